@@ -1,0 +1,25 @@
+import { type PostgresServer, startPostgres } from '../../scripts/postgres-server.cjs';
+
+/** Set by the developer to test against a server of theirs, else by the global setup. */
+const VARIABLE = 'TEST_DATABASE_URL';
+
+let embedded: PostgresServer | undefined;
+
+export async function startServer(): Promise<void> {
+  if (process.env[VARIABLE]) return;
+  embedded = await startPostgres();
+  process.env[VARIABLE] = embedded.url;
+  // The account that owns the server, for programs that have to share it.
+  if (embedded.uid !== undefined) process.env.TEST_SERVER_UID = String(embedded.uid);
+}
+
+export async function stopServer(): Promise<void> {
+  await embedded?.stop();
+}
+
+/** URL of a superuser of the test server. */
+export function serverUrl(): string {
+  const url = process.env[VARIABLE];
+  if (!url) throw new Error(`${VARIABLE} is not set: run the tests through jest's configuration.`);
+  return url;
+}

