@@ -1,0 +1,40 @@
+/**
+ * Builds the addon: `node scripts/build.mjs [--release]`.
+ *
+ * Writes `auth-postgres.<platform>.node`, its loader `native.js` and the typings `index.d.ts`.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { inputsHash, markAddonCurrent, ROOT } from './inputs.mjs';
+import { checkToolchain, SetupError } from './toolchain.mjs';
+
+const RAW_TYPINGS = 'target/native.d.ts';
+
+const hash = inputsHash();
+try {
+  checkToolchain();
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  console.error(error.message);
+  process.exit(1);
+}
+
+run(join(ROOT, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js'), [
+  ...['build', '--platform', '--js', 'native.js', '--dts', RAW_TYPINGS],
+  ...(process.argv.includes('--release') ? ['--release'] : []),
+  // Where nobody is developing, a stale Cargo.lock is an error.
+  ...(process.env.CI ? ['--', '--locked'] : []),
+]);
+const typings = join(ROOT, 'scripts', 'typings.mjs');
+if (existsSync(typings)) run(typings, [RAW_TYPINGS, 'index.d.ts']);
+markAddonCurrent(hash);
+
+/**
+ * @param {string} script
+ * @param {string[]} args
+ */
+function run(script, args) {
+  const { status } = spawnSync(process.execPath, [script, ...args], { cwd: ROOT, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
