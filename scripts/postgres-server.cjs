@@ -36,18 +36,23 @@ const SETTINGS = {
  * @property {string} host
  * @property {number} port
  * @property {string} directory holds the server's log, `postgres.log`, and its Unix socket
- * @property {number | undefined} uid the account that the server runs as when we are root
  * @property {() => Promise<void>} stop
+ */
+
+/**
+ * @typedef {object} ServerOptions
+ * @property {Record<string, string>} [settings] further server settings, as in postgresql.conf
+ * @property {string} [binaries] directory of another PostgreSQL's programs (version 15 or newer)
  */
 
 /**
  * Starts a server and resolves once it takes connections.
  *
- * @param {Record<string, string>} [settings] further server settings, as in postgresql.conf
+ * @param {ServerOptions} [options]
  * @returns {Promise<PostgresServer>}
  */
-async function startPostgres(settings = {}) {
-  const supervisor = spawn(process.execPath, [__filename, JSON.stringify(settings)], {
+async function startPostgres(options = {}) {
+  const supervisor = spawn(process.execPath, [__filename, JSON.stringify(options)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const exited = new Promise((resolve) => supervisor.once('exit', resolve));
@@ -79,6 +84,8 @@ async function startPostgres(settings = {}) {
 async function supervise() {
   // Ctrl-C reaches the whole process group: our end is the closing of the pipe.
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(signal, () => undefined);
+  // A starter that ended before its server was up no longer reads.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const starterGone = new Promise((resolve) => process.stdin.once('close', resolve).resume());
 
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'auth-postgres-'));
@@ -88,7 +95,7 @@ async function supervise() {
     if (owner) fs.chownSync(directory, owner.uid, owner.gid);
     const cluster = await createCluster(directory, owner, JSON.parse(process.argv[2] ?? '{}'));
     try {
-      process.stdout.write(`${JSON.stringify({ ...cluster.address, directory, uid: owner?.uid })}\n`);
+      process.stdout.write(`${JSON.stringify({ ...cluster.address, directory })}\n`);
       await starterGone;
     } finally {
       await cluster.stop();
@@ -119,11 +126,11 @@ async function ownerOfServer() {
 /**
  * @param {string} directory
  * @param {{ uid: number, gid: number } | undefined} owner
- * @param {Record<string, string>} settings
+ * @param {ServerOptions} serverOptions
  */
-async function createCluster(directory, owner, settings) {
+async function createCluster(directory, owner, { settings = {}, binaries: given }) {
   const options = { ...owner, cwd: directory, env: cleanEnvironment() };
-  const binaries = await reachableBinaries(directory, options);
+  const binaries = given ?? (await reachableBinaries(directory, options));
   const data = path.join(directory, 'data');
   const passwordFile = path.join(directory, 'password');
   const log = path.join(directory, 'postgres.log');
@@ -132,17 +139,18 @@ async function createCluster(directory, owner, settings) {
 
   fs.writeFileSync(passwordFile, password);
   if (owner) fs.chownSync(passwordFile, owner.uid, owner.gid);
-  const all = { ...SETTINGS, port: String(port), unix_socket_directories: directory, ...settings };
   await run(
     path.join(binaries, 'initdb'),
     [
       ...['-D', data, '-U', USER, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--no-instructions'],
       // Not "C": a query that forgets its COLLATE must show in the tests.
       ...['--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US'],
-      ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     ],
     options,
   );
+  const all = { ...SETTINGS, port: String(port), unix_socket_directories: directory, ...settings };
+  const lines = Object.entries(all).map(([name, value]) => `${name} = '${value}'\n`);
+  fs.appendFileSync(path.join(data, 'postgresql.conf'), lines.join(''));
 
   const control = path.join(binaries, 'pg_ctl');
   try {

@@ -9,8 +9,6 @@ export async function startServer(): Promise<void> {
   if (process.env[VARIABLE]) return;
   embedded = await startPostgres();
   process.env[VARIABLE] = embedded.url;
-  // The account that owns the server, for programs that have to share it.
-  if (embedded.uid !== undefined) process.env.TEST_SERVER_UID = String(embedded.uid);
 }
 
 export async function stopServer(): Promise<void> {
