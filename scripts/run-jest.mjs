@@ -1,5 +1,6 @@
 /** Runs jest with its results kept as JSON under target/, where CI counts them. */
 import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './inputs.mjs';
 
@@ -9,7 +10,9 @@ import { ROOT } from './inputs.mjs';
  * @returns {boolean} whether all tests passed
  */
 export function runJest(name, args) {
-  const results = join(ROOT, 'target', 'test-results', `${name}.json`);
+  const directory = join(ROOT, 'target', 'test-results');
+  const results = join(directory, `${name}.json`);
+  mkdirSync(directory, { recursive: true });
   const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
   const { status } = spawnSync(process.execPath, [jest, '--json', `--outputFile=${results}`, ...args], {
     cwd: ROOT,

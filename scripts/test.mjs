@@ -16,6 +16,6 @@ if (args.length === 0) {
   const locked = process.env.CI ? ['--locked'] : [];
   const { status } = spawnSync('cargo', ['test', '--quiet', ...locked], { cwd: ROOT, stdio: 'inherit' });
   passed &&= status === 0;
-  console.log('\nLeft out: the tests behind PgBouncer, which npm cannot install ("npm run test:system").');
+  console.log('\nLeft out: "npm run test:system", whose programs (PgBouncer, another PostgreSQL) npm cannot install.');
 }
 process.exitCode = passed ? 0 : 1;
