@@ -6,7 +6,6 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { InternalError, PostgresStorageAdapter } from '@kitiumai/auth-postgres';
-import Table from 'cli-table3';
 import { Secret, TOTP } from 'otpauth';
 import pg from 'pg';
 import colors from 'picocolors';
@@ -94,7 +93,7 @@ async function apiKey(userId) {
   await call(
     'verifyApiKeySecret',
     () => storage.verifyApiKeySecret(key),
-    (found) => `old key: ${found}`,
+    (found) => (found ? 'still valid' : 'the old key is no longer valid'),
   );
 }
 
@@ -311,10 +310,12 @@ function note(name, ms, result) {
 }
 
 function summary() {
-  const table = new Table({ head: ['call', 'ms', 'result'], colAligns: ['left', 'right', 'left'] });
-  table.push(...calls.map(({ call, ms, result }) => [call, ms.toFixed(1), result]));
-  say(`\n${table}`);
-  say(`${calls.length} calls. Times are those of first calls, with the debug build that setup makes.`);
+  const width = Math.max(...calls.map(({ call }) => call.length));
+  /** @type {(call: string, ms: string, result: string) => string} */
+  const row = (call, ms, result) => `${call.padEnd(width)}  ${ms.padStart(8)}  ${result}`;
+  say(`\n${colors.bold(row('Call', 'ms', 'Result'))}`);
+  for (const { call, ms, result } of calls) say(row(call, ms.toFixed(1), result));
+  say(colors.dim(`${calls.length} calls, each the first of its kind, with the debug build that setup makes.`));
 }
 
 /** @param {string} title */
