@@ -1,0 +1,513 @@
+/**
+ * The facade: what the application sees. Promises, Dates and errors are made here, in the caller's own realm
+ * (under jest each test file has one), around the native core's call ids and JSON text.
+ */
+
+const { setInterval, setTimeout, clearTimeout } = require('node:timers');
+const { isDate } = require('node:util/types');
+const native = require('./native.js');
+
+class InternalError extends Error {
+  constructor({ message, code, kind, severity, statusCode, retryable, context, cause }) {
+    super(message);
+    this.code = code;
+    this.kind = kind;
+    this.severity = severity;
+    this.statusCode = statusCode;
+    this.retryable = retryable;
+    this.context = context;
+    if (cause) Object.defineProperty(this, 'cause', { value: causeOf(cause), configurable: true, writable: true });
+  }
+
+  toJSON() {
+    const { name, message, code, kind, severity, statusCode, retryable, context, cause } = this;
+    return {
+      ...{ name, message, code, kind, severity, statusCode, retryable, context },
+      ...(cause && { cause: { name: cause.name, message: cause.message, ...cause } }),
+    };
+  }
+}
+Object.defineProperty(InternalError.prototype, 'name', { value: 'InternalError', configurable: true, writable: true });
+
+/** The reason given by the server, the system or the TLS library. */
+function causeOf({ name, message, ...details }) {
+  const cause = new Error(message);
+  Object.defineProperty(cause, 'name', { value: name, configurable: true, writable: true });
+  // It was not thrown anywhere in JavaScript.
+  cause.stack = `${name}: ${message}`;
+  return Object.assign(cause, details);
+}
+
+function invalidInput(field, reason) {
+  return {
+    message: `\`${field}\` ${reason}`,
+    ...{ code: 'auth_postgres/invalid_input', kind: 'validation', severity: 'warning', statusCode: 422 },
+    retryable: false,
+    context: { field },
+  };
+}
+
+function cancelled(reason, outcome) {
+  return {
+    message: reason,
+    ...{ code: 'auth_postgres/cancelled', kind: 'dependency', severity: 'warning', statusCode: 503 },
+    retryable: outcome === undefined,
+    context: outcome === undefined ? {} : { outcome },
+  };
+}
+
+function internal(message) {
+  return {
+    message,
+    ...{ code: 'auth_postgres/internal', kind: 'internal', severity: 'error', statusCode: 500 },
+    retryable: false,
+    context: {},
+  };
+}
+
+/** What a call came to when it failed; becomes an InternalError where the caller's stack is known. */
+class Failure {
+  constructor(fields) {
+    this.fields = fields;
+  }
+}
+
+function errorOf({ fields }, operation) {
+  const isNamed = fields.context.operation !== undefined;
+  return new InternalError({
+    ...fields,
+    message: isNamed ? fields.message : `${operation}: ${fields.message}`,
+    context: { operation, ...fields.context },
+  });
+}
+
+// ── Arguments ────────────────────────────────────────────────────────────────────────────────────
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+function text(name) {
+  return (value) => {
+    if (typeof value !== 'string') {
+      throw new Failure(invalidInput(name, value == null ? 'is required' : 'must be a string'));
+    }
+    // napi would replace it without a word.
+    if (LONE_SURROGATE.test(value)) throw new Failure(invalidInput(name, 'must not contain lone surrogates'));
+    return value;
+  };
+}
+
+function optionalText(name) {
+  const required = text(name);
+  return (value) => (value == null ? undefined : required(value));
+}
+
+/** JSON text; what JSON.stringify would turn into null or drop without a word is refused. */
+function json(name) {
+  return (value) => {
+    if (value === undefined) throw new Failure(invalidInput(name, 'is required'));
+    checkFields(value, name, true);
+    try {
+      return JSON.stringify(value) ?? 'null';
+    } catch {
+      throw new Failure(invalidInput(fieldThatFails(value) ?? name, 'cannot be written as JSON'));
+    }
+  };
+}
+
+function checkFields(value, path, isArgument) {
+  const fault = faultOf(value);
+  if (fault) throw new Failure(invalidInput(path, fault));
+  if (Array.isArray(value)) {
+    for (const [at, item] of value.entries()) checkFields(item, `${path}[${at}]`, false);
+  } else if (typeof value === 'object' && value !== null) {
+    // One level: what is inside metadata and the like goes through JSON's own rules.
+    for (const key of Object.keys(value)) {
+      const field = isArgument ? key : `${path}.${key}`;
+      const inner = value[key];
+      if (Array.isArray(inner)) checkFields(inner, field, false);
+      const innerFault = faultOf(inner);
+      if (innerFault) throw new Failure(invalidInput(field, innerFault));
+    }
+  }
+}
+
+function faultOf(value) {
+  switch (typeof value) {
+    case 'function':
+    case 'symbol':
+    case 'bigint':
+      return `must not be a ${typeof value}`;
+    case 'number':
+      return Number.isFinite(value) ? undefined : 'must be a finite number';
+    default:
+      return isDate(value) && Number.isNaN(value.getTime()) ? 'must be a valid Date' : undefined;
+  }
+}
+
+function fieldThatFails(value) {
+  return Object.keys(value).find((key) => {
+    try {
+      JSON.stringify(value[key]);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+}
+
+function optionalJson(name) {
+  const required = json(name);
+  return (value) => (value == null ? undefined : required(value));
+}
+
+/** Options of a method's own; `signal` and `timeoutMs` among them are the call's. */
+function options(name) {
+  const encode = json(name);
+  return (value) => {
+    if (value == null) return undefined;
+    if (typeof value !== 'object') throw new Failure(invalidInput(name, 'must be an object'));
+    const { signal, timeoutMs, ...own } = value;
+    return encode(own);
+  };
+}
+
+function callOptions(value) {
+  if (value == null) return {};
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new Failure(invalidInput('options', 'must be an object'));
+  const { signal, timeoutMs } = value;
+  if (signal != null && (typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')) {
+    throw new Failure(invalidInput('signal', 'must be an AbortSignal'));
+  }
+  if (timeoutMs != null && !(Number.isFinite(timeoutMs) && timeoutMs >= 0 && timeoutMs <= MAX_TIMEOUT_MS)) {
+    throw new Failure(invalidInput('timeoutMs', 'must be a number of milliseconds between 0 and 2147483647'));
+  }
+  return { signal: signal ?? undefined, timeoutMs: timeoutMs ?? undefined };
+}
+
+/** Node's timers hold no more. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+function onlyCallOptions(value) {
+  const read = callOptions(value);
+  const unknown = Object.keys(value ?? {}).find((key) => key !== 'signal' && key !== 'timeoutMs');
+  if (unknown !== undefined) throw new Failure(invalidInput(unknown, 'is not known here'));
+  return read;
+}
+
+// ── Results ──────────────────────────────────────────────────────────────────────────────────────
+
+/** Turns the named fields, where they are present, into Dates. */
+function dates(...fields) {
+  return (record) => {
+    for (const field of fields) {
+      if (record[field] !== undefined) record[field] = new Date(record[field]);
+    }
+    return record;
+  };
+}
+
+const same = (value) => value;
+const nothing = () => undefined;
+const nullable = (shape) => (value) => (value === null ? null : shape(value));
+const list = (shape) => (values) => values.map(shape);
+
+const stored = dates('createdAt', 'updatedAt');
+const expiring = dates('expiresAt', 'createdAt', 'updatedAt');
+const oauthLink = dates('linkedAt');
+const user = (record) => {
+  if (record.oauth) Object.values(record.oauth).forEach(oauthLink);
+  return stored(record);
+};
+const member = dates('joinedAt');
+const organization = (record) => {
+  record.members.forEach(member);
+  return stored(record);
+};
+const apiKeyWithSecret = (result) => {
+  expiring(result.record);
+  return result;
+};
+const emailToken = dates('expiresAt', 'createdAt', 'usedAt');
+const ssoLink = dates('linkedAt', 'lastAuthAt');
+const ssoSession = dates('expiresAt', 'linkedAt', 'lastAuthAt');
+const device = dates('createdAt', 'updatedAt', 'lastUsedAt', 'verificationCodeExpiresAt');
+const backupCode = dates('createdAt', 'usedAt');
+const twoFactorSession = dates('expiresAt', 'createdAt', 'completedAt');
+
+// ── Methods ──────────────────────────────────────────────────────────────────────────────────────
+
+/** A method by its arguments and its result; the call options are its last argument. */
+const method = (args, shape) => ({ args, shape, callOptionsOf: (given) => onlyCallOptions(given[args.length]) });
+/** The same for a method whose own options hold the call options as well. */
+const methodWithOptions = (args, shape) => ({
+  args: [...args, options('options')],
+  shape,
+  callOptionsOf: (given) => callOptions(given[args.length]),
+});
+
+const METHODS = {
+  connect: method([], nothing),
+  // Its `timeoutMs` is no call option: it says how long running calls may take.
+  disconnect: { args: [optionalJson('options')], shape: nothing, callOptionsOf: () => ({}) },
+  rollback: methodWithOptions([], same),
+  healthCheck: method([], same),
+
+  createUser: method([json('user')], user),
+  getUser: method([text('id')], nullable(user)),
+  getUserByEmail: method([text('email')], nullable(user)),
+  getUserByOAuth: method([text('provider'), text('sub')], nullable(user)),
+  updateUser: method([text('id'), json('patch')], user),
+  deleteUser: method([text('id')], nothing),
+  linkOAuthAccount: method([text('userId'), text('provider'), json('link')], user),
+  unlinkOAuthAccount: method([text('userId'), text('provider')], user),
+
+  createSession: method([json('session')], expiring),
+  getSession: method([text('id')], nullable(expiring)),
+  updateSession: method([text('id'), json('patch')], expiring),
+  deleteSession: method([text('id')], nothing),
+  deleteUserSessions: methodWithOptions([text('userId')], same),
+  deleteExpiredSessions: methodWithOptions([], same),
+
+  createApiKey: method([json('apiKey')], expiring),
+  getApiKey: method([text('id')], nullable(expiring)),
+  getApiKeyByHash: method([text('hash')], nullable(expiring)),
+  getApiKeysByPrefixAndLastFour: method([text('prefix'), text('lastFour')], list(expiring)),
+  updateApiKey: method([text('id'), json('patch')], expiring),
+  deleteApiKey: method([text('id')], nothing),
+  listApiKeys: method([text('principalId')], list(expiring)),
+  createApiKeyWithSecret: method([text('principalId'), json('scopes'), optionalText('prefix')], apiKeyWithSecret),
+  verifyApiKeySecret: method([text('key')], nullable(expiring)),
+  rotateApiKey: methodWithOptions([text('id')], apiKeyWithSecret),
+
+  createOrganization: method([json('organization')], organization),
+  getOrganization: method([text('id')], nullable(organization)),
+  updateOrganization: method([text('id'), json('patch')], organization),
+  deleteOrganization: method([text('id')], nothing),
+
+  createEmailVerificationToken: method([json('token')], emailToken),
+  getEmailVerificationTokens: method([text('email'), optionalText('type')], list(emailToken)),
+  getEmailVerificationTokenById: method([text('id')], nullable(emailToken)),
+  markEmailVerificationTokenAsUsed: method([text('id')], emailToken),
+  deleteExpiredEmailVerificationTokens: method([], same),
+  getEmailVerificationTokenAttempts: method([text('id')], same),
+  incrementEmailVerificationTokenAttempts: method([text('id')], same),
+
+  emitEvent: method([json('event')], nothing),
+
+  createRole: method([json('role')], stored),
+  getRole: method([text('id')], nullable(stored)),
+  updateRole: method([text('id'), json('patch')], stored),
+  deleteRole: method([text('id')], nothing),
+  listRoles: method([text('orgId')], list(stored)),
+  assignRoleToUser: method([text('userId'), text('roleId'), text('orgId')], stored),
+  revokeRoleFromUser: method([text('userId'), text('roleId'), text('orgId')], nothing),
+  getUserRoles: method([text('userId'), text('orgId')], list(stored)),
+
+  createSSOProvider: method([json('provider')], stored),
+  getSSOProvider: method([text('id')], nullable(stored)),
+  updateSSOProvider: method([text('id'), json('patch')], stored),
+  deleteSSOProvider: method([text('id')], nothing),
+  listSSOProviders: method([optionalText('orgId')], list(stored)),
+  createSSOLink: method([json('link')], ssoLink),
+  getSSOLink: method([text('id')], nullable(ssoLink)),
+  getUserSSOLinks: method([text('userId')], list(ssoLink)),
+  deleteSSOLink: method([text('id')], nothing),
+  createSSOSession: method([json('session')], ssoSession),
+  getSSOSession: method([text('id')], nullable(ssoSession)),
+  storeTenantSAMLConfig: method([json('config')], nothing),
+  getTenantSAMLConfig: method([text('tenantId')], nullable(stored)),
+  updateTenantSAMLConfig: method([text('tenantId'), json('patch')], nothing),
+  deleteTenantSAMLConfig: method([text('tenantId')], nothing),
+
+  createTwoFactorDevice: method([json('device')], device),
+  getTwoFactorDevice: method([text('id')], nullable(device)),
+  updateTwoFactorDevice: method([text('id'), json('patch')], device),
+  listTwoFactorDevices: method([text('userId')], list(device)),
+  deleteTwoFactorDevice: method([text('id')], nothing),
+  createBackupCodes: method([text('userId'), json('codes')], list(backupCode)),
+  getBackupCodes: method([text('userId')], list(backupCode)),
+  markBackupCodeUsed: method([text('id')], nothing),
+  createTwoFactorSession: method([json('session')], twoFactorSession),
+  getTwoFactorSession: method([text('id')], nullable(twoFactorSession)),
+  completeTwoFactorSession: method([text('id')], nothing),
+  incrementTwoFactorSessionAttempts: method([text('id')], same),
+};
+
+/** Giving up on one of these leaves nothing in doubt. */
+const isRead = (name) => /^(get|list|verify|health)/.test(name);
+
+// ── Calls ────────────────────────────────────────────────────────────────────────────────────────
+
+/** Holds the process open while calls are pending; the core's own wake-up never does. */
+const hold = {
+  count: 0,
+  timer: undefined,
+  take() {
+    this.count += 1;
+    if (this.count > 1) return;
+    this.timer ??= setInterval(() => {}, MAX_TIMEOUT_MS);
+    this.timer.ref();
+  },
+  release(count = 1) {
+    this.count -= count;
+    if (this.count === 0) this.timer.unref();
+  },
+};
+
+/** One adapter's native half and the calls that wait for it. */
+class Core {
+  constructor(connectionString, { logger, json, holdsOpen }) {
+    const pending = new Map();
+    this.pending = pending;
+    this.holdsOpen = holdsOpen;
+    this.isHeldOpen = false;
+    // Must not refer to the core itself, or neither would ever be collected.
+    this.native = new native.PostgresStorageAdapter(connectionString, json, (chunks) => drain(chunks, pending, logger));
+  }
+
+  /** Resolves with the result, or with a Failure. */
+  call(name, args, { signal, timeoutMs }) {
+    if (signal?.aborted) return Promise.resolve(new Failure(cancelled('the signal had been aborted')));
+    const id = this.native[name](...args);
+    hold.take();
+    if (signal === undefined && timeoutMs === undefined) {
+      return new Promise((resolve) => this.pending.set(id, resolve));
+    }
+    return new Promise((resolve) => {
+      const giveUp = (reason) => {
+        // A result that still comes finds nobody waiting.
+        this.pending.delete(id);
+        hold.release();
+        finish(new Failure(cancelled(reason, isRead(name) ? undefined : 'unknown')));
+      };
+      const onAbort = () => giveUp('the signal was aborted');
+      const timer =
+        timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs, `gave up after ${timeoutMs} ms`);
+      const finish = (outcome) => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+        resolve(outcome);
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.pending.set(id, finish);
+    });
+  }
+
+  /** With `allowExitOnIdle: false` an open adapter holds the process. */
+  setOpen(isOpen) {
+    if (!this.holdsOpen || isOpen === this.isHeldOpen) return;
+    this.isHeldOpen = isOpen;
+    if (isOpen) hold.take();
+    else hold.release();
+  }
+}
+
+/** A chunk is a JSON array of pairs: `id, result` · `-id, error` · `0, log line`. */
+function drain(chunks, pending, logger) {
+  let settled = 0;
+  for (const chunk of chunks) {
+    const entries = JSON.parse(chunk);
+    for (let at = 0; at < entries.length; at += 2) {
+      const id = entries[at];
+      const value = entries[at + 1];
+      if (id === 0) {
+        log(logger, value);
+        continue;
+      }
+      const resolve = pending.get(Math.abs(id));
+      if (resolve === undefined) continue;
+      pending.delete(Math.abs(id));
+      settled += 1;
+      resolve(id > 0 ? value : new Failure(value));
+    }
+  }
+  if (settled > 0) hold.release(settled);
+}
+
+/** A logger that throws must not keep others from their results. */
+function log(logger, { level, message, fields }) {
+  try {
+    logger[level](message, fields);
+  } catch (error) {
+    process.emitWarning(`the logger threw: ${error?.message}`, 'AuthPostgresWarning');
+  }
+}
+
+const cores = new WeakMap();
+
+/** Throws after its `await`: the error's stack reaches the caller's own frame. */
+async function run(adapter, name, args) {
+  const { args: encoders, shape, callOptionsOf } = METHODS[name];
+  const core = cores.get(adapter);
+  if (core === undefined) {
+    throw errorOf(new Failure(internal('was called on something that is no PostgresStorageAdapter')), name);
+  }
+  let outcome;
+  try {
+    const encoded = encoders.map((encode, at) => encode(args[at]));
+    outcome = core.call(name, encoded, callOptionsOf(args));
+  } catch (error) {
+    outcome = error instanceof Failure ? error : new Failure(internal(`the call could not be made: ${error?.message}`));
+  }
+  outcome = await outcome;
+  if (outcome instanceof Failure) throw errorOf(outcome, name);
+  return shape(outcome);
+}
+
+const LOG_METHODS = ['debug', 'info', 'warn', 'error'];
+
+/** Takes out of the options what is JavaScript's: functions. */
+function readOptions(given) {
+  if (given == null) return { json: '{}', holdsOpen: false };
+  if (typeof given !== 'object' || Array.isArray(given))
+    throw new Failure(invalidInput('options', 'must be an object'));
+  const { logger } = given;
+  if (logger != null && !LOG_METHODS.every((level) => typeof logger[level] === 'function')) {
+    throw new Failure(invalidInput('logger', 'must be an object with the functions debug, info, warn and error'));
+  }
+  const plain = { ...given, logger: logger == null ? undefined : true };
+  if (typeof plain.password === 'function') plain.password = true;
+  return { logger, json: json('options')(plain), holdsOpen: given.allowExitOnIdle === false };
+}
+
+class PostgresStorageAdapter {
+  constructor(connectionString, options) {
+    try {
+      cores.set(this, new Core(text('connectionString')(connectionString), readOptions(options)));
+    } catch (error) {
+      throw errorOf(error instanceof Failure ? error : new Failure(fromNative(error)), 'constructor');
+    }
+  }
+
+  async connect(options) {
+    await run(this, 'connect', [options]);
+    cores.get(this).setOpen(true);
+  }
+
+  async disconnect(options) {
+    await run(this, 'disconnect', [options]);
+    cores.get(this).setOpen(false);
+  }
+}
+
+/** The native constructor can only throw; its message is the error as JSON. */
+function fromNative(error) {
+  try {
+    return JSON.parse(error.message);
+  } catch {
+    return internal(`the native core could not be made: ${error?.message}`);
+  }
+}
+
+for (const name of Object.keys(METHODS)) {
+  if (name in PostgresStorageAdapter.prototype) continue;
+  const { [name]: value } = {
+    [name](...args) {
+      return run(this, name, args);
+    },
+  };
+  Object.defineProperty(PostgresStorageAdapter.prototype, name, { value, configurable: true, writable: true });
+}
+
+module.exports = { PostgresStorageAdapter, InternalError };

@@ -1,0 +1,89 @@
+// From napi's raw typings to index.d.ts: Rust's names for values become what a Node developer writes.
+// Usage: node scripts/typings.mjs <raw.d.ts> <index.d.ts>
+import { readFileSync, writeFileSync } from 'node:fs';
+
+const [rawPath, targetPath] = process.argv.slice(2);
+
+/** Types that read the same in arguments and results. */
+const EVERYWHERE = {
+  Void: 'void',
+  Text: 'string',
+  Key: 'string',
+  Password: 'string',
+  Natural: 'number',
+  StringMap: 'Record<string, string>',
+  JsonObject: 'Record<string, unknown>',
+  Unsupported: 'never',
+  Ssl: 'boolean | SslOptions',
+};
+
+/** A date is given as a Date or as text, and always comes back as a Date. */
+const IN_INPUTS = { Timestamp: 'Date | string', Ours: 'unknown' };
+const IN_RESULTS = { Timestamp: 'Date' };
+
+/** Methods with options of their own take `signal` and `timeoutMs` in them. */
+const TAKE_CALL_OPTIONS = [
+  'DeleteExpiredSessionsOptions',
+  'DeleteUserSessionsOptions',
+  'RollbackOptions',
+  'RotateApiKeyOptions',
+];
+
+const isInput = (name) => /(Input|Patch|Options)$/.test(name);
+
+function replaceTypes(line, types) {
+  return Object.entries(types).reduce(
+    (text, [rust, ts]) => text.replace(new RegExp(`(?<=[:<|,] ?)${rust}(?![\\w(])`, 'g'), ts),
+    line,
+  );
+}
+
+/** `Wrapper<T>` becomes `T`, however deep T nests. */
+function unwrap(line, wrapper, around = (inner) => inner) {
+  const start = line.search(new RegExp(`\\b${wrapper}<`));
+  if (start < 0) return line;
+  const open = start + wrapper.length;
+  let depth = 0;
+  let end = open;
+  do {
+    depth += { '<': 1, '>': -1 }[line[end]] ?? 0;
+    end += 1;
+  } while (depth > 0);
+  const inner = line.slice(open + 1, end - 1);
+  return unwrap(line.slice(0, start) + around(inner) + line.slice(end), wrapper, around);
+}
+
+const raw = readFileSync(rawPath, 'utf8');
+// The hand-written part ends here; what follows came from Rust.
+const [header, generated] = raw.split(/(?<=^export \{\}\n)/m);
+
+let interfaceName = '';
+const lines = generated
+  // The loader's own export, which the facade does not pass on.
+  .replace(/\/\*\*[^/]*\*\/\nexport declare const __napiBindingTarget.*\n\n/, '')
+  .split('\n')
+  .map((line) => {
+    interfaceName = /^export interface (\w+)/.exec(line)?.[1] ?? (line.startsWith('}') ? '' : interfaceName);
+    if (TAKE_CALL_OPTIONS.includes(interfaceName) && line.startsWith('export interface'))
+      return line.replace(' {', ' extends CallOptions {');
+    if (/^\s*(\/?\*|$)/.test(line) || !line.startsWith('  ')) return line;
+
+    const ours = /^( +)(\w+): Ours$/.exec(line);
+    if (ours) return `${ours[1]}${ours[2]}?: unknown`;
+
+    let text = unwrap(line, 'Json');
+    text = unwrap(text, 'JsonOf');
+    text = unwrap(text, 'Pending', (inner) => `Promise<${inner}>`);
+    text = unwrap(text, 'Nullable', (inner) => `${inner} | null`);
+    text = replaceTypes(text, EVERYWHERE);
+    text = replaceTypes(text, isInput(interfaceName) ? IN_INPUTS : IN_RESULTS);
+    text = text.replace(/ \| undefined \| null/g, ' | null | undefined');
+    if (isInput(interfaceName)) {
+      text = text.replace(/^( +\w+)\?: (.*)$/, '$1?: $2 | null | undefined');
+      text = text.replace(/^( +\w+): Patch<(.*)>$/, '$1?: $2 | null | undefined');
+      text = text.replace(/^( +\w+): Change<(.*)>$/, '$1?: $2 | undefined');
+    }
+    return text;
+  });
+
+writeFileSync(targetPath, header + lines.join('\n'));

@@ -1,0 +1,96 @@
+use super::users::check_texts;
+use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter};
+use crate::input::check_text;
+use crate::store::email_tokens::{self, EmailTokenType, EmailVerificationToken, EmailVerificationTokenInput};
+use napi_derive::napi;
+
+#[napi]
+impl PostgresStorageAdapter {
+    /// Stores a token that was sent by e-mail.
+    ///
+    /// Rejects with `invalid_reference` when there is no such user, with `conflict` when the id is taken.
+    #[napi]
+    pub fn create_email_verification_token(
+        &self,
+        token: Json<EmailVerificationTokenInput>,
+        _options: Option<CallOptions>,
+    ) -> Pending<EmailVerificationToken> {
+        self.call("createEmailVerificationToken", move |mut db| async move {
+            email_tokens::create(&mut db, token.parse("token")?).await
+        })
+    }
+
+    /// Lists an e-mail's tokens that can still be used (of one type, when given), newest first.
+    #[napi(
+        ts_args_type = "email: string, type?: EmailTokenType | null | undefined, options?: CallOptions | null | undefined"
+    )]
+    pub fn get_email_verification_tokens(
+        &self,
+        email: String,
+        r#type: Option<String>,
+        _options: Option<CallOptions>,
+    ) -> Pending<Vec<EmailVerificationToken>> {
+        self.call("getEmailVerificationTokens", move |mut db| async move {
+            check_texts(&[("email", &email), ("type", r#type.as_deref().unwrap_or_default())])?;
+            let r#type = r#type.as_deref().map(|text| EmailTokenType::parse(text, "type")).transpose()?;
+            email_tokens::list(&mut db, email, r#type).await
+        })
+    }
+
+    /// Finds a token by id; `null` when there is none or it has expired. A used one is returned with `usedAt`.
+    #[napi]
+    pub fn get_email_verification_token_by_id(
+        &self,
+        id: String,
+        _options: Option<CallOptions>,
+    ) -> Pending<Nullable<EmailVerificationToken>> {
+        self.find(&self.lookups.tokens, "id", id)
+    }
+
+    /// Uses a token: exactly one caller wins.
+    ///
+    /// Rejects with `already_used`, `expired` or `not_found`.
+    #[napi]
+    pub fn mark_email_verification_token_as_used(
+        &self,
+        id: String,
+        _options: Option<CallOptions>,
+    ) -> Pending<EmailVerificationToken> {
+        self.call("markEmailVerificationTokenAsUsed", move |mut db| async move {
+            check_text(&id, "id")?;
+            email_tokens::mark_used(&mut db, id).await
+        })
+    }
+
+    /// Deletes expired tokens, in batches of 1 000. Resolves with their number.
+    #[napi]
+    pub fn delete_expired_email_verification_tokens(&self, _options: Option<CallOptions>) -> Pending<u32> {
+        self.call("deleteExpiredEmailVerificationTokens", move |mut db| async move {
+            email_tokens::delete_expired(&mut db).await
+        })
+    }
+
+    /// How often a token was tried; 0 when never, or when there is none.
+    #[napi]
+    pub fn get_email_verification_token_attempts(&self, id: String, _options: Option<CallOptions>) -> Pending<i32> {
+        self.call("getEmailVerificationTokenAttempts", move |mut db| async move {
+            check_text(&id, "id")?;
+            email_tokens::attempts(&mut db, id).await
+        })
+    }
+
+    /// Counts one more attempt and resolves with the new number; concurrent calls all count.
+    ///
+    /// Rejects with `not_found` when there is no such token.
+    #[napi]
+    pub fn increment_email_verification_token_attempts(
+        &self,
+        id: String,
+        _options: Option<CallOptions>,
+    ) -> Pending<i32> {
+        self.call("incrementEmailVerificationTokenAttempts", move |mut db| async move {
+            check_text(&id, "id")?;
+            email_tokens::increment_attempts(&mut db, id).await
+        })
+    }
+}

@@ -1,0 +1,360 @@
+//! What JavaScript sees. A method unwraps its arguments, calls the store and names its result; the doc
+//! comments become the TypeScript docs. `options` is the last argument of every method: the facade sees to it.
+
+mod api_keys;
+mod email_tokens;
+mod events;
+mod organizations;
+mod roles;
+mod sessions;
+mod sso;
+mod two_factor;
+mod users;
+
+use crate::bridge::queue::Queue;
+use crate::bridge::start::{Answer, Calls, spawn};
+use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
+use crate::db::migrate::Status;
+use crate::db::pool::millis;
+use crate::db::{Batch, Batched, Database, Db};
+use crate::error::{Error, Result};
+use crate::input::{check_text, input};
+use crate::log::Logger;
+use crate::options::{LogLevel, Natural, Options};
+use crate::store::events::Emit;
+use crate::store::lookup::Lookup;
+use crate::store::{api_keys as api_key_store, email_tokens as token_store, organizations as organization_store};
+use crate::store::{roles as role_store, saml as saml_store, schema::MIGRATIONS, sessions as session_store};
+use crate::store::{sso as sso_store, two_factor as two_factor_store, users as user_store};
+use napi::bindgen_prelude::Function;
+use napi_derive::napi;
+use serde::Serialize;
+use sqlx::FromRow;
+use sqlx::postgres::PgRow;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tracing::Dispatch;
+use tracing::instrument::WithSubscriber;
+use tracing::level_filters::LevelFilter;
+
+/// A PostgreSQL store for `@kitiumai/auth`: a drop-in `StorageAdapter`.
+#[napi]
+pub struct PostgresStorageAdapter {
+    calls: Calls,
+    database: Arc<Database>,
+    schema: Option<String>,
+    migrates: bool,
+    /// The adapter's log; `None` costs nothing.
+    log: Option<Dispatch>,
+    lookups: Lookups,
+    events: Arc<Batch<Emit>>,
+}
+
+/// The look-ups by key, each with a queue of its own.
+struct Lookups {
+    users: Lookup<user_store::UserRecord>,
+    users_by_email: Lookup<user_store::UserRecord>,
+    sessions: Lookup<session_store::SessionRecord>,
+    api_keys: Lookup<api_key_store::ApiKeyRecord>,
+    api_keys_by_hash: Lookup<api_key_store::ApiKeyRecord>,
+    api_keys_by_secret: Lookup<api_key_store::ApiKeyRecord>,
+    organizations: Lookup<organization_store::OrganizationRecord>,
+    tokens: Lookup<token_store::EmailVerificationToken>,
+    roles: Lookup<role_store::RoleRecord>,
+    sso_providers: Lookup<sso_store::SSOProvider>,
+    sso_links: Lookup<sso_store::SSOLink>,
+    sso_sessions: Lookup<sso_store::SSOSession>,
+    saml_configs: Lookup<saml_store::TenantSAMLConfig>,
+    devices: Lookup<two_factor_store::TwoFactorDevice>,
+    two_factor_sessions: Lookup<two_factor_store::TwoFactorSession>,
+}
+
+impl Lookups {
+    fn new() -> Self {
+        Self {
+            users: user_store::by_id(),
+            users_by_email: user_store::by_email(),
+            sessions: session_store::by_id(),
+            api_keys: api_key_store::by_id(),
+            api_keys_by_hash: api_key_store::by_hash(),
+            api_keys_by_secret: api_key_store::by_secret(),
+            organizations: organization_store::by_id(),
+            tokens: token_store::by_id(),
+            roles: role_store::by_id(),
+            sso_providers: sso_store::provider_by_id(),
+            sso_links: sso_store::link_by_id(),
+            sso_sessions: sso_store::session_by_id(),
+            saml_configs: saml_store::by_tenant(),
+            devices: two_factor_store::device_by_id(),
+            two_factor_sessions: two_factor_store::session_by_id(),
+        }
+    }
+}
+
+input! {
+    /// What `disconnect` takes.
+    DisconnectOptions {
+        /// Running calls may end within so many milliseconds; then they are ended on the server. Default 5 000.
+        timeout_ms "timeoutMs": Option<Natural>,
+    }
+}
+
+input! {
+    /// What `rollback` takes.
+    RollbackOptions {
+        /// The migration that stays as the last one applied. Default none: everything is rolled back.
+        to "to": Option<crate::input::Text>,
+    }
+}
+
+/// What `healthCheck` finds.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[napi(object, object_from_js = false, object_to_js = false)]
+pub struct HealthStatus {
+    pub status: HealthState,
+    /// How long the check took, in milliseconds.
+    pub latency_ms: f64,
+    pub pool: PoolGauges,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_version: Option<String>,
+    /// Ids of the migrations that `connect()` would run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_migrations: Option<Vec<&'static str>>,
+    /// The code of what went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// What went wrong, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// `'ok' | 'error'` in the typings.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthState {
+    Ok,
+    Error,
+}
+
+/// Connections of the pool.
+#[derive(Debug, Default, Serialize)]
+#[napi(object, object_from_js = false, object_to_js = false)]
+pub struct PoolGauges {
+    /// Open or being opened.
+    pub total: u32,
+    pub idle: u32,
+    /// Calls that wait for a connection.
+    pub waiting: u32,
+}
+
+#[napi]
+impl PostgresStorageAdapter {
+    /// Opens no connection. Throws an `InternalError` when the URL or an option is not right.
+    #[napi(constructor, ts_args_type = "connectionString: string, options?: PostgresStorageAdapterOptions")]
+    pub fn new(connection_string: String, options: String, drain: Function<'_, Vec<String>, ()>) -> napi::Result<Self> {
+        let options = Options::read(&connection_string, &options).map_err(|error| {
+            // The facade makes an InternalError of the reason.
+            napi::Error::from_reason(serde_json::to_string(&error.in_operation("constructor")).unwrap_or_default())
+        })?;
+        let queue = Arc::new(Queue::new(&drain)?);
+        let log = options.log_level.map(|level| Dispatch::new(Logger::new(Arc::clone(&queue), level_filter(level))));
+        Ok(Self {
+            calls: Calls::new(queue),
+            database: Arc::new(Database::new(options.pool, MIGRATIONS)),
+            schema: options.schema,
+            migrates: options.migrates,
+            log,
+            lookups: Lookups::new(),
+            events: crate::store::events::emit(),
+        })
+    }
+
+    /// Proves that the database can be reached and runs pending migrations. One attempt: what is wrong is said at once.
+    /// Idempotent; opens the adapter again after `disconnect()`.
+    ///
+    /// Rejects with `connection_failed`, `authentication_failed`, `tls_failed`, `migration_failed` or `schema_mismatch`.
+    #[napi]
+    pub fn connect(&self, _options: Option<CallOptions>) -> Pending<Void> {
+        let database = Arc::clone(&self.database);
+        let schema = self.schema.clone();
+        let migrates = self.migrates;
+        self.start("connect", async move {
+            let work = database.open()?;
+            database.migrate(&work, schema.as_deref(), migrates).await.map(|()| Void)
+        })
+    }
+
+    /// Takes no more calls, lets running ones end until the deadline, then ends them on the server and closes all
+    /// connections. Idempotent. Later calls reject with `not_connected`; `connect()` opens the adapter again.
+    #[napi]
+    pub fn disconnect(&self, options: Option<Json<DisconnectOptions>>) -> Pending<Void> {
+        let database = Arc::clone(&self.database);
+        self.start("disconnect", async move {
+            let DisconnectOptions { timeout_ms } =
+                options.map_or(Ok(DisconnectOptions { timeout_ms: None }), |options| options.parse("options"))?;
+            database.close(Duration::from_millis(timeout_ms.map_or(5_000, |Natural(ms)| ms).into())).await;
+            Ok(Void)
+        })
+    }
+
+    /// Runs down migrations until `to` is the last one applied, or none is. Resolves with the ids of those rolled back.
+    #[napi]
+    pub fn rollback(&self, options: Option<Json<RollbackOptions>>) -> Pending<Vec<String>> {
+        let database = Arc::clone(&self.database);
+        self.start("rollback", async move {
+            let RollbackOptions { to } =
+                options.map_or(Ok(RollbackOptions { to: None }), |options| options.parse("options"))?;
+            let work = database.enter()?;
+            database.rollback(&work, to.as_ref().map(|to| to.0.as_str())).await
+        })
+    }
+
+    /// Asks the database for a sign of life, once. Never rejects.
+    #[napi]
+    pub fn health_check(&self, _options: Option<CallOptions>) -> Pending<HealthStatus> {
+        let database = Arc::clone(&self.database);
+        self.start("healthCheck", async move { Ok(health(&database).await) })
+    }
+}
+
+async fn health(database: &Database) -> HealthStatus {
+    let started = Instant::now();
+    let (result, pool) = match database.enter() {
+        Ok(work) => {
+            let result = database.status(&work).await;
+            let gauges = work.pool.gauges();
+            let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            (
+                result,
+                PoolGauges { total: count(gauges.total), idle: count(gauges.idle), waiting: count(gauges.waiting) },
+            )
+        }
+        Err(error) => (Err(error), PoolGauges::default()),
+    };
+    let latency_ms = millis(started.elapsed());
+    match result {
+        Ok(Status { server_version, pending }) => HealthStatus {
+            status: HealthState::Ok,
+            latency_ms,
+            pool,
+            server_version: Some(server_version),
+            pending_migrations: Some(pending),
+            code: None,
+            message: None,
+        },
+        Err(error) => HealthStatus {
+            status: HealthState::Error,
+            latency_ms,
+            pool,
+            server_version: None,
+            pending_migrations: None,
+            code: Some(error.code.name()),
+            message: Some(error.message.into_owned()),
+        },
+    }
+}
+
+impl PostgresStorageAdapter {
+    /// A call that needs the database: `work` gets its way there.
+    fn call<T, W, F>(&self, operation: &'static str, work: W) -> Pending<T>
+    where
+        T: Serialize,
+        W: FnOnce(Db) -> F + Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        match self.database.enter() {
+            Ok(entered) => {
+                self.start(
+                    operation,
+                    async move { work(Db::new(entered, operation)).await.map_err(crate::store::explain) },
+                )
+            }
+            Err(error) => self.fail(operation, error),
+        }
+    }
+
+    /// A row by its key, together with the other calls of its kind that wait.
+    fn find<R>(&self, lookup: &Lookup<R>, argument: &'static str, key: String) -> Pending<Nullable<R>>
+    where
+        R: for<'r> FromRow<'r, PgRow> + Serialize + Send + Sync + Unpin + 'static,
+    {
+        self.find_where(lookup, argument, key, |_| true)
+    }
+
+    /// The same, for a row that must pass a test of our own.
+    fn find_where<R>(
+        &self,
+        lookup: &Lookup<R>,
+        argument: &'static str,
+        key: String,
+        test: impl FnOnce(&R) -> bool + Send + 'static,
+    ) -> Pending<Nullable<R>>
+    where
+        R: for<'r> FromRow<'r, PgRow> + Serialize + Send + Sync + Unpin + 'static,
+    {
+        if let Err(error) = check_text(&key, argument) {
+            return self.fail(lookup.operation(), error);
+        }
+        self.join(lookup, key, |answer, found: Result<Option<Arc<R>>>| {
+            answer.give(&found.map(|row| row.filter(|row| test(row))))
+        })
+    }
+
+    /// Joins the queue of a batch; `respond` turns what it came to into the call's answer.
+    fn join<B, T>(
+        &self,
+        batch: &Arc<Batch<B>>,
+        item: B::Item,
+        respond: impl FnOnce(Answer, Result<B::Output>) + Send + 'static,
+    ) -> Pending<T>
+    where
+        B: Batched,
+    {
+        let is_alone = self.calls.is_idle();
+        let (pending, answer) = self.calls.begin(batch.operation());
+        match self.database.enter() {
+            Err(error) => answer.give::<()>(&Err(error)),
+            Ok(entered) => {
+                if let Some(worker) = batch.join(entered, item, Box::new(move |result| respond(answer, result))) {
+                    self.spawn(is_alone, worker);
+                }
+            }
+        }
+        pending
+    }
+
+    fn start<T, F>(&self, operation: &'static str, work: F) -> Pending<T>
+    where
+        T: Serialize,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let is_alone = self.calls.is_idle();
+        let (pending, answer) = self.calls.begin(operation);
+        self.spawn(is_alone, async move { answer.give(&work.await) });
+        pending
+    }
+
+    fn fail<T>(&self, operation: &'static str, error: Error) -> Pending<T> {
+        let (pending, answer) = self.calls.begin(operation);
+        answer.give::<()>(&Err(error));
+        pending
+    }
+
+    fn spawn(&self, is_alone: bool, work: impl Future<Output = ()> + Send + 'static) {
+        match &self.log {
+            None => spawn(is_alone, work),
+            Some(dispatch) => spawn(is_alone, work.with_subscriber(dispatch.clone())),
+        }
+    }
+}
+
+fn level_filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
+    }
+}

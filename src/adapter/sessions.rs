@@ -1,0 +1,76 @@
+use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
+use crate::input::check_text;
+use crate::store::sessions::{
+    self, DeleteExpiredSessionsOptions, DeleteUserSessionsOptions, SessionInput, SessionPatch, SessionRecord,
+};
+use napi_derive::napi;
+
+#[napi]
+impl PostgresStorageAdapter {
+    /// Creates a session.
+    ///
+    /// Rejects with `invalid_reference` when there is no such user or organization, with `conflict` when the id is taken.
+    #[napi]
+    pub fn create_session(&self, session: Json<SessionInput>, _options: Option<CallOptions>) -> Pending<SessionRecord> {
+        self.call(
+            "createSession",
+            move |mut db| async move { sessions::create(&mut db, session.parse("session")?).await },
+        )
+    }
+
+    /// Finds a live session; `null` when there is none or it has expired, by the server's clock.
+    #[napi]
+    pub fn get_session(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<SessionRecord>> {
+        self.find(&self.lookups.sessions, "id", id)
+    }
+
+    /// Changes a session. A missing field is left alone, `null` clears it.
+    ///
+    /// Rejects with `not_found` when there is none.
+    #[napi]
+    pub fn update_session(
+        &self,
+        id: String,
+        patch: Json<SessionPatch>,
+        _options: Option<CallOptions>,
+    ) -> Pending<SessionRecord> {
+        self.call("updateSession", move |mut db| async move {
+            check_text(&id, "id")?;
+            sessions::update(&mut db, id, patch.parse("patch")?).await
+        })
+    }
+
+    /// Deletes a session, if there is one.
+    #[napi]
+    pub fn delete_session(&self, id: String, _options: Option<CallOptions>) -> Pending<Void> {
+        self.call("deleteSession", move |mut db| async move {
+            check_text(&id, "id")?;
+            sessions::delete(&mut db, id).await.map(|()| Void)
+        })
+    }
+
+    /// Deletes a user's sessions, but for the one in `except`. Resolves with their number.
+    #[napi]
+    pub fn delete_user_sessions(
+        &self,
+        user_id: String,
+        options: Option<Json<DeleteUserSessionsOptions>>,
+    ) -> Pending<u32> {
+        self.call("deleteUserSessions", move |mut db| async move {
+            check_text(&user_id, "userId")?;
+            let options =
+                options.map_or(Ok(DeleteUserSessionsOptions { except: None }), |options| options.parse("options"))?;
+            sessions::delete_of_user(&mut db, user_id, options).await
+        })
+    }
+
+    /// Deletes expired sessions, in batches of 1 000. Resolves with their number.
+    #[napi]
+    pub fn delete_expired_sessions(&self, options: Option<Json<DeleteExpiredSessionsOptions>>) -> Pending<u32> {
+        self.call("deleteExpiredSessions", move |mut db| async move {
+            let options =
+                options.map_or(Ok(DeleteExpiredSessionsOptions { limit: None }), |options| options.parse("options"))?;
+            sessions::delete_expired(&mut db, options).await
+        })
+    }
+}

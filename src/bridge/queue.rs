@@ -1,0 +1,100 @@
+//! The completion queue: everything that goes to JavaScript, in order, with one wake-up for many entries.
+
+use super::CallId;
+use crate::error::Error;
+use napi::Status;
+use napi::bindgen_prelude::Function;
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use serde::Serialize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// An entry is a pair of JSON values: `id, result` · `-id, error` · `0, log line`. A chunk is an array of them.
+type Chunk = Vec<u8>;
+
+/// A chunk beyond this size is closed, so that no string grows past what JavaScript can hold.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Weak, so that an idle adapter never holds the process open: the facade does while calls are pending.
+type Wake = ThreadsafeFunction<(), (), Vec<String>, Status, false, true>;
+
+#[derive(Default)]
+struct Waiting {
+    chunks: Mutex<Vec<Chunk>>,
+    /// Whether JavaScript's thread has been woken and has not yet come to drain.
+    is_woken: AtomicBool,
+}
+
+pub struct Queue {
+    waiting: Arc<Waiting>,
+    wake: Wake,
+}
+
+impl Queue {
+    /// `drain` is called on JavaScript's thread with all chunks that wait.
+    pub fn new(drain: &Function<'_, Vec<String>, ()>) -> napi::Result<Self> {
+        let waiting = Arc::new(Waiting::default());
+        let drained = Arc::clone(&waiting);
+        let wake =
+            drain.build_threadsafe_function::<()>().weak::<true>().build_callback(move |_| Ok(drained.take()))?;
+        Ok(Self { waiting, wake })
+    }
+
+    pub fn succeed(&self, id: CallId, result: &impl Serialize) {
+        let mut entry = format!("{id},").into_bytes();
+        match serde_json::to_writer(&mut entry, result) {
+            Ok(()) => self.push(&entry),
+            Err(_) => {
+                self.fail(id, &Error::new(crate::error::Code::Internal, "the result could not be written as JSON"))
+            }
+        }
+    }
+
+    pub fn fail(&self, id: CallId, error: &Error) {
+        let mut entry = format!("-{id},").into_bytes();
+        // An error is made of strings and numbers: writing it into memory cannot fail.
+        if serde_json::to_writer(&mut entry, error).is_ok() {
+            self.push(&entry);
+        }
+    }
+
+    pub fn log(&self, line: &impl Serialize) {
+        let mut entry = b"0,".to_vec();
+        if serde_json::to_writer(&mut entry, line).is_ok() {
+            self.push(&entry);
+        }
+    }
+
+    fn push(&self, entry: &[u8]) {
+        {
+            let mut chunks = self.waiting.chunks.lock().unwrap_or_else(PoisonError::into_inner);
+            match chunks.last_mut() {
+                Some(chunk) if chunk.len() < CHUNK_BYTES => chunk.push(b','),
+                _ => chunks.push(vec![b'[']),
+            }
+            if let Some(chunk) = chunks.last_mut() {
+                chunk.extend_from_slice(entry);
+            }
+        }
+        if !self.waiting.is_woken.swap(true, Ordering::AcqRel) {
+            // Fails only when the environment is going away, and nobody is left to be told.
+            self.wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
+}
+
+impl Waiting {
+    fn take(&self) -> Vec<String> {
+        // Before the chunks are taken: an entry that comes after them wakes again.
+        self.is_woken.store(false, Ordering::Release);
+        let chunks = std::mem::take(&mut *self.chunks.lock().unwrap_or_else(PoisonError::into_inner));
+        chunks
+            .into_iter()
+            .map(|mut chunk| {
+                chunk.push(b']');
+                // serde_json writes UTF-8 only.
+                String::from_utf8(chunk).unwrap_or_default()
+            })
+            .collect()
+    }
+}

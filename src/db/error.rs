@@ -1,0 +1,272 @@
+//! From sqlx's errors to ours: by SQLSTATE and constraint name, never by message text.
+//! Source of the classes: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+
+use crate::error::{Cause, Code, Context, Error};
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+use std::time::Duration;
+
+/// What trying again can do about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Nothing: the same call fails again.
+    None,
+    /// The server undid the statement and asks for another attempt.
+    Repeat,
+    /// The connection's statements are stale; a fresh connection is not.
+    RepeatOnceReconnected,
+    /// The connection ended while the statement ran: nobody knows whether it took effect.
+    RepeatIfHarmless,
+}
+
+#[derive(Debug)]
+pub struct Failure {
+    pub error: Error,
+    pub remedy: Remedy,
+    /// Whether the connection can serve another statement.
+    pub connection_survives: bool,
+}
+
+/// Names of the codes by SQLSTATE. `ran` is how long the statement had been running.
+fn code_of(sql_state: &str, ran: Duration, statement_timeout: Option<Duration>) -> Code {
+    match sql_state {
+        "23505" | "23P01" => Code::Conflict,
+        "23503" => Code::InvalidReference,
+        "25006" => Code::ReadOnly,
+        "3D000" => Code::ConnectionFailed,
+        "40001" | "40P01" => Code::SerializationFailure,
+        "55P03" => Code::LockTimeout,
+        // The server uses one SQLSTATE for its time-out and for a cancel request.
+        "57014" if statement_timeout.is_some_and(|limit| ran + Duration::from_millis(5) >= limit) => {
+            Code::StatementTimeout
+        }
+        "57014" => Code::Cancelled,
+        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Code::ConnectionFailed,
+        "3F000" | "42P01" | "42703" | "42883" => Code::SchemaMismatch,
+        _ => match sql_state.get(..2) {
+            Some("08") => Code::ConnectionFailed,
+            Some("22" | "23") => Code::InvalidInput,
+            Some("28") => Code::AuthenticationFailed,
+            Some("53") => Code::ResourceExhausted,
+            _ => Code::QueryFailed,
+        },
+    }
+}
+
+fn remedy_of(sql_state: &str) -> Remedy {
+    match sql_state {
+        "40001" | "40P01" => Remedy::Repeat,
+        "0A000" | "25006" | "26000" | "42P05" => Remedy::RepeatOnceReconnected,
+        "57P01" | "57P02" | "57P05" => Remedy::RepeatIfHarmless,
+        _ if sql_state.starts_with("08") => Remedy::RepeatIfHarmless,
+        _ => Remedy::None,
+    }
+}
+
+/// A statement failed.
+pub fn statement_failure(error: &sqlx::Error, ran: Duration, statement_timeout: Option<Duration>) -> Failure {
+    if let Some(server) = server_error(error) {
+        let sql_state = server.code();
+        let remedy = remedy_of(sql_state);
+        return Failure {
+            error: from_server(server, code_of(sql_state, ran, statement_timeout)),
+            remedy,
+            connection_survives: matches!(remedy, Remedy::None | Remedy::Repeat)
+                && server.severity() == PgSeverity::Error,
+        };
+    }
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) => Failure {
+            error: with_cause(Code::ConnectionFailed, "the connection to the server was lost", error),
+            remedy: Remedy::RepeatIfHarmless,
+            connection_survives: false,
+        },
+        sqlx::Error::ColumnDecode { index, source } => {
+            let mut failed =
+                Error::new(Code::QueryFailed, format!("a stored value of {index} cannot be read: {source}"));
+            failed.context.column = Some(index.trim_matches('"').to_owned());
+            Failure { error: failed, remedy: Remedy::None, connection_survives: true }
+        }
+        other => Failure {
+            error: with_cause(Code::Internal, "the database driver failed", other),
+            remedy: Remedy::None,
+            connection_survives: false,
+        },
+    }
+}
+
+/// No connection could be made; nothing has run.
+pub fn connect_error(error: &sqlx::Error) -> Error {
+    if let Some(server) = server_error(error) {
+        let code = code_of(server.code(), Duration::ZERO, None);
+        let mut failed = from_server(server, code);
+        failed.retryable = matches!(server.code(), "53300" | "57P03");
+        if server.code() == "08P01" {
+            failed.message = "the server refused our start-up options: if a connection pooler stands in between, set pooler: 'transaction'".into();
+        }
+        return failed;
+    }
+    match error {
+        sqlx::Error::Tls(_) => with_cause(Code::TlsFailed, "no encrypted connection could be made", error),
+        // rustls reports what is wrong with a certificate as invalid data.
+        sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
+            with_cause(Code::TlsFailed, "no encrypted connection could be made", error)
+        }
+        _ => {
+            let mut failed = with_cause(Code::ConnectionFailed, "no connection to the server could be made", error);
+            failed.retryable = true;
+            failed
+        }
+    }
+}
+
+fn server_error(error: &sqlx::Error) -> Option<&PgDatabaseError> {
+    match error {
+        sqlx::Error::Database(error) => error.try_downcast_ref(),
+        _ => None,
+    }
+}
+
+fn from_server(server: &PgDatabaseError, code: Code) -> Error {
+    let sql_state = server.code();
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let context = Context {
+        sql_state: Some(sql_state.to_owned()),
+        constraint: owned(server.constraint()),
+        table: owned(server.table()),
+        column: owned(server.column()),
+        ..Context::default()
+    };
+    let cause = Cause {
+        name: "DatabaseError",
+        // Class 22 (data exceptions) quotes the offending value in its message.
+        message: if sql_state.starts_with("22") { "data exception".to_owned() } else { server.message().to_owned() },
+        code: Some(sql_state.to_owned()),
+        severity: Some(severity_name(server.severity())),
+        sql_state: Some(sql_state.to_owned()),
+        constraint: owned(server.constraint()),
+        schema: owned(server.schema()),
+        table: owned(server.table()),
+        column: owned(server.column()),
+    };
+    let message = match (code, server.constraint()) {
+        (Code::Conflict, Some(constraint)) => {
+            format!("a row with the same value exists already (unique constraint {constraint})")
+        }
+        (Code::InvalidReference, Some(constraint)) => {
+            format!("what is referred to does not exist (foreign key {constraint})")
+        }
+        (Code::InvalidInput, Some(constraint)) => format!("the value breaks the rule {constraint}"),
+        (Code::SchemaMismatch, _) => {
+            "the database lacks our tables, or they are of another version: call connect()".to_owned()
+        }
+        (Code::StatementTimeout, _) => "the statement ran into its time limit (statementTimeoutMs)".to_owned(),
+        (Code::LockTimeout, _) => "a lock was not granted in time".to_owned(),
+        (Code::Cancelled, _) => "the statement was cancelled on the server".to_owned(),
+        (Code::AuthenticationFailed, _) => "the server refused the user or the password".to_owned(),
+        (Code::ReadOnly, _) => "the server takes no writes".to_owned(),
+        (Code::ResourceExhausted, _) => "the server has run out of a resource".to_owned(),
+        (Code::SerializationFailure, _) => "the transaction lost against a concurrent one".to_owned(),
+        (Code::ConnectionFailed, _) if sql_state == "3D000" => "the server has no such database".to_owned(),
+        (Code::ConnectionFailed, _) => "the server ended or refused the connection".to_owned(),
+        _ => format!("the server refused the statement (SQLSTATE {sql_state})"),
+    };
+    let mut error = Error::new(code, message);
+    error.context = Box::new(context);
+    error.cause = Some(Box::new(cause));
+    error
+}
+
+fn with_cause(code: Code, message: &'static str, cause: &sqlx::Error) -> Error {
+    let mut error = Error::new(code, message);
+    error.cause = Some(Box::new(match cause {
+        sqlx::Error::Io(io) => system_cause(io),
+        other => plain_cause("Error", other.to_string()),
+    }));
+    error
+}
+
+fn system_cause(io: &std::io::Error) -> Cause {
+    use std::io::ErrorKind;
+    // The names that Node gives the same errors.
+    let code = match io.kind() {
+        ErrorKind::ConnectionRefused => Some("ECONNREFUSED"),
+        ErrorKind::ConnectionReset => Some("ECONNRESET"),
+        ErrorKind::ConnectionAborted => Some("ECONNABORTED"),
+        ErrorKind::BrokenPipe => Some("EPIPE"),
+        ErrorKind::TimedOut => Some("ETIMEDOUT"),
+        ErrorKind::HostUnreachable => Some("EHOSTUNREACH"),
+        ErrorKind::NetworkUnreachable => Some("ENETUNREACH"),
+        ErrorKind::NotFound => Some("ENOENT"),
+        ErrorKind::PermissionDenied => Some("EACCES"),
+        _ => None,
+    };
+    Cause { code: code.map(str::to_owned), ..plain_cause("SystemError", io.to_string()) }
+}
+
+pub fn plain_cause(name: &'static str, message: String) -> Cause {
+    Cause {
+        name,
+        message,
+        code: None,
+        severity: None,
+        sql_state: None,
+        constraint: None,
+        schema: None,
+        table: None,
+        column: None,
+    }
+}
+
+fn severity_name(severity: PgSeverity) -> &'static str {
+    match severity {
+        PgSeverity::Panic => "PANIC",
+        PgSeverity::Fatal => "FATAL",
+        PgSeverity::Error => "ERROR",
+        PgSeverity::Warning => "WARNING",
+        PgSeverity::Notice => "NOTICE",
+        PgSeverity::Debug => "DEBUG",
+        PgSeverity::Info => "INFO",
+        PgSeverity::Log => "LOG",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Code, Remedy, code_of, remedy_of};
+    use std::time::Duration;
+
+    #[test]
+    fn classifies_by_sqlstate() {
+        for (sql_state, code, remedy) in [
+            ("08006", Code::ConnectionFailed, Remedy::RepeatIfHarmless),
+            ("0A000", Code::QueryFailed, Remedy::RepeatOnceReconnected),
+            ("22001", Code::InvalidInput, Remedy::None),
+            ("23502", Code::InvalidInput, Remedy::None),
+            ("23503", Code::InvalidReference, Remedy::None),
+            ("23505", Code::Conflict, Remedy::None),
+            ("25006", Code::ReadOnly, Remedy::RepeatOnceReconnected),
+            ("26000", Code::QueryFailed, Remedy::RepeatOnceReconnected),
+            ("28P01", Code::AuthenticationFailed, Remedy::None),
+            ("3D000", Code::ConnectionFailed, Remedy::None),
+            ("40001", Code::SerializationFailure, Remedy::Repeat),
+            ("40P01", Code::SerializationFailure, Remedy::Repeat),
+            ("42P01", Code::SchemaMismatch, Remedy::None),
+            ("42601", Code::QueryFailed, Remedy::None),
+            ("53100", Code::ResourceExhausted, Remedy::None),
+            ("55P03", Code::LockTimeout, Remedy::None),
+            ("57P01", Code::ConnectionFailed, Remedy::RepeatIfHarmless),
+            ("XX000", Code::QueryFailed, Remedy::None),
+        ] {
+            assert_eq!(code_of(sql_state, Duration::ZERO, None), code, "{sql_state}");
+            assert_eq!(remedy_of(sql_state), remedy, "{sql_state}");
+        }
+    }
+
+    #[test]
+    fn tells_a_time_out_from_a_cancel_request() {
+        let limit = Some(Duration::from_secs(5));
+        assert_eq!(code_of("57014", Duration::from_secs(5), limit), Code::StatementTimeout);
+        assert_eq!(code_of("57014", Duration::from_secs(1), limit), Code::Cancelled);
+        assert_eq!(code_of("57014", Duration::from_secs(60), None), Code::Cancelled);
+    }
+}

@@ -1,0 +1,14 @@
+//! The only place that talks to sqlx: connections, retries, error classes, batches, migrations.
+//! It knows no table.
+
+pub mod batch;
+pub mod database;
+pub mod error;
+pub mod migrate;
+pub mod pool;
+pub mod run;
+
+pub use batch::{Batch, Batched};
+pub use database::Database;
+pub use migrate::Migration;
+pub use run::{Db, Repeat};

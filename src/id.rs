@@ -1,0 +1,34 @@
+//! Identifiers and secrets: the only place that draws randomness.
+
+use uuid::Uuid;
+
+/// A random id (UUIDv4), for what a client may hold as a secret handle: it tells nothing about its neighbours.
+pub fn secret_handle() -> String {
+    Uuid::new_v4().to_string()
+}
+
+/// An id that sorts by time (UUIDv7), for everything else: new rows land side by side in the index.
+pub fn sortable() -> String {
+    Uuid::now_v7().to_string()
+}
+
+/// 64 hexadecimal digits from the system's generator.
+pub fn secret_hex() -> Result<String, getrandom::Error> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(hex(&bytes))
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Jitter for back-off; it need not be secret, only different in each process.
+pub fn random_byte() -> u8 {
+    Uuid::new_v4().as_bytes()[0]
+}

@@ -1,0 +1,488 @@
+//! Reading what a caller hands over: JSON text becomes types that cannot hold nonsense,
+//! or an `auth_postgres/invalid_input` that names the field.
+
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// Ids, e-mails, hashes and the like are at most this many bytes of UTF-8: an index entry must fit.
+pub const MAX_KEY_BYTES: usize = 1024;
+
+/// A value that can be read from JSON. `json` is `None` where the key is absent; `path` names it in errors.
+pub trait Input: Sized {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self>;
+}
+
+/// Where a value stands: `email`, `members[2].role`.
+#[derive(Debug, Clone)]
+pub struct Path {
+    name: String,
+    /// An argument's own name is no part of its fields' names: `email`, not `user.email`.
+    is_argument: bool,
+}
+
+impl Path {
+    fn argument(name: &str) -> Self {
+        Self { name: name.to_owned(), is_argument: true }
+    }
+
+    pub fn member(&self, key: &str) -> Self {
+        let name = if self.is_argument { key.to_owned() } else { format!("{}.{key}", self.name) };
+        Self { name, is_argument: false }
+    }
+
+    fn item(&self, at: usize) -> Self {
+        Self { name: format!("{}[{at}]", self.name), is_argument: false }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn invalid(&self, reason: &str) -> Error {
+        Error::invalid_input(&self.name, reason)
+    }
+}
+
+/// Parses the text that the facade made of one argument.
+pub fn parse<T: Input>(text: &str, argument: &str) -> Result<T> {
+    let path = Path::argument(argument);
+    let json: &RawValue = serde_json::from_str(text).map_err(|_| path.invalid("is not valid JSON"))?;
+    T::read(Some(json), &path)
+}
+
+/// Any string that PostgreSQL can store.
+#[derive(Debug, Clone, serde::Serialize, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct Text(pub String);
+
+/// A non-empty string of at most [`MAX_KEY_BYTES`]: an id, an e-mail, a hash, a provider …
+#[derive(Debug, Clone, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct Key(pub String);
+
+/// A JSON object, kept as text: what is in it is the caller's.
+#[derive(Debug, Clone)]
+pub struct JsonObject(pub Box<RawValue>);
+
+/// A JSON object whose values are strings.
+#[derive(Debug, Clone)]
+pub struct StringMap(pub JsonObject);
+
+/// A field that the store keeps itself: accepted, so that a whole record can be passed back, and ignored.
+#[derive(Debug, Clone)]
+pub struct Ours;
+
+/// One field of an update: leave it, clear it, or set it.
+#[derive(Debug, Clone)]
+pub enum Patch<T> {
+    Keep,
+    Clear,
+    Set(T),
+}
+
+/// One field of an update that cannot be cleared.
+#[derive(Debug, Clone)]
+pub struct Change<T>(pub Option<T>);
+
+impl<T> Patch<T> {
+    /// Whether to write, and what: the two parameters of `CASE WHEN $n THEN $m ELSE column END`.
+    pub fn into_parameters(self) -> (bool, Option<T>) {
+        match self {
+            Self::Keep => (false, None),
+            Self::Clear => (true, None),
+            Self::Set(value) => (true, Some(value)),
+        }
+    }
+}
+
+/// Fields that a patch may hold; an update that holds none touches nothing.
+pub trait IsEmpty {
+    fn is_empty(&self) -> bool;
+}
+
+impl<T> IsEmpty for Patch<T> {
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Keep)
+    }
+}
+
+impl<T> IsEmpty for Change<T> {
+    fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl IsEmpty for Ours {
+    fn is_empty(&self) -> bool {
+        true
+    }
+}
+
+/// The keys that a variant type brings beyond the named ones, each as JSON text.
+#[derive(Debug, Clone, Default)]
+pub struct Extra(pub BTreeMap<String, Box<RawValue>>);
+
+/// The members of one JSON object while they are read, one by one.
+pub struct Fields<'a> {
+    path: &'a Path,
+    members: BTreeMap<String, &'a RawValue>,
+}
+
+impl<'a> Fields<'a> {
+    pub fn of(json: Option<&'a RawValue>, path: &'a Path) -> Result<Self> {
+        let json = present(json, path)?;
+        let members: BTreeMap<String, &RawValue> =
+            serde_json::from_str(json.get()).map_err(|_| path.invalid("must be an object"))?;
+        Ok(Self { path, members })
+    }
+
+    /// Reads one member. One that is called in snake_case may be given in camelCase.
+    pub fn take<T: Input>(&mut self, key: &str) -> Result<T> {
+        self.take_with(key, T::read)
+    }
+
+    pub fn take_with<T>(&mut self, key: &str, read: impl FnOnce(Option<&RawValue>, &Path) -> Result<T>) -> Result<T> {
+        let mut json = self.members.remove(key);
+        if key.contains('_') {
+            let camel_case = to_camel_case(key);
+            match self.members.remove(&camel_case) {
+                Some(_) if json.is_some() => {
+                    return Err(self.path.member(&camel_case).invalid(&format!("is given twice, also as `{key}`")));
+                }
+                Some(other) => json = Some(other),
+                None => {}
+            }
+        }
+        read(json, &self.path.member(key))
+    }
+
+    /// Refuses what has not been read, naming the nearest of the known keys.
+    pub fn finish(self, known: &[&str]) -> Result<()> {
+        let Some(key) = self.members.keys().next() else { return Ok(()) };
+        let nearest =
+            known.iter().map(|known| (strsim::jaro_winkler(known, key), known)).max_by(|a, b| a.0.total_cmp(&b.0));
+        let reason = match nearest {
+            Some((similarity, name)) if similarity > 0.8 => format!("is not known here; did you mean `{name}`?"),
+            _ => "is not known here".to_owned(),
+        };
+        Err(self.path.member(key).invalid(&reason))
+    }
+
+    /// Keeps what has not been read.
+    pub fn rest(self) -> Result<Extra> {
+        let mut extra = BTreeMap::new();
+        for (key, json) in self.members {
+            check_text(&key, "key")?;
+            check_json(json, &self.path.member(&key))?;
+            extra.insert(key, json.to_owned());
+        }
+        Ok(Extra(extra))
+    }
+}
+
+fn to_camel_case(snake_case: &str) -> String {
+    let mut words = snake_case.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| {
+        let (head, tail) = word.split_at(word.len().min(1));
+        name + &head.to_ascii_uppercase() + tail
+    })
+}
+
+fn present<'a>(json: Option<&'a RawValue>, path: &Path) -> Result<&'a RawValue> {
+    match json {
+        Some(json) if json.get() != "null" => Ok(json),
+        _ => Err(path.invalid("is required")),
+    }
+}
+
+/// JSON.stringify escapes NUL as `\u0000` and a lone surrogate as `\udXXX`, and writes a pair as itself.
+fn check_json(json: &RawValue, path: &Path) -> Result<()> {
+    let bytes = json.get().as_bytes();
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        let escape = &rest[at + 1..];
+        if escape.starts_with(b"u0000") {
+            return Err(path.invalid("must not contain NUL characters"));
+        }
+        if matches!(escape, [b'u', b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F', ..]) {
+            return Err(path.invalid("must not contain lone surrogates"));
+        }
+        // What follows a backslash is never the start of another escape.
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// The same rules for a string that is an argument of its own.
+pub fn check_text(text: &str, argument: &str) -> Result<()> {
+    if text.contains('\0') { Err(Error::invalid_input(argument, "must not contain NUL characters")) } else { Ok(()) }
+}
+
+/// Why `text` cannot be a [`Key`].
+fn key_fault(text: &str) -> Option<&'static str> {
+    if text.is_empty() {
+        Some("must not be empty")
+    } else if text.len() > MAX_KEY_BYTES {
+        Some("must be at most 1024 bytes of UTF-8")
+    } else {
+        None
+    }
+}
+
+/// Checks an id or another key that arrived as a plain argument and will be written.
+pub fn check_key(text: &str, argument: &str) -> Result<()> {
+    check_text(text, argument)?;
+    key_fault(text).map_or(Ok(()), |reason| Err(Error::invalid_input(argument, reason)))
+}
+
+impl Input for Text {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        let json = present(json, path)?;
+        if !json.get().starts_with('"') {
+            return Err(path.invalid("must be a string"));
+        }
+        check_json(json, path)?;
+        serde_json::from_str(json.get()).map(Self).map_err(|_| path.invalid("must be a string"))
+    }
+}
+
+impl Input for Key {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        let Text(text) = Text::read(json, path)?;
+        match key_fault(&text) {
+            None => Ok(Self(text)),
+            Some(reason) => Err(path.invalid(reason)),
+        }
+    }
+}
+
+impl Input for bool {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        match present(json, path)?.get() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(path.invalid("must be a boolean")),
+        }
+    }
+}
+
+impl Input for i32 {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        let number: f64 =
+            serde_json::from_str(present(json, path)?.get()).map_err(|_| path.invalid("must be a number"))?;
+        if number.fract() != 0.0 || number < f64::from(i32::MIN) || number > f64::from(i32::MAX) {
+            return Err(path.invalid("must be a whole number between -2147483648 and 2147483647"));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "the bounds were checked just above")]
+        Ok(number as i32)
+    }
+}
+
+impl Input for Timestamp {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        const REASON: &str =
+            "must be a valid Date, or an ISO 8601 string with Z or an offset, in the years 0001 to 9999";
+        let json = present(json, path)?;
+        if !json.get().starts_with('"') {
+            return Err(path.invalid(REASON));
+        }
+        let Text(text) = Text::read(Some(json), path)?;
+        Self::parse(&text).ok_or_else(|| path.invalid(REASON))
+    }
+}
+
+impl Input for JsonObject {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        let json = present(json, path)?;
+        if !json.get().starts_with('{') {
+            return Err(path.invalid("must be an object"));
+        }
+        check_json(json, path)?;
+        Ok(Self(json.to_owned()))
+    }
+}
+
+impl Input for StringMap {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        let object = JsonObject::read(json, path)?;
+        serde_json::from_str::<BTreeMap<String, String>>(object.0.get())
+            .map_err(|_| path.invalid("must be an object whose values are strings"))?;
+        Ok(Self(object))
+    }
+}
+
+impl Input for Ours {
+    fn read(_: Option<&RawValue>, _: &Path) -> Result<Self> {
+        Ok(Self)
+    }
+}
+
+impl<T: Input> Input for Option<T> {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        match json {
+            None => Ok(None),
+            Some(json) if json.get() == "null" => Ok(None),
+            Some(json) => T::read(Some(json), path).map(Some),
+        }
+    }
+}
+
+impl<T: Input> Input for Patch<T> {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        match json {
+            None => Ok(Self::Keep),
+            Some(json) if json.get() == "null" => Ok(Self::Clear),
+            Some(json) => T::read(Some(json), path).map(Self::Set),
+        }
+    }
+}
+
+impl<T: Input> Input for Change<T> {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        match json {
+            None => Ok(Self(None)),
+            Some(json) if json.get() == "null" => Err(path.invalid("cannot be cleared")),
+            Some(json) => T::read(Some(json), path).map(|value| Self(Some(value))),
+        }
+    }
+}
+
+impl<T: Input> Input for Vec<T> {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        let items: Vec<&RawValue> =
+            serde_json::from_str(present(json, path)?.get()).map_err(|_| path.invalid("must be an array"))?;
+        items.into_iter().enumerate().map(|(at, item)| T::read(Some(item), &path.item(at))).collect()
+    }
+}
+
+/// Declares what a method takes: the Rust struct, how it is read, and (through napi) its TypeScript interface.
+macro_rules! input {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident $key:literal: $type:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone)]
+        #[napi_derive::napi(object, object_from_js = false, object_to_js = false)]
+        pub struct $name {
+            $($(#[$doc])* #[napi(js_name = $key)] pub $field: $type,)*
+        }
+
+        impl $crate::input::Input for $name {
+            fn read(json: Option<&serde_json::value::RawValue>, path: &$crate::input::Path) -> $crate::error::Result<Self> {
+                let mut fields = $crate::input::Fields::of(json, path)?;
+                $(let $field = fields.take($key)?;)*
+                fields.finish(&[$($key),*])?;
+                Ok(Self { $($field),* })
+            }
+        }
+    };
+}
+
+/// A closed set of strings: refused elsewhere, a literal union in TypeScript (in `bridge/header.d.ts`).
+macro_rules! closed_set {
+    ($(#[$meta:meta])* $name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $($variant),+ }
+
+        impl $name {
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl $name {
+            /// For an argument of its own.
+            #[allow(dead_code, reason = "most sets are only read as part of an object")]
+            pub fn parse(text: &str, argument: &str) -> $crate::error::Result<Self> {
+                match text {
+                    $($text => Ok(Self::$variant),)+
+                    _ => Err($crate::error::Error::invalid_input(argument, concat!("must be one of" $(, " \"", $text, "\"")+))),
+                }
+            }
+        }
+
+        impl $crate::input::Input for $name {
+            fn read(json: Option<&serde_json::value::RawValue>, path: &$crate::input::Path) -> $crate::error::Result<Self> {
+                let $crate::input::Text(text) = $crate::input::Text::read(json, path)?;
+                Self::parse(&text, path.name())
+            }
+        }
+    };
+}
+pub(crate) use {closed_set, input};
+
+#[cfg(test)]
+mod tests {
+    use super::{Change, Key, Ours, Patch, StringMap, Text, parse};
+    use crate::clock::Timestamp;
+    use crate::error::Error;
+
+    input! {
+        Sample {
+            id "id": Option<Key>,
+            name "name": Text,
+            seats "seats": Change<i32>,
+            plan "plan": Patch<Text>,
+            until "until": Option<Timestamp>,
+            labels "labels": Option<StringMap>,
+            entity_id "entity_id": Option<Text>,
+            created_at "createdAt": Ours,
+        }
+    }
+
+    fn fault(json: &str) -> (Option<String>, String) {
+        match parse::<Sample>(json, "sample") {
+            Ok(sample) => panic!("accepted {sample:?}"),
+            Err(Error { context, message, .. }) => (context.field, message.into_owned()),
+        }
+    }
+
+    #[test]
+    fn tells_absent_null_and_value_apart() {
+        let sample: Sample =
+            parse(r#"{"name":"a","plan":null,"seats":3,"entityId":"x","createdAt":"whatever"}"#, "sample").unwrap();
+        assert!(matches!(sample.plan, Patch::Clear));
+        assert!(matches!(sample.seats, Change(Some(3))));
+        assert!(sample.id.is_none());
+        assert_eq!(sample.entity_id.unwrap().0, "x");
+        let sample: Sample = parse(r#"{"name":"a"}"#, "sample").unwrap();
+        assert!(matches!(sample.plan, Patch::Keep));
+    }
+
+    #[test]
+    fn names_the_field_and_never_the_value() {
+        for (json, field) in [
+            ("null", "sample"),
+            ("[]", "sample"),
+            ("7", "sample"),
+            ("{}", "name"),
+            (r#"{"name":null}"#, "name"),
+            (r#"{"name":"hunter2","email":"hunter2"}"#, "email"),
+            (r#"{"name":"a","__proto__":{"x":"hunter2"}}"#, "__proto__"),
+            (r#"{"name":7}"#, "name"),
+            (r#"{"name":"hunter2\u0000"}"#, "name"),
+            (r#"{"name":"hunter2\ud800"}"#, "name"),
+            (r#"{"name":"a","seats":null}"#, "seats"),
+            (r#"{"name":"a","seats":1.5}"#, "seats"),
+            (r#"{"name":"a","seats":1e99}"#, "seats"),
+            (r#"{"name":"a","until":"hunter2"}"#, "until"),
+            (r#"{"name":"a","until":1735689600000}"#, "until"),
+            (r#"{"name":"a","id":""}"#, "id"),
+            (r#"{"name":"a","labels":{"a":1}}"#, "labels"),
+            (r#"{"name":"a","entity_id":"1","entityId":"2"}"#, "entityId"),
+        ] {
+            let (found, message) = fault(json);
+            assert_eq!(found.as_deref(), Some(field), "{json}");
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+        let long = format!(r#"{{"name":"a","id":"{}"}}"#, "é".repeat(513));
+        assert_eq!(fault(&long).0.as_deref(), Some("id"));
+    }
+
+    #[test]
+    fn takes_an_escaped_backslash_for_what_it_is() {
+        assert_eq!(parse::<Sample>(r#"{"name":"\\u0000"}"#, "sample").unwrap().name.0, r"\u0000");
+    }
+}

@@ -1,0 +1,102 @@
+//! The log of one adapter: tracing events of this crate, sent to the caller's `logger` through the completion queue.
+
+use crate::bridge::queue::Queue;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::span;
+use tracing::{Event, Metadata, Subscriber};
+
+/// Our events carry this target's prefix; sqlx's own, which quote statements, do not.
+const TARGET: &str = "auth_postgres";
+
+pub struct Logger {
+    queue: Arc<Queue>,
+    level: LevelFilter,
+}
+
+impl Logger {
+    pub fn new(queue: Arc<Queue>, level: LevelFilter) -> Self {
+        Self { queue, level }
+    }
+}
+
+#[derive(Serialize)]
+struct Line {
+    level: &'static str,
+    message: String,
+    fields: Map<String, Value>,
+}
+
+impl Subscriber for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && metadata.target().starts_with(TARGET) && *metadata.level() <= self.level
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.level)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line =
+            Line { level: level_name(*event.metadata().level()), message: String::new(), fields: Map::new() };
+        event.record(&mut line);
+        self.queue.log(&line);
+    }
+
+    // There are no spans: `enabled` refuses them.
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+impl Line {
+    fn put(&mut self, field: &Field, value: Value) {
+        self.fields.insert(field.name().to_owned(), value);
+    }
+}
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            self.message = format!("{value:?}");
+        } else {
+            self.put(field, format!("{value:?}").into());
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        // An absent value is logged as an empty string, and left out here.
+        if !value.is_empty() {
+            self.put(field, value.into());
+        }
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, value.into());
+    }
+}
+
+/// The method of the caller's logger.
+fn level_name(level: tracing::Level) -> &'static str {
+    match level {
+        tracing::Level::ERROR => "error",
+        tracing::Level::WARN => "warn",
+        tracing::Level::INFO => "info",
+        _ => "debug",
+    }
+}

@@ -1,0 +1,219 @@
+//! E-mail verification tokens and the counts of attempts at them.
+
+use super::lookup::{Lookup, by_key};
+use super::sessions::Sweep;
+use super::{Decision, NewId, created, once_only, record};
+use crate::clock::Timestamp;
+use crate::db::{Db, Repeat};
+use crate::error::{Error, Result};
+use crate::input::{JsonObject, Key, Ours, Text, closed_set, input};
+use sqlx::query_as;
+
+closed_set! {
+    /// What a token is for.
+    EmailTokenType { VerifyEmail = "verify_email", ResetPassword = "reset_password", ChangeEmail = "change_email", LoginLink = "login_link" }
+}
+
+record! {
+    /// A token sent by e-mail.
+    EmailVerificationToken {
+        id "id": String,
+        email "email": String,
+        code "code": String,
+        code_hash "codeHash": String,
+        r#type "type": String,
+        metadata "metadata": JsonObject,
+        expires_at "expiresAt": Timestamp,
+        created_at "createdAt": Timestamp,
+        ;
+        user_id "userId": String,
+        used_at "usedAt": Timestamp,
+    }
+}
+
+input! {
+    /// What `createEmailVerificationToken` takes.
+    EmailVerificationTokenInput {
+        /// Kept when given; a random UUIDv4 otherwise.
+        id "id": Option<Key>,
+        /// Looked up without regard to ASCII case.
+        email "email": Key,
+        code "code": Text,
+        code_hash "codeHash": Key,
+        r#type "type": EmailTokenType,
+        user_id "userId": Option<Key>,
+        /// Default `{}`.
+        metadata "metadata": Option<JsonObject>,
+        /// A time in the past is accepted.
+        expires_at "expiresAt": Timestamp,
+        /// Default not used.
+        used_at "usedAt": Option<Timestamp>,
+        /// Ignored: set by the store.
+        created_at "createdAt": Ours,
+        /// Ignored.
+        updated_at "updatedAt": Ours,
+    }
+}
+
+macro_rules! columns {
+    () => {
+        "id, email, code, code_hash, type, user_id, metadata, expires_at, used_at, created_at"
+    };
+}
+
+pub fn by_id() -> Lookup<EmailVerificationToken> {
+    by_key!(
+        EmailVerificationToken,
+        "getEmailVerificationTokenById",
+        columns!(),
+        "email_verification_tokens",
+        "id",
+        |token| token.id.clone();
+        "expires_at > now()"
+    )
+}
+
+pub async fn create(db: &mut Db, input: EmailVerificationTokenInput) -> Result<EmailVerificationToken> {
+    let EmailVerificationTokenInput {
+        id,
+        email,
+        code,
+        code_hash,
+        r#type,
+        user_id,
+        metadata,
+        expires_at,
+        used_at,
+        created_at: _,
+        updated_at: _,
+    } = input;
+    let id = NewId::secret(id);
+    let row = db
+        .optional(id.repeat(), || {
+            query_as(concat!(
+                "INSERT INTO email_verification_tokens (
+                    id
+                  , email
+                  , code
+                  , code_hash
+                  , type
+                  , user_id
+                  , metadata
+                  , expires_at
+                  , used_at
+                 )
+                 VALUES ($1, $2, $3, $4, $5, $6, COALESCE($7, '{}'), $8, $9)
+                 ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $10
+                 RETURNING ",
+                columns!()
+            ))
+            .bind(id.text.clone())
+            .bind(email.clone())
+            .bind(code.clone())
+            .bind(code_hash.clone())
+            .bind(r#type.as_str())
+            .bind(user_id.clone())
+            .bind(metadata.clone())
+            .bind(expires_at)
+            .bind(used_at)
+            .bind(id.is_ours)
+        })
+        .await?;
+    created(row, "email_verification_tokens")
+}
+
+/// Those that can still be used.
+pub async fn list(db: &mut Db, email: String, r#type: Option<EmailTokenType>) -> Result<Vec<EmailVerificationToken>> {
+    let email = super::users::email_key(&email);
+    db.all(Repeat::Harmless, || {
+        query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM email_verification_tokens
+               WHERE lower(email COLLATE \"C\") = $1
+                 AND ($2 IS NULL OR type = $2)
+                 AND used_at IS NULL
+                 AND expires_at > now()
+               ORDER BY created_at DESC, id DESC"
+        ))
+        .bind(email.clone())
+        .bind(r#type.map(EmailTokenType::as_str))
+    })
+    .await
+}
+
+/// Exactly one caller wins.
+pub async fn mark_used(db: &mut Db, id: String) -> Result<EmailVerificationToken> {
+    let decision: Option<Decision<EmailVerificationToken>> = db
+        .optional(Repeat::Never, || {
+            query_as(concat!(
+                "WITH won AS (
+                    UPDATE email_verification_tokens
+                       SET used_at = now()
+                     WHERE id = $1
+                       AND used_at IS NULL
+                       AND expires_at > now()
+                 RETURNING ",
+                columns!(),
+                ")
+                 SELECT won.id IS NOT NULL AS has_won
+                      , token.used_at IS NULL AND token.expires_at <= now() AS is_expired
+                      , won.*
+                   FROM email_verification_tokens AS token
+                   LEFT JOIN won ON true
+                  WHERE token.id = $1"
+            ))
+            .bind(id.clone())
+        })
+        .await?;
+    once_only(decision, "token")
+}
+
+pub async fn delete_expired(db: &mut Db) -> Result<u32> {
+    let mut sweep = Sweep::up_to(None);
+    while let Some(rows) = sweep.next_batch() {
+        let deleted = db
+            .execute(Repeat::Never, || {
+                sqlx::query(
+                    "DELETE FROM email_verification_tokens
+                  WHERE id IN (
+                        SELECT id
+                          FROM email_verification_tokens
+                         WHERE expires_at <= now()
+                         LIMIT $1
+                           FOR UPDATE SKIP LOCKED
+                        )",
+                )
+                .bind(i64::from(rows))
+            })
+            .await?;
+        sweep.count(deleted, rows);
+    }
+    Ok(sweep.total())
+}
+
+pub async fn attempts(db: &mut Db, id: String) -> Result<i32> {
+    let row: Option<(i32,)> = db
+        .optional(Repeat::Harmless, || {
+            query_as("SELECT attempts FROM email_verification_token_attempts WHERE token_id = $1").bind(id.clone())
+        })
+        .await?;
+    Ok(row.map_or(0, |(attempts,)| attempts))
+}
+
+pub async fn increment_attempts(db: &mut Db, id: String) -> Result<i32> {
+    let row: Option<(i32,)> = db
+        .optional(Repeat::Never, || {
+            query_as(
+                "INSERT INTO email_verification_token_attempts AS stored (token_id, attempts)
+                 SELECT id, 1
+                   FROM email_verification_tokens
+                  WHERE id = $1
+                     ON CONFLICT (token_id) DO UPDATE SET attempts = stored.attempts + 1
+              RETURNING attempts",
+            )
+            .bind(id.clone())
+        })
+        .await?;
+    row.map(|(attempts,)| attempts).ok_or_else(|| Error::not_found("token"))
+}

@@ -1,0 +1,69 @@
+//! The audit log: events outlive the users they speak of.
+
+use crate::clock::Timestamp;
+use crate::db::{Batch, Batched, Db, Repeat};
+use crate::error::Result;
+use crate::input::{JsonObject, Key, Text, input};
+use sqlx::query;
+use std::sync::Arc;
+
+input! {
+    /// What `emitEvent` takes.
+    EventInput {
+        /// Such as `'user.login'`.
+        r#type "type": Text,
+        principal_id "principalId": Key,
+        org_id "orgId": Option<Key>,
+        data "data": JsonObject,
+        timestamp "timestamp": Timestamp,
+    }
+}
+
+/// One insert for all events that wait.
+pub struct Emit;
+
+pub fn emit() -> Arc<Batch<Emit>> {
+    Batch::new("emitEvent", Emit)
+}
+
+impl Batched for Emit {
+    type Item = EventInput;
+    type Output = ();
+
+    async fn run(&self, db: &mut Db, events: &[EventInput]) -> Result<Vec<()>> {
+        let mut types = Vec::with_capacity(events.len());
+        let mut principal_ids = Vec::with_capacity(events.len());
+        let mut org_ids = Vec::with_capacity(events.len());
+        let mut data = Vec::with_capacity(events.len());
+        let mut timestamps = Vec::with_capacity(events.len());
+        for event in events {
+            let EventInput { r#type, principal_id, org_id, data: object, timestamp } = event;
+            types.push(r#type.clone());
+            principal_ids.push(principal_id.clone());
+            org_ids.push(org_id.clone());
+            data.push(object.clone());
+            timestamps.push(*timestamp);
+        }
+        db.execute(Repeat::Never, || {
+            query(
+                "INSERT INTO auth_events (
+                    type
+                  , principal_id
+                  , org_id
+                  , data
+                  , timestamp
+                 )
+                 SELECT type, principal_id, org_id, data, timestamp
+                   FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[])
+                     AS event (type, principal_id, org_id, data, timestamp)",
+            )
+            .bind(types.clone())
+            .bind(principal_ids.clone())
+            .bind(org_ids.clone())
+            .bind(data.clone())
+            .bind(timestamps.clone())
+        })
+        .await?;
+        Ok(vec![(); events.len()])
+    }
+}

@@ -1,0 +1,153 @@
+//! One file a family of tables: what is stored (`…Record`), what creates and changes it (`…Input`, `…Patch`),
+//! and its SQL, literal and with every column listed. Nothing here knows JavaScript but for the names
+//! that napi's derive copies into the typings.
+
+pub mod api_keys;
+pub mod email_tokens;
+pub mod events;
+pub mod json;
+pub mod lookup;
+pub mod organizations;
+pub mod roles;
+pub mod saml;
+pub mod schema;
+pub mod sessions;
+pub mod sso;
+pub mod two_factor;
+pub mod users;
+pub mod variant;
+
+use crate::db::Repeat;
+use crate::error::{Code, Error, Result};
+use crate::input::Key;
+
+/// The id of a new row: the caller's, or one of our making, fixed before the first attempt.
+#[derive(Debug, Clone)]
+pub struct NewId {
+    pub text: String,
+    /// Ours cannot be anybody else's: a second attempt that meets it has met its own row.
+    pub is_ours: bool,
+}
+
+impl NewId {
+    /// For what a client may hold as a secret handle.
+    pub fn secret(given: Option<Key>) -> Self {
+        Self::new(given, crate::id::secret_handle)
+    }
+
+    /// For everything else.
+    pub fn sortable(given: Option<Key>) -> Self {
+        Self::new(given, crate::id::sortable)
+    }
+
+    fn new(given: Option<Key>, make: fn() -> String) -> Self {
+        match given {
+            Some(Key(text)) => Self { text, is_ours: false },
+            None => Self { text: make(), is_ours: true },
+        }
+    }
+
+    pub fn repeat(&self) -> Repeat {
+        if self.is_ours { Repeat::Harmless } else { Repeat::Never }
+    }
+}
+
+/// A create ends in `ON CONFLICT (id) DO UPDATE … WHERE $is_ours`: no row comes back when a caller's id was taken.
+pub fn created<R>(row: Option<R>, table: &'static str) -> Result<R> {
+    row.ok_or_else(|| {
+        let mut error = Error::new(Code::Conflict, "the id is taken").with_field("id");
+        error.context.constraint = Some(format!("{table}_pkey"));
+        error.context.table = Some(table.to_owned());
+        error
+    })
+}
+
+/// What a once-only act came to, decided by its one statement.
+pub fn once_only<R>(decision: Option<Decision<R>>, what: &'static str) -> Result<R> {
+    match decision {
+        None => Err(Error::not_found(what)),
+        Some(Decision { won: Some(row), .. }) => Ok(row),
+        Some(Decision { is_expired: true, .. }) => Err(Error::new(Code::Expired, format!("the {what} has expired"))),
+        Some(Decision { .. }) => Err(Error::new(Code::AlreadyUsed, format!("the {what} has been used already"))),
+    }
+}
+
+/// The row as the statement changed it, or nothing and whether it had expired.
+/// The statement's first two columns are `has_won` and `is_expired`.
+pub struct Decision<R> {
+    won: Option<R>,
+    is_expired: bool,
+}
+
+impl<'r, R: sqlx::FromRow<'r, sqlx::postgres::PgRow>> sqlx::FromRow<'r, sqlx::postgres::PgRow> for Decision<R> {
+    fn from_row(row: &'r sqlx::postgres::PgRow) -> sqlx::Result<Self> {
+        use sqlx::Row;
+        let has_won: bool = row.try_get("has_won")?;
+        Ok(Self { won: has_won.then(|| R::from_row(row)).transpose()?, is_expired: row.try_get("is_expired")? })
+    }
+}
+
+/// For statements whose row says nothing more.
+pub struct Nothing;
+
+impl<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> for Nothing {
+    fn from_row(_: &'r sqlx::postgres::PgRow) -> sqlx::Result<Self> {
+        Ok(Self)
+    }
+}
+
+/// Which field a constraint is about, where the constraint's name alone would leave the caller guessing.
+const FIELDS: [(&str, &str); 24] = [
+    ("users_email_key", "email"),
+    ("user_oauth_accounts_pkey", "sub"),
+    ("sessions_user_id_fkey", "userId"),
+    ("sessions_org_id_fkey", "orgId"),
+    ("api_keys_hash_key", "hash"),
+    ("api_keys_principal_check", "principalId"),
+    ("organizations_seats_check", "seats"),
+    ("organizations_members_check", "members"),
+    ("organizations_members_seats_check", "members"),
+    ("organization_members_user_id_fkey", "members"),
+    ("organization_members_pkey", "members"),
+    ("email_verification_tokens_user_id_fkey", "userId"),
+    ("roles_org_id_fkey", "orgId"),
+    ("user_roles_user_id_fkey", "userId"),
+    ("user_roles_role_id_fkey", "roleId"),
+    ("user_roles_org_id_fkey", "orgId"),
+    ("sso_providers_org_id_fkey", "orgId"),
+    ("sso_links_user_id_fkey", "userId"),
+    ("sso_links_provider_id_fkey", "providerId"),
+    ("sso_links_provider_subject_key", "providerSubject"),
+    ("sso_sessions_user_id_fkey", "userId"),
+    ("sso_sessions_provider_id_fkey", "providerId"),
+    ("twofa_devices_user_id_fkey", "userId"),
+    ("twofa_sessions_device_id_fkey", "deviceId"),
+];
+
+/// Names the field that a broken constraint is about.
+pub fn explain(mut error: Error) -> Error {
+    if error.context.field.is_none()
+        && let Some(constraint) = error.context.constraint.as_deref()
+    {
+        error.context.field = FIELDS.iter().find(|(name, _)| *name == constraint).map(|(_, field)| (*field).to_owned());
+    }
+    error
+}
+
+/// Declares what is stored and read: the Rust row, its JSON, and (through napi) its TypeScript interface.
+/// Fields after the `;` are absent when the column is NULL.
+macro_rules! record {
+    ($(#[$meta:meta])* $name:ident {
+        $($(#[$doc:meta])* $field:ident $key:literal: $type:ty,)*
+        $(; $($(#[$optional_doc:meta])* $optional:ident $optional_key:literal: $optional_type:ty,)*)?
+    }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, serde::Serialize, sqlx::FromRow)]
+        #[napi_derive::napi(object, object_from_js = false, object_to_js = false)]
+        pub struct $name {
+            $($(#[$doc])* #[napi(js_name = $key)] #[serde(rename = $key)] pub $field: $type,)*
+            $($($(#[$optional_doc])* #[napi(js_name = $optional_key)] #[serde(rename = $optional_key, skip_serializing_if = "Option::is_none")] pub $optional: Option<$optional_type>,)*)?
+        }
+    };
+}
+pub(crate) use record;

@@ -1,0 +1,102 @@
+//! SAML configurations of tenants: stored and given back whole.
+
+use super::json::split_patch;
+use super::lookup::{Lookup, by_key};
+use crate::db::{Db, Repeat};
+use crate::error::{Error, Result};
+use crate::input::{Extra, Fields, Input, JsonObject, Key, Ours, Path};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use sqlx::{query, query_as};
+
+/// The stored configuration and its key.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct TenantSAMLConfig {
+    tenant_id: String,
+    config: JsonObject,
+}
+
+impl Serialize for TenantSAMLConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.config.serialize(serializer)
+    }
+}
+
+/// What `storeTenantSAMLConfig` takes; `tenantId` stands in the configuration as well.
+pub struct TenantSAMLConfigInput {
+    tenant_id: Key,
+    config: Extra,
+}
+
+impl Input for TenantSAMLConfigInput {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        let mut fields = Fields::of(json, path)?;
+        let tenant_id: Key = fields.take("tenantId")?;
+        let mut config = fields.rest()?;
+        config.0.retain(|_, value| value.get() != "null");
+        config.0.insert("tenantId".to_owned(), super::json::to_json(&tenant_id.0)?);
+        Ok(Self { tenant_id, config })
+    }
+}
+
+/// What `updateTenantSAMLConfig` merges; `null` removes a key.
+pub struct TenantSAMLConfigPatch(Extra);
+
+impl Input for TenantSAMLConfigPatch {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        let mut fields = Fields::of(json, path)?;
+        let Ours = fields.take("tenantId")?;
+        fields.rest().map(Self)
+    }
+}
+
+pub fn by_tenant() -> Lookup<TenantSAMLConfig> {
+    by_key!(
+        TenantSAMLConfig,
+        "getTenantSAMLConfig",
+        "tenant_id, config",
+        "tenant_saml_configs",
+        "tenant_id",
+        |config| config.tenant_id.clone()
+    )
+}
+
+pub async fn store(db: &mut Db, input: TenantSAMLConfigInput) -> Result<()> {
+    let TenantSAMLConfigInput { tenant_id, config } = input;
+    let (config, _) = split_patch(config)?;
+    db.execute(Repeat::Harmless, || {
+        query(
+            "INSERT INTO tenant_saml_configs (tenant_id, config)
+             VALUES ($1, $2)
+                 ON CONFLICT (tenant_id) DO UPDATE SET config = EXCLUDED.config",
+        )
+        .bind(tenant_id.clone())
+        .bind(config.clone())
+    })
+    .await
+    .map(drop)
+}
+
+pub async fn update(db: &mut Db, tenant_id: String, patch: TenantSAMLConfigPatch) -> Result<()> {
+    let TenantSAMLConfigPatch(patch) = patch;
+    let (set, removed) = split_patch(patch)?;
+    let row: Option<super::Nothing> = db
+        .optional(Repeat::Never, || {
+            query_as(
+                "UPDATE tenant_saml_configs SET config = (config - $3) || $2 WHERE tenant_id = $1 RETURNING tenant_id",
+            )
+            .bind(tenant_id.clone())
+            .bind(set.clone())
+            .bind(removed.clone())
+        })
+        .await?;
+    row.map(|super::Nothing| ()).ok_or_else(|| Error::not_found("tenant SAML configuration"))
+}
+
+pub async fn delete(db: &mut Db, tenant_id: String) -> Result<()> {
+    db.execute(Repeat::Harmless, || {
+        query("DELETE FROM tenant_saml_configs WHERE tenant_id = $1").bind(tenant_id.clone())
+    })
+    .await
+    .map(drop)
+}

@@ -1,0 +1,536 @@
+//! SSO providers, the links of users to them, and SSO sessions.
+
+use super::lookup::{Lookup, by_key};
+use super::variant::{Field, Kind, Parameters, Variant, optional, required};
+use super::{NewId, created, record};
+use crate::clock::Timestamp;
+use crate::db::{Db, Repeat};
+use crate::error::{Error, Result};
+use crate::input::{Extra, Input, JsonObject, Key, Ours, Path, Text, closed_set, input};
+use serde_json::value::RawValue;
+use sqlx::{query, query_as};
+
+closed_set! {
+    /// The protocol of a link or a session.
+    LinkType { Saml = "saml", Oidc = "oidc", Oauth = "oauth" }
+}
+
+// The columns of both protocols; which of them a provider has, its type says.
+// The typings (`SSOProvider`, a union) are in `bridge/header.d.ts`.
+record! {
+    ProviderRow {
+        id "id": String,
+        r#type "type": String,
+        name "name": String,
+        metadata "metadata": JsonObject,
+        created_at "createdAt": Timestamp,
+        updated_at "updatedAt": Timestamp,
+        ;
+        org_id "orgId": String,
+        metadata_url "metadata_url": String,
+        client_id "client_id": String,
+        client_secret "client_secret": String,
+        redirect_uris "redirect_uris": Vec<String>,
+        scopes "scopes": Vec<String>,
+        response_type "response_type": String,
+        token_endpoint_auth_method "token_endpoint_auth_method": String,
+        claim_mapping "claim_mapping": JsonObject,
+        idp_entity_id "idp_entity_id": String,
+        idp_sso_url "idp_sso_url": String,
+        idp_slo_url "idp_slo_url": String,
+        idp_certificate "idp_certificate": String,
+        sp_entity_id "sp_entity_id": String,
+        sp_acs_url "sp_acs_url": String,
+        sp_slo_url "sp_slo_url": String,
+        signing_cert "signing_cert": String,
+        signing_key "signing_key": String,
+        encryption_enabled "encryption_enabled": bool,
+        force_authn "force_authn": bool,
+        allow_unencrypted_assertion "allow_unencrypted_assertion": bool,
+        attribute_mapping "attribute_mapping": JsonObject,
+    }
+}
+
+/// A provider with its further fields beside its columns.
+#[derive(Debug, Clone, serde::Serialize, sqlx::FromRow)]
+pub struct SSOProvider {
+    #[serde(flatten)]
+    #[sqlx(flatten)]
+    columns: ProviderRow,
+    #[serde(flatten)]
+    extra: Extra,
+}
+
+/// Given in snake_case, the library's own spelling, or in camelCase.
+const FIELDS: &[Field] = &[
+    required("type", "type", Kind::OneOf(&["oidc", "saml"])),
+    required("name", "name", Kind::Text),
+    optional("orgId", "org_id", Kind::Key),
+    optional("metadata_url", "metadata_url", Kind::Text),
+    optional("client_id", "client_id", Kind::Text),
+    optional("client_secret", "client_secret", Kind::Text),
+    optional("redirect_uris", "redirect_uris", Kind::Texts),
+    optional("scopes", "scopes", Kind::Texts),
+    optional("response_type", "response_type", Kind::Text),
+    optional("token_endpoint_auth_method", "token_endpoint_auth_method", Kind::Text),
+    optional("claim_mapping", "claim_mapping", Kind::Object),
+    optional("idp_entity_id", "idp_entity_id", Kind::Text),
+    optional("idp_sso_url", "idp_sso_url", Kind::Text),
+    optional("idp_slo_url", "idp_slo_url", Kind::Text),
+    optional("idp_certificate", "idp_certificate", Kind::Text),
+    optional("sp_entity_id", "sp_entity_id", Kind::Text),
+    optional("sp_acs_url", "sp_acs_url", Kind::Text),
+    optional("sp_slo_url", "sp_slo_url", Kind::Text),
+    optional("signing_cert", "signing_cert", Kind::Text),
+    optional("signing_key", "signing_key", Kind::Text),
+    optional("encryption_enabled", "encryption_enabled", Kind::Bool),
+    optional("force_authn", "force_authn", Kind::Bool),
+    optional("allow_unencrypted_assertion", "allow_unencrypted_assertion", Kind::Bool),
+    optional("attribute_mapping", "attribute_mapping", Kind::Object),
+    optional("metadata", "metadata", Kind::Object),
+];
+
+/// What each protocol cannot do without; the table's `sso_providers_protocol_check` says the same.
+const REQUIRED: [(&str, &[&str]); 2] = [
+    ("oidc", &["metadata_url", "client_id", "client_secret", "redirect_uris"]),
+    ("saml", &["idp_entity_id", "idp_sso_url", "sp_entity_id", "sp_acs_url"]),
+];
+
+const OURS: [&str; 2] = ["createdAt", "updatedAt"];
+
+/// What `createSSOProvider` takes.
+pub struct SSOProviderInput {
+    id: Option<Key>,
+    fields: Variant,
+}
+
+impl Input for SSOProviderInput {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        let (id, fields) = Variant::read_new(json, path, FIELDS, &OURS)?;
+        let r#type = fields.text("type");
+        for (_, keys) in REQUIRED.iter().filter(|(name, _)| r#type.as_deref() == Some(name)) {
+            if let Some(missing) = keys.iter().find(|key| !fields.has(key)) {
+                return Err(path.member(missing).invalid("is required"));
+            }
+        }
+        Ok(Self { id, fields })
+    }
+}
+
+/// What `updateSSOProvider` changes.
+pub struct SSOProviderPatch(Variant);
+
+impl Input for SSOProviderPatch {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        Variant::read_patch(json, path, FIELDS, &OURS).map(Self)
+    }
+}
+
+macro_rules! columns {
+    () => {
+        "id, type, name, org_id, metadata_url, client_id, client_secret, redirect_uris, scopes, response_type, token_endpoint_auth_method, claim_mapping, \
+         idp_entity_id, idp_sso_url, idp_slo_url, idp_certificate, sp_entity_id, sp_acs_url, sp_slo_url, signing_cert, signing_key, encryption_enabled, \
+         force_authn, allow_unencrypted_assertion, attribute_mapping, metadata, extra, created_at, updated_at"
+    };
+}
+
+pub fn provider_by_id() -> Lookup<SSOProvider> {
+    by_key!(SSOProvider, "getSSOProvider", columns!(), "sso_providers", "id", |provider| provider.columns.id.clone())
+}
+
+pub async fn create_provider(db: &mut Db, input: SSOProviderInput) -> Result<SSOProvider> {
+    let SSOProviderInput { id, fields } = input;
+    let id = NewId::sortable(id);
+    let Parameters { columns, extra, removed: _ } = fields.into_parameters()?;
+    let row = db
+        .optional(id.repeat(), || {
+            query_as(concat!(
+                "INSERT INTO sso_providers (
+                    id
+                  , type
+                  , name
+                  , org_id
+                  , metadata_url
+                  , client_id
+                  , client_secret
+                  , redirect_uris
+                  , scopes
+                  , response_type
+                  , token_endpoint_auth_method
+                  , claim_mapping
+                  , idp_entity_id
+                  , idp_sso_url
+                  , idp_slo_url
+                  , idp_certificate
+                  , sp_entity_id
+                  , sp_acs_url
+                  , sp_slo_url
+                  , signing_cert
+                  , signing_key
+                  , encryption_enabled
+                  , force_authn
+                  , allow_unencrypted_assertion
+                  , attribute_mapping
+                  , metadata
+                  , extra
+                 )
+                 SELECT $1
+                      , given.type
+                      , given.name
+                      , given.org_id
+                      , given.metadata_url
+                      , given.client_id
+                      , given.client_secret
+                      , given.redirect_uris
+                      , given.scopes
+                      , given.response_type
+                      , given.token_endpoint_auth_method
+                      , given.claim_mapping
+                      , given.idp_entity_id
+                      , given.idp_sso_url
+                      , given.idp_slo_url
+                      , given.idp_certificate
+                      , given.sp_entity_id
+                      , given.sp_acs_url
+                      , given.sp_slo_url
+                      , given.signing_cert
+                      , given.signing_key
+                      , given.encryption_enabled
+                      , given.force_authn
+                      , given.allow_unencrypted_assertion
+                      , given.attribute_mapping
+                      , COALESCE(given.metadata, '{}')
+                      , $3
+                   FROM jsonb_populate_record(NULL::sso_providers, $2) AS given
+                     ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $4
+              RETURNING ",
+                columns!()
+            ))
+            .bind(id.text.clone())
+            .bind(columns.clone())
+            .bind(extra.clone())
+            .bind(id.is_ours)
+        })
+        .await?;
+    created(row, "sso_providers")
+}
+
+pub async fn update_provider(db: &mut Db, id: String, patch: SSOProviderPatch) -> Result<SSOProvider> {
+    let SSOProviderPatch(fields) = patch;
+    let row = if fields.is_empty() {
+        db.optional(Repeat::Harmless, || {
+            query_as(concat!("SELECT ", columns!(), " FROM sso_providers WHERE id = $1")).bind(id.clone())
+        })
+        .await?
+    } else {
+        let Parameters { columns, extra, removed } = fields.into_parameters()?;
+        db.optional(Repeat::Never, || {
+            query_as(concat!(
+                "UPDATE sso_providers AS stored
+                    SET (
+                            type
+                          , name
+                          , org_id
+                          , metadata_url
+                          , client_id
+                          , client_secret
+                          , redirect_uris
+                          , scopes
+                          , response_type
+                          , token_endpoint_auth_method
+                          , claim_mapping
+                          , idp_entity_id
+                          , idp_sso_url
+                          , idp_slo_url
+                          , idp_certificate
+                          , sp_entity_id
+                          , sp_acs_url
+                          , sp_slo_url
+                          , signing_cert
+                          , signing_key
+                          , encryption_enabled
+                          , force_authn
+                          , allow_unencrypted_assertion
+                          , attribute_mapping
+                          , metadata
+                          , extra
+                        ) = (
+                        SELECT patched.type
+                             , patched.name
+                             , patched.org_id
+                             , patched.metadata_url
+                             , patched.client_id
+                             , patched.client_secret
+                             , patched.redirect_uris
+                             , patched.scopes
+                             , patched.response_type
+                             , patched.token_endpoint_auth_method
+                             , patched.claim_mapping
+                             , patched.idp_entity_id
+                             , patched.idp_sso_url
+                             , patched.idp_slo_url
+                             , patched.idp_certificate
+                             , patched.sp_entity_id
+                             , patched.sp_acs_url
+                             , patched.sp_slo_url
+                             , patched.signing_cert
+                             , patched.signing_key
+                             , patched.encryption_enabled
+                             , patched.force_authn
+                             , patched.allow_unencrypted_assertion
+                             , patched.attribute_mapping
+                             , COALESCE(patched.metadata, '{}')
+                             , (stored.extra - $4) || $3
+                          FROM jsonb_populate_record(stored, $2) AS patched
+                        )
+                  WHERE id = $1
+              RETURNING ",
+                columns!()
+            ))
+            .bind(id.clone())
+            .bind(columns.clone())
+            .bind(extra.clone())
+            .bind(removed.clone())
+        })
+        .await?
+    };
+    row.ok_or_else(|| Error::not_found("SSO provider"))
+}
+
+pub async fn delete_provider(db: &mut Db, id: String) -> Result<()> {
+    db.execute(Repeat::Harmless, || query("DELETE FROM sso_providers WHERE id = $1").bind(id.clone())).await.map(drop)
+}
+
+/// With an organization: its own and the global ones.
+pub async fn list_providers(db: &mut Db, org_id: Option<String>) -> Result<Vec<SSOProvider>> {
+    db.all(Repeat::Harmless, || {
+        query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM sso_providers WHERE $1 IS NULL OR org_id = $1 OR org_id IS NULL ORDER BY created_at DESC, id DESC"
+        ))
+        .bind(org_id.clone())
+    })
+    .await
+}
+
+record! {
+    /// A user's account at an SSO provider.
+    SSOLink {
+        id "id": String,
+        user_id "userId": String,
+        provider_id "providerId": String,
+        provider_type "providerType": String,
+        /// The user's id at the provider; unique there.
+        provider_subject "providerSubject": String,
+        /// Whether the user was made by the first log-in.
+        auto_provisioned "autoProvisioned": bool,
+        metadata "metadata": JsonObject,
+        linked_at "linkedAt": Timestamp,
+        last_auth_at "lastAuthAt": Timestamp,
+        ;
+        provider_email "providerEmail": String,
+    }
+}
+
+input! {
+    /// What `createSSOLink` takes.
+    SSOLinkInput {
+        /// Kept when given; a UUIDv7 otherwise.
+        id "id": Option<Key>,
+        user_id "userId": Key,
+        provider_id "providerId": Key,
+        provider_type "providerType": LinkType,
+        /// The user's id at the provider; unique there.
+        provider_subject "providerSubject": Key,
+        provider_email "providerEmail": Option<Text>,
+        /// Default `false`.
+        auto_provisioned "autoProvisioned": Option<bool>,
+        /// Default `{}`.
+        metadata "metadata": Option<JsonObject>,
+        /// Default now.
+        linked_at "linkedAt": Option<Timestamp>,
+        /// Default now.
+        last_auth_at "lastAuthAt": Option<Timestamp>,
+        /// Ignored.
+        created_at "createdAt": Ours,
+        /// Ignored.
+        updated_at "updatedAt": Ours,
+    }
+}
+
+macro_rules! link_columns {
+    () => {
+        "id, user_id, provider_id, provider_type, provider_subject, provider_email, auto_provisioned, metadata, linked_at, last_auth_at"
+    };
+}
+
+pub fn link_by_id() -> Lookup<SSOLink> {
+    by_key!(SSOLink, "getSSOLink", link_columns!(), "sso_links", "id", |link| link.id.clone())
+}
+
+pub async fn create_link(db: &mut Db, input: SSOLinkInput) -> Result<SSOLink> {
+    let SSOLinkInput {
+        id,
+        user_id,
+        provider_id,
+        provider_type,
+        provider_subject,
+        provider_email,
+        auto_provisioned,
+        metadata,
+        linked_at,
+        last_auth_at,
+        created_at: _,
+        updated_at: _,
+    } = input;
+    let id = NewId::sortable(id);
+    let row = db
+        .optional(id.repeat(), || {
+            query_as(concat!(
+                "INSERT INTO sso_links (
+                    id
+                  , user_id
+                  , provider_id
+                  , provider_type
+                  , provider_subject
+                  , provider_email
+                  , auto_provisioned
+                  , metadata
+                  , linked_at
+                  , last_auth_at
+                 )
+                 VALUES ($1, $2, $3, $4, $5, $6, COALESCE($7, false), COALESCE($8, '{}'), COALESCE($9, now()), COALESCE($10, now()))
+                 ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $11
+                 RETURNING ",
+                link_columns!()
+            ))
+            .bind(id.text.clone())
+            .bind(user_id.clone())
+            .bind(provider_id.clone())
+            .bind(provider_type.as_str())
+            .bind(provider_subject.clone())
+            .bind(provider_email.clone())
+            .bind(auto_provisioned)
+            .bind(metadata.clone())
+            .bind(linked_at)
+            .bind(last_auth_at)
+            .bind(id.is_ours)
+        })
+        .await?;
+    created(row, "sso_links")
+}
+
+pub async fn links_of_user(db: &mut Db, user_id: String) -> Result<Vec<SSOLink>> {
+    db.all(Repeat::Harmless, || {
+        query_as(concat!(
+            "SELECT ",
+            link_columns!(),
+            " FROM sso_links WHERE user_id = $1 ORDER BY linked_at DESC, id DESC"
+        ))
+        .bind(user_id.clone())
+    })
+    .await
+}
+
+pub async fn delete_link(db: &mut Db, id: String) -> Result<()> {
+    db.execute(Repeat::Harmless, || query("DELETE FROM sso_links WHERE id = $1").bind(id.clone())).await.map(drop)
+}
+
+record! {
+    /// A session at an SSO provider.
+    SSOSession {
+        id "id": String,
+        user_id "userId": String,
+        provider_id "providerId": String,
+        provider_type "providerType": String,
+        provider_subject "providerSubject": String,
+        expires_at "expiresAt": Timestamp,
+        linked_at "linkedAt": Timestamp,
+        last_auth_at "lastAuthAt": Timestamp,
+        ;
+        session_token "sessionToken": String,
+    }
+}
+
+input! {
+    /// What `createSSOSession` takes.
+    SSOSessionInput {
+        /// Kept when given; a random UUIDv4 otherwise.
+        id "id": Option<Key>,
+        user_id "userId": Key,
+        provider_id "providerId": Key,
+        provider_type "providerType": LinkType,
+        provider_subject "providerSubject": Key,
+        session_token "sessionToken": Option<Text>,
+        /// A time in the past is accepted.
+        expires_at "expiresAt": Timestamp,
+        /// Default now.
+        linked_at "linkedAt": Option<Timestamp>,
+        /// Default now.
+        last_auth_at "lastAuthAt": Option<Timestamp>,
+        /// Ignored.
+        created_at "createdAt": Ours,
+        /// Ignored.
+        updated_at "updatedAt": Ours,
+    }
+}
+
+macro_rules! session_columns {
+    () => {
+        "id, user_id, provider_id, provider_type, provider_subject, session_token, expires_at, linked_at, last_auth_at"
+    };
+}
+
+pub fn session_by_id() -> Lookup<SSOSession> {
+    by_key!(SSOSession, "getSSOSession", session_columns!(), "sso_sessions", "id", |session| session.id.clone(); "expires_at > now()")
+}
+
+pub async fn create_session(db: &mut Db, input: SSOSessionInput) -> Result<SSOSession> {
+    let SSOSessionInput {
+        id,
+        user_id,
+        provider_id,
+        provider_type,
+        provider_subject,
+        session_token,
+        expires_at,
+        linked_at,
+        last_auth_at,
+        created_at: _,
+        updated_at: _,
+    } = input;
+    let id = NewId::secret(id);
+    let row = db
+        .optional(id.repeat(), || {
+            query_as(concat!(
+                "INSERT INTO sso_sessions (
+                    id
+                  , user_id
+                  , provider_id
+                  , provider_type
+                  , provider_subject
+                  , session_token
+                  , expires_at
+                  , linked_at
+                  , last_auth_at
+                 )
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, COALESCE($8, now()), COALESCE($9, now()))
+                 ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $10
+                 RETURNING ",
+                session_columns!()
+            ))
+            .bind(id.text.clone())
+            .bind(user_id.clone())
+            .bind(provider_id.clone())
+            .bind(provider_type.as_str())
+            .bind(provider_subject.clone())
+            .bind(session_token.clone())
+            .bind(expires_at)
+            .bind(linked_at)
+            .bind(last_auth_at)
+            .bind(id.is_ours)
+        })
+        .await?;
+    created(row, "sso_sessions")
+}

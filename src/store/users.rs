@@ -1,0 +1,269 @@
+//! Users and their OAuth links.
+
+use super::json::JsonOf;
+use super::lookup::{Lookup, by_key};
+use super::{NewId, created, record};
+use crate::clock::Timestamp;
+use crate::db::{Db, Repeat};
+use crate::error::{Error, Result};
+use crate::input::{Change, IsEmpty, JsonObject, Key, Ours, Patch, Text, input};
+use sqlx::{query, query_as};
+use std::collections::HashMap;
+
+record! {
+    /// A user.
+    UserRecord {
+        id "id": String,
+        /// What the user is entitled to.
+        entitlements "entitlements": Vec<String>,
+        metadata "metadata": JsonObject,
+        created_at "createdAt": Timestamp,
+        updated_at "updatedAt": Timestamp,
+        ;
+        /// As it was typed; unique and looked up without regard to ASCII case.
+        email "email": String,
+        name "name": String,
+        /// URL of a picture.
+        picture "picture": String,
+        plan "plan": String,
+        /// Links to OAuth providers, by provider; absent when there are none.
+        oauth "oauth": JsonOf<HashMap<String, OAuthLink>>,
+    }
+}
+
+record! {
+    /// A link between a user and an account at an OAuth provider.
+    OAuthLink {
+        provider "provider": String,
+        /// The account's id at the provider (the `sub` claim).
+        sub "sub": String,
+        linked_at "linkedAt": Timestamp,
+        ;
+        email "email": String,
+        name "name": String,
+    }
+}
+
+input! {
+    /// What `createUser` takes.
+    UserInput {
+        /// Kept when given; a UUIDv7 otherwise.
+        id "id": Option<Key>,
+        /// Any non-empty string; its syntax is not checked.
+        email "email": Option<Key>,
+        name "name": Option<Text>,
+        /// URL of a picture.
+        picture "picture": Option<Text>,
+        /// Default `'free'`.
+        plan "plan": Option<Text>,
+        /// Default none.
+        entitlements "entitlements": Option<Vec<Text>>,
+        /// Default `{}`.
+        metadata "metadata": Option<JsonObject>,
+        /// Ignored: links change through `linkOAuthAccount` and `unlinkOAuthAccount`.
+        oauth "oauth": Ours,
+        /// Ignored: set by the store.
+        created_at "createdAt": Ours,
+        /// Ignored: set by the store.
+        updated_at "updatedAt": Ours,
+    }
+}
+
+input! {
+    /// What `updateUser` changes. A missing field is left alone, `null` clears it.
+    UserPatch {
+        email "email": Patch<Key>,
+        name "name": Patch<Text>,
+        picture "picture": Patch<Text>,
+        plan "plan": Patch<Text>,
+        entitlements "entitlements": Change<Vec<Text>>,
+        metadata "metadata": Patch<JsonObject>,
+        /// Ignored.
+        id "id": Ours,
+        /// Ignored: links change through `linkOAuthAccount` and `unlinkOAuthAccount`.
+        oauth "oauth": Ours,
+        /// Ignored: set by the store.
+        created_at "createdAt": Ours,
+        /// Ignored: set by the store.
+        updated_at "updatedAt": Ours,
+    }
+}
+
+input! {
+    /// What `linkOAuthAccount` takes.
+    OAuthLinkInput {
+        /// Must equal the method's `provider`.
+        provider "provider": Key,
+        /// The account's id at the provider (the `sub` claim).
+        sub "sub": Key,
+        email "email": Option<Text>,
+        name "name": Option<Text>,
+        /// Default now.
+        linked_at "linkedAt": Option<Timestamp>,
+    }
+}
+
+macro_rules! columns {
+    () => {
+        "id, email, name, picture, plan, entitlements, NULLIF(oauth, '{}') AS oauth, metadata, created_at, updated_at"
+    };
+}
+
+pub fn by_id() -> Lookup<UserRecord> {
+    by_key!(UserRecord, "getUser", columns!(), "users", "id", |user| user.id.clone())
+}
+
+/// Keys are lower-cased by [`email_key`].
+pub fn by_email() -> Lookup<UserRecord> {
+    by_key!(UserRecord, "getUserByEmail", columns!(), "users", "lower(email COLLATE \"C\")", |user| {
+        user.email.as_deref().map(email_key).unwrap_or_default()
+    })
+}
+
+/// E-mails are compared without regard to ASCII case. Unicode's folding differs between systems and invites look-alikes.
+pub fn email_key(email: &str) -> String {
+    email.to_ascii_lowercase()
+}
+
+pub async fn create(db: &mut Db, input: UserInput) -> Result<UserRecord> {
+    let UserInput { id, email, name, picture, plan, entitlements, metadata, oauth: _, created_at: _, updated_at: _ } =
+        input;
+    let id = NewId::sortable(id);
+    let row = db
+        .optional(id.repeat(), || {
+            query_as(concat!(
+                "INSERT INTO users (
+                    id
+                  , email
+                  , name
+                  , picture
+                  , plan
+                  , entitlements
+                  , metadata
+                 )
+                 VALUES ($1, $2, $3, $4, COALESCE($5, 'free'), COALESCE($6, '{}'), COALESCE($7, '{}'))
+                 ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $8
+                 RETURNING ",
+                columns!()
+            ))
+            .bind(id.text.clone())
+            .bind(email.clone())
+            .bind(name.clone())
+            .bind(picture.clone())
+            .bind(plan.clone())
+            .bind(entitlements.clone())
+            .bind(metadata.clone())
+            .bind(id.is_ours)
+        })
+        .await?;
+    created(row, "users")
+}
+
+pub async fn by_oauth(db: &mut Db, provider: String, sub: String) -> Result<Option<UserRecord>> {
+    db.optional(Repeat::Harmless, || {
+        query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM users WHERE id = (SELECT user_id FROM user_oauth_accounts WHERE provider = $1 AND sub = $2)"
+        ))
+        .bind(provider.clone())
+        .bind(sub.clone())
+    })
+    .await
+}
+
+pub async fn update(db: &mut Db, id: String, patch: UserPatch) -> Result<UserRecord> {
+    let UserPatch { email, name, picture, plan, entitlements, metadata, id: _, oauth: _, created_at: _, updated_at: _ } =
+        patch;
+    let is_empty = email.is_empty()
+        && name.is_empty()
+        && picture.is_empty()
+        && plan.is_empty()
+        && entitlements.is_empty()
+        && metadata.is_empty();
+    let row = if is_empty {
+        db.optional(Repeat::Harmless, || {
+            query_as(concat!("SELECT ", columns!(), " FROM users WHERE id = $1")).bind(id.clone())
+        })
+        .await?
+    } else {
+        let (sets_email, email) = email.into_parameters();
+        let (sets_name, name) = name.into_parameters();
+        let (sets_picture, picture) = picture.into_parameters();
+        let (sets_plan, plan) = plan.into_parameters();
+        let (sets_metadata, metadata) = metadata.into_parameters();
+        db.optional(Repeat::Never, || {
+            query_as(concat!(
+                "UPDATE users
+                    SET email        = CASE WHEN $2 THEN $3 ELSE email END
+                      , name         = CASE WHEN $4 THEN $5 ELSE name END
+                      , picture      = CASE WHEN $6 THEN $7 ELSE picture END
+                      , plan         = CASE WHEN $8 THEN $9 ELSE plan END
+                      , entitlements = COALESCE($10, entitlements)
+                      , metadata     = CASE WHEN $11 THEN COALESCE($12, '{}') ELSE metadata END
+                  WHERE id = $1
+              RETURNING ",
+                columns!()
+            ))
+            .bind(id.clone())
+            .bind(sets_email)
+            .bind(email.clone())
+            .bind(sets_name)
+            .bind(name.clone())
+            .bind(sets_picture)
+            .bind(picture.clone())
+            .bind(sets_plan)
+            .bind(plan.clone())
+            .bind(entitlements.0.clone())
+            .bind(sets_metadata)
+            .bind(metadata.clone())
+        })
+        .await?
+    };
+    row.ok_or_else(|| Error::not_found("user"))
+}
+
+pub async fn delete(db: &mut Db, id: String) -> Result<()> {
+    db.execute(Repeat::Harmless, || query("DELETE FROM users WHERE id = $1").bind(id.clone())).await.map(drop)
+}
+
+pub async fn link_oauth(db: &mut Db, user_id: String, provider: String, link: OAuthLinkInput) -> Result<UserRecord> {
+    let OAuthLinkInput { provider: Key(own_provider), sub, email, name, linked_at } = link;
+    if own_provider != provider {
+        return Err(Error::invalid_input("provider", "must equal the argument `provider`"));
+    }
+    let linked_at = linked_at.map(|time| time.to_string());
+    db.optional(Repeat::Never, || {
+        query_as(concat!(
+            "UPDATE users
+                SET oauth = oauth || jsonb_build_object($2::text, jsonb_strip_nulls(jsonb_build_object(
+                        'provider', $2::text
+                      , 'sub', $3::text
+                      , 'email', $4::text
+                      , 'name', $5::text
+                      , 'linkedAt', COALESCE($6::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'))
+                    )))
+              WHERE id = $1
+          RETURNING ",
+            columns!()
+        ))
+        .bind(user_id.clone())
+        .bind(provider.clone())
+        .bind(sub.clone())
+        .bind(email.clone())
+        .bind(name.clone())
+        .bind(linked_at.clone())
+    })
+    .await?
+    .ok_or_else(|| Error::not_found("user"))
+}
+
+pub async fn unlink_oauth(db: &mut Db, user_id: String, provider: String) -> Result<UserRecord> {
+    db.optional(Repeat::Never, || {
+        query_as(concat!("UPDATE users SET oauth = oauth - $2::text WHERE id = $1 RETURNING ", columns!()))
+            .bind(user_id.clone())
+            .bind(provider.clone())
+    })
+    .await?
+    .ok_or_else(|| Error::not_found("user"))
+}
