@@ -476,7 +476,14 @@ CREATE TABLE sso_providers (
     CONSTRAINT sso_providers_pkey PRIMARY KEY (id),
     -- Not SET NULL: without an organization a provider is everybody's.
     CONSTRAINT sso_providers_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations (id) ON DELETE CASCADE,
-    CONSTRAINT sso_providers_type_check CHECK (type IN ('oidc', 'saml'))
+    CONSTRAINT sso_providers_type_check CHECK (type IN ('oidc', 'saml')),
+    -- What each protocol cannot do without.
+    CONSTRAINT sso_providers_protocol_check CHECK (
+        CASE type
+            WHEN 'oidc' THEN num_nulls(metadata_url, client_id, client_secret, redirect_uris) = 0
+            WHEN 'saml' THEN num_nulls(idp_entity_id, idp_sso_url, sp_entity_id, sp_acs_url) = 0
+        END
+    )
 );
 
 -- Not partial: lists look for NULL as well.

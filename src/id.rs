@@ -1,5 +1,7 @@
 //! Identifiers and secrets: the only place that draws randomness.
 
+#![allow(clippy::disallowed_methods, reason = "this is the place")]
+
 use uuid::Uuid;
 
 /// A random id (UUIDv4), for what a client may hold as a secret handle: it tells nothing about its neighbours.

@@ -363,6 +363,7 @@ macro_rules! input {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident $key:literal: $type:ty,)* }) => {
         $(#[$meta])*
         #[derive(Debug, Clone)]
+        #[allow(dead_code, reason = "fields that are accepted and ignored")]
         #[napi_derive::napi(object, object_from_js = false, object_to_js = false)]
         pub struct $name {
             $($(#[$doc])* #[napi(js_name = $key)] pub $field: $type,)*
@@ -400,6 +401,12 @@ macro_rules! closed_set {
                     $($text => Ok(Self::$variant),)+
                     _ => Err($crate::error::Error::invalid_input(argument, concat!("must be one of" $(, " \"", $text, "\"")+))),
                 }
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
             }
         }
 

@@ -316,10 +316,6 @@ impl Options {
         if min > max {
             return Err(Error::invalid_input("min", "must not be greater than `max`"));
         }
-        let connection_timeout = match connection_timeout_millis {
-            None => url.connect_timeout.unwrap_or(Some(Duration::from_secs(30))),
-            given => limit(given, 0),
-        };
         Ok(Self {
             pool: PoolOptions {
                 connect,
@@ -327,7 +323,7 @@ impl Options {
                 max,
                 min,
                 idle_timeout: limit(idle_timeout_millis, 10_000),
-                connection_timeout,
+                connection_timeout: limit(connection_timeout_millis.or(url.connect_timeout), 30_000),
                 max_lifetime: max_lifetime_seconds
                     .map_or(Some(1_800), |Natural(seconds)| (seconds > 0).then_some(seconds))
                     .map(|seconds| Duration::from_secs(seconds.into())),
@@ -398,8 +394,7 @@ struct ConnectionUrl {
     connect: PgConnectOptions,
     ssl_mode: PgSslMode,
     application_name: Option<String>,
-    /// `Some(None)`: without limit.
-    connect_timeout: Option<Option<Duration>>,
+    connect_timeout: Option<Natural>,
 }
 
 impl ConnectionUrl {
@@ -446,7 +441,7 @@ impl ConnectionUrl {
                 "host" => connect = set_host(connect, non_empty(value.into_owned(), "host")?),
                 "port" => {
                     connect =
-                        connect.port(port_number(value.parse().map_err(|_| fault("has a `port` that is no number"))?)?)
+                        connect.port(port_number(value.parse().map_err(|_| fault("has a `port` that is no number"))?)?);
                 }
                 "user" => connect = connect.username(&value),
                 "password" => connect = connect.password(&value),
@@ -457,7 +452,7 @@ impl ConnectionUrl {
                 "connect_timeout" => {
                     let seconds: u32 =
                         value.parse().map_err(|_| fault("has a `connect_timeout` that is no number of seconds"))?;
-                    connect_timeout = Some((seconds > 0).then(|| Duration::from_secs(seconds.into())));
+                    connect_timeout = Some(Natural(seconds.saturating_mul(1_000)));
                 }
                 "sslrootcert" | "sslcert" | "sslkey" | "options" | "target_session_attrs" => {
                     return Err(fault(&format!("with the parameter `{name}` is not supported yet")));
@@ -506,7 +501,7 @@ mod tests {
         assert_eq!((options.pool.max, options.pool.min, options.pool.max_retries), (10, 0, 2));
         assert_eq!(options.pool.idle_timeout, Some(Duration::from_secs(10)));
         assert_eq!(options.pool.connection_timeout, Some(Duration::from_secs(30)));
-        assert_eq!(options.pool.max_lifetime, Some(Duration::from_secs(1800)));
+        assert_eq!(options.pool.max_lifetime, Some(Duration::from_mins(30)));
         assert_eq!(options.pool.statement_timeout, Some(Duration::from_secs(5)));
         assert_eq!(options.pool.connect.get_application_name(), Some("auth-postgres"));
         assert!(options.migrates && options.schema.is_none() && options.log_level.is_none());

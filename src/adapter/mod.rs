@@ -298,7 +298,7 @@ impl PostgresStorageAdapter {
             return self.fail(lookup.operation(), error);
         }
         self.join(lookup, key, |answer, found: Result<Option<Arc<R>>>| {
-            answer.give(&found.map(|row| row.filter(|row| test(row))))
+            answer.give(&found.map(|row| row.filter(|row| test(row))));
         })
     }
 

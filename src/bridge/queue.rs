@@ -45,7 +45,7 @@ impl Queue {
         match serde_json::to_writer(&mut entry, result) {
             Ok(()) => self.push(&entry),
             Err(_) => {
-                self.fail(id, &Error::new(crate::error::Code::Internal, "the result could not be written as JSON"))
+                self.fail(id, &Error::new(crate::error::Code::Internal, "the result could not be written as JSON"));
             }
         }
     }

@@ -32,7 +32,6 @@ fn code_of(sql_state: &str, ran: Duration, statement_timeout: Option<Duration>) 
         "23505" | "23P01" => Code::Conflict,
         "23503" => Code::InvalidReference,
         "25006" => Code::ReadOnly,
-        "3D000" => Code::ConnectionFailed,
         "40001" | "40P01" => Code::SerializationFailure,
         "55P03" => Code::LockTimeout,
         // The server uses one SQLSTATE for its time-out and for a cancel request.
@@ -40,7 +39,7 @@ fn code_of(sql_state: &str, ran: Duration, statement_timeout: Option<Duration>) 
             Code::StatementTimeout
         }
         "57014" => Code::Cancelled,
-        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Code::ConnectionFailed,
+        "3D000" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Code::ConnectionFailed,
         "3F000" | "42P01" | "42703" | "42883" => Code::SchemaMismatch,
         _ => match sql_state.get(..2) {
             Some("08") => Code::ConnectionFailed,
@@ -267,6 +266,6 @@ mod tests {
         let limit = Some(Duration::from_secs(5));
         assert_eq!(code_of("57014", Duration::from_secs(5), limit), Code::StatementTimeout);
         assert_eq!(code_of("57014", Duration::from_secs(1), limit), Code::Cancelled);
-        assert_eq!(code_of("57014", Duration::from_secs(60), None), Code::Cancelled);
+        assert_eq!(code_of("57014", Duration::from_mins(1), None), Code::Cancelled);
     }
 }

@@ -125,18 +125,15 @@ pub async fn down(pool: &Arc<Pool>, migrations: &'static [Migration], to: Option
 
 pub async fn status(pool: &Arc<Pool>, migrations: &'static [Migration]) -> Result<Status> {
     let mut lease = pool.acquire_unidentified().await?;
-    match check(&mut lease).await? {
-        Some(applied) => {
-            let pending = applied.pending(migrations)?.iter().map(|migration| migration.id).collect();
-            Ok(Status { server_version: applied.server_version, pending })
-        }
-        None => {
-            let result =
-                sqlx::query_scalar("SELECT current_setting('server_version')").fetch_one(lease.connection()?).await;
-            lease.settle(result.is_ok());
-            let server_version = result.map_err(|error| failure(&error).error)?;
-            Ok(Status { server_version, pending: migrations.iter().map(|migration| migration.id).collect() })
-        }
+    if let Some(applied) = check(&mut lease).await? {
+        let pending = applied.pending(migrations)?.iter().map(|migration| migration.id).collect();
+        Ok(Status { server_version: applied.server_version, pending })
+    } else {
+        let result =
+            sqlx::query_scalar("SELECT current_setting('server_version')").fetch_one(lease.connection()?).await;
+        lease.settle(result.is_ok());
+        let server_version = result.map_err(|error| failure(&error).error)?;
+        Ok(Status { server_version, pending: migrations.iter().map(|migration| migration.id).collect() })
     }
 }
 

@@ -42,10 +42,6 @@ impl Db {
         Self { keeps_lease: true, ..Self::new(work, operation) }
     }
 
-    pub fn operation(&self) -> &'static str {
-        self.operation
-    }
-
     pub fn is_on(&self, pool: &Arc<Pool>) -> bool {
         Arc::ptr_eq(&self.work.pool, pool)
     }
@@ -136,7 +132,7 @@ impl Db {
                     let may_repeat = error.retryable && error.code != crate::error::Code::PoolTimeout;
                     (error, may_repeat)
                 }
-                Err(Stage::Running(failure)) => self.judge(failure, repeat, attempt),
+                Err(Stage::Running(failure)) => judge(failure, repeat, attempt),
             };
             if !may_repeat || attempt > max_retries {
                 error.context.attempts = Some(attempt);
@@ -153,30 +149,6 @@ impl Db {
             );
             tokio::time::sleep(pause).await;
             attempt += 1;
-        }
-    }
-
-    /// Completes the error, and says whether another attempt is allowed.
-    fn judge(&self, failure: Failure, repeat: Repeat, attempt: u32) -> (Error, bool) {
-        let Failure { mut error, remedy, connection_survives: _ } = failure;
-        match remedy {
-            Remedy::None => (error, false),
-            Remedy::Repeat => {
-                error.retryable = true;
-                (error, true)
-            }
-            Remedy::RepeatOnceReconnected => {
-                error.retryable = error.code == crate::error::Code::ReadOnly;
-                (error, attempt == 1)
-            }
-            Remedy::RepeatIfHarmless if repeat == Repeat::Harmless => {
-                error.retryable = true;
-                (error, true)
-            }
-            Remedy::RepeatIfHarmless => {
-                error.context.outcome = Some("unknown");
-                (error, false)
-            }
         }
     }
 
@@ -227,6 +199,30 @@ impl Db {
                 sqlState = error.context.sql_state.as_deref().unwrap_or_default(),
                 "statement failed"
             ),
+        }
+    }
+}
+
+/// Completes the error, and says whether another attempt is allowed.
+fn judge(failure: Failure, repeat: Repeat, attempt: u32) -> (Error, bool) {
+    let Failure { mut error, remedy, connection_survives: _ } = failure;
+    match remedy {
+        Remedy::None => (error, false),
+        Remedy::Repeat => {
+            error.retryable = true;
+            (error, true)
+        }
+        Remedy::RepeatOnceReconnected => {
+            error.retryable = error.code == crate::error::Code::ReadOnly;
+            (error, attempt == 1)
+        }
+        Remedy::RepeatIfHarmless if repeat == Repeat::Harmless => {
+            error.retryable = true;
+            (error, true)
+        }
+        Remedy::RepeatIfHarmless => {
+            error.context.outcome = Some("unknown");
+            (error, false)
         }
     }
 }

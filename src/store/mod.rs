@@ -97,30 +97,29 @@ impl<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> for Nothing {
 }
 
 /// Which field a constraint is about, where the constraint's name alone would leave the caller guessing.
-const FIELDS: [(&str, &str); 24] = [
+const FIELDS: [(&str, &str); 23] = [
     ("users_email_key", "email"),
     ("user_oauth_accounts_pkey", "sub"),
     ("sessions_user_id_fkey", "userId"),
     ("sessions_org_id_fkey", "orgId"),
     ("api_keys_hash_key", "hash"),
     ("api_keys_principal_check", "principalId"),
-    ("organizations_seats_check", "seats"),
-    ("organizations_members_check", "members"),
-    ("organizations_members_seats_check", "members"),
     ("organization_members_user_id_fkey", "members"),
-    ("organization_members_pkey", "members"),
     ("email_verification_tokens_user_id_fkey", "userId"),
     ("roles_org_id_fkey", "orgId"),
     ("user_roles_user_id_fkey", "userId"),
     ("user_roles_role_id_fkey", "roleId"),
     ("user_roles_org_id_fkey", "orgId"),
     ("sso_providers_org_id_fkey", "orgId"),
+    ("sso_providers_protocol_check", "type"),
     ("sso_links_user_id_fkey", "userId"),
     ("sso_links_provider_id_fkey", "providerId"),
-    ("sso_links_provider_subject_key", "providerSubject"),
+    ("sso_links_provider_id_provider_subject_key", "providerSubject"),
     ("sso_sessions_user_id_fkey", "userId"),
     ("sso_sessions_provider_id_fkey", "providerId"),
     ("twofa_devices_user_id_fkey", "userId"),
+    ("twofa_backup_codes_pkey", "codes"),
+    ("twofa_sessions_user_id_fkey", "userId"),
     ("twofa_sessions_device_id_fkey", "deviceId"),
 ];
 

@@ -38,17 +38,13 @@ record! {
 #[napi_derive::napi(object, object_from_js = false, object_to_js = false)]
 pub struct OrganizationMember {
     pub user_id: String,
-    #[serde(serialize_with = "role_name")]
     pub role: OrganizationRole,
     #[serde(serialize_with = "time_text")]
     pub joined_at: Timestamp,
 }
 
-fn role_name<S: serde::Serializer>(role: &OrganizationRole, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(role.as_str())
-}
-
 /// In a JSON column a time is ISO 8601 text, readable for others who look there.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn time_text<S: serde::Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(time)
 }
@@ -112,6 +108,9 @@ pub fn by_id() -> Lookup<OrganizationRecord> {
         .id
         .clone())
 }
+
+/// Not more members than seats.
+const SEATS: &str = "organizations_seats_check";
 
 /// The JSON of the member list; no user may stand in it twice.
 fn members_json(members: Vec<OrganizationMemberInput>) -> Result<Json<Box<serde_json::value::RawValue>>> {
@@ -181,6 +180,7 @@ pub async fn update(db: &mut Db, id: String, patch: OrganizationPatch) -> Result
     } else {
         // Against the stored counterpart, when only one of them changes, the database checks.
         check_seats(seats.0.unwrap_or(i32::MAX), members.0.as_ref().map_or(0, Vec::len))?;
+        let sets_members = !members.is_empty();
         let members = members.0.map(members_json).transpose()?;
         let (sets_metadata, metadata) = metadata.into_parameters();
         db.optional(Repeat::Never, || {
@@ -203,7 +203,14 @@ pub async fn update(db: &mut Db, id: String, patch: OrganizationPatch) -> Result
             .bind(sets_metadata)
             .bind(metadata.clone())
         })
-        .await?
+        .await
+        .map_err(|error| {
+            if error.is_violation_of(SEATS) {
+                error.with_field(if sets_members { "members" } else { "seats" })
+            } else {
+                error
+            }
+        })?
     };
     row.ok_or_else(|| Error::not_found("organization"))
 }
