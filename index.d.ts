@@ -1,27 +1,27 @@
 /** The closed sets. */
-export type OrganizationRole = 'owner' | 'admin' | 'member'
-export type EmailTokenType = 'verify_email' | 'reset_password' | 'change_email' | 'login_link'
-export type ProviderType = 'oidc' | 'saml'
-export type LinkType = 'saml' | 'oidc' | 'oauth'
-export type TwoFactorMethod = 'totp' | 'sms' | 'backup-code'
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
-export type Pooler = 'none' | 'transaction'
-export type HealthState = 'ok' | 'error'
+export type OrganizationRole = 'owner' | 'admin' | 'member';
+export type EmailTokenType = 'verify_email' | 'reset_password' | 'change_email' | 'login_link';
+export type ProviderType = 'oidc' | 'saml';
+export type LinkType = 'saml' | 'oidc' | 'oauth';
+export type TwoFactorMethod = 'totp' | 'sms' | 'backup-code';
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type Pooler = 'none' | 'transaction';
+export type HealthState = 'ok' | 'error';
 
 /** The last argument of every method. */
 export interface CallOptions {
   /** Aborting rejects the call at once with `auth_postgres/cancelled`. */
-  signal?: AbortSignal | null | undefined
+  signal?: AbortSignal | null | undefined;
   /** The same, after so many milliseconds. Default none. */
-  timeoutMs?: number | null | undefined
+  timeoutMs?: number | null | undefined;
 }
 
 /** Gets the log; the shape of pino's, kitium's and the console's methods. */
 export interface Logger {
-  debug(message: string, fields: Record<string, unknown>): void
-  info(message: string, fields: Record<string, unknown>): void
-  warn(message: string, fields: Record<string, unknown>): void
-  error(message: string, fields: Record<string, unknown>): void
+  debug(message: string, fields: Record<string, unknown>): void;
+  info(message: string, fields: Record<string, unknown>): void;
+  warn(message: string, fields: Record<string, unknown>): void;
+  error(message: string, fields: Record<string, unknown>): void;
 }
 
 export type ErrorCode =
@@ -45,189 +45,189 @@ export type ErrorCode =
   | 'auth_postgres/already_used'
   | 'auth_postgres/expired'
   | 'auth_postgres/query_failed'
-  | 'auth_postgres/internal'
+  | 'auth_postgres/internal';
 
 export interface ErrorContext {
   /** The method that was called. */
-  operation?: string
+  operation?: string;
   /** The field or argument that is at fault. */
-  field?: string
+  field?: string;
   /** PostgreSQL's SQLSTATE, see its documentation's appendix "PostgreSQL Error Codes". */
-  sqlState?: string
-  constraint?: string
-  table?: string
-  column?: string
-  migration?: string
+  sqlState?: string;
+  constraint?: string;
+  table?: string;
+  column?: string;
+  migration?: string;
   /** How often the statement was tried. */
-  attempts?: number
+  attempts?: number;
   /** The statement had been sent, and nobody knows whether it took effect. */
-  outcome?: 'unknown'
+  outcome?: 'unknown';
 }
 
 /** Every rejection of the adapter, and what its constructor throws. */
 export declare class InternalError extends Error {
-  readonly name: 'InternalError'
-  readonly code: ErrorCode
-  readonly kind: 'conflict' | 'validation' | 'not_found' | 'dependency' | 'internal'
-  readonly severity: 'fatal' | 'error' | 'warning' | 'info' | 'debug'
+  readonly name: 'InternalError';
+  readonly code: ErrorCode;
+  readonly kind: 'conflict' | 'validation' | 'not_found' | 'dependency' | 'internal';
+  readonly severity: 'fatal' | 'error' | 'warning' | 'info' | 'debug';
   /** The HTTP status that fits. */
-  readonly statusCode: number
+  readonly statusCode: number;
   /** Whether the cause is transient, and the same call made again cannot do the work twice. */
-  readonly retryable: boolean
-  readonly context: ErrorContext
+  readonly retryable: boolean;
+  readonly context: ErrorContext;
   /** The reason given by the server, the system or the TLS library. */
-  readonly cause?: Error & Record<string, unknown>
-  toJSON(): Record<string, unknown>
+  readonly cause?: Error & Record<string, unknown>;
+  toJSON(): Record<string, unknown>;
 }
 
 interface ProviderBase {
-  name: string
+  name: string;
   /** Absent: a global provider. */
-  orgId?: string
-  metadata?: Record<string, unknown>
+  orgId?: string;
+  metadata?: Record<string, unknown>;
   /** Further fields are stored and come back as they were given. */
-  [key: string]: unknown
+  [key: string]: unknown;
 }
 
 interface OIDCFields {
-  metadata_url: string
-  client_id: string
-  client_secret: string
-  redirect_uris: string[]
-  scopes?: string[]
-  response_type?: string
-  token_endpoint_auth_method?: string
-  claim_mapping?: Record<string, unknown>
+  metadata_url: string;
+  client_id: string;
+  client_secret: string;
+  redirect_uris: string[];
+  scopes?: string[];
+  response_type?: string;
+  token_endpoint_auth_method?: string;
+  claim_mapping?: Record<string, unknown>;
 }
 
 interface SAMLFields {
-  idp_entity_id: string
-  idp_sso_url: string
-  idp_slo_url?: string
-  idp_certificate?: string
-  sp_entity_id: string
-  sp_acs_url: string
-  sp_slo_url?: string
-  signing_cert?: string
-  signing_key?: string
-  encryption_enabled?: boolean
-  force_authn?: boolean
-  allow_unencrypted_assertion?: boolean
-  attribute_mapping?: Record<string, unknown>
+  idp_entity_id: string;
+  idp_sso_url: string;
+  idp_slo_url?: string;
+  idp_certificate?: string;
+  sp_entity_id: string;
+  sp_acs_url: string;
+  sp_slo_url?: string;
+  signing_cert?: string;
+  signing_key?: string;
+  encryption_enabled?: boolean;
+  force_authn?: boolean;
+  allow_unencrypted_assertion?: boolean;
+  attribute_mapping?: Record<string, unknown>;
 }
 
 interface Stored {
-  id: string
-  createdAt: Date
-  updatedAt: Date
+  id: string;
+  createdAt: Date;
+  updatedAt: Date;
 }
 
 export interface OIDCProvider extends ProviderBase, OIDCFields, Stored {
-  type: 'oidc'
+  type: 'oidc';
 }
 
 export interface SAMLProvider extends ProviderBase, SAMLFields, Stored {
-  type: 'saml'
+  type: 'saml';
 }
 
 /** An SSO provider; its fields are in snake_case, as the library spells them. */
-export type SSOProvider = OIDCProvider | SAMLProvider
+export type SSOProvider = OIDCProvider | SAMLProvider;
 
 /** `{a?: T}` becomes `{a?: T | null | undefined}`. */
-type Loose<T> = { [K in keyof T]: undefined extends T[K] ? T[K] | null | undefined : T[K] }
-type CamelCase<S> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : S
+type Loose<T> = { [K in keyof T]: undefined extends T[K] ? T[K] | null | undefined : T[K] };
+type CamelCase<S> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : S;
 /** The same fields, spelled in camelCase. */
-type Camelized<T> = { [K in keyof T as CamelCase<K>]: T[K] }
+type Camelized<T> = { [K in keyof T as CamelCase<K>]: T[K] };
 
 interface ProviderInputBase {
   /** Kept when given; a UUIDv7 otherwise. */
-  id?: string | null | undefined
-  name: string
+  id?: string | null | undefined;
+  name: string;
   /** Absent: a global provider. */
-  orgId?: string | null | undefined
-  metadata?: Record<string, unknown> | null | undefined
+  orgId?: string | null | undefined;
+  metadata?: Record<string, unknown> | null | undefined;
   /** Ignored: set by the store. */
-  createdAt?: Date | string | null | undefined
+  createdAt?: Date | string | null | undefined;
   /** Ignored: set by the store. */
-  updatedAt?: Date | string | null | undefined
+  updatedAt?: Date | string | null | undefined;
   /** Further fields are stored and come back as they were given. */
-  [key: string]: unknown
+  [key: string]: unknown;
 }
 
 /** What `createSSOProvider` takes; the fields of the protocol in snake_case or in camelCase. */
 export type SSOProviderInput =
   | (ProviderInputBase & { type: 'oidc' } & (Loose<OIDCFields> | Loose<Camelized<OIDCFields>>))
-  | (ProviderInputBase & { type: 'saml' } & (Loose<SAMLFields> | Loose<Camelized<SAMLFields>>))
+  | (ProviderInputBase & { type: 'saml' } & (Loose<SAMLFields> | Loose<Camelized<SAMLFields>>));
 
 /** What `updateSSOProvider` changes. A missing field is left alone, `null` clears it. */
 export interface SSOProviderPatch {
-  type?: ProviderType | undefined
-  name?: string | undefined
-  [key: string]: unknown
+  type?: ProviderType | undefined;
+  name?: string | undefined;
+  [key: string]: unknown;
 }
 
 /** A user's second factor. */
 export interface TwoFactorDevice extends Stored {
-  userId: string
-  method: TwoFactorMethod
-  verified: boolean
-  metadata: Record<string, unknown>
-  name?: string
-  phoneNumber?: string
-  secret?: string
-  lastUsedAt?: Date
-  verificationCode?: string
-  verificationCodeExpiresAt?: Date
+  userId: string;
+  method: TwoFactorMethod;
+  verified: boolean;
+  metadata: Record<string, unknown>;
+  name?: string;
+  phoneNumber?: string;
+  secret?: string;
+  lastUsedAt?: Date;
+  verificationCode?: string;
+  verificationCodeExpiresAt?: Date;
   /** Further fields are stored and come back as they were given. */
-  [key: string]: unknown
+  [key: string]: unknown;
 }
 
 /** What `createTwoFactorDevice` takes. */
 export interface TwoFactorDeviceInput {
   /** Kept when given; a UUIDv7 otherwise. */
-  id?: string | null | undefined
-  userId: string
-  method: TwoFactorMethod
+  id?: string | null | undefined;
+  userId: string;
+  method: TwoFactorMethod;
   /** Default `false`. */
-  verified?: boolean | null | undefined
-  name?: string | null | undefined
-  phoneNumber?: string | null | undefined
-  secret?: string | null | undefined
-  lastUsedAt?: Date | string | null | undefined
-  verificationCodeExpiresAt?: Date | string | null | undefined
+  verified?: boolean | null | undefined;
+  name?: string | null | undefined;
+  phoneNumber?: string | null | undefined;
+  secret?: string | null | undefined;
+  lastUsedAt?: Date | string | null | undefined;
+  verificationCodeExpiresAt?: Date | string | null | undefined;
   /** Default `{}`. */
-  metadata?: Record<string, unknown> | null | undefined
+  metadata?: Record<string, unknown> | null | undefined;
   /** Ignored: set by the store. */
-  createdAt?: Date | string | null | undefined
+  createdAt?: Date | string | null | undefined;
   /** Ignored: set by the store. */
-  updatedAt?: Date | string | null | undefined
+  updatedAt?: Date | string | null | undefined;
   /** Further fields are stored and come back as they were given. */
-  [key: string]: unknown
+  [key: string]: unknown;
 }
 
 /** What `updateTwoFactorDevice` changes. A missing field is left alone, `null` clears it. */
 export interface TwoFactorDevicePatch {
-  userId?: string | undefined
-  method?: TwoFactorMethod | undefined
-  verified?: boolean | undefined
-  lastUsedAt?: Date | string | null | undefined
-  verificationCodeExpiresAt?: Date | string | null | undefined
-  metadata?: Record<string, unknown> | null | undefined
-  [key: string]: unknown
+  userId?: string | undefined;
+  method?: TwoFactorMethod | undefined;
+  verified?: boolean | undefined;
+  lastUsedAt?: Date | string | null | undefined;
+  verificationCodeExpiresAt?: Date | string | null | undefined;
+  metadata?: Record<string, unknown> | null | undefined;
+  [key: string]: unknown;
 }
 
 /** A tenant's SAML configuration, stored and given back whole. */
 export interface TenantSAMLConfig {
-  tenantId: string
-  [key: string]: unknown
+  tenantId: string;
+  [key: string]: unknown;
 }
 
-export type TenantSAMLConfigInput = TenantSAMLConfig
+export type TenantSAMLConfigInput = TenantSAMLConfig;
 
 /** What `updateTenantSAMLConfig` merges; `null` removes a key. */
-export type TenantSAMLConfigPatch = Record<string, unknown>
+export type TenantSAMLConfigPatch = Record<string, unknown>;
 
-export {}
+// What follows is generated from the Rust methods and structs.
 
 /** A PostgreSQL store for `@kitiumai/auth`: a drop-in `StorageAdapter`. */
 export declare class PostgresStorageAdapter {
@@ -519,29 +519,29 @@ export declare class PostgresStorageAdapter {
   healthCheck(options?: CallOptions | null | undefined): Promise<HealthStatus>
 }
 
-/** r" What `createApiKey` takes. */
+/** What `createApiKey` takes. */
 export interface ApiKeyInput {
-  /** r" Kept when given; a UUIDv7 otherwise. */
+  /** Kept when given; a UUIDv7 otherwise. */
   id?: string | null | undefined
-  /** r" A user or an organization. */
+  /** A user or an organization. */
   principalId: string
-  /** r" Unique. */
+  /** Unique. */
   hash: string
   prefix: string
   lastFour: string
-  /** r" Default none. */
+  /** Default none. */
   scopes?: Array<string> | null | undefined
-  /** r" Default `{}`. */
+  /** Default `{}`. */
   metadata?: Record<string, string> | null | undefined
-  /** r" Default never. */
+  /** Default never. */
   expiresAt?: Date | string | null | undefined
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   createdAt?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   updatedAt?: unknown
 }
 
-/** r" What `updateApiKey` changes. A missing field is left alone, `null` clears it. */
+/** What `updateApiKey` changes. A missing field is left alone, `null` clears it. */
 export interface ApiKeyPatch {
   principalId?: string | undefined
   hash?: string | undefined
@@ -550,18 +550,18 @@ export interface ApiKeyPatch {
   scopes?: Array<string> | undefined
   metadata?: Record<string, string> | null | undefined
   expiresAt?: Date | string | null | undefined
-  /** r" Ignored. */
+  /** Ignored. */
   id?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   createdAt?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   updatedAt?: unknown
 }
 
-/** r" An API key. The secret itself is not stored, only its hash. */
+/** An API key. The secret itself is not stored, only its hash. */
 export interface ApiKeyRecord {
   id: string
-  /** r" The user or the organization that it speaks for. */
+  /** The user or the organization that it speaks for. */
   principalId: string
   hash: string
   prefix: string
@@ -580,43 +580,43 @@ export interface ApiKeyWithSecret {
   key: string
 }
 
-/** r" A code that lets a user in once when the device is lost. */
+/** A code that lets a user in once when the device is lost. */
 export interface BackupCode {
   id: string
   userId: string
-  /** r" As it was given: the library hashes it before. */
+  /** As it was given: the library hashes it before. */
   code: string
   used: boolean
   createdAt: Date
   usedAt?: Date
 }
 
-/** r" A code in `createBackupCodes`; a plain string stands for `{code}`. */
+/** A code in `createBackupCodes`; a plain string stands for `{code}`. */
 export interface BackupCodeInput {
-  /** r" Kept when given; a UUIDv7 otherwise. */
+  /** Kept when given; a UUIDv7 otherwise. */
   id?: string | null | undefined
-  /** r" Must equal the method's `userId`. */
+  /** Must equal the method's `userId`. */
   userId?: string | null | undefined
   code: string
-  /** r" Default `false`. */
+  /** Default `false`. */
   used?: boolean | null | undefined
-  /** r" Default not used; now, if `used` is `true`. */
+  /** Default not used; now, if `used` is `true`. */
   usedAt?: Date | string | null | undefined
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   createdAt?: unknown
-  /** r" Ignored. */
+  /** Ignored. */
   updatedAt?: unknown
 }
 
-/** r" How far `deleteExpiredSessions` goes. */
+/** How far `deleteExpiredSessions` goes. */
 export interface DeleteExpiredSessionsOptions extends CallOptions {
-  /** r" The most sessions to delete. Default all. */
+  /** The most sessions to delete. Default all. */
   limit?: number | null | undefined
 }
 
-/** r" What `deleteUserSessions` spares. */
+/** What `deleteUserSessions` spares. */
 export interface DeleteUserSessionsOptions extends CallOptions {
-  /** r" The id of a session that stays. */
+  /** The id of a session that stays. */
   except?: string | null | undefined
 }
 
@@ -634,13 +634,13 @@ export interface DeviceRow {
   lastUsedAt?: Date
 }
 
-/** r" What `disconnect` takes. */
+/** What `disconnect` takes. */
 export interface DisconnectOptions {
-  /** r" Running calls may end within so many milliseconds; then they are ended on the server. Default 5 000. */
+  /** Running calls may end within so many milliseconds; then they are ended on the server. Default 5 000. */
   timeoutMs?: number | null | undefined
 }
 
-/** r" A token sent by e-mail. */
+/** A token sent by e-mail. */
 export interface EmailVerificationToken {
   id: string
   email: string
@@ -654,31 +654,31 @@ export interface EmailVerificationToken {
   usedAt?: Date
 }
 
-/** r" What `createEmailVerificationToken` takes. */
+/** What `createEmailVerificationToken` takes. */
 export interface EmailVerificationTokenInput {
-  /** r" Kept when given; a random UUIDv4 otherwise. */
+  /** Kept when given; a random UUIDv4 otherwise. */
   id?: string | null | undefined
-  /** r" Looked up without regard to ASCII case. */
+  /** Looked up without regard to ASCII case. */
   email: string
   code: string
   codeHash: string
   type: EmailTokenType
   userId?: string | null | undefined
-  /** r" Default `{}`. */
+  /** Default `{}`. */
   metadata?: Record<string, unknown> | null | undefined
-  /** r" A time in the past is accepted. */
+  /** A time in the past is accepted. */
   expiresAt: Date | string
-  /** r" Default not used. */
+  /** Default not used. */
   usedAt?: Date | string | null | undefined
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   createdAt?: unknown
-  /** r" Ignored. */
+  /** Ignored. */
   updatedAt?: unknown
 }
 
-/** r" What `emitEvent` takes. */
+/** What `emitEvent` takes. */
 export interface EventInput {
-  /** r" Such as `'user.login'`. */
+  /** Such as `'user.login'`. */
   type: string
   principalId: string
   orgId?: string | null | undefined
@@ -701,43 +701,43 @@ export interface HealthStatus {
   message?: string
 }
 
-/** r" A link between a user and an account at an OAuth provider. */
+/** A link between a user and an account at an OAuth provider. */
 export interface OAuthLink {
   provider: string
-  /** r" The account's id at the provider (the `sub` claim). */
+  /** The account's id at the provider (the `sub` claim). */
   sub: string
   linkedAt: Date
   email?: string
   name?: string
 }
 
-/** r" What `linkOAuthAccount` takes. */
+/** What `linkOAuthAccount` takes. */
 export interface OAuthLinkInput {
-  /** r" Must equal the method's `provider`. */
+  /** Must equal the method's `provider`. */
   provider: string
-  /** r" The account's id at the provider (the `sub` claim). */
+  /** The account's id at the provider (the `sub` claim). */
   sub: string
   email?: string | null | undefined
   name?: string | null | undefined
-  /** r" Default now. */
+  /** Default now. */
   linkedAt?: Date | string | null | undefined
 }
 
-/** r" What `createOrganization` takes. */
+/** What `createOrganization` takes. */
 export interface OrganizationInput {
-  /** r" Kept when given; a UUIDv7 otherwise. */
+  /** Kept when given; a UUIDv7 otherwise. */
   id?: string | null | undefined
   name: string
   plan: string
-  /** r" The most members it can have. */
+  /** The most members it can have. */
   seats: number
-  /** r" Default none. */
+  /** Default none. */
   members?: Array<OrganizationMemberInput> | null | undefined
-  /** r" Default `{}`. */
+  /** Default `{}`. */
   metadata?: Record<string, unknown> | null | undefined
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   createdAt?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   updatedAt?: unknown
 }
 
@@ -748,36 +748,36 @@ export interface OrganizationMember {
   joinedAt: Date
 }
 
-/** r" A member in `createOrganization` and `updateOrganization`. */
+/** A member in `createOrganization` and `updateOrganization`. */
 export interface OrganizationMemberInput {
   userId: string
   role: OrganizationRole
   joinedAt: Date | string
 }
 
-/** r" What `updateOrganization` changes. A missing field is left alone, `null` clears it. */
+/** What `updateOrganization` changes. A missing field is left alone, `null` clears it. */
 export interface OrganizationPatch {
   name?: string | undefined
   plan?: string | undefined
-  /** r" The most members it can have. */
+  /** The most members it can have. */
   seats?: number | undefined
-  /** r" Replaces the whole list. */
+  /** Replaces the whole list. */
   members?: Array<OrganizationMemberInput> | undefined
   metadata?: Record<string, unknown> | null | undefined
-  /** r" Ignored. */
+  /** Ignored. */
   id?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   createdAt?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   updatedAt?: unknown
 }
 
-/** r" An organization. */
+/** An organization. */
 export interface OrganizationRecord {
   id: string
   name: string
   plan: string
-  /** r" The most members it can have. */
+  /** The most members it can have. */
   seats: number
   members: Array<OrganizationMember>
   metadata: Record<string, unknown>
@@ -795,9 +795,9 @@ export interface Permission {
   metadata?: Record<string, unknown>
 }
 
-/** r" A permission in `createRole` and `updateRole`. */
+/** A permission in `createRole` and `updateRole`. */
 export interface PermissionInput {
-  /** r" Kept when given; a UUIDv7 otherwise. */
+  /** Kept when given; a UUIDv7 otherwise. */
   id?: string | null | undefined
   name: string
   description?: string | null | undefined
@@ -815,63 +815,63 @@ export interface PoolGauges {
   waiting: number
 }
 
-/** r" The options of node-postgres' `PoolConfig`, and our own. An unknown one is refused by name. */
+/** The options of node-postgres' `PoolConfig`, and our own. An unknown one is refused by name. */
 export interface PostgresStorageAdapterOptions {
-  /** r" Most connections of the pool. Default 10. */
+  /** Most connections of the pool. Default 10. */
   max?: number | null | undefined
-  /** r" Connections that stay open when idle. Default 0. */
+  /** Connections that stay open when idle. Default 0. */
   min?: number | null | undefined
-  /** r" Closes a connection idle for so many milliseconds; 0 never. Default 10 000. */
+  /** Closes a connection idle for so many milliseconds; 0 never. Default 10 000. */
   idleTimeoutMillis?: number | null | undefined
-  /** r" Waits so many milliseconds for a connection; 0 without limit. Default 30 000. */
+  /** Waits so many milliseconds for a connection; 0 without limit. Default 30 000. */
   connectionTimeoutMillis?: number | null | undefined
-  /** r" Replaces a connection after so many seconds; 0 never. Default 1 800. */
+  /** Replaces a connection after so many seconds; 0 never. Default 1 800. */
   maxLifetimeSeconds?: number | null | undefined
-  /** r" Replaces a connection after so many uses; 0 never. Default 0. */
+  /** Replaces a connection after so many uses; 0 never. Default 0. */
   maxUses?: number | null | undefined
-  /** r" The server ends a statement after so many milliseconds; 0 never. Default 5 000. */
+  /** The server ends a statement after so many milliseconds; 0 never. Default 5 000. */
   statementTimeoutMs?: number | null | undefined
-  /** r" The same, by node-postgres' name. */
+  /** The same, by node-postgres' name. */
   statement_timeout?: number | null | undefined
-  /** r" The server gives up waiting for a lock after so many milliseconds; 0 never. Default: the server's. */
+  /** The server gives up waiting for a lock after so many milliseconds; 0 never. Default: the server's. */
   lock_timeout?: number | null | undefined
-  /** r" The server ends a session that idles in a transaction for so many milliseconds; 0 never. Default: the server's. */
+  /** The server ends a session that idles in a transaction for so many milliseconds; 0 never. Default: the server's. */
   idle_in_transaction_session_timeout?: number | null | undefined
-  /** r" Not supported yet. */
+  /** Not supported yet. */
   query_timeout?: never | null | undefined
-  /** r" Shown in `pg_stat_activity`. Default `auth-postgres`. */
+  /** Shown in `pg_stat_activity`. Default `auth-postgres`. */
   application_name?: string | null | undefined
-  /** r" Not supported yet. */
+  /** Not supported yet. */
   keepAlive?: never | null | undefined
-  /** r" Not supported yet. */
+  /** Not supported yet. */
   options?: never | null | undefined
-  /** r" Further attempts after a transient failure. Default 2. */
+  /** Further attempts after a transient failure. Default 2. */
   maxRetries?: number | null | undefined
-  /** r" Overrides the URL's host; one that begins with `/` is the directory of a Unix socket. */
+  /** Overrides the URL's host; one that begins with `/` is the directory of a Unix socket. */
   host?: string | null | undefined
-  /** r" Overrides the URL's port. */
+  /** Overrides the URL's port. */
   port?: number | null | undefined
-  /** r" Overrides the URL's user. */
+  /** Overrides the URL's user. */
   user?: string | null | undefined
-  /** r" Overrides the URL's password. */
+  /** Overrides the URL's password. */
   password?: string | null | undefined
-  /** r" Overrides the URL's database. */
+  /** Overrides the URL's database. */
   database?: string | null | undefined
-  /** r" Encryption: `true` verifies the server's certificate, `false` is none. Default: from the URL. */
+  /** Encryption: `true` verifies the server's certificate, `false` is none. Default: from the URL. */
   ssl?: boolean | SslOptions | null | undefined
-  /** r" `true`: an idle pool does not hold the process open; `false`: it does while connected. Default `true`. */
+  /** `true`: an idle pool does not hold the process open; `false`: it does while connected. Default `true`. */
   allowExitOnIdle?: boolean | null | undefined
-  /** r" PostgreSQL schema that holds our tables; created if missing. Default: the connection's own `search_path`. */
+  /** PostgreSQL schema that holds our tables; created if missing. Default: the connection's own `search_path`. */
   schema?: string | null | undefined
-  /** r" A connection pooler on the way. Only `'none'` is supported yet. Default `'none'`. */
+  /** A connection pooler on the way. Only `'none'` is supported yet. Default `'none'`. */
   pooler?: Pooler | null | undefined
-  /** r" Gets the log: an object with `debug`, `info`, `warn` and `error(message, fields)`. Default: none. */
+  /** Gets the log: an object with `debug`, `info`, `warn` and `error(message, fields)`. Default: none. */
   logger?: Logger | null | undefined
-  /** r" Least level sent to `logger`. Default `'debug'`. */
+  /** Least level sent to `logger`. Default `'debug'`. */
   logLevel?: LogLevel | null | undefined
-  /** r" Whether `connect()` runs pending migrations. Default `true`. */
+  /** Whether `connect()` runs pending migrations. Default `true`. */
   migrate?: boolean | null | undefined
-  /** r" Not supported yet. */
+  /** Not supported yet. */
   legacyTimeZone?: never | null | undefined
 }
 
@@ -906,49 +906,49 @@ export interface ProviderRow {
   attribute_mapping?: Record<string, unknown>
 }
 
-/** r" What `createRole` takes. */
+/** What `createRole` takes. */
 export interface RoleInput {
-  /** r" Kept when given; a UUIDv7 otherwise. */
+  /** Kept when given; a UUIDv7 otherwise. */
   id?: string | null | undefined
   orgId: string
   name: string
   description?: string | null | undefined
-  /** r" Default none. */
+  /** Default none. */
   permissions?: Array<PermissionInput> | null | undefined
-  /** r" Default `false`. */
+  /** Default `false`. */
   isSystem?: boolean | null | undefined
-  /** r" Default `{}`. */
+  /** Default `{}`. */
   metadata?: Record<string, unknown> | null | undefined
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   createdAt?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   updatedAt?: unknown
 }
 
-/** r" What `updateRole` changes. A missing field is left alone, `null` clears it. */
+/** What `updateRole` changes. A missing field is left alone, `null` clears it. */
 export interface RolePatch {
   orgId?: string | undefined
   name?: string | undefined
   description?: string | null | undefined
-  /** r" Replaces the whole list. */
+  /** Replaces the whole list. */
   permissions?: Array<PermissionInput> | undefined
   isSystem?: boolean | undefined
   metadata?: Record<string, unknown> | null | undefined
-  /** r" Ignored. */
+  /** Ignored. */
   id?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   createdAt?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   updatedAt?: unknown
 }
 
-/** r" A role of an organization. */
+/** A role of an organization. */
 export interface RoleRecord {
   id: string
   orgId: string
   name: string
   permissions: Array<Permission>
-  /** r" Whether the application made it, not a user. */
+  /** Whether the application made it, not a user. */
   isSystem: boolean
   metadata: Record<string, unknown>
   createdAt: Date
@@ -956,38 +956,38 @@ export interface RoleRecord {
   description?: string
 }
 
-/** r" What `rollback` takes. */
+/** What `rollback` takes. */
 export interface RollbackOptions extends CallOptions {
-  /** r" The migration that stays as the last one applied. Default none: everything is rolled back. */
+  /** The migration that stays as the last one applied. Default none: everything is rolled back. */
   to?: string | null | undefined
 }
 
-/** r" How `rotateApiKey` treats the old key. */
+/** How `rotateApiKey` treats the old key. */
 export interface RotateApiKeyOptions extends CallOptions {
-  /** r" When the old key expires, unless it would sooner. Default now. */
+  /** When the old key expires, unless it would sooner. Default now. */
   expiresOldKeysAt?: Date | string | null | undefined
 }
 
-/** r" What `createSession` takes. */
+/** What `createSession` takes. */
 export interface SessionInput {
-  /** r" Kept when given; a random UUIDv4 otherwise. */
+  /** Kept when given; a random UUIDv4 otherwise. */
   id?: string | null | undefined
   userId: string
   orgId?: string | null | undefined
   plan?: string | null | undefined
-  /** r" Default none. */
+  /** Default none. */
   entitlements?: Array<string> | null | undefined
-  /** r" A time in the past is accepted. */
+  /** A time in the past is accepted. */
   expiresAt: Date | string
-  /** r" Default `{}`. */
+  /** Default `{}`. */
   metadata?: Record<string, unknown> | null | undefined
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   createdAt?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   updatedAt?: unknown
 }
 
-/** r" What `updateSession` changes. A missing field is left alone, `null` clears it. */
+/** What `updateSession` changes. A missing field is left alone, `null` clears it. */
 export interface SessionPatch {
   userId?: string | undefined
   orgId?: string | null | undefined
@@ -995,15 +995,15 @@ export interface SessionPatch {
   entitlements?: Array<string> | undefined
   expiresAt?: Date | string | undefined
   metadata?: Record<string, unknown> | null | undefined
-  /** r" Ignored. */
+  /** Ignored. */
   id?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   createdAt?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   updatedAt?: unknown
 }
 
-/** r" A session of a user. */
+/** A session of a user. */
 export interface SessionRecord {
   id: string
   userId: string
@@ -1016,31 +1016,31 @@ export interface SessionRecord {
   plan?: string
 }
 
-/** r" Encryption, as in Node's `tls.connect`. */
+/** Encryption, as in Node's `tls.connect`. */
 export interface SslOptions {
-  /** r" `false` encrypts without verifying the server's certificate. Default `true`. */
+  /** `false` encrypts without verifying the server's certificate. Default `true`. */
   rejectUnauthorized?: boolean | null | undefined
-  /** r" Not supported yet. */
+  /** Not supported yet. */
   ca?: never | null | undefined
-  /** r" Not supported yet. */
+  /** Not supported yet. */
   cert?: never | null | undefined
-  /** r" Not supported yet. */
+  /** Not supported yet. */
   key?: never | null | undefined
-  /** r" Not supported yet. */
+  /** Not supported yet. */
   passphrase?: never | null | undefined
-  /** r" Not supported yet. */
+  /** Not supported yet. */
   servername?: never | null | undefined
 }
 
-/** r" A user's account at an SSO provider. */
+/** A user's account at an SSO provider. */
 export interface SsoLink {
   id: string
   userId: string
   providerId: string
   providerType: string
-  /** r" The user's id at the provider; unique there. */
+  /** The user's id at the provider; unique there. */
   providerSubject: string
-  /** r" Whether the user was made by the first log-in. */
+  /** Whether the user was made by the first log-in. */
   autoProvisioned: boolean
   metadata: Record<string, unknown>
   linkedAt: Date
@@ -1048,31 +1048,31 @@ export interface SsoLink {
   providerEmail?: string
 }
 
-/** r" What `createSSOLink` takes. */
+/** What `createSSOLink` takes. */
 export interface SsoLinkInput {
-  /** r" Kept when given; a UUIDv7 otherwise. */
+  /** Kept when given; a UUIDv7 otherwise. */
   id?: string | null | undefined
   userId: string
   providerId: string
   providerType: LinkType
-  /** r" The user's id at the provider; unique there. */
+  /** The user's id at the provider; unique there. */
   providerSubject: string
   providerEmail?: string | null | undefined
-  /** r" Default `false`. */
+  /** Default `false`. */
   autoProvisioned?: boolean | null | undefined
-  /** r" Default `{}`. */
+  /** Default `{}`. */
   metadata?: Record<string, unknown> | null | undefined
-  /** r" Default now. */
+  /** Default now. */
   linkedAt?: Date | string | null | undefined
-  /** r" Default now. */
+  /** Default now. */
   lastAuthAt?: Date | string | null | undefined
-  /** r" Ignored. */
+  /** Ignored. */
   createdAt?: unknown
-  /** r" Ignored. */
+  /** Ignored. */
   updatedAt?: unknown
 }
 
-/** r" A session at an SSO provider. */
+/** A session at an SSO provider. */
 export interface SsoSession {
   id: string
   userId: string
@@ -1085,32 +1085,32 @@ export interface SsoSession {
   sessionToken?: string
 }
 
-/** r" What `createSSOSession` takes. */
+/** What `createSSOSession` takes. */
 export interface SsoSessionInput {
-  /** r" Kept when given; a random UUIDv4 otherwise. */
+  /** Kept when given; a random UUIDv4 otherwise. */
   id?: string | null | undefined
   userId: string
   providerId: string
   providerType: LinkType
   providerSubject: string
   sessionToken?: string | null | undefined
-  /** r" A time in the past is accepted. */
+  /** A time in the past is accepted. */
   expiresAt: Date | string
-  /** r" Default now. */
+  /** Default now. */
   linkedAt?: Date | string | null | undefined
-  /** r" Default now. */
+  /** Default now. */
   lastAuthAt?: Date | string | null | undefined
-  /** r" Ignored. */
+  /** Ignored. */
   createdAt?: unknown
-  /** r" Ignored. */
+  /** Ignored. */
   updatedAt?: unknown
 }
 
-/** r" A log-in that waits for its second factor. */
+/** A log-in that waits for its second factor. */
 export interface TwoFactorSession {
   id: string
   userId: string
-  /** r" The pending log-in; no row of `sessions`. */
+  /** The pending log-in; no row of `sessions`. */
   sessionId: string
   deviceId: string
   method: string
@@ -1118,60 +1118,60 @@ export interface TwoFactorSession {
   maxAttempts: number
   expiresAt: Date
   createdAt: Date
-  /** r" May be a hash. */
+  /** May be a hash. */
   verificationCode?: string
   completedAt?: Date
 }
 
-/** r" What `createTwoFactorSession` takes. */
+/** What `createTwoFactorSession` takes. */
 export interface TwoFactorSessionInput {
-  /** r" Kept when given; a random UUIDv4 otherwise. */
+  /** Kept when given; a random UUIDv4 otherwise. */
   id?: string | null | undefined
   userId: string
-  /** r" The pending log-in; need not exist in `sessions`. */
+  /** The pending log-in; need not exist in `sessions`. */
   sessionId: string
   deviceId: string
   method: TwoFactorMethod
-  /** r" May be a hash. */
+  /** May be a hash. */
   verificationCode?: string | null | undefined
-  /** r" Default 0. */
+  /** Default 0. */
   attemptCount?: number | null | undefined
-  /** r" Default 5. */
+  /** Default 5. */
   maxAttempts?: number | null | undefined
-  /** r" A time in the past is accepted. */
+  /** A time in the past is accepted. */
   expiresAt: Date | string
-  /** r" Default not completed. */
+  /** Default not completed. */
   completedAt?: Date | string | null | undefined
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   createdAt?: unknown
-  /** r" Ignored. */
+  /** Ignored. */
   updatedAt?: unknown
 }
 
-/** r" What `createUser` takes. */
+/** What `createUser` takes. */
 export interface UserInput {
-  /** r" Kept when given; a UUIDv7 otherwise. */
+  /** Kept when given; a UUIDv7 otherwise. */
   id?: string | null | undefined
-  /** r" Any non-empty string; its syntax is not checked. */
+  /** Any non-empty string; its syntax is not checked. */
   email?: string | null | undefined
   name?: string | null | undefined
-  /** r" URL of a picture. */
+  /** URL of a picture. */
   picture?: string | null | undefined
-  /** r" Default `'free'`. */
+  /** Default `'free'`. */
   plan?: string | null | undefined
-  /** r" Default none. */
+  /** Default none. */
   entitlements?: Array<string> | null | undefined
-  /** r" Default `{}`. */
+  /** Default `{}`. */
   metadata?: Record<string, unknown> | null | undefined
-  /** r" Ignored: links change through `linkOAuthAccount` and `unlinkOAuthAccount`. */
+  /** Ignored: links change through `linkOAuthAccount` and `unlinkOAuthAccount`. */
   oauth?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   createdAt?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   updatedAt?: unknown
 }
 
-/** r" What `updateUser` changes. A missing field is left alone, `null` clears it. */
+/** What `updateUser` changes. A missing field is left alone, `null` clears it. */
 export interface UserPatch {
   email?: string | null | undefined
   name?: string | null | undefined
@@ -1179,30 +1179,33 @@ export interface UserPatch {
   plan?: string | null | undefined
   entitlements?: Array<string> | undefined
   metadata?: Record<string, unknown> | null | undefined
-  /** r" Ignored. */
+  /** Ignored. */
   id?: unknown
-  /** r" Ignored: links change through `linkOAuthAccount` and `unlinkOAuthAccount`. */
+  /** Ignored: links change through `linkOAuthAccount` and `unlinkOAuthAccount`. */
   oauth?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   createdAt?: unknown
-  /** r" Ignored: set by the store. */
+  /** Ignored: set by the store. */
   updatedAt?: unknown
 }
 
-/** r" A user. */
+/** A user. */
 export interface UserRecord {
   id: string
-  /** r" What the user is entitled to. */
+  /** What the user is entitled to. */
   entitlements: Array<string>
   metadata: Record<string, unknown>
   createdAt: Date
   updatedAt: Date
-  /** r" As it was typed; unique and looked up without regard to ASCII case. */
+  /** As it was typed; unique and looked up without regard to ASCII case. */
   email?: string
   name?: string
-  /** r" URL of a picture. */
+  /** URL of a picture. */
   picture?: string
   plan?: string
-  /** r" Links to OAuth providers, by provider; absent when there are none. */
+  /** Links to OAuth providers, by provider; absent when there are none. */
   oauth?: Record<string, OAuthLink>
 }
+
+// Without this, helpers above that are not exported would be.
+export {};

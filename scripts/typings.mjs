@@ -18,7 +18,7 @@ const EVERYWHERE = {
 };
 
 /** A date is given as a Date or as text, and always comes back as a Date. */
-const IN_INPUTS = { Timestamp: 'Date | string', Ours: 'unknown' };
+const IN_INPUTS = { Timestamp: 'Date | string' };
 const IN_RESULTS = { Timestamp: 'Date' };
 
 /** Methods with options of their own take `signal` and `timeoutMs` in them. */
@@ -54,13 +54,15 @@ function unwrap(line, wrapper, around = (inner) => inner) {
 }
 
 const raw = readFileSync(rawPath, 'utf8');
-// The hand-written part ends here; what follows came from Rust.
-const [header, generated] = raw.split(/(?<=^export \{\}\n)/m);
+// The hand-written part ends in this line.
+const [header, generated] = raw.split(/(?<=^\/\/ What follows is generated.*\n)/m);
 
 let interfaceName = '';
 const lines = generated
   // The loader's own export, which the facade does not pass on.
   .replace(/\/\*\*[^/]*\*\/\nexport declare const __napiBindingTarget.*\n\n/, '')
+  // A doc comment that came through a Rust macro keeps the prefix of its raw string.
+  .replace(/^(\s*(?:\/\*\*|\*) )r" ?/gm, '$1')
   .split('\n')
   .map((line) => {
     interfaceName = /^export interface (\w+)/.exec(line)?.[1] ?? (line.startsWith('}') ? '' : interfaceName);
@@ -86,4 +88,10 @@ const lines = generated
     return text;
   });
 
-writeFileSync(targetPath, header + lines.join('\n'));
+writeFileSync(
+  targetPath,
+  `${header}${lines.join('\n')}
+// Without this, helpers above that are not exported would be.
+export {};
+`,
+);

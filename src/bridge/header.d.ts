@@ -226,3 +226,5 @@ export type TenantSAMLConfigInput = TenantSAMLConfig;
 
 /** What `updateTenantSAMLConfig` merges; `null` removes a key. */
 export type TenantSAMLConfigPatch = Record<string, unknown>;
+
+// What follows is generated from the Rust methods and structs.
