@@ -227,6 +227,8 @@ pub async fn delete(db: &mut Db, id: String) -> Result<()> {
     db.execute(Repeat::Harmless, || query("DELETE FROM users WHERE id = $1").bind(id.clone())).await.map(drop)
 }
 
+/// A link that replaces another gives one pair free and takes one: two users who swap would wait for each other.
+/// Replacements of one provider's links go one after the other, by an advisory lock; first links need none.
 pub async fn link_oauth(db: &mut Db, user_id: String, provider: String, link: OAuthLinkInput) -> Result<UserRecord> {
     let OAuthLinkInput { provider: Key(own_provider), sub, email, name, linked_at } = link;
     if own_provider != provider {
@@ -244,6 +246,13 @@ pub async fn link_oauth(db: &mut Db, user_id: String, provider: String, link: OA
                       , 'linkedAt', COALESCE($6::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'))
                     )))
               WHERE id = $1
+                AND (
+                    SELECT CASE
+                               WHEN EXISTS (SELECT FROM user_oauth_accounts WHERE user_id = $1 AND provider = $2 AND sub <> $3)
+                               THEN pg_advisory_xact_lock(hashtextextended($2, 0)) IS NOT NULL
+                               ELSE true
+                           END
+                    )
           RETURNING ",
             columns!()
         ))

@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { useDatabase } from './helpers/database';
+import { expectCode, expectInvalidInput } from './helpers/errors';
+import { runScript } from './helpers/process';
+import { Relay } from './helpers/relay';
+
+const FIRST = '0001_initial_schema';
+
+/** Everything that a migration can make, in a schema, as text. */
+const CATALOGUE = `
+  SELECT 'column' AS kind, c.relname || '.' || a.attname AS name,
+         format('%s %s %s %s', format_type(a.atttypid, a.atttypmod), a.attnotnull, co.collname, pg_get_expr(d.adbin, d.adrelid)) AS definition
+    FROM pg_attribute a
+    JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm')
+    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    LEFT JOIN pg_collation co ON co.oid = a.attcollation
+   WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relnamespace = current_schema()::regnamespace
+   UNION ALL
+  SELECT 'relation', relname, format('%s %s', relkind, reloptions) FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+   UNION ALL
+  SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = current_schema()::regnamespace
+   UNION ALL
+  SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()
+   UNION ALL
+  SELECT 'trigger', tgname || ' on ' || tgrelid::regclass, pg_get_triggerdef(t.oid)
+    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+   WHERE NOT tgisinternal AND c.relnamespace = current_schema()::regnamespace
+   UNION ALL
+  SELECT 'function', proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
+   UNION ALL
+  SELECT 'type', typname, typtype::text FROM pg_type WHERE typnamespace = current_schema()::regnamespace AND typtype IN ('e', 'd')
+   ORDER BY 1, 2, 3`;
+
+describe('on an empty database', () => {
+  const db = useDatabase({ migrated: false });
+
+  it('eight processes at once leave one set of tables, and are all connected', async () => {
+    const script = `
+      import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+      const storage = new PostgresStorageAdapter(process.env.URL);
+      await storage.connect();
+      const user = await storage.createUser({});
+      console.log((await storage.getUser(user.id)).id === user.id);
+      await storage.disconnect();`;
+    const results = await Promise.all(Array.from({ length: 8 }, () => runScript(script, { env: { URL: db.url } })));
+    for (const { code, stdout, stderr } of results)
+      expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'true\n', stderr: '' });
+    expect(await db.query('SELECT id FROM auth_migrations')).toEqual([{ id: FIRST }]);
+    expect(await db.query('SELECT count(*)::int AS n FROM users')).toEqual([{ n: 8 }]);
+  });
+});
+
+describe('up, down and up again', () => {
+  const db = useDatabase();
+
+  it('leaves nothing in between, and the same in the end', async () => {
+    const before = await db.query(CATALOGUE);
+    expect(before.length).toBeGreaterThan(200);
+    await expect(db.storage.rollback()).resolves.toEqual([FIRST]);
+    expect(await db.query(CATALOGUE)).toEqual([]);
+    await db.storage.connect();
+    expect(await db.query(CATALOGUE)).toEqual(before);
+    await expect(db.storage.createUser({})).resolves.toMatchObject({ plan: 'free' });
+  });
+
+  it('keeps the migration named in `to`, and refuses one that does not exist', async () => {
+    await expect(db.storage.rollback({ to: FIRST })).resolves.toEqual([]);
+    await expectInvalidInput(db.storage.rollback({ to: '0000_nothing' }), 'to');
+    expect(await db.query('SELECT id FROM auth_migrations')).toEqual([{ id: FIRST }]);
+  });
+});
+
+describe('a second connect()', () => {
+  const db = useDatabase();
+
+  it('runs one query and takes no lock', async () => {
+    const relay = await Relay.start(db.url);
+    const storage = db.adapter({}, relay.url);
+    try {
+      await storage.connect();
+      expect(relay.statements).toHaveLength(1);
+      expect(relay.statements.join()).not.toMatch(/lock/i);
+      relay.reset();
+      await storage.connect();
+      expect(relay.roundTrips).toBe(1);
+    } finally {
+      await storage.disconnect();
+      await relay.close();
+    }
+  });
+});
+
+describe('a database that does not fit', () => {
+  const db = useDatabase();
+
+  it('is refused when it is newer than the code', async () => {
+    await db.query(`INSERT INTO auth_migrations (id, checksum, duration_ms) VALUES ('9999_future', 'x', 0)`);
+    await expectCode(db.adapter().connect(), 'schema_mismatch', { migration: '9999_future' });
+    await db.query(`DELETE FROM auth_migrations WHERE id = '9999_future'`);
+    await db.adapter().connect();
+  });
+
+  it('is refused when an applied migration was another', async () => {
+    await db.query(`UPDATE auth_migrations SET checksum = 'edited'`);
+    await expectCode(db.adapter().connect(), 'schema_mismatch', { migration: FIRST });
+  });
+});
+
+describe('a migration that fails', () => {
+  const db = useDatabase({ migrated: false });
+
+  it('leaves nothing, and says which and why', async () => {
+    await db.query('CREATE TABLE roles (id int)');
+    const before = await db.query(CATALOGUE);
+    const error = await expectCode(db.storage.connect(), 'migration_failed', { migration: FIRST, sqlState: '42P07' });
+    expect(error.message).toContain(FIRST);
+    expect(error.cause?.message).toContain('roles');
+    expect(await db.query(CATALOGUE)).toEqual(before);
+    expect(await db.query(`SELECT 1 FROM pg_locks WHERE locktype = 'advisory'`)).toEqual([]);
+    await db.query('DROP TABLE roles');
+    await db.storage.connect();
+  });
+
+  it('does not run when `migrate` is false', async () => {
+    await db.storage.rollback();
+    await expectCode(db.adapter({ migrate: false }).connect(), 'schema_mismatch', { migration: FIRST });
+    expect(await db.query(CATALOGUE)).toEqual([]);
+  });
+
+  it('waits while another holds the lock', async () => {
+    const [{ lock }] = (await db.query<{ lock: string }>(
+      `SELECT ('x' || encode('authpgmi', 'hex'))::bit(64)::bigint AS lock`,
+    )) as [{ lock: string }];
+    await db.query('SELECT pg_advisory_lock($1)', [lock]);
+    const connecting = db.storage.connect();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await db.query(CATALOGUE)).toEqual([]);
+    await db.query('SELECT pg_advisory_unlock_all()');
+    await db.query('SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = $1 AND granted', ['advisory']);
+    await connecting;
+    expect(await db.query('SELECT id FROM auth_migrations')).toEqual([{ id: FIRST }]);
+  });
+});
+
+it('has a down for every up', () => {
+  const read = (name: string) => readFileSync(join(__dirname, '..', 'migrations', name), 'utf8');
+  expect(read(`${FIRST}.down.sql`).match(/DROP TABLE/g)?.length).toBeGreaterThan(0);
+});
