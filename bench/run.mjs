@@ -32,7 +32,7 @@ const SELECT_SESSION = `SELECT id, user_id, org_id, plan, entitlements, expires_
 const server = process.env.DATABASE_URL
   ? undefined
   : await startPostgres({ settings: { fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' } });
-const url = process.env.DATABASE_URL ?? server.url;
+const url = server?.url ?? process.env.DATABASE_URL ?? '';
 const schema = 'auth_postgres_bench';
 const searchPath = `-c search_path=${schema}`;
 
@@ -40,6 +40,7 @@ const ours = new PostgresStorageAdapter(url, { max: POOL, schema });
 const pool = new pg.Pool({ connectionString: url, max: POOL, options: searchPath });
 const sql = postgres(url, { max: POOL, connection: { search_path: schema }, onnotice: () => {} });
 
+/** @param {any} row */
 const session = (row) => ({
   id: row.id,
   userId: row.user_id,
@@ -52,6 +53,14 @@ const session = (row) => ({
   updatedAt: row.updated_at,
 });
 
+/**
+ * @typedef {{type: string, principalId: string, orgId?: string, data: {ip: string}, timestamp: Date}} Event
+ * @typedef {object} Candidate
+ * @property {(id: string) => Promise<any>} getSession
+ * @property {(event: Event) => PromiseLike<unknown>} emitEvent
+ */
+
+/** @type {Record<string, Candidate>} */
 const candidates = {
   ours: {
     getSession: (id) => ours.getSession(id),
@@ -82,7 +91,12 @@ const candidates = {
   },
 };
 
-/** Calls per second with so many in flight. */
+/**
+ * Calls per second with so many in flight.
+ *
+ * @param {() => PromiseLike<unknown>} call
+ * @param {number} inFlight
+ */
 async function round(call, inFlight) {
   const end = performance.now() + ROUND_MS;
   const started = performance.now();
@@ -98,20 +112,28 @@ async function round(call, inFlight) {
   return calls / ((performance.now() - started) / 1000);
 }
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
+/** @param {number[]} numbers */
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? 0;
 
+/**
+ * @param {string} title
+ * @param {'getSession' | 'emitEvent'} operation
+ * @param {() => any} argument
+ * @param {number} inFlight
+ */
 async function measure(title, operation, argument, inFlight) {
+  /** @type {Record<string, number[]>} */
   const rates = Object.fromEntries(Object.keys(candidates).map((name) => [name, []]));
   for (let at = 0; at < ROUNDS + 1; at += 1) {
     for (const [name, candidate] of Object.entries(candidates)) {
       const rate = await round(() => candidate[operation](argument()), inFlight);
       // The first round warms up.
-      if (at > 0) rates[name].push(rate);
+      if (at > 0) rates[name]?.push(rate);
     }
     process.stderr.write('.');
   }
   process.stderr.write('\n');
-  const base = median(rates.ours);
+  const base = median(rates.ours ?? []);
   const figures = Object.entries(rates).map(([name, numbers]) => {
     const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
     const ratio = name === 'ours' ? '' : ` (ours ${(base / median(numbers)).toFixed(2)} x)`;
@@ -138,6 +160,7 @@ async function compare() {
     Object.values(candidates).map(({ getSession }) => getSession('session-1')),
   );
   for (const other of others) {
+    /** @param {any} record */
     const sorted = (record) => JSON.stringify(record, Object.keys(record).sort());
     if (sorted(other) !== sorted(expected)) throw new Error('the candidates do not find the same session');
   }

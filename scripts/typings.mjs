@@ -2,7 +2,7 @@
 // Usage: node scripts/typings.mjs <raw.d.ts> <index.d.ts>
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const [rawPath, targetPath] = process.argv.slice(2);
+const [rawPath = '', targetPath = ''] = process.argv.slice(2);
 
 /** Types that read the same in arguments and results. */
 const EVERYWHERE = {
@@ -29,8 +29,13 @@ const TAKE_CALL_OPTIONS = [
   'RotateApiKeyOptions',
 ];
 
+/** @param {string} name */
 const isInput = (name) => /(Input|Patch|Options)$/.test(name);
 
+/**
+ * @param {string} line
+ * @param {Record<string, string>} types
+ */
 function replaceTypes(line, types) {
   return Object.entries(types).reduce(
     (text, [rust, ts]) => text.replace(new RegExp(`(?<=[:<|,] ?)${rust}(?![\\w(])`, 'g'), ts),
@@ -38,7 +43,14 @@ function replaceTypes(line, types) {
   );
 }
 
-/** `Wrapper<T>` becomes `T`, however deep T nests. */
+/**
+ * `Wrapper<T>` becomes `T`, however deep T nests.
+ *
+ * @param {string} line
+ * @param {string} wrapper
+ * @param {(inner: string) => string} [around]
+ * @returns {string}
+ */
 function unwrap(line, wrapper, around = (inner) => inner) {
   const start = line.search(new RegExp(`\\b${wrapper}<`));
   if (start < 0) return line;
@@ -46,7 +58,8 @@ function unwrap(line, wrapper, around = (inner) => inner) {
   let depth = 0;
   let end = open;
   do {
-    depth += { '<': 1, '>': -1 }[line[end]] ?? 0;
+    if (line[end] === '<') depth += 1;
+    if (line[end] === '>') depth -= 1;
     end += 1;
   } while (depth > 0);
   const inner = line.slice(open + 1, end - 1);
@@ -55,7 +68,7 @@ function unwrap(line, wrapper, around = (inner) => inner) {
 
 const raw = readFileSync(rawPath, 'utf8');
 // The hand-written part ends in this line.
-const [header, generated] = raw.split(/(?<=^\/\/ What follows is generated.*\n)/m);
+const [header = '', generated = ''] = raw.split(/(?<=^\/\/ What follows is generated.*\n)/m);
 
 let interfaceName = '';
 const lines = generated

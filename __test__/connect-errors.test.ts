@@ -1,0 +1,156 @@
+/** `connect()` says at once what is wrong, and `healthCheck()` never rejects. */
+import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import { asSuperuser, useDatabase } from './helpers/database';
+import { expectCode, rejection } from './helpers/errors';
+import { Relay } from './helpers/relay';
+
+const db = useDatabase();
+const PASSWORD = 'hunter2';
+
+/** The database's URL with something changed. */
+function urlWith(change: (url: URL) => void): string {
+  const url = new URL(db.url);
+  change(url);
+  return url.href;
+}
+
+const cases: [string, () => string, string, Record<string, unknown>, Record<string, unknown>][] = [
+  [
+    'a closed port',
+    () =>
+      urlWith((url) => {
+        url.port = '1';
+      }),
+    'connection_failed',
+    {},
+    { code: 'ECONNREFUSED' },
+  ],
+  [
+    'a wrong password',
+    () =>
+      urlWith((url) => {
+        url.password = PASSWORD;
+      }),
+    'authentication_failed',
+    { sqlState: '28P01' },
+    { severity: 'FATAL' },
+  ],
+  [
+    'an unknown user',
+    () =>
+      urlWith((url) => {
+        url.username = 'nobody';
+        url.password = PASSWORD;
+      }),
+    'authentication_failed',
+    { sqlState: '28P01' },
+    {},
+  ],
+  [
+    'an unknown database',
+    () =>
+      urlWith((url) => {
+        url.pathname = '/nowhere';
+      }),
+    'connection_failed',
+    { sqlState: '3D000' },
+    { message: expect.stringContaining('nowhere') },
+  ],
+  [
+    'a server without TLS',
+    () =>
+      urlWith((url) => {
+        url.searchParams.set('sslmode', 'require');
+      }),
+    'tls_failed',
+    {},
+    {},
+  ],
+  [
+    'an unknown host',
+    () =>
+      urlWith((url) => {
+        url.hostname = 'nowhere.invalid';
+      }),
+    'connection_failed',
+    {},
+    {},
+  ],
+];
+
+describe.each(cases)('%s', (_, url, code, context, cause) => {
+  it('is its own error, with the reason as its cause and no password', async () => {
+    const storage = new PostgresStorageAdapter(url(), { connectionTimeoutMillis: 60_000 });
+    const error = await expectCode(storage.connect(), code as 'connection_failed', {
+      operation: 'connect',
+      ...context,
+    });
+    expect(error.cause).toBeInstanceOf(Error);
+    expect(error.cause).toMatchObject(cause);
+    const text = [JSON.stringify(error), error.stack, error.cause?.stack, JSON.stringify(error.cause)].join();
+    expect(text).not.toContain(PASSWORD);
+    expect(text).not.toContain(decodeURIComponent(new URL(db.url).password));
+    await expect(storage.healthCheck()).resolves.toMatchObject({ status: 'error', code: `auth_postgres/${code}` });
+    await storage.disconnect();
+  });
+});
+
+it('gives up on a silent server after connectionTimeoutMillis', async () => {
+  const relay = await Relay.start(db.url);
+  relay.hold();
+  const storage = new PostgresStorageAdapter(relay.url, { connectionTimeoutMillis: 100 });
+  try {
+    const error = await expectCode(storage.connect(), 'connection_failed');
+    expect(error.cause).toMatchObject({ code: 'ETIMEDOUT' });
+    expect(error.retryable).toBe(true);
+  } finally {
+    await storage.disconnect();
+    await relay.close();
+  }
+});
+
+it('says that all connections are taken', async () => {
+  const storage = new PostgresStorageAdapter(db.url, { max: 1, connectionTimeoutMillis: 100, statementTimeoutMs: 0 });
+  await asSuperuserOn(async (lock) => {
+    const { id } = await db.storage.createUser({});
+    await lock(`BEGIN; SELECT 1 FROM users WHERE id = '${id}' FOR UPDATE`);
+    const held = storage.updateUser(id, { name: 'a' });
+    const error = await expectCode(storage.listRoles('any'), 'pool_timeout');
+    expect(error.retryable).toBe(true);
+    await lock('ROLLBACK');
+    await expect(held).resolves.toMatchObject({ name: 'a' });
+  });
+  await storage.disconnect();
+});
+
+it('says that the server has no room', async () => {
+  await asSuperuser((client) => client.query('CREATE ROLE lonely LOGIN CONNECTION LIMIT 0'));
+  try {
+    await asSuperuser((client) => client.query(`ALTER ROLE lonely PASSWORD '${PASSWORD}'`));
+    const storage = new PostgresStorageAdapter(db.url, { user: 'lonely', password: PASSWORD });
+    const error = await expectCode(storage.connect(), 'resource_exhausted', { sqlState: '53300' });
+    expect(error.retryable).toBe(true);
+    await storage.disconnect();
+  } finally {
+    await asSuperuser((client) => client.query('DROP ROLE lonely'));
+  }
+});
+
+it('a call says the same as connect()', async () => {
+  const storage = new PostgresStorageAdapter(db.url, { password: PASSWORD });
+  const error = await rejection(storage.getUser('x'));
+  expect(error).toMatchObject({ code: 'auth_postgres/authentication_failed', context: { operation: 'getUser' } });
+  await storage.disconnect();
+});
+
+/** One session of the test's own, for several statements. */
+async function asSuperuserOn(work: (run: (sql: string) => Promise<unknown>) => Promise<void>) {
+  const { Client } = await import('pg');
+  const client = new Client({ connectionString: db.url });
+  await client.connect();
+  try {
+    await work((sql) => client.query(sql));
+  } finally {
+    await client.end();
+  }
+}

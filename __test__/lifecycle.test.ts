@@ -1,0 +1,177 @@
+import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import { Client } from 'pg';
+import { useDatabase } from './helpers/database';
+import { expectCode } from './helpers/errors';
+import { runScript } from './helpers/process';
+
+const db = useDatabase();
+const NAME = 'lifecycle-test';
+
+const backends = async (name = NAME) =>
+  (await db.query('SELECT pid FROM pg_stat_activity WHERE application_name = $1', [name])).length;
+
+/** Resolves once the condition holds; the test's own time limit ends a wait in vain. */
+async function until(condition: () => Promise<boolean>) {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+/** Holds a user's row, so that an update of it waits. */
+async function whileLocked(id: string, work: (client: Client) => Promise<void>) {
+  const client = new Client({ connectionString: db.url });
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query('SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [id]);
+    await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+const isWaiting = async () =>
+  (await db.query(`SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'`, [NAME]))
+    .length > 0;
+
+it('opens no connection before the first call', async () => {
+  const storage = db.adapter({ application_name: NAME });
+  expect(await backends()).toBe(0);
+  await expect(storage.getUser('x')).resolves.toBeNull();
+  expect(await backends()).toBe(1);
+  await storage.disconnect();
+  await until(async () => (await backends()) === 0);
+});
+
+it('connects many times at once, and again after a disconnect', async () => {
+  const storage = db.adapter({ application_name: NAME });
+  await Promise.all(Array.from({ length: 10 }, () => storage.connect()));
+  await Promise.all([storage.disconnect(), storage.disconnect()]);
+  await storage.disconnect();
+  await expectCode(storage.getUser('x'), 'not_connected');
+  await expectCode(storage.createUser({}), 'not_connected');
+  await expectCode(storage.emitEvent({} as never), 'invalid_input');
+  await expect(storage.healthCheck()).resolves.toMatchObject({ status: 'error', code: 'auth_postgres/not_connected' });
+  await storage.connect();
+  await expect(storage.getUser('x')).resolves.toBeNull();
+  await expect(storage.healthCheck()).resolves.toMatchObject({ status: 'ok', pendingMigrations: [] });
+  await storage.disconnect();
+});
+
+it('lets running calls finish', async () => {
+  const storage = db.adapter({ application_name: NAME });
+  const { id } = await storage.createUser({});
+  await whileLocked(id, async (client) => {
+    const update = storage.updateUser(id, { name: 'late' });
+    await until(isWaiting);
+    const disconnect = storage.disconnect();
+    await expectCode(storage.getUser(id), 'not_connected');
+    await client.query('ROLLBACK');
+    await expect(update).resolves.toMatchObject({ name: 'late' });
+    await disconnect;
+  });
+  await until(async () => (await backends()) === 0);
+});
+
+it('ends running calls on the server when the deadline has passed', async () => {
+  const storage = db.adapter({ application_name: NAME, statementTimeoutMs: 0 });
+  const { id } = await storage.createUser({});
+  await whileLocked(id, async () => {
+    const update = expectCode(storage.updateUser(id, { name: 'never' }), 'connection_failed', { outcome: 'unknown' });
+    await until(isWaiting);
+    await storage.disconnect({ timeoutMs: 50 });
+    await update;
+    await until(async () => (await backends()) === 0);
+  });
+  await expect(db.storage.getUser(id)).resolves.not.toHaveProperty('name');
+});
+
+it('many adapters leave no backends behind', async () => {
+  for (let at = 0; at < 100; at += 1) {
+    const storage = new PostgresStorageAdapter(db.url, { application_name: NAME });
+    await storage.getUser('x');
+    await storage.disconnect();
+  }
+  await until(async () => (await backends()) === 0);
+});
+
+describe('on a database without tables', () => {
+  const empty = useDatabase({ migrated: false });
+
+  it('a call says to connect() first', async () => {
+    const error = await expectCode(empty.storage.getUser('x'), 'schema_mismatch', { sqlState: '42P01' });
+    expect(error.message).toContain('connect()');
+    const health = await empty.storage.healthCheck();
+    expect(health).toMatchObject({ status: 'ok', pendingMigrations: ['0001_initial_schema'] });
+  });
+});
+
+describe('the process', () => {
+  const script = (body: string, options = '{}') => `
+    import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+    const storage = new PostgresStorageAdapter(process.env.URL, ${options});
+    ${body}`;
+  const run = (body: string, options?: string) => runScript(script(body, options), { env: { URL: db.url } });
+
+  it('ends while an adapter is idle', async () => {
+    const result = await run(`await storage.connect(); await storage.createUser({}); console.log('done');`);
+    expect(result).toMatchObject({ code: 0, signal: null, stdout: 'done\n', stderr: '' });
+  });
+
+  it('waits for a call', async () => {
+    const result = await run(`storage.createUser({}).then((user) => console.log(typeof user.id));`);
+    expect(result).toMatchObject({ code: 0, stdout: 'string\n' });
+  });
+
+  it('is held by an idle adapter with allowExitOnIdle: false, until it disconnects', async () => {
+    const result = await run(
+      `await storage.connect();
+       setTimeout(() => { console.log('still here'); storage.disconnect(); }, 300).unref();`,
+      '{ allowExitOnIdle: false }',
+    );
+    expect(result).toMatchObject({ code: 0, signal: null, stdout: 'still here\n' });
+  });
+
+  it('survives worker threads that end in the middle of calls', async () => {
+    const result = await run(`
+      import { Worker } from 'node:worker_threads';
+      const code = \`
+        import { parentPort } from 'node:worker_threads';
+        import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+        const storage = new PostgresStorageAdapter(process.env.URL);
+        for (let at = 0; at < 50; at += 1) storage.getUser('x');
+        storage.getUser('x').then(() => parentPort.postMessage('up'));\`;
+      for (let at = 0; at < 8; at += 1) {
+        const worker = new Worker(code, { eval: true });
+        await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+        await worker.terminate();
+      }
+      console.log((await storage.getUser('x')) === null);`);
+    expect(result).toMatchObject({ code: 0, signal: null, stdout: 'true\n', stderr: '' });
+  });
+});
+
+describe('signal and timeoutMs', () => {
+  it('reject at once, and a write that was sent is in doubt', async () => {
+    const { id } = await db.storage.createUser({});
+    await whileLocked(id, async () => {
+      const controller = new AbortController();
+      const aborted = db.storage.updateUser(id, { name: 'a' }, { signal: controller.signal });
+      controller.abort();
+      await expectCode(aborted, 'cancelled', { operation: 'updateUser', outcome: 'unknown' });
+      await expectCode(db.storage.updateUser(id, { name: 'b' }, { timeoutMs: 20 }), 'cancelled', {
+        outcome: 'unknown',
+      });
+    });
+  });
+
+  it('do nothing when the signal had been aborted before', async () => {
+    const signal = AbortSignal.abort();
+    const error = await expectCode(db.storage.createUser({ id: 'never' }, { signal }), 'cancelled');
+    expect(error.context).not.toHaveProperty('outcome');
+    await expect(db.storage.getUser('never')).resolves.toBeNull();
+  });
+
+  it('leave a call alone that is in time', async () => {
+    const { signal } = new AbortController();
+    await expect(db.storage.getUser('x', { signal, timeoutMs: 60_000 })).resolves.toBeNull();
+  });
+});
