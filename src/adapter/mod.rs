@@ -190,11 +190,18 @@ impl PostgresStorageAdapter {
     /// connections. Idempotent. Later calls reject with `not_connected`; `connect()` opens the adapter again.
     #[napi]
     pub fn disconnect(&self, options: Option<Json<DisconnectOptions>>) -> Pending<Void> {
-        let database = Arc::clone(&self.database);
+        let none = DisconnectOptions { timeout_ms: None };
+        let DisconnectOptions { timeout_ms } = match options.map_or(Ok(none), |options| options.parse("options")) {
+            Ok(options) => options,
+            Err(error) => return self.fail("disconnect", error),
+        };
+        let limit = Duration::from_millis(timeout_ms.map_or(5_000, |Natural(ms)| ms).into());
+        // Right here: a call that is made after this one must not slip in.
+        let pool = self.database.shut();
         self.start("disconnect", async move {
-            let DisconnectOptions { timeout_ms } =
-                options.map_or(Ok(DisconnectOptions { timeout_ms: None }), |options| options.parse("options"))?;
-            database.close(Duration::from_millis(timeout_ms.map_or(5_000, |Natural(ms)| ms).into())).await;
+            if let Some(pool) = pool {
+                pool.close(limit).await;
+            }
             Ok(Void)
         })
     }

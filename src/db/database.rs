@@ -4,7 +4,6 @@ use super::migrate::{self, Migration, Status};
 use super::pool::{Pool, PoolOptions, Work, not_connected};
 use crate::error::Result;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 pub struct Database {
     options: PoolOptions,
@@ -42,11 +41,13 @@ impl Database {
         migrate::status(&work.pool, self.migrations).await
     }
 
-    pub async fn close(&self, limit: Duration) {
+    /// Takes no more calls, from now on. The pool that is returned has still to be closed.
+    pub fn shut(&self) -> Option<Arc<Pool>> {
         let pool = self.lock().take();
-        if let Some(pool) = pool {
-            pool.close(limit).await;
+        if let Some(pool) = &pool {
+            pool.refuse_calls();
         }
+        pool
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<Pool>>> {

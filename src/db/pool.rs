@@ -237,9 +237,13 @@ impl Pool {
         !self.is_closing.load(Ordering::SeqCst)
     }
 
+    pub fn refuse_calls(&self) {
+        self.is_closing.store(true, Ordering::SeqCst);
+    }
+
     /// Takes no more calls, lets the running ones end until the deadline, then ends them on the server.
     pub async fn close(&self, limit: Duration) {
-        self.is_closing.store(true, Ordering::SeqCst);
+        self.refuse_calls();
         if within(Some(limit), self.wait_until_drained()).await.is_none() {
             let _ = within(Some(TERMINATION_GRACE), self.terminate_busy()).await;
             let _ = within(Some(TERMINATION_GRACE), self.wait_until_drained()).await;
