@@ -300,7 +300,10 @@ describe('the records of every family', () => {
   });
 
   it('name the key that was meant', async () => {
-    const error = await expectInvalidInput(db.storage.createUser({ ...(userInput() as object), emial: 'x' } as never), 'emial');
+    const error = await expectInvalidInput(
+      db.storage.createUser({ ...(userInput() as object), emial: 'x' } as never),
+      'emial',
+    );
     expect(error.message).toContain('`email`');
   });
 });
