@@ -1,0 +1,105 @@
+/** Calls of one kind that wait together share a statement; each still gets its own answer. */
+import { useDatabase } from './helpers/database';
+import { expectCode } from './helpers/errors';
+import { apiKeyInput, inAnHour, sessionInput, unique, userInput } from './helpers/fixtures';
+import { Relay } from './helpers/relay';
+
+const db = useDatabase();
+const CALLS = 1_000;
+
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+it('answers each caller with its own row', async () => {
+  const users = await Promise.all(numbers(50).map((index) => db.storage.createUser(userInput({ name: `${index}` }))));
+  const sessions = await Promise.all(users.map(({ id }) => db.storage.createSession(sessionInput(id))));
+  const keys = await Promise.all(users.map(({ id }) => db.storage.createApiKey(apiKeyInput(id))));
+  const answers = await Promise.all(
+    numbers(CALLS).map((call) => {
+      const at = (call * 7) % 50;
+      const user = users[at] as (typeof users)[number];
+      const cases = [
+        () => db.storage.getUser(user.id).then((found) => found?.name === `${at}`),
+        () => db.storage.getUserByEmail((user.email as string).toUpperCase()).then((found) => found?.id === user.id),
+        () => db.storage.getSession(sessions[at]?.id as string).then((found) => found?.userId === user.id),
+        () => db.storage.getApiKeyByHash(keys[at]?.hash as string).then((found) => found?.principalId === user.id),
+        () => db.storage.getSession(unique()).then((found) => found === null),
+        () => db.storage.getUser('').then((found) => found === null),
+      ];
+      return (cases[call % cases.length] as (typeof cases)[number])();
+    }),
+  );
+  expect(answers.filter((isRight) => !isRight)).toEqual([]);
+});
+
+it('gives callers of one row an object each', async () => {
+  const { id } = await db.storage.createUser(userInput());
+  const found = await Promise.all(numbers(64).map(() => db.storage.getUser(id)));
+  expect(new Set(found).size).toBe(64);
+  expect(new Set(found.map((user) => user?.metadata)).size).toBe(64);
+});
+
+it('answers many calls with few statements', async () => {
+  const relay = await Relay.start(db.url);
+  const storage = db.adapter({}, relay.url);
+  const { id: userId } = await storage.createUser(userInput());
+  const { id } = await storage.createSession(sessionInput(userId));
+  relay.reset();
+  await Promise.all(numbers(CALLS).map(() => storage.getSession(id)));
+  const statements = relay.roundTrips;
+  expect(statements).toBeLessThan(CALLS / 20);
+  await storage.disconnect();
+  await relay.close();
+});
+
+it('sees every write acknowledged before the call', async () => {
+  const { id: userId } = await db.storage.createUser(userInput());
+  const { id } = await db.storage.createSession(sessionInput(userId));
+  const noise = setInterval(() => numbers(50).map(() => db.storage.getSession(id)), 1);
+  try {
+    for (const round of numbers(200)) {
+      await db.storage.updateSession(id, { metadata: { round } });
+      await expect(db.storage.getSession(id)).resolves.toMatchObject({ metadata: { round } });
+    }
+  } finally {
+    clearInterval(noise);
+  }
+});
+
+describe('events', () => {
+  const event = (type: string) => ({ type, principalId: 'p', data: { type }, timestamp: new Date() });
+
+  it('stores each event once', async () => {
+    const types = numbers(CALLS).map((index) => `each.${index}`);
+    await Promise.all(types.map((type) => db.storage.emitEvent(event(type))));
+    const rows = await db.query(`SELECT type, data ->> 'type' AS data FROM auth_events WHERE type LIKE 'each.%'`);
+    expect(rows.map(({ type }) => type).sort()).toEqual([...types].sort());
+    expect(rows.filter(({ type, data }) => type !== data)).toEqual([]);
+  });
+
+  it('lets a bad event fail alone', async () => {
+    await db.query(`ALTER TABLE auth_events ADD CONSTRAINT no_bad_type CHECK (type NOT LIKE 'bad.%')`);
+    const results = await Promise.allSettled(
+      numbers(300).map((index) => db.storage.emitEvent(event(`${index % 50 === 7 ? 'bad' : 'good'}.${index}`))),
+    );
+    const failed = results.flatMap((result, index) => (result.status === 'rejected' ? [index] : []));
+    expect(failed).toEqual([7, 57, 107, 157, 207, 257]);
+    for (const index of failed) {
+      const { reason } = results[index] as PromiseRejectedResult;
+      await expectCode(Promise.reject(reason), 'invalid_input', { sqlState: '23514', constraint: 'no_bad_type' });
+    }
+    const [{ count }] = await db.query(`SELECT count(*)::int FROM auth_events WHERE type LIKE 'good.%'`);
+    expect(count).toBe(294);
+    await db.query('ALTER TABLE auth_events DROP CONSTRAINT no_bad_type');
+  });
+});
+
+it('does not let an expired session through with its batch', async () => {
+  const { id: userId } = await db.storage.createUser(userInput());
+  const expired = await db.storage.createSession({ userId, expiresAt: new Date(0) });
+  const live = await db.storage.createSession({ userId, expiresAt: inAnHour() });
+  const found = await Promise.all(
+    numbers(200).map((index) => db.storage.getSession(index % 2 === 0 ? expired.id : live.id)),
+  );
+  expect(found.filter((_, index) => index % 2 === 0)).toEqual(numbers(100).map(() => null));
+  expect(found.filter((session, index) => index % 2 === 1 && session?.id !== live.id)).toEqual([]);
+});

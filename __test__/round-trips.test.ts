@@ -1,0 +1,108 @@
+/** Every method of one statement takes one round trip, once the statement is prepared on the connection. */
+import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import { useDatabase } from './helpers/database';
+import { FAMILIES, makeWorld, type World } from './helpers/families';
+import { emailTokenInput, oauthLink, roleInput, twoFactorSessionInput, unique, userInput } from './helpers/fixtures';
+import { Relay } from './helpers/relay';
+
+const db = useDatabase();
+let relay: Relay;
+let storage: PostgresStorageAdapter;
+let world: World;
+
+beforeAll(async () => {
+  relay = await Relay.start(db.url);
+  // One connection, so that the second call finds its statement prepared.
+  storage = db.adapter({ max: 1 }, relay.url);
+  world = await makeWorld(storage);
+});
+
+afterAll(async () => {
+  await storage.disconnect();
+  await relay.close();
+});
+
+/** Prepares the statement with a first call, and counts what a second one takes. */
+async function roundTripsOf(call: () => Promise<unknown>): Promise<number> {
+  await call();
+  relay.reset();
+  await call();
+  return relay.roundTrips;
+}
+
+describe.each(FAMILIES)('$name', (family) => {
+  it('is created, found, changed and deleted in one round trip each', async () => {
+    const create = () => family.create(storage, family.input(world));
+    expect(await roundTripsOf(create)).toBe(1);
+    const { id } = await create();
+    expect(await roundTripsOf(() => family.get(storage, id))).toBe(1);
+    const { update, remove } = family;
+    if (update) expect(await roundTripsOf(() => update(storage, id, { metadata: { a: '1' } }))).toBe(1);
+    if (remove) expect(await roundTripsOf(() => remove(storage, id))).toBe(1);
+  });
+});
+
+type Call = (storage: PostgresStorageAdapter, world: World) => Promise<unknown>;
+
+it.each<[string, Call]>([
+  ['getUserByEmail', (s) => s.getUserByEmail('nobody@example.com')],
+  ['getUserByOAuth', (s) => s.getUserByOAuth('google', 'nobody')],
+  ['deleteUserSessions', (s, { userId }) => s.deleteUserSessions(userId)],
+  ['deleteExpiredSessions', (s) => s.deleteExpiredSessions()],
+  ['getApiKeyByHash', (s) => s.getApiKeyByHash('x')],
+  ['getApiKeysByPrefixAndLastFour', (s) => s.getApiKeysByPrefixAndLastFour('kit', 'abcd')],
+  ['listApiKeys', (s, { userId }) => s.listApiKeys(userId)],
+  ['createApiKeyWithSecret', (s, { userId }) => s.createApiKeyWithSecret(userId, ['a'])],
+  ['verifyApiKeySecret', (s) => s.verifyApiKeySecret('x_y')],
+  ['getEmailVerificationTokens', (s) => s.getEmailVerificationTokens('nobody@example.com')],
+  ['getEmailVerificationTokenAttempts', (s) => s.getEmailVerificationTokenAttempts('x')],
+  ['deleteExpiredEmailVerificationTokens', (s) => s.deleteExpiredEmailVerificationTokens()],
+  ['emitEvent', (s) => s.emitEvent({ type: 't', principalId: 'p', data: {}, timestamp: new Date() })],
+  ['listRoles', (s, { orgId }) => s.listRoles(orgId)],
+  ['getUserRoles', (s, { userId, orgId }) => s.getUserRoles(userId, orgId)],
+  ['revokeRoleFromUser', (s, { userId, orgId }) => s.revokeRoleFromUser(userId, 'x', orgId)],
+  ['listSSOProviders', (s, { orgId }) => s.listSSOProviders(orgId)],
+  ['getUserSSOLinks', (s, { userId }) => s.getUserSSOLinks(userId)],
+  ['storeTenantSAMLConfig', (s) => s.storeTenantSAMLConfig({ tenantId: 't', a: 1 })],
+  ['updateTenantSAMLConfig', (s) => s.updateTenantSAMLConfig('t', { b: 2 })],
+  ['getTenantSAMLConfig', (s) => s.getTenantSAMLConfig('t')],
+  ['deleteTenantSAMLConfig', (s) => s.deleteTenantSAMLConfig('x')],
+  ['listTwoFactorDevices', (s, { userId }) => s.listTwoFactorDevices(userId)],
+  ['getBackupCodes', (s, { userId }) => s.getBackupCodes(userId)],
+])('%s takes one round trip', async (_, call) => {
+  expect(await roundTripsOf(() => call(storage, world))).toBe(1);
+});
+
+it('assignments and once-only acts that succeed take one round trip', async () => {
+  const { userId, orgId, deviceId } = world;
+  const roles = await Promise.all([1, 2].map(() => storage.createRole(roleInput(orgId))));
+  const tokens = await Promise.all([1, 2].map(() => storage.createEmailVerificationToken(emailTokenInput())));
+  const codes = await storage.createBackupCodes(userId, ['a', 'b']);
+  const pending = await Promise.all(
+    [1, 2].map(() => storage.createTwoFactorSession(twoFactorSessionInput(userId, deviceId))),
+  );
+  const turns = (call: (at: number) => Promise<unknown>) => {
+    let at = 0;
+    return () => call(at++);
+  };
+  const id = (of: { id: string }[], at: number) => of[at]?.id as string;
+  expect(await roundTripsOf(turns((at) => storage.assignRoleToUser(userId, id(roles, at), orgId)))).toBe(1);
+  expect(await roundTripsOf(turns((at) => storage.markEmailVerificationTokenAsUsed(id(tokens, at))))).toBe(1);
+  expect(await roundTripsOf(turns((at) => storage.markBackupCodeUsed(id(codes, at))))).toBe(1);
+  expect(await roundTripsOf(() => storage.incrementTwoFactorSessionAttempts(id(pending, 0)))).toBe(1);
+  expect(await roundTripsOf(turns((at) => storage.completeTwoFactorSession(id(pending, at))))).toBe(1);
+});
+
+it('linking a further account takes one round trip', async () => {
+  const users = await Promise.all([1, 2].map(() => storage.createUser(userInput())));
+  let at = 0;
+  const provider = unique('p');
+  expect(
+    await roundTripsOf(() => storage.linkOAuthAccount(users[at++]?.id as string, provider, oauthLink(provider))),
+  ).toBe(1);
+});
+
+it('many columns and JSON make no difference', async () => {
+  const input = () => userInput({ metadata: { list: Array.from({ length: 1_000 }, (_, index) => ({ index })) } });
+  expect(await roundTripsOf(() => storage.createUser(input()))).toBe(1);
+});
