@@ -75,7 +75,7 @@ it('gives the server’s reason as an Error, and all of it to JSON', async () =>
   const { id, email } = await db.storage.createUser(userInput());
   const error = await rejection(db.storage.createUser({ email: email as string }));
   expect(error.cause).toBeInstanceOf(Error);
-  expect(error.cause?.name).toBe('PostgresError');
+  expect(error.cause?.name).toBe('DatabaseError');
   expect(error.cause).toMatchObject({ sqlState: '23505', table: 'users' });
   expect(JSON.parse(JSON.stringify(error))).toStrictEqual({
     name: 'InternalError',
@@ -86,7 +86,7 @@ it('gives the server’s reason as an Error, and all of it to JSON', async () =>
     statusCode: 409,
     retryable: false,
     context: { ...error.context },
-    cause: expect.objectContaining({ name: 'PostgresError', sqlState: '23505' }),
+    cause: expect.objectContaining({ name: 'DatabaseError', sqlState: '23505' }),
   });
   expect(JSON.stringify(error)).not.toContain(email);
   expect(JSON.stringify(error)).not.toContain(id);
