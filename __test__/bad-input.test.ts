@@ -232,7 +232,7 @@ describe('the records of every family', () => {
     ['an object', {}],
     ['a NUL', 'a\0b'],
     ['a lone surrogate', 'a\udfff'],
-    ['1 025 bytes', 'é'.repeat(512) + 'x'],
+    ['1 025 bytes', `${'é'.repeat(512)}x`],
     ['nothing', ''],
   ])('refuse %s for an e-mail', async (_, email) => {
     await expectInvalidInput(db.storage.createUser({ email: email as string }), 'email');

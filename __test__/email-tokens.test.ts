@@ -1,0 +1,43 @@
+/** E-mail verification tokens: usable ones, use, attempts. */
+import { useDatabase } from './helpers/database';
+import { expectCode, expectInvalidInput } from './helpers/errors';
+import { anHourAgo, emailTokenInput, unique } from './helpers/fixtures';
+import { ids, tie } from './helpers/order';
+
+const db = useDatabase();
+
+it('are listed while they can be used, of one type or all, in any case', async () => {
+  const email = `${unique('Kim')}@example.com`;
+  const make = (overrides: object) => db.storage.createEmailVerificationToken(emailTokenInput({ email, ...overrides }));
+  const usable = [await make({}), await make({ type: 'login_link' }), await make({ email: email.toUpperCase() })];
+  const used = await make({});
+  await db.storage.markEmailVerificationTokenAsUsed(used.id);
+  await make({ expiresAt: anHourAgo() });
+  const order = await tie(db, 'email_verification_tokens', usable);
+  expect(ids(await db.storage.getEmailVerificationTokens(email.toLowerCase()))).toEqual(order);
+  expect(ids(await db.storage.getEmailVerificationTokens(email, 'login_link'))).toEqual([usable[1]?.id]);
+  await expectInvalidInput(db.storage.getEmailVerificationTokens(email, 'other' as never), 'type');
+});
+
+it('are used once, in time', async () => {
+  const token = await db.storage.createEmailVerificationToken(emailTokenInput());
+  const used = await db.storage.markEmailVerificationTokenAsUsed(token.id);
+  expect(used).toStrictEqual({ ...token, usedAt: expect.any(Date) });
+  expect(await db.storage.getEmailVerificationTokenById(token.id)).toStrictEqual(used);
+  await expectCode(db.storage.markEmailVerificationTokenAsUsed(token.id), 'already_used');
+  const late = await db.storage.createEmailVerificationToken(emailTokenInput({ expiresAt: anHourAgo() }));
+  await expectCode(db.storage.markEmailVerificationTokenAsUsed(late.id), 'expired');
+  await expectCode(db.storage.markEmailVerificationTokenAsUsed(unique('none')), 'not_found');
+  expect(await db.storage.getEmailVerificationTokenById(late.id)).toBeNull();
+  expect(await db.storage.deleteExpiredEmailVerificationTokens()).toBeGreaterThan(0);
+  expect(await db.query('SELECT 1 FROM email_verification_tokens WHERE id = $1', [late.id])).toEqual([]);
+});
+
+it('count attempts', async () => {
+  const { id } = await db.storage.createEmailVerificationToken(emailTokenInput());
+  await expect(db.storage.getEmailVerificationTokenAttempts(id)).resolves.toBe(0);
+  await expect(db.storage.incrementEmailVerificationTokenAttempts(id)).resolves.toBe(1);
+  await expect(db.storage.incrementEmailVerificationTokenAttempts(id)).resolves.toBe(2);
+  await expect(db.storage.getEmailVerificationTokenAttempts(unique('none'))).resolves.toBe(0);
+  await expectCode(db.storage.incrementEmailVerificationTokenAttempts(unique('none')), 'not_found');
+});

@@ -1,0 +1,50 @@
+/** Organizations: members, and what goes with one. */
+import { useDatabase } from './helpers/database';
+import { expectCode, expectInvalidInput } from './helpers/errors';
+import { makeWorld } from './helpers/families';
+import {
+  apiKeyInput,
+  memberInput,
+  oidcProviderInput,
+  organizationInput,
+  roleInput,
+  sessionInput,
+  unique,
+} from './helpers/fixtures';
+
+const db = useDatabase();
+let userId: string;
+
+beforeAll(async () => {
+  ({ userId } = await makeWorld(db.storage));
+});
+
+it('hold no more members than seats, each a user, and none twice', async () => {
+  const two = [memberInput(userId), memberInput((await db.storage.createUser({})).id)];
+  await expectInvalidInput(db.storage.createOrganization(organizationInput({ seats: 1, members: two })), 'members');
+  await expectInvalidInput(
+    db.storage.createOrganization(organizationInput({ members: [two[0], two[0]] as never })),
+    'members',
+  );
+  const lost = organizationInput({ members: [memberInput(unique('nobody'))] });
+  await expectCode(db.storage.createOrganization(lost), 'invalid_reference', { field: 'members' });
+  const { id } = await db.storage.createOrganization(organizationInput({ seats: 2, members: two }));
+  await expectInvalidInput(db.storage.updateOrganization(id, { seats: 1 }), 'seats');
+  await db.storage.updateOrganization(id, { seats: 1, members: [two[1]] as never });
+  await expectInvalidInput(db.storage.updateOrganization(id, { members: two }), 'members');
+});
+
+it('take their roles, keys and providers along, and leave sessions without one', async () => {
+  const { id } = await db.storage.createOrganization(organizationInput());
+  const role = await db.storage.createRole(roleInput(id));
+  await db.storage.assignRoleToUser(userId, role.id, id);
+  const key = await db.storage.createApiKey(apiKeyInput(id));
+  const provider = await db.storage.createSSOProvider(oidcProviderInput({ orgId: id }));
+  const session = await db.storage.createSession(sessionInput(userId, { orgId: id }));
+  await db.storage.deleteOrganization(id);
+  expect(await db.storage.getRole(role.id)).toBeNull();
+  expect(await db.storage.getUserRoles(userId, id)).toEqual([]);
+  expect(await db.storage.getApiKey(key.id)).toBeNull();
+  expect(await db.storage.getSSOProvider(provider.id)).toBeNull();
+  expect(await db.storage.getSession(session.id)).not.toHaveProperty('orgId');
+});

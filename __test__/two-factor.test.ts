@@ -1,0 +1,66 @@
+/** Two-factor: devices, backup codes and sessions. */
+import { useDatabase } from './helpers/database';
+import { expectCode, expectInvalidInput } from './helpers/errors';
+import { makeWorld, type World } from './helpers/families';
+import { anHourAgo, totpDeviceInput, twoFactorSessionInput, unique } from './helpers/fixtures';
+import { ids, tie } from './helpers/order';
+
+const db = useDatabase();
+let world: World;
+let userId: string;
+
+beforeAll(async () => {
+  world = await makeWorld(db.storage);
+  ({ userId } = world);
+});
+
+it('devices are listed in order, and their metadata is replaced whole', async () => {
+  const { id } = await db.storage.createUser({});
+  const devices = await Promise.all([1, 2, 3].map(() => db.storage.createTwoFactorDevice(totpDeviceInput(id))));
+  const order = await tie(db, 'twofa_devices', devices);
+  expect(ids(await db.storage.listTwoFactorDevices(id))).toEqual(order);
+  const updated = await db.storage.updateTwoFactorDevice(devices[0]?.id as string, { metadata: { smsCode: null } });
+  expect(updated.metadata).toStrictEqual({ smsCode: null });
+});
+
+it('backup codes are replaced as a set, and keep ids and order', async () => {
+  const { id } = await db.storage.createUser({});
+  const given = [{ id: unique('z'), code: '1' }, { id: unique('a'), code: '2', used: true }, '3'];
+  const codes = await db.storage.createBackupCodes(id, given);
+  expect(codes).toMatchObject([
+    { ...(given[0] as object), used: false },
+    { ...(given[1] as object), usedAt: expect.any(Date) },
+    { code: '3', userId: id },
+  ]);
+  expect(await db.storage.getBackupCodes(id)).toStrictEqual(codes);
+  expect(await db.storage.createBackupCodes(id, [{ ...codes[0], userId: id } as never])).toHaveLength(1);
+  await expectInvalidInput(db.storage.createBackupCodes(id, [{ userId, code: 'x' }]), 'codes[0].userId');
+  await expectCode(db.storage.createBackupCodes(userId, [{ id: codes[0]?.id as string, code: 'x' }]), 'conflict');
+  await expectCode(db.storage.createBackupCodes(unique('nobody'), ['x']), 'invalid_reference', { field: 'userId' });
+  await expectCode(db.storage.markBackupCodeUsed(unique('none')), 'not_found');
+  expect(await db.storage.createBackupCodes(id, [])).toEqual([]);
+  expect(await db.storage.getBackupCodes(id)).toEqual([]);
+});
+
+it('sessions are completed once, in time, within their attempts', async () => {
+  const make = (overrides: object) =>
+    db.storage.createTwoFactorSession(twoFactorSessionInput(userId, world.deviceId, overrides));
+  const session = await make({});
+  await expect(db.storage.incrementTwoFactorSessionAttempts(session.id)).resolves.toBe(1);
+  await db.storage.completeTwoFactorSession(session.id);
+  expect(await db.storage.getTwoFactorSession(session.id)).toMatchObject({
+    completedAt: expect.any(Date),
+    attemptCount: 1,
+  });
+  await expectCode(db.storage.completeTwoFactorSession(session.id), 'already_used');
+  await expectCode(db.storage.incrementTwoFactorSessionAttempts(session.id), 'already_used');
+  const late = await make({ expiresAt: anHourAgo() });
+  await expectCode(db.storage.completeTwoFactorSession(late.id), 'expired');
+  await expectCode(db.storage.incrementTwoFactorSessionAttempts(late.id), 'expired');
+  expect(await db.storage.getTwoFactorSession(late.id)).toBeNull();
+  const tried = await make({ maxAttempts: 1 });
+  await db.storage.incrementTwoFactorSessionAttempts(tried.id);
+  await expectCode(db.storage.incrementTwoFactorSessionAttempts(tried.id), 'expired');
+  await expectCode(db.storage.completeTwoFactorSession(tried.id), 'expired');
+  await expectCode(db.storage.completeTwoFactorSession(unique('none')), 'not_found');
+});
