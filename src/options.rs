@@ -1,13 +1,15 @@
 //! What a caller may set: the connection URL and the options, their defaults and their limits.
 
+use crate::db::connect::{Host, PROBE_SETTING, Target};
 use crate::db::migrate::quote_identifier;
-use crate::db::pool::{PROBE_SETTING, PoolOptions};
+use crate::db::pool::PoolOptions;
 use crate::error::{Error, Result};
 use crate::input::{Input, Path, Text, closed_set, input};
 use percent_encoding::percent_decode_str;
 use serde_json::value::RawValue;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
@@ -308,6 +310,7 @@ impl Options {
             connect = connect.options([("search_path", quote_identifier(schema))]);
         }
 
+        let hosts = vec![host_of(&connect)];
         let max = max.map_or(10, |Natural(max)| max) as usize;
         let min = min.map_or(0, |Natural(min)| min) as usize;
         if max == 0 || max > MAX_CONNECTIONS {
@@ -318,8 +321,7 @@ impl Options {
         }
         Ok(Self {
             pool: PoolOptions {
-                connect,
-                probe,
+                target: Arc::new(Target { hosts, options: connect, probe }),
                 max,
                 min,
                 idle_timeout: limit(idle_timeout_millis, 10_000),
@@ -388,6 +390,11 @@ fn set_host(connect: PgConnectOptions, host: String) -> PgConnectOptions {
     } else {
         connect.host(host.trim_start_matches('[').trim_end_matches(']'))
     }
+}
+
+fn host_of(connect: &PgConnectOptions) -> Host {
+    let name = connect.get_socket().map_or_else(|| connect.get_host().to_owned(), |path| path.display().to_string());
+    Host { name, port: connect.get_port() }
 }
 
 struct ConnectionUrl {
@@ -503,7 +510,7 @@ mod tests {
         assert_eq!(options.pool.connection_timeout, Some(Duration::from_secs(30)));
         assert_eq!(options.pool.max_lifetime, Some(Duration::from_mins(30)));
         assert_eq!(options.pool.statement_timeout, Some(Duration::from_secs(5)));
-        assert_eq!(options.pool.connect.get_application_name(), Some("auth-postgres"));
+        assert_eq!(options.pool.target.options.get_application_name(), Some("auth-postgres"));
         assert!(options.migrates && options.schema.is_none() && options.log_level.is_none());
     }
 
@@ -523,11 +530,15 @@ mod tests {
 
     #[test]
     fn reads_the_url() {
-        let connect =
-            Options::read("postgresql://us%40er:p%2Fw@[::1]:6543/d%20b?application_name=x", "{}").unwrap().pool.connect;
+        let connect = Options::read("postgresql://us%40er:p%2Fw@[::1]:6543/d%20b?application_name=x", "{}")
+            .unwrap()
+            .pool
+            .target
+            .options
+            .clone();
         assert_eq!((connect.get_host(), connect.get_port(), connect.get_username()), ("::1", 6543, "us@er"));
         assert_eq!((connect.get_database(), connect.get_application_name()), (Some("d b"), Some("x")));
-        let connect = Options::read("postgres:///db?host=/run/postgresql", "{}").unwrap().pool.connect;
+        let connect = Options::read("postgres:///db?host=/run/postgresql", "{}").unwrap().pool.target.options.clone();
         assert_eq!(connect.get_socket().map(|path| path.display().to_string()).as_deref(), Some("/run/postgresql"));
     }
 

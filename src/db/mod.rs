@@ -2,6 +2,7 @@
 //! It knows no table.
 
 pub mod batch;
+pub mod connect;
 pub mod database;
 pub mod error;
 pub mod migrate;

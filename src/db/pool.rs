@@ -1,10 +1,10 @@
 //! Connections: a pool of our own around sqlx's connections. sqlx's pool pings on every return, retries a
 //! refused connection until its time-out, and cannot be closed by a deadline; this one does what it is told.
 
-use super::error::{connect_error, plain_cause};
+use super::connect::{Backend, Opened, Target};
+use super::error::connect_error;
 use crate::error::{Code, Error, Result};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, PgConnection, Row};
+use sqlx::{Connection as _, PgConnection};
 use std::collections::HashSet;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,14 +18,10 @@ const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 /// How long the server may take to end the statements that outlived a disconnect's deadline.
 const TERMINATION_GRACE: Duration = Duration::from_secs(2);
 
-/// A setting of ours among the start-up options; a pooler that swallows them makes it read back empty.
-pub const PROBE_SETTING: &str = "auth_postgres.probe";
-
 /// What the pool needs to know; durations of `None` mean no limit.
 #[derive(Debug, Clone)]
 pub struct PoolOptions {
-    pub connect: PgConnectOptions,
-    pub probe: String,
+    pub target: Arc<Target>,
     pub max: usize,
     pub min: usize,
     pub idle_timeout: Option<Duration>,
@@ -43,7 +39,7 @@ pub struct Pool {
     waiting: AtomicUsize,
     idle: Mutex<Vec<Connection>>,
     /// Backends with a statement of ours on them.
-    busy: Mutex<HashSet<i32>>,
+    busy: Mutex<HashSet<Backend>>,
     last_fault: Mutex<Option<Error>>,
     running: AtomicUsize,
     is_closing: AtomicBool,
@@ -53,8 +49,10 @@ pub struct Pool {
 
 struct Connection {
     inner: PgConnection,
-    /// The backend's process id, known once the connection has been identified.
-    backend: Option<i32>,
+    /// Which of the target's hosts it leads to.
+    host: usize,
+    /// Known once the connection has been identified.
+    backend: Option<Backend>,
     opened_at: Instant,
     idle_since: Instant,
     uses: u64,
@@ -108,13 +106,10 @@ impl Pool {
     pub async fn acquire(self: &Arc<Self>) -> Result<Lease> {
         let mut lease = self.acquire_unidentified().await?;
         if !lease.is_identified() {
-            let sql = sqlx::AssertSqlSafe(format!("SELECT pg_backend_pid(), current_setting('{PROBE_SETTING}', true)"));
-            let row = sqlx::query(sql)
-                .persistent(false)
-                .fetch_one(lease.connection()?)
-                .await
-                .map_err(|error| connect_error(&error))?;
-            lease.identify(&row)?;
+            let target = Arc::clone(&self.options.target);
+            let host = lease.host();
+            let backend = target.ask_identity(lease.connection()?, host).await?;
+            lease.identified_as(backend);
             lease.settle(true);
         }
         Ok(lease)
@@ -171,25 +166,9 @@ impl Pool {
     }
 
     async fn open(&self, limit: Option<Duration>) -> Result<Connection> {
+        let Opened { inner, host } = self.options.target.open(limit).await?;
         let now = Instant::now();
-        match within(limit, PgConnection::connect_with(&self.options.connect)).await {
-            Some(Ok(inner)) => {
-                tracing::debug!(durationMs = millis(now.elapsed()), "connection opened");
-                Ok(Connection { inner, backend: None, opened_at: now, idle_since: now, uses: 0 })
-            }
-            Some(Err(error)) => Err(connect_error(&error)),
-            None => {
-                let mut error =
-                    Error::new(Code::ConnectionFailed, "the server did not answer within connectionTimeoutMillis");
-                error.retryable = true;
-                let cause = crate::error::Cause {
-                    code: Some("ETIMEDOUT".to_owned()),
-                    ..plain_cause("SystemError", "connection timed out".to_owned())
-                };
-                error.cause = Some(Box::new(cause));
-                Err(error)
-            }
-        }
+        Ok(Connection { inner, host, backend: None, opened_at: now, idle_since: now, uses: 0 })
     }
 
     fn pop_idle(&self) -> Option<Connection> {
@@ -268,15 +247,21 @@ impl Pool {
     }
 
     /// Ends, from a connection of its own, the backends that still run statements of ours.
-    async fn terminate_busy(&self) -> Result<(), sqlx::Error> {
-        let backends: Vec<i32> = lock(&self.busy).iter().copied().collect();
+    async fn terminate_busy(&self) -> Result<()> {
+        let mut backends: Vec<Backend> = lock(&self.busy).iter().copied().collect();
+        backends.sort_unstable_by_key(|backend| backend.host);
         tracing::warn!(statements = backends.len(), "disconnect: the deadline has passed, ending running statements");
-        let mut side = PgConnection::connect_with(&self.options.connect).await?;
-        sqlx::query("SELECT pg_terminate_backend(pid) FROM unnest($1::int4[]) AS pid")
-            .bind(backends)
-            .execute(&mut side)
-            .await?;
-        side.close().await
+        for on_host in backends.chunk_by(|one, other| one.host == other.host) {
+            let pids: Vec<i32> = on_host.iter().map(|backend| backend.pid).collect();
+            let mut side = self.options.target.open_beside(on_host[0].host, None).await?;
+            let ended = sqlx::query("SELECT pg_terminate_backend(pid) FROM unnest($1::int4[]) AS pid")
+                .bind(pids)
+                .execute(&mut side)
+                .await;
+            ended.map_err(|error| connect_error(&error))?;
+            let _ = side.close().await;
+        }
+        Ok(())
     }
 }
 
@@ -341,20 +326,21 @@ impl Lease {
         self.is_usable
     }
 
-    /// Reads the first two columns of a row: the backend's process id, and the probe that must have come through.
+    fn host(&self) -> usize {
+        self.connection.as_ref().map_or(0, |connection| connection.host)
+    }
+
+    /// Identifies the connection by the first two columns of a row.
     pub fn identify(&mut self, row: &sqlx::postgres::PgRow) -> Result<()> {
-        let backend: i32 = row.try_get(0).map_err(|error| connect_error(&error))?;
-        let probe: Option<String> = row.try_get(1).map_err(|error| connect_error(&error))?;
-        if probe.as_deref() != Some(self.pool.options.probe.as_str()) {
-            return Err(Error::new(
-                Code::ConnectionFailed,
-                "a connection pooler on the way drops our start-up options, so no statement timeout and no schema would hold: set pooler: 'transaction'",
-            ));
-        }
+        let backend = self.pool.options.target.identify(row, self.host())?;
+        self.identified_as(backend);
+        Ok(())
+    }
+
+    fn identified_as(&mut self, backend: Backend) {
         if let Some(connection) = &mut self.connection {
             connection.backend = Some(backend);
         }
-        Ok(())
     }
 }
 
@@ -389,7 +375,7 @@ fn close_in_background(connection: Connection) {
 }
 
 /// The future's output, or `None` when it takes longer than the limit.
-async fn within<F: Future>(limit: Option<Duration>, future: F) -> Option<F::Output> {
+pub async fn within<F: Future>(limit: Option<Duration>, future: F) -> Option<F::Output> {
     match limit {
         Some(limit) => tokio::time::timeout(limit, future).await.ok(),
         None => Some(future.await),
