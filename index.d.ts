@@ -139,6 +139,10 @@ type CamelCase<S> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitali
 /** The same fields, spelled in camelCase. */
 type Camelized<T> = { [K in keyof T as CamelCase<K>]: T[K] };
 
+/** Further fields of an input: to `unknown`, a type without an index signature could not be assigned. */
+// biome-ignore lint/suspicious/noExplicitAny: the reason above
+type Further = any;
+
 interface ProviderInputBase {
   /** Kept when given; a UUIDv7 otherwise. */
   id?: string | null | undefined;
@@ -151,7 +155,7 @@ interface ProviderInputBase {
   /** Ignored: set by the store. */
   updatedAt?: Date | string | null | undefined;
   /** Further fields are stored and come back as they were given. */
-  [key: string]: unknown;
+  [key: string]: Further;
 }
 
 /** What `createSSOProvider` takes; the fields of the protocol in snake_case or in camelCase. */
@@ -163,7 +167,7 @@ export type SSOProviderInput =
 export interface SSOProviderPatch {
   type?: ProviderType | undefined;
   name?: string | undefined;
-  [key: string]: unknown;
+  [key: string]: Further;
 }
 
 /** A user's second factor. */
@@ -202,7 +206,7 @@ export interface TwoFactorDeviceInput {
   /** Ignored: set by the store. */
   updatedAt?: Date | string | null | undefined;
   /** Further fields are stored and come back as they were given. */
-  [key: string]: unknown;
+  [key: string]: Further;
 }
 
 /** What `updateTwoFactorDevice` changes. A missing field is left alone, `null` clears it. */
@@ -213,7 +217,7 @@ export interface TwoFactorDevicePatch {
   lastUsedAt?: Date | string | null | undefined;
   verificationCodeExpiresAt?: Date | string | null | undefined;
   metadata?: Record<string, unknown> | null | undefined;
-  [key: string]: unknown;
+  [key: string]: Further;
 }
 
 /** A tenant's SAML configuration, stored and given back whole. */
@@ -222,10 +226,14 @@ export interface TenantSAMLConfig {
   [key: string]: unknown;
 }
 
-export type TenantSAMLConfigInput = TenantSAMLConfig;
+/** What `storeTenantSAMLConfig` takes. */
+export interface TenantSAMLConfigInput {
+  tenantId: string;
+  [key: string]: Further;
+}
 
 /** What `updateTenantSAMLConfig` merges; `null` removes a key. */
-export type TenantSAMLConfigPatch = Record<string, unknown>;
+export type TenantSAMLConfigPatch = Record<string, Further>;
 
 // What follows is generated from the Rust methods and structs.
 
@@ -620,20 +628,6 @@ export interface DeleteUserSessionsOptions extends CallOptions {
   except?: string | null | undefined
 }
 
-export interface DeviceRow {
-  id: string
-  userId: string
-  method: string
-  verified: boolean
-  metadata: Record<string, unknown>
-  createdAt: Date
-  updatedAt: Date
-  name?: string
-  phoneNumber?: string
-  secret?: string
-  lastUsedAt?: Date
-}
-
 /** What `disconnect` takes. */
 export interface DisconnectOptions {
   /** Running calls may end within so many milliseconds; then they are ended on the server. Default 5 000. */
@@ -646,7 +640,7 @@ export interface EmailVerificationToken {
   email: string
   code: string
   codeHash: string
-  type: string
+  type: EmailTokenType
   metadata: Record<string, unknown>
   expiresAt: Date
   createdAt: Date
@@ -875,37 +869,6 @@ export interface PostgresStorageAdapterOptions {
   legacyTimeZone?: never | null | undefined
 }
 
-export interface ProviderRow {
-  id: string
-  type: string
-  name: string
-  metadata: Record<string, unknown>
-  createdAt: Date
-  updatedAt: Date
-  orgId?: string
-  metadata_url?: string
-  client_id?: string
-  client_secret?: string
-  redirect_uris?: Array<string>
-  scopes?: Array<string>
-  response_type?: string
-  token_endpoint_auth_method?: string
-  claim_mapping?: Record<string, unknown>
-  idp_entity_id?: string
-  idp_sso_url?: string
-  idp_slo_url?: string
-  idp_certificate?: string
-  sp_entity_id?: string
-  sp_acs_url?: string
-  sp_slo_url?: string
-  signing_cert?: string
-  signing_key?: string
-  encryption_enabled?: boolean
-  force_authn?: boolean
-  allow_unencrypted_assertion?: boolean
-  attribute_mapping?: Record<string, unknown>
-}
-
 /** What `createRole` takes. */
 export interface RoleInput {
   /** Kept when given; a UUIDv7 otherwise. */
@@ -1033,11 +996,11 @@ export interface SslOptions {
 }
 
 /** A user's account at an SSO provider. */
-export interface SsoLink {
+export interface SSOLink {
   id: string
   userId: string
   providerId: string
-  providerType: string
+  providerType: LinkType
   /** The user's id at the provider; unique there. */
   providerSubject: string
   /** Whether the user was made by the first log-in. */
@@ -1049,7 +1012,7 @@ export interface SsoLink {
 }
 
 /** What `createSSOLink` takes. */
-export interface SsoLinkInput {
+export interface SSOLinkInput {
   /** Kept when given; a UUIDv7 otherwise. */
   id?: string | null | undefined
   userId: string
@@ -1073,11 +1036,11 @@ export interface SsoLinkInput {
 }
 
 /** A session at an SSO provider. */
-export interface SsoSession {
+export interface SSOSession {
   id: string
   userId: string
   providerId: string
-  providerType: string
+  providerType: LinkType
   providerSubject: string
   expiresAt: Date
   linkedAt: Date
@@ -1086,7 +1049,7 @@ export interface SsoSession {
 }
 
 /** What `createSSOSession` takes. */
-export interface SsoSessionInput {
+export interface SSOSessionInput {
   /** Kept when given; a random UUIDv4 otherwise. */
   id?: string | null | undefined
   userId: string
@@ -1113,7 +1076,7 @@ export interface TwoFactorSession {
   /** The pending log-in; no row of `sessions`. */
   sessionId: string
   deviceId: string
-  method: string
+  method: TwoFactorMethod
   attemptCount: number
   maxAttempts: number
   expiresAt: Date

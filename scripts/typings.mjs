@@ -74,6 +74,8 @@ let interfaceName = '';
 const lines = generated
   // The loader's own export, which the facade does not pass on.
   .replace(/\/\*\*[^/]*\*\/\nexport declare const __napiBindingTarget.*\n\n/, '')
+  // The named columns of a type that the header writes out.
+  .replace(/^export interface \w+Row \{\n[^}]*\}\n\n/gm, '')
   // A doc comment that came through a Rust macro keeps the prefix of its raw string.
   .replace(/^(\s*(?:\/\*\*|\*) )r" ?/gm, '$1')
   .split('\n')

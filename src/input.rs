@@ -358,13 +358,14 @@ impl<T: Input> Input for Vec<T> {
     }
 }
 
-/// Declares what a method takes: the Rust struct, how it is read, and (through napi) its TypeScript interface.
+/// Declares what a method takes: the Rust struct, how it is read, and (through napi) its TypeScript interface,
+/// under a name of its own where napi would change the spelling.
 macro_rules! input {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident $key:literal: $type:ty,)* }) => {
+    ($(#[$meta:meta])* $name:ident $($js_name:literal)? { $($(#[$doc:meta])* $field:ident $key:literal: $type:ty,)* }) => {
         $(#[$meta])*
         #[derive(Debug, Clone)]
         #[allow(dead_code, reason = "fields that are accepted and ignored")]
-        #[napi_derive::napi(object, object_from_js = false, object_to_js = false)]
+        #[napi_derive::napi(object, object_from_js = false, object_to_js = false $(, js_name = $js_name)?)]
         pub struct $name {
             $($(#[$doc])* #[napi(js_name = $key)] pub $field: $type,)*
         }

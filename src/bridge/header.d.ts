@@ -139,6 +139,10 @@ type CamelCase<S> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitali
 /** The same fields, spelled in camelCase. */
 type Camelized<T> = { [K in keyof T as CamelCase<K>]: T[K] };
 
+/** Further fields of an input: to `unknown`, a type without an index signature could not be assigned. */
+// biome-ignore lint/suspicious/noExplicitAny: the reason above
+type Further = any;
+
 interface ProviderInputBase {
   /** Kept when given; a UUIDv7 otherwise. */
   id?: string | null | undefined;
@@ -151,7 +155,7 @@ interface ProviderInputBase {
   /** Ignored: set by the store. */
   updatedAt?: Date | string | null | undefined;
   /** Further fields are stored and come back as they were given. */
-  [key: string]: unknown;
+  [key: string]: Further;
 }
 
 /** What `createSSOProvider` takes; the fields of the protocol in snake_case or in camelCase. */
@@ -163,7 +167,7 @@ export type SSOProviderInput =
 export interface SSOProviderPatch {
   type?: ProviderType | undefined;
   name?: string | undefined;
-  [key: string]: unknown;
+  [key: string]: Further;
 }
 
 /** A user's second factor. */
@@ -202,7 +206,7 @@ export interface TwoFactorDeviceInput {
   /** Ignored: set by the store. */
   updatedAt?: Date | string | null | undefined;
   /** Further fields are stored and come back as they were given. */
-  [key: string]: unknown;
+  [key: string]: Further;
 }
 
 /** What `updateTwoFactorDevice` changes. A missing field is left alone, `null` clears it. */
@@ -213,7 +217,7 @@ export interface TwoFactorDevicePatch {
   lastUsedAt?: Date | string | null | undefined;
   verificationCodeExpiresAt?: Date | string | null | undefined;
   metadata?: Record<string, unknown> | null | undefined;
-  [key: string]: unknown;
+  [key: string]: Further;
 }
 
 /** A tenant's SAML configuration, stored and given back whole. */
@@ -222,9 +226,13 @@ export interface TenantSAMLConfig {
   [key: string]: unknown;
 }
 
-export type TenantSAMLConfigInput = TenantSAMLConfig;
+/** What `storeTenantSAMLConfig` takes. */
+export interface TenantSAMLConfigInput {
+  tenantId: string;
+  [key: string]: Further;
+}
 
 /** What `updateTenantSAMLConfig` merges; `null` removes a key. */
-export type TenantSAMLConfigPatch = Record<string, unknown>;
+export type TenantSAMLConfigPatch = Record<string, Further>;
 
 // What follows is generated from the Rust methods and structs.

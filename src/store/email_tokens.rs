@@ -2,7 +2,7 @@
 
 use super::lookup::{Lookup, by_key};
 use super::sessions::Sweep;
-use super::{Decision, NewId, created, once_only, record};
+use super::{Decision, NewId, created, once_only, record, set_column};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Error, Result};
@@ -14,6 +14,8 @@ closed_set! {
     EmailTokenType { VerifyEmail = "verify_email", ResetPassword = "reset_password", ChangeEmail = "change_email", LoginLink = "login_link" }
 }
 
+set_column!(EmailTokenType);
+
 record! {
     /// A token sent by e-mail.
     EmailVerificationToken {
@@ -21,7 +23,7 @@ record! {
         email "email": String,
         code "code": String,
         code_hash "codeHash": String,
-        r#type "type": String,
+        r#type "type": EmailTokenType,
         metadata "metadata": JsonObject,
         expires_at "expiresAt": Timestamp,
         created_at "createdAt": Timestamp,

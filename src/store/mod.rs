@@ -133,16 +133,39 @@ pub fn explain(mut error: Error) -> Error {
     error
 }
 
+/// A closed set as a column: text that the table's CHECK keeps to the set.
+macro_rules! set_column {
+    ($name:ty) => {
+        impl sqlx::Type<sqlx::Postgres> for $name {
+            fn type_info() -> sqlx::postgres::PgTypeInfo {
+                <String as sqlx::Type<sqlx::Postgres>>::type_info()
+            }
+
+            fn compatible(ty: &sqlx::postgres::PgTypeInfo) -> bool {
+                <String as sqlx::Type<sqlx::Postgres>>::compatible(ty)
+            }
+        }
+
+        impl<'r> sqlx::Decode<'r, sqlx::Postgres> for $name {
+            fn decode(value: sqlx::postgres::PgValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
+                let text = <&str as sqlx::Decode<sqlx::Postgres>>::decode(value)?;
+                Self::parse(text, "the column").map_err(Into::into)
+            }
+        }
+    };
+}
+pub(crate) use set_column;
+
 /// Declares what is stored and read: the Rust row, its JSON, and (through napi) its TypeScript interface.
-/// Fields after the `;` are absent when the column is NULL.
+/// Fields after the `;` are absent when the column is NULL. A name of its own is for where napi would change the spelling.
 macro_rules! record {
-    ($(#[$meta:meta])* $name:ident {
+    ($(#[$meta:meta])* $name:ident $($js_name:literal)? {
         $($(#[$doc:meta])* $field:ident $key:literal: $type:ty,)*
         $(; $($(#[$optional_doc:meta])* $optional:ident $optional_key:literal: $optional_type:ty,)*)?
     }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, serde::Serialize, sqlx::FromRow)]
-        #[napi_derive::napi(object, object_from_js = false, object_to_js = false)]
+        #[napi_derive::napi(object, object_from_js = false, object_to_js = false $(, js_name = $js_name)?)]
         pub struct $name {
             $($(#[$doc])* #[napi(js_name = $key)] #[serde(rename = $key)] pub $field: $type,)*
             $($($(#[$optional_doc])* #[napi(js_name = $optional_key)] #[serde(rename = $optional_key, skip_serializing_if = "Option::is_none")] pub $optional: Option<$optional_type>,)*)?

@@ -2,7 +2,7 @@
 
 use super::lookup::{Lookup, by_key};
 use super::variant::{Field, Kind, Parameters, Variant, optional, required};
-use super::{NewId, created, record};
+use super::{NewId, created, record, set_column};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Error, Result};
@@ -14,6 +14,8 @@ closed_set! {
     /// The protocol of a link or a session.
     LinkType { Saml = "saml", Oidc = "oidc", Oauth = "oauth" }
 }
+
+set_column!(LinkType);
 
 // The columns of both protocols; which of them a provider has, its type says.
 // The typings (`SSOProvider`, a union) are in `bridge/header.d.ts`.
@@ -316,11 +318,11 @@ pub async fn list_providers(db: &mut Db, org_id: Option<String>) -> Result<Vec<S
 
 record! {
     /// A user's account at an SSO provider.
-    SSOLink {
+    SSOLink "SSOLink" {
         id "id": String,
         user_id "userId": String,
         provider_id "providerId": String,
-        provider_type "providerType": String,
+        provider_type "providerType": LinkType,
         /// The user's id at the provider; unique there.
         provider_subject "providerSubject": String,
         /// Whether the user was made by the first log-in.
@@ -335,7 +337,7 @@ record! {
 
 input! {
     /// What `createSSOLink` takes.
-    SSOLinkInput {
+    SSOLinkInput "SSOLinkInput" {
         /// Kept when given; a UUIDv7 otherwise.
         id "id": Option<Key>,
         user_id "userId": Key,
@@ -439,11 +441,11 @@ pub async fn delete_link(db: &mut Db, id: String) -> Result<()> {
 
 record! {
     /// A session at an SSO provider.
-    SSOSession {
+    SSOSession "SSOSession" {
         id "id": String,
         user_id "userId": String,
         provider_id "providerId": String,
-        provider_type "providerType": String,
+        provider_type "providerType": LinkType,
         provider_subject "providerSubject": String,
         expires_at "expiresAt": Timestamp,
         linked_at "linkedAt": Timestamp,
@@ -455,7 +457,7 @@ record! {
 
 input! {
     /// What `createSSOSession` takes.
-    SSOSessionInput {
+    SSOSessionInput "SSOSessionInput" {
         /// Kept when given; a random UUIDv4 otherwise.
         id "id": Option<Key>,
         user_id "userId": Key,

@@ -2,7 +2,7 @@
 
 use super::lookup::{Lookup, by_key};
 use super::variant::{Field, Kind, Parameters, Variant, defaulted, further, optional, required};
-use super::{Decision, NewId, Nothing, created, once_only, record};
+use super::{Decision, NewId, Nothing, created, once_only, record, set_column};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Code, Error, Result};
@@ -17,6 +17,8 @@ closed_set! {
     /// How the second factor is shown.
     TwoFactorMethod { Totp = "totp", Sms = "sms", BackupCode = "backup-code" }
 }
+
+set_column!(TwoFactorMethod);
 
 // The typings (`TwoFactorDevice`, open for further fields) are in `bridge/header.d.ts`.
 record! {
@@ -378,7 +380,7 @@ record! {
         /// The pending log-in; no row of `sessions`.
         session_id "sessionId": String,
         device_id "deviceId": String,
-        method "method": String,
+        method "method": TwoFactorMethod,
         attempt_count "attemptCount": i32,
         max_attempts "maxAttempts": i32,
         expires_at "expiresAt": Timestamp,

@@ -1,0 +1,8 @@
+/** The same types by `require`. */
+import authPostgres = require('@kitiumai/auth-postgres');
+
+import type { StorageAdapter } from './storage-adapter.js';
+
+export const storage: StorageAdapter = new authPostgres.PostgresStorageAdapter('postgres://localhost/app');
+export const isOurs = (error: unknown): error is authPostgres.InternalError =>
+  error instanceof authPostgres.InternalError;

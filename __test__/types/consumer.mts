@@ -1,0 +1,157 @@
+/** What a consumer's code must and must not compile; an ES module, as `consumer.cts` is CommonJS. */
+import {
+  type BackupCode,
+  type EmailVerificationToken,
+  InternalError,
+  type OrganizationRecord,
+  PostgresStorageAdapter,
+  type RoleRecord,
+  type SessionRecord,
+  type SSOLink,
+  type SSOProvider,
+  type SSOSession,
+  type TwoFactorDevice,
+  type TwoFactorSession,
+  type UserRecord,
+} from '@kitiumai/auth-postgres';
+import type * as library from './storage-adapter.js';
+
+declare const url: string;
+
+// The library's interface, and all of it with parameters compared strictly.
+export const s: library.StorageAdapter = new PostgresStorageAdapter(url);
+export const strict: library.Strict<library.StorageAdapter> = new PostgresStorageAdapter(url);
+/** Every method of the interface is there, the optional ones included. */
+export const whole: Required<library.StorageAdapter> = new PostgresStorageAdapter(url);
+
+// How it is used.
+// biome-ignore lint/style/noNonNullAssertion: as the documentation has it
+const storage = new PostgresStorageAdapter(process.env.DATABASE_URL!, {
+  max: 10,
+  idleTimeoutMillis: 30_000,
+  statementTimeoutMs: 5_000,
+  maxRetries: 2,
+});
+await storage.connect();
+await storage.healthCheck();
+const user = await storage.createUser({ email: 'hi@example.com', entitlements: [] });
+await storage.createSession({ userId: user.id, entitlements: [], expiresAt: new Date(Date.now() + 3_600_000) });
+await storage.createApiKey({
+  principalId: user.id,
+  hash: 'argon2-hash',
+  prefix: 'kit',
+  lastFour: 'abcd',
+  scopes: ['read'],
+  metadata: { name: 'cli' },
+  expiresAt: null,
+});
+await storage.emitEvent({
+  type: 'user.login',
+  principalId: user.id,
+  orgId: undefined,
+  data: { ip: '127.0.0.1' },
+  timestamp: new Date(),
+});
+
+// Services pass whole records on: to creates, and back to updates.
+declare const records: {
+  user: UserRecord;
+  session: SessionRecord;
+  organization: OrganizationRecord;
+  token: EmailVerificationToken;
+  role: RoleRecord;
+  provider: SSOProvider;
+  link: SSOLink;
+  ssoSession: SSOSession;
+  device: TwoFactorDevice;
+  codes: BackupCode[];
+  twoFactorSession: TwoFactorSession;
+};
+await storage.createUser(records.user);
+await storage.updateUser(records.user.id, records.user);
+await storage.updateSession('id', records.session);
+await storage.createOrganization(records.organization);
+await storage.updateOrganization('id', records.organization);
+await storage.createEmailVerificationToken(records.token);
+await storage.createRole(records.role);
+await storage.updateRole('id', { ...records.role, updatedAt: new Date() });
+await storage.createSSOProvider(records.provider);
+await storage.updateSSOProvider('id', records.provider);
+await storage.createSSOLink(records.link);
+await storage.createSSOSession(records.ssoSession);
+await storage.createTwoFactorDevice(records.device);
+await storage.updateTwoFactorDevice('id', records.device);
+await storage.createBackupCodes('id', records.codes);
+await storage.createTwoFactorSession(records.twoFactorSession);
+
+// Variants: either spelling, and further fields.
+await storage.createSSOProvider({
+  type: 'oidc',
+  name: 'Okta',
+  metadataUrl: 'https://idp.example.com',
+  clientId: 'id',
+  clientSecret: 'secret',
+  redirectUris: ['https://app.example.com'],
+  tenant: { region: 'eu' },
+});
+const provider = await storage.getSSOProvider('id');
+export const entity: string | undefined = provider?.type === 'saml' ? provider.idp_entity_id : provider?.client_id;
+await storage.createTwoFactorDevice({ userId: 'id', method: 'sms', backupCodesUsed: 3 });
+
+// The call options are every method's last argument.
+const { signal } = new AbortController();
+await storage.getUser('id', { signal, timeoutMs: 100 });
+await storage.deleteUserSessions('id', { except: 'other', signal });
+await storage.rotateApiKey('id', { expiresOldKeysAt: new Date(), timeoutMs: 5_000 });
+await storage.disconnect({ timeoutMs: 1_000 });
+
+// Loggers of common shapes.
+new PostgresStorageAdapter(url, { logger: console, logLevel: 'warn' });
+
+// Errors.
+try {
+  await storage.createUser({ email: 'hi@example.com' });
+} catch (error) {
+  if (error instanceof InternalError && error.code === 'auth_postgres/conflict') {
+    const { kind, statusCode, retryable, context, cause } = error;
+    export_(kind, statusCode, retryable, context.field, context.attempts, cause?.message);
+  }
+}
+declare function export_(...values: unknown[]): void;
+
+// ── Mistakes ───────────────────────────────────────────────────────────────────────────────────────
+
+// @ts-expect-error a session belongs to a user
+await storage.createSession({ expiresAt: new Date() });
+// @ts-expect-error a misspelt field
+await storage.createUser({ emial: 'hi@example.com' });
+// @ts-expect-error ids are text
+await storage.getUser(7);
+// @ts-expect-error null is no way to clear a required field
+await storage.updateSession('id', { expiresAt: null });
+// @ts-expect-error a member's role is one of a closed set
+await storage.updateOrganization('id', { members: [{ userId: 'a', role: 'king', joinedAt: new Date() }] });
+// @ts-expect-error a token's type is one of a closed set
+await storage.getEmailVerificationTokens('hi@example.com', 'other');
+// @ts-expect-error the values of an API key's metadata are text
+await storage.createApiKey({ principalId: 'a', hash: 'b', prefix: 'c', lastFour: 'd', metadata: { n: 1 } });
+// @ts-expect-error what is not there is null
+(await storage.getUser('id')).id;
+// @ts-expect-error results have absent fields, not null
+export const name: string | null = user.name;
+// @ts-expect-error an OIDC provider has a client
+await storage.createSSOProvider({ type: 'oidc', name: 'x', metadata_url: 'y' });
+// @ts-expect-error a misspelt option
+new PostgresStorageAdapter(url, { idleTimeoutMilis: 1 });
+// @ts-expect-error a closed set
+new PostgresStorageAdapter(url, { logLevel: 'loud' });
+// @ts-expect-error a logger has four methods
+new PostgresStorageAdapter(url, { logger: { info: () => undefined } });
+// @ts-expect-error the connection string is required
+new PostgresStorageAdapter();
+// @ts-expect-error codes are a closed set
+export const isOther = (error: InternalError) => error.code === 'conflict';
+// @ts-expect-error errors are read-only
+export const change = (error: InternalError) => (error.code = 'auth_postgres/internal');
+// @ts-expect-error this option has another name
+await storage.getUser('id', { timeout: 5 });
