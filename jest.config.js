@@ -3,8 +3,8 @@ module.exports = {
   rootDir: __dirname,
   testEnvironment: 'node',
   testMatch: ['<rootDir>/__test__/**/*.test.ts'],
-  // These need system programs that npm cannot bring; see `npm run test:system`.
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/__test__/system/'],
+  // `npm run test:system` needs programs that npm cannot bring, `npm run test:faults` a few minutes.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/__test__/system/', '<rootDir>/__test__/faults/'],
   modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/npm/'],
   transform: {
     '\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } }],
