@@ -165,7 +165,7 @@ function options(name) {
   const encode = json(name);
   return (value) => {
     if (value == null) return undefined;
-    if (typeof value !== 'object') throw new Failure(invalidInput(name, 'must be an object'));
+    if (typeof value !== 'object' || Array.isArray(value)) throw new Failure(invalidInput(name, 'must be an object'));
     const { signal, timeoutMs, ...own } = value;
     return encode(own);
   };

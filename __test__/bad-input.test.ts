@@ -189,7 +189,7 @@ describe.each(Object.entries(SIGNATURES))('%s', (name, args) => {
     if (name === 'disconnect')
       return expectInvalidInput(methodOf(name)({ timeoutMs: -1 }), 'timeoutMs').then(() => undefined);
     const given = args.map(([, kind]) => GOOD[kind] as unknown);
-    await expectInvalidInput(methodOf(name)(...given, 7), 'options');
+    for (const bad of [7, []]) await expectInvalidInput(methodOf(name)(...given, bad), 'options');
     await expectInvalidInput(methodOf(name)(...given, { timeoutMs: Number.NaN }), 'timeoutMs');
     await expectInvalidInput(methodOf(name)(...given, { signal: {} }), 'signal');
     await expectInvalidInput(methodOf(name)(...given, { timeoutMS: 5 }), 'timeoutMS');

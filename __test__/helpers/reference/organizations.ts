@@ -1,0 +1,55 @@
+import { defaulted, key, metadata, natural, oneOf, optional, type Row, records, required, text, time } from './fields';
+import type { Fault } from './refusal';
+import { insert, one, readRecord, type State, update, visible } from './state';
+
+const MEMBER = {
+  fields: { userId: required(key), role: required(oneOf('owner', 'admin', 'member')), joinedAt: required(time) },
+  ours: [],
+};
+
+const ORGANIZATION = {
+  fields: {
+    id: optional(key),
+    name: required(text),
+    plan: required(text),
+    seats: required(natural),
+    members: defaulted(records(MEMBER), []),
+    metadata: metadata(),
+  },
+  ours: ['createdAt', 'updatedAt'],
+};
+
+export function organizations(state: State) {
+  const constraints = ({ members, seats }: Row, changes: Row): Fault[] => {
+    const ids = (members as Row[]).map(({ userId }) => userId as string);
+    const faults: Fault[] = [];
+    if (new Set(ids).size < ids.length) faults.push({ code: 'invalid_input', field: 'members' });
+    if (ids.length > (seats as number)) {
+      // Of the two, the one that changes is at fault.
+      faults.push({ code: 'invalid_input', field: changes.members === undefined ? 'seats' : 'members' });
+    }
+    if (ids.some((id) => !state.users.has(id))) faults.push({ code: 'invalid_reference', field: 'members' });
+    return faults;
+  };
+
+  return {
+    async createOrganization(organization: unknown) {
+      const record = readRecord(organization, 'organization', ORGANIZATION);
+      const faults = constraints(record, record);
+      return visible(insert(state, state.organizations, record, faults, ['createdAt', 'updatedAt']));
+    },
+
+    async getOrganization(id: unknown) {
+      const organization = state.organizations.get(one(id, 'id'));
+      return organization ? visible(organization) : null;
+    },
+
+    async updateOrganization(id: unknown, patch: unknown) {
+      return visible(update(state, state.organizations, [id, patch], ORGANIZATION, constraints));
+    },
+
+    async deleteOrganization(id: unknown) {
+      await state.deleteOrganization(one(id, 'id'));
+    },
+  };
+}

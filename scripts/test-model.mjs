@@ -1,0 +1,26 @@
+/**
+ * `npm run test:model -- --runs 20000 --seed 7`: random sequences of calls, compared with the in-memory reference.
+ * Without a seed a new one is taken. `--path` (from a failure's message) repeats that failure alone;
+ * `-t roles` runs one group of methods.
+ */
+import { parseArgs } from 'node:util';
+import { runJest } from './run-jest.mjs';
+import { setup } from './setup.mjs';
+
+const { values } = parseArgs({
+  args: process.argv.slice(2),
+  options: {
+    runs: { type: 'string', default: '1000' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+    path: { type: 'string' },
+    group: { type: 'string', short: 't' },
+  },
+});
+
+setup();
+process.env.MODEL_RUNS = values.runs;
+process.env.MODEL_SEED = values.seed;
+if (values.path) process.env.MODEL_PATH = values.path;
+console.log(`${values.runs} sequences, seed ${values.seed}`);
+const group = values.group ? ['-t', values.group] : [];
+process.exitCode = runJest('model', ['__test__/model/model.test.ts', ...group]) ? 0 : 1;
