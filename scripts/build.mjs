@@ -1,7 +1,7 @@
 /**
  * Builds the addon: `node scripts/build.mjs [--release]`.
  *
- * Writes `auth-postgres.<platform>.node`, its loader `native.js` and the typings `index.d.ts`.
+ * Writes `auth-postgres.<platform>.node` and the typings `index.d.ts`.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -21,7 +21,7 @@ try {
 }
 
 run(join(ROOT, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js'), [
-  ...['build', '--platform', '--js', 'native.js', '--dts', RAW_TYPINGS],
+  ...['build', '--platform', '--no-js', '--dts', RAW_TYPINGS],
   ...(process.argv.includes('--release') ? ['--release'] : []),
   // Where nobody is developing, a stale Cargo.lock is an error.
   ...(process.env.CI ? ['--', '--locked'] : []),

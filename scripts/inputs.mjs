@@ -16,13 +16,12 @@ const INPUTS = [
   'scripts/build.mjs',
   'scripts/typings.mjs',
 ];
-const OUTPUTS = ['native.js', 'index.d.ts'];
 const STAMP = join(ROOT, 'target', 'addon.sha256');
 
 /** @returns {boolean} */
 export function addonIsCurrent() {
   const hasBinary = readdirSync(ROOT).some((name) => name.endsWith('.node'));
-  const isComplete = hasBinary && OUTPUTS.every((name) => existsSync(join(ROOT, name)));
+  const isComplete = hasBinary && existsSync(join(ROOT, 'index.d.ts'));
   return isComplete && existsSync(STAMP) && readFileSync(STAMP, 'utf8') === inputsHash();
 }
 
