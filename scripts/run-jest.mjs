@@ -1,8 +1,10 @@
 /** Runs jest with its results kept as JSON under target/, where CI counts them. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './inputs.mjs';
+
+const DIRECTORY = join(ROOT, 'target', 'test-results');
 
 /**
  * @param {string} name of the results' file
@@ -10,13 +12,36 @@ import { ROOT } from './inputs.mjs';
  * @returns {boolean} whether all tests passed
  */
 export function runJest(name, args) {
-  const directory = join(ROOT, 'target', 'test-results');
-  const results = join(directory, `${name}.json`);
-  mkdirSync(directory, { recursive: true });
+  const results = resultsFile(name);
+  mkdirSync(DIRECTORY, { recursive: true });
+  // Those of an earlier run must not be taken for this one's.
+  rmSync(results, { force: true });
   const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
   const { status } = spawnSync(process.execPath, [jest, '--json', `--outputFile=${results}`, ...args], {
     cwd: ROOT,
     stdio: 'inherit',
   });
   return status === 0;
+}
+
+/**
+ * What the last run of this name came to; a suite that did not even run is one failure.
+ *
+ * @param {string} name
+ * @returns {{ passed: number, failed: number }}
+ */
+export function jestCounts(name) {
+  let results;
+  try {
+    results = JSON.parse(readFileSync(resultsFile(name), 'utf8'));
+  } catch {
+    return { passed: 0, failed: 0 };
+  }
+  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = results;
+  return { passed: numPassedTests, failed: numFailedTests + numRuntimeErrorTestSuites };
+}
+
+/** @param {string} name */
+function resultsFile(name) {
+  return join(DIRECTORY, `${name}.json`);
 }

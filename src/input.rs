@@ -9,6 +9,12 @@ use std::collections::BTreeMap;
 /// Ids, e-mails, hashes and the like are at most this many bytes of UTF-8: an index entry must fit.
 pub const MAX_KEY_BYTES: usize = 1024;
 
+/// One argument may be this long as JSON text: what is beyond it is a mistake, and would only fail later.
+const MAX_ARGUMENT_BYTES: usize = 32 << 20;
+
+/// JSON may nest this deep: PostgreSQL parses it recursively, in a stack of limited size.
+const MAX_DEPTH: usize = 512;
+
 /// A value that can be read from JSON. `json` is `None` where the key is absent; `path` names it in errors.
 pub trait Input: Sized {
     fn read(json: Option<&RawValue>, path: &Path) -> Result<Self>;
@@ -48,6 +54,9 @@ impl Path {
 /// Parses the text that the facade made of one argument.
 pub fn parse<T: Input>(text: &str, argument: &str) -> Result<T> {
     let path = Path::argument(argument);
+    if text.len() > MAX_ARGUMENT_BYTES {
+        return Err(path.invalid("must be at most 32 MiB as JSON"));
+    }
     let json: &RawValue = serde_json::from_str(text).map_err(|_| path.invalid("is not valid JSON"))?;
     T::read(Some(json), &path)
 }
@@ -200,20 +209,40 @@ fn present<'a>(json: Option<&'a RawValue>, path: &Path) -> Result<&'a RawValue> 
 
 /// JSON.stringify escapes NUL as `\u0000` and a lone surrogate as `\udXXX`, and writes a pair as itself.
 fn check_json(json: &RawValue, path: &Path) -> Result<()> {
-    let bytes = json.get().as_bytes();
-    let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
-        let escape = &rest[at + 1..];
-        if escape.starts_with(b"u0000") {
-            return Err(path.invalid("must not contain NUL characters"));
+    let mut rest = json.get().as_bytes();
+    let mut is_in_string = false;
+    let mut depth = 0;
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        match byte {
+            b'\\' => {
+                check_escape(after, path)?;
+                // What follows a backslash is never the start of another escape.
+                rest = after.get(1..).unwrap_or_default();
+            }
+            b'"' => is_in_string = !is_in_string,
+            b'{' | b'[' if !is_in_string => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Err(path.invalid("must not nest deeper than 512 levels"));
+                }
+            }
+            b'}' | b']' if !is_in_string => depth -= 1,
+            _ => {}
         }
-        if matches!(escape, [b'u', b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F', ..]) {
-            return Err(path.invalid("must not contain lone surrogates"));
-        }
-        // What follows a backslash is never the start of another escape.
-        rest = escape.get(1..).unwrap_or_default();
     }
     Ok(())
+}
+
+/// `escape` is what follows a backslash.
+fn check_escape(escape: &[u8], path: &Path) -> Result<()> {
+    match escape {
+        [b'u', b'0', b'0', b'0', b'0', ..] => Err(path.invalid("must not contain NUL characters")),
+        [b'u', b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F', ..] => {
+            Err(path.invalid("must not contain lone surrogates"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The same rules for a string that is an argument of its own.
@@ -423,7 +452,7 @@ pub(crate) use {closed_set, input};
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Key, Ours, Patch, StringMap, Text, parse};
+    use super::{Change, JsonObject, Key, Ours, Patch, StringMap, Text, parse};
     use crate::clock::Timestamp;
     use crate::error::Error;
 
@@ -487,6 +516,17 @@ mod tests {
         }
         let long = format!(r#"{{"name":"a","id":"{}"}}"#, "é".repeat(513));
         assert_eq!(fault(&long).0.as_deref(), Some("id"));
+    }
+
+    #[test]
+    fn refuses_what_is_too_deep_or_too_long() {
+        let nested = |depth: usize| format!(r#"{{"a":{}{}}}"#, "[".repeat(depth - 1), "]".repeat(depth - 1));
+        assert!(parse::<JsonObject>(&nested(512), "metadata").is_ok());
+        assert!(parse::<JsonObject>(&nested(513), "metadata").is_err());
+        let brackets = format!(r#"{{"a":"{}\"{}"}}"#, "[".repeat(600), "{".repeat(600));
+        assert!(parse::<JsonObject>(&brackets, "metadata").is_ok());
+        let long = format!(r#""{}""#, "x".repeat(32 << 20));
+        assert_eq!(parse::<Text>(&long, "name").err().and_then(|error| error.context.field).as_deref(), Some("name"));
     }
 
     #[test]

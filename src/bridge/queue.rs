@@ -1,7 +1,7 @@
 //! The completion queue: everything that goes to JavaScript, in order, with one wake-up for many entries.
 
 use super::CallId;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use napi::Status;
 use napi::bindgen_prelude::Function;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -14,6 +14,9 @@ type Chunk = Vec<u8>;
 
 /// A chunk beyond this size is closed, so that no string grows past what JavaScript can hold.
 const CHUNK_BYTES: usize = 1 << 20;
+
+/// A longer result could not become a JavaScript string, whose limit is 2^29 characters in V8.
+const MAX_ENTRY_BYTES: usize = 1 << 28;
 
 /// Weak, so that an idle adapter never holds the process open: the facade does while calls are pending.
 type Wake = ThreadsafeFunction<(), (), Vec<String>, Status, false, true>;
@@ -43,10 +46,9 @@ impl Queue {
     pub fn succeed(&self, id: CallId, result: &impl Serialize) {
         let mut entry = format!("{id},").into_bytes();
         match serde_json::to_writer(&mut entry, result) {
-            Ok(()) => self.push(&entry),
-            Err(_) => {
-                self.fail(id, &Error::new(crate::error::Code::Internal, "the result could not be written as JSON"));
-            }
+            Ok(()) if entry.len() <= MAX_ENTRY_BYTES => self.push(&entry),
+            Ok(()) => self.fail(id, &Error::new(Code::ResourceExhausted, "the result is longer than 256 MiB as JSON")),
+            Err(_) => self.fail(id, &Error::new(Code::Internal, "the result could not be written as JSON")),
         }
     }
 

@@ -43,7 +43,8 @@ fn code_of(sql_state: &str, ran: Duration, statement_timeout: Option<Duration>) 
         "3F000" | "42P01" | "42703" | "42883" => Code::SchemaMismatch,
         _ => match sql_state.get(..2) {
             Some("08") => Code::ConnectionFailed,
-            Some("22" | "23") => Code::InvalidInput,
+            // 54: the value is beyond a limit of the server's, say of the depth of JSON.
+            Some("22" | "23" | "54") => Code::InvalidInput,
             Some("28") => Code::AuthenticationFailed,
             Some("53") => Code::ResourceExhausted,
             _ => Code::QueryFailed,
@@ -252,6 +253,7 @@ mod tests {
             ("42P01", Code::SchemaMismatch, Remedy::None),
             ("42601", Code::QueryFailed, Remedy::None),
             ("53100", Code::ResourceExhausted, Remedy::None),
+            ("54001", Code::InvalidInput, Remedy::None),
             ("55P03", Code::LockTimeout, Remedy::None),
             ("57P01", Code::ConnectionFailed, Remedy::RepeatIfHarmless),
             ("XX000", Code::QueryFailed, Remedy::None),

@@ -1,0 +1,16 @@
+import { MAJORS } from '../scripts/postgres-versions.cjs';
+import { useDatabase } from './helpers/database';
+
+const db = useDatabase();
+
+it('runs on the PostgreSQL that was asked for', async () => {
+  const [{ server_version: running }] = await db.query('SHOW server_version');
+  const asked = process.env.TEST_POSTGRES_VERSION;
+  if (asked) expect(running.split('.')[0]).toBe(asked);
+  expect(MAJORS).toContain(running.split('.')[0]);
+});
+
+it('tells the version in the health check', async () => {
+  const [{ server_version: running }] = await db.query('SHOW server_version');
+  expect((await db.storage.healthCheck()).serverVersion).toBe(running);
+});
