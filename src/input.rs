@@ -95,6 +95,21 @@ pub enum Patch<T> {
 #[derive(Debug, Clone)]
 pub struct Change<T>(pub Option<T>);
 
+impl<T: Clone> Patch<T> {
+    /// The two parameters one by one: whether to write.
+    pub fn is_written(&self) -> bool {
+        !self.is_empty()
+    }
+
+    /// And what.
+    pub fn value(&self) -> Option<T> {
+        match self {
+            Self::Keep | Self::Clear => None,
+            Self::Set(value) => Some(value.clone()),
+        }
+    }
+}
+
 impl<T> Patch<T> {
     /// Whether to write, and what: the two parameters of `CASE WHEN $n THEN $m ELSE column END`.
     pub fn into_parameters(self) -> (bool, Option<T>) {

@@ -23,6 +23,7 @@ use crate::log::Logger;
 use crate::options::{LogLevel, Natural, Options};
 use crate::store::events::Emit;
 use crate::store::lookup::Lookup;
+use crate::store::session_writes;
 use crate::store::{api_keys as api_key_store, email_tokens as token_store, organizations as organization_store};
 use crate::store::{roles as role_store, saml as saml_store, schema::MIGRATIONS, sessions as session_store};
 use crate::store::{sso as sso_store, two_factor as two_factor_store, users as user_store};
@@ -48,6 +49,8 @@ pub struct PostgresStorageAdapter {
     /// The adapter's log; `None` costs nothing.
     log: Option<Dispatch>,
     lookups: Lookups,
+    session_creates: Arc<Batch<session_writes::Create>>,
+    session_updates: Arc<Batch<session_writes::Update>>,
     events: Arc<Batch<Emit>>,
 }
 
@@ -167,6 +170,8 @@ impl PostgresStorageAdapter {
             migrates: options.migrates,
             log,
             lookups: Lookups::new(),
+            session_creates: session_writes::create(),
+            session_updates: session_writes::update(),
             events: crate::store::events::emit(),
         })
     }
@@ -324,7 +329,8 @@ impl PostgresStorageAdapter {
         match self.database.enter() {
             Err(error) => answer.give::<()>(&Err(error)),
             Ok(entered) => {
-                if let Some(worker) = batch.join(entered, item, Box::new(move |result| respond(answer, result))) {
+                let respond = move |result: Result<B::Output>| respond(answer, result.map_err(crate::store::explain));
+                if let Some(worker) = batch.join(entered, item, Box::new(respond)) {
                     self.spawn(is_alone, worker);
                 }
             }

@@ -1,5 +1,8 @@
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
+use crate::error::Error;
 use crate::input::check_text;
+use crate::store;
+use crate::store::session_writes::{NewSession, SessionUpdate};
 use crate::store::sessions::{
     self, DeleteExpiredSessionsOptions, DeleteUserSessionsOptions, SessionInput, SessionPatch, SessionRecord,
 };
@@ -12,10 +15,12 @@ impl PostgresStorageAdapter {
     /// Rejects with `invalid_reference` when there is no such user or organization, with `conflict` when the id is taken.
     #[napi]
     pub fn create_session(&self, session: Json<SessionInput>, _options: Option<CallOptions>) -> Pending<SessionRecord> {
-        self.call(
-            "createSession",
-            move |mut db| async move { sessions::create(&mut db, session.parse("session")?).await },
-        )
+        match session.parse("session") {
+            Ok(session) => self.join(&self.session_creates, NewSession::from(session), |answer, created| {
+                answer.give(&created.and_then(|row| store::created(row, "sessions")));
+            }),
+            Err(error) => self.fail("createSession", error),
+        }
     }
 
     /// Finds a live session; `null` when there is none or it has expired, by the server's clock.
@@ -34,10 +39,12 @@ impl PostgresStorageAdapter {
         patch: Json<SessionPatch>,
         _options: Option<CallOptions>,
     ) -> Pending<SessionRecord> {
-        self.call("updateSession", move |mut db| async move {
-            check_text(&id, "id")?;
-            sessions::update(&mut db, id, patch.parse("patch")?).await
-        })
+        match check_text(&id, "id").and_then(|()| patch.parse("patch")) {
+            Ok(patch) => self.join(&self.session_updates, SessionUpdate { id, patch }, |answer, updated| {
+                answer.give(&updated.and_then(|row| row.ok_or_else(|| Error::not_found("session"))));
+            }),
+            Err(error) => self.fail("updateSession", error),
+        }
     }
 
     /// Deletes a session, if there is one.

@@ -6,9 +6,14 @@
 use super::pool::Work;
 use super::run::Db;
 use crate::error::{Code, Error, Result};
-use std::collections::VecDeque;
+use futures_core::future::BoxFuture;
+use std::collections::{HashSet, VecDeque};
 use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::timeout;
+use tracing::instrument::WithSubscriber;
 
 /// A statement that can serve several calls at once.
 pub trait Batched: Send + Sync + 'static {
@@ -17,6 +22,25 @@ pub trait Batched: Send + Sync + 'static {
 
     /// One output for each item, in order.
     fn run(&self, db: &mut Db, items: &[Self::Item]) -> impl Future<Output = Result<Vec<Self::Output>>> + Send;
+
+    /// With which others an item may share a statement.
+    fn company(_: &Self::Item) -> Company<'_> {
+        Company::Any
+    }
+
+    /// Whether a shared statement passed this item over. It goes again, alone: that decides.
+    fn is_passed_over(_: &Self::Output) -> bool {
+        false
+    }
+}
+
+/// Items share a statement with items of the same sort only.
+#[derive(Debug, Clone, Copy)]
+pub enum Company<'item> {
+    None,
+    Any,
+    /// All but one with the same key.
+    OnePerKey(&'item str),
 }
 
 /// The most calls that one statement serves.
@@ -25,17 +49,49 @@ const MAX_BATCH: usize = 256;
 /// Workers of one kind. More of them make smaller batches, and more statements for the same calls.
 const MAX_WORKERS: usize = 3;
 
+/// A statement that takes longer (it waits for a lock, or for a connection) no longer keeps others waiting:
+/// its worker does not count until it is done, and another may start.
+const STEP_ASIDE_AFTER: Duration = Duration::from_millis(50);
+
 type Respond<T> = Box<dyn FnOnce(Result<T>) + Send>;
 
 struct Waiting<B: Batched> {
     item: B::Item,
     work: Work,
     respond: Respond<B::Output>,
+    goes_alone: bool,
+}
+
+impl<B: Batched> Waiting<B> {
+    fn company(&self) -> Company<'_> {
+        if self.goes_alone { Company::None } else { B::company(&self.item) }
+    }
 }
 
 struct State<B: Batched> {
     waiting: VecDeque<Waiting<B>>,
     workers: usize,
+}
+
+impl<B: Batched> State<B> {
+    /// How many of those in front may share one statement.
+    fn next_batch(&self) -> usize {
+        let Some(first) = self.waiting.front() else { return 0 };
+        let mut keys = HashSet::new();
+        let mut count = 0;
+        for next in self.waiting.iter().take(MAX_BATCH) {
+            let shares = match (first.company(), next.company()) {
+                (Company::Any, Company::Any) => true,
+                (Company::OnePerKey(_), Company::OnePerKey(key)) => keys.insert(key),
+                (Company::None | Company::Any | Company::OnePerKey(_), _) => false,
+            };
+            if !shares || !Arc::ptr_eq(&next.work.pool, &first.work.pool) {
+                break;
+            }
+            count += 1;
+        }
+        count.max(1)
+    }
 }
 
 pub struct Batch<B: Batched> {
@@ -61,57 +117,66 @@ impl<B: Batched> Batch<B> {
         respond: Respond<B::Output>,
     ) -> Option<impl Future<Output = ()> + Send + use<B>> {
         let mut state = self.lock();
-        state.waiting.push_back(Waiting { item, work, respond });
+        state.waiting.push_back(Waiting { item, work, respond, goes_alone: false });
         if state.workers >= MAX_WORKERS {
             return None;
         }
         state.workers += 1;
         drop(state);
-        Some(Worker { batch: Arc::clone(self), has_left: false }.work())
+        Some(Worker::new(Arc::clone(self)).work())
     }
 
     async fn serve(&self, db: &mut Db, batch: Vec<Waiting<B>>) {
+        let is_shared = batch.len() > 1;
         let mut items = Vec::with_capacity(batch.len());
         let mut calls = Vec::with_capacity(batch.len());
-        for Waiting { item, work, respond } in batch {
+        for Waiting { item, work, respond, goes_alone: _ } in batch {
             items.push(item);
             calls.push((respond, work));
         }
         match self.statement.run(db, &items).await {
             Ok(outputs) if outputs.len() == calls.len() => {
-                for ((respond, work), output) in calls.into_iter().zip(outputs) {
-                    respond(Ok(output));
-                    drop(work);
+                let mut again = Vec::new();
+                for (((respond, work), item), output) in calls.into_iter().zip(items).zip(outputs) {
+                    if is_shared && B::is_passed_over(&output) {
+                        again.push(Waiting { item, work, respond, goes_alone: true });
+                    } else {
+                        respond(Ok(output));
+                    }
                 }
+                self.rejoin(again);
             }
             Ok(_) => calls
                 .into_iter()
                 .for_each(|(respond, _)| respond(Err(Error::new(Code::Internal, "a batch lost count of its results")))),
             // The fault of one item: each on its own, so that the bad one fails alone.
-            Err(error) if calls.len() > 1 && is_data_fault(&error) => {
-                for ((respond, work), item) in calls.into_iter().zip(&items) {
-                    let output = self.statement.run(db, std::slice::from_ref(item)).await;
-                    respond(output.and_then(|mut outputs| {
-                        outputs.pop().ok_or_else(|| Error::new(Code::Internal, "a statement lost its result"))
-                    }));
-                    drop(work);
-                }
-            }
+            Err(error) if is_shared && is_data_fault(&error) => self.rejoin(
+                calls
+                    .into_iter()
+                    .zip(items)
+                    .map(|((respond, work), item)| Waiting { item, work, respond, goes_alone: true })
+                    .collect(),
+            ),
             Err(error) => calls.into_iter().for_each(|(respond, _)| respond(Err(error.clone()))),
         }
     }
 
-    /// What waits, as far as it is for one pool; `None`, and the worker is counted out, when nothing does.
+    /// For the worker that serves them to take: it has not left.
+    fn rejoin(&self, again: Vec<Waiting<B>>) {
+        if !again.is_empty() {
+            self.lock().waiting.extend(again);
+        }
+    }
+
+    /// What waits, as far as it may share a statement; `None`, and the worker is counted out, when nothing does.
     fn take(&self) -> Option<Vec<Waiting<B>>> {
         let mut state = self.lock();
-        let Some(first) = state.waiting.front() else {
+        let count = state.next_batch();
+        if count == 0 {
             state.workers -= 1;
             return None;
-        };
-        let pool = Arc::clone(&first.work.pool);
-        let same =
-            state.waiting.iter().take(MAX_BATCH).take_while(|waiting| Arc::ptr_eq(&waiting.work.pool, &pool)).count();
-        Some(state.waiting.drain(..same).collect())
+        }
+        Some(state.waiting.drain(..count).collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, State<B>> {
@@ -122,29 +187,59 @@ impl<B: Batched> Batch<B> {
 /// Serves the queue until it is empty.
 struct Worker<B: Batched> {
     batch: Arc<Batch<B>>,
-    has_left: bool,
+    is_counted: bool,
 }
 
 impl<B: Batched> Worker<B> {
+    /// One that has been counted already.
+    fn new(batch: Arc<Batch<B>>) -> Self {
+        Self { batch, is_counted: true }
+    }
+
     async fn work(mut self) {
+        let batch = Arc::clone(&self.batch);
         let mut db: Option<Db> = None;
-        while let Some(batch) = self.batch.take() {
-            let work = &batch[0].work;
+        while let Some(waiting) = batch.take() {
+            let work = &waiting[0].work;
             let db = match &mut db {
                 Some(db) if db.is_on(&work.pool) => db,
-                other => other.insert(Db::keeping_lease(work.clone(), self.batch.operation)),
+                other => other.insert(Db::keeping_lease(work.clone(), batch.operation)),
             };
-            self.batch.serve(db, batch).await;
+            {
+                let mut served = pin!(batch.serve(db, waiting));
+                if timeout(STEP_ASIDE_AFTER, &mut served).await.is_err() {
+                    self.step_aside();
+                    served.await;
+                    self.step_back();
+                }
+            }
             db.yield_lease();
         }
-        self.has_left = true;
+        self.is_counted = false;
+    }
+
+    fn step_aside(&mut self) {
+        self.is_counted = false;
+        let mut state = self.batch.lock();
+        if state.waiting.is_empty() {
+            state.workers -= 1;
+        } else {
+            // Boxed, or the future would contain itself.
+            let successor: BoxFuture<'static, ()> = Box::pin(Self::new(Arc::clone(&self.batch)).work());
+            tokio::spawn(successor.with_current_subscriber());
+        }
+    }
+
+    fn step_back(&mut self) {
+        self.is_counted = true;
+        self.batch.lock().workers += 1;
     }
 }
 
 /// A worker that panicked is counted out too; its calls are answered as they are dropped.
 impl<B: Batched> Drop for Worker<B> {
     fn drop(&mut self) {
-        if !self.has_left {
+        if self.is_counted {
             self.batch.lock().workers -= 1;
         }
     }

@@ -9,7 +9,7 @@ pub mod migrate;
 pub mod pool;
 pub mod run;
 
-pub use batch::{Batch, Batched};
+pub use batch::{Batch, Batched, Company};
 pub use database::Database;
 pub use migrate::Migration;
 pub use run::{Db, Repeat};

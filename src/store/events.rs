@@ -1,5 +1,6 @@
 //! The audit log: events outlive the users they speak of.
 
+use super::column;
 use crate::clock::Timestamp;
 use crate::db::{Batch, Batched, Db, Repeat};
 use crate::error::Result;
@@ -31,19 +32,6 @@ impl Batched for Emit {
     type Output = ();
 
     async fn run(&self, db: &mut Db, events: &[EventInput]) -> Result<Vec<()>> {
-        let mut types = Vec::with_capacity(events.len());
-        let mut principal_ids = Vec::with_capacity(events.len());
-        let mut org_ids = Vec::with_capacity(events.len());
-        let mut data = Vec::with_capacity(events.len());
-        let mut timestamps = Vec::with_capacity(events.len());
-        for event in events {
-            let EventInput { r#type, principal_id, org_id, data: object, timestamp } = event;
-            types.push(r#type.clone());
-            principal_ids.push(principal_id.clone());
-            org_ids.push(org_id.clone());
-            data.push(object.clone());
-            timestamps.push(*timestamp);
-        }
         db.execute(Repeat::Never, || {
             query(
                 "INSERT INTO auth_events (
@@ -57,11 +45,11 @@ impl Batched for Emit {
                    FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[])
                      AS event (type, principal_id, org_id, data, timestamp)",
             )
-            .bind(types.clone())
-            .bind(principal_ids.clone())
-            .bind(org_ids.clone())
-            .bind(data.clone())
-            .bind(timestamps.clone())
+            .bind(column(events, |event| event.r#type.clone()))
+            .bind(column(events, |event| event.principal_id.clone()))
+            .bind(column(events, |event| event.org_id.clone()))
+            .bind(column(events, |event| event.data.clone()))
+            .bind(column(events, |event| event.timestamp))
         })
         .await?;
         Ok(vec![(); events.len()])

@@ -11,13 +11,15 @@ pub mod organizations;
 pub mod roles;
 pub mod saml;
 pub mod schema;
+pub mod session_writes;
 pub mod sessions;
 pub mod sso;
+pub mod text_list;
 pub mod two_factor;
 pub mod users;
 pub mod variant;
 
-use crate::db::Repeat;
+use crate::db::{Company, Repeat};
 use crate::error::{Code, Error, Result};
 use crate::input::Key;
 
@@ -50,6 +52,16 @@ impl NewId {
     pub fn repeat(&self) -> Repeat {
         if self.is_ours { Repeat::Harmless } else { Repeat::Never }
     }
+
+    /// In a shared statement an id is inserted once, and all may be repeated or none.
+    pub fn company(&self) -> Company<'_> {
+        if self.is_ours { Company::Any } else { Company::OnePerKey(&self.text) }
+    }
+}
+
+/// One parameter for many items: the array of what each has in one column.
+pub fn column<I, T>(items: &[I], value: impl Fn(&I) -> T) -> Vec<T> {
+    items.iter().map(value).collect()
 }
 
 /// A create ends in `ON CONFLICT (id) DO UPDATE … WHERE $is_ours`: no row comes back when a caller's id was taken.

@@ -1,12 +1,12 @@
 //! Sessions.
 
 use super::lookup::{Lookup, by_key};
-use super::{NewId, created, record};
+use super::record;
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
-use crate::error::{Error, Result};
-use crate::input::{Change, IsEmpty, JsonObject, Key, Ours, Patch, Text, input};
-use sqlx::{query, query_as};
+use crate::error::Result;
+use crate::input::{Change, JsonObject, Key, Ours, Patch, Text, input};
+use sqlx::query;
 
 record! {
     /// A session of a user.
@@ -84,93 +84,13 @@ macro_rules! columns {
         "id, user_id, org_id, plan, entitlements, expires_at, metadata, created_at, updated_at"
     };
 }
+pub(super) use columns;
 
 /// Rows that one statement of a sweep deletes, so that a million of them do not run into the statement timeout.
 pub const SWEEP: u32 = 1_000;
 
 pub fn by_id() -> Lookup<SessionRecord> {
     by_key!(SessionRecord, "getSession", columns!(), "sessions", "id", |session| session.id.clone(); "expires_at > now()")
-}
-
-pub async fn create(db: &mut Db, input: SessionInput) -> Result<SessionRecord> {
-    let SessionInput { id, user_id, org_id, plan, entitlements, expires_at, metadata, created_at: _, updated_at: _ } =
-        input;
-    let id = NewId::secret(id);
-    let row = db
-        .optional(id.repeat(), || {
-            query_as(concat!(
-                "INSERT INTO sessions (
-                    id
-                  , user_id
-                  , org_id
-                  , plan
-                  , entitlements
-                  , expires_at
-                  , metadata
-                 )
-                 VALUES ($1, $2, $3, $4, COALESCE($5, '{}'), $6, COALESCE($7, '{}'))
-                 ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $8
-                 RETURNING ",
-                columns!()
-            ))
-            .bind(id.text.clone())
-            .bind(user_id.clone())
-            .bind(org_id.clone())
-            .bind(plan.clone())
-            .bind(entitlements.clone())
-            .bind(expires_at)
-            .bind(metadata.clone())
-            .bind(id.is_ours)
-        })
-        .await?;
-    created(row, "sessions")
-}
-
-pub async fn update(db: &mut Db, id: String, patch: SessionPatch) -> Result<SessionRecord> {
-    let SessionPatch { user_id, org_id, plan, entitlements, expires_at, metadata, id: _, created_at: _, updated_at: _ } =
-        patch;
-    let is_empty = user_id.is_empty()
-        && org_id.is_empty()
-        && plan.is_empty()
-        && entitlements.is_empty()
-        && expires_at.is_empty()
-        && metadata.is_empty();
-    let row = if is_empty {
-        db.optional(Repeat::Harmless, || {
-            query_as(concat!("SELECT ", columns!(), " FROM sessions WHERE id = $1")).bind(id.clone())
-        })
-        .await?
-    } else {
-        let (sets_org_id, org_id) = org_id.into_parameters();
-        let (sets_plan, plan) = plan.into_parameters();
-        let (sets_metadata, metadata) = metadata.into_parameters();
-        db.optional(Repeat::Never, || {
-            query_as(concat!(
-                "UPDATE sessions
-                    SET user_id      = COALESCE($2, user_id)
-                      , org_id       = CASE WHEN $3 THEN $4 ELSE org_id END
-                      , plan         = CASE WHEN $5 THEN $6 ELSE plan END
-                      , entitlements = COALESCE($7, entitlements)
-                      , expires_at   = COALESCE($8, expires_at)
-                      , metadata     = CASE WHEN $9 THEN COALESCE($10, '{}') ELSE metadata END
-                  WHERE id = $1
-              RETURNING ",
-                columns!()
-            ))
-            .bind(id.clone())
-            .bind(user_id.0.clone())
-            .bind(sets_org_id)
-            .bind(org_id.clone())
-            .bind(sets_plan)
-            .bind(plan.clone())
-            .bind(entitlements.0.clone())
-            .bind(expires_at.0)
-            .bind(sets_metadata)
-            .bind(metadata.clone())
-        })
-        .await?
-    };
-    row.ok_or_else(|| Error::not_found("session"))
 }
 
 pub async fn delete(db: &mut Db, id: String) -> Result<()> {

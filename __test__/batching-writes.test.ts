@@ -1,0 +1,186 @@
+/** Writes of one kind that wait together share a statement; each is still a call of its own. */
+import { useDatabase } from './helpers/database';
+import { expectCode } from './helpers/errors';
+import { inAnHour, inMs, sessionInput, unique, userInput } from './helpers/fixtures';
+import { Relay } from './helpers/relay';
+
+const db = useDatabase();
+const CALLS = 600;
+
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+let userId: string;
+
+beforeAll(async () => {
+  ({ id: userId } = await db.storage.createUser(userInput()));
+});
+
+/** The indexes of the calls that failed, with the reasons. */
+function failures(results: PromiseSettledResult<unknown>[]): [number, unknown][] {
+  return results.flatMap((result, index) => (result.status === 'rejected' ? [[index, result.reason]] : []));
+}
+
+const sessionsOf = (count: number) =>
+  Promise.all(numbers(count).map(() => db.storage.createSession(sessionInput(userId))));
+
+describe('creates', () => {
+  it('give each caller the session it asked for', async () => {
+    const lists = [[], ['a', 'b,c'], ['"quoted"', 'back\\slash', '', 'NULL', '{}', ' ', 'é\n']];
+    const wanted = numbers(CALLS).map((index) => ({
+      userId,
+      ...(index % 2 === 0 && { plan: `plan-${index}` }),
+      entitlements: lists[index % 3] as string[],
+      expiresAt: inMs(100_000 + index),
+      metadata: { index },
+    }));
+    const made = await Promise.all(wanted.map((input) => db.storage.createSession(input)));
+    const shown = made.map(({ id: _, createdAt: _1, updatedAt: _2, ...rest }) => rest);
+    expect(shown).toEqual(wanted);
+    const found = await Promise.all(made.map(({ id }) => db.storage.getSession(id)));
+    expect(found).toEqual(made);
+  });
+
+  it('take few statements', async () => {
+    const relay = await Relay.start(db.url);
+    const storage = db.adapter({}, relay.url);
+    await Promise.all(numbers(20).map(() => storage.createSession(sessionInput(userId))));
+    relay.reset();
+    const sessions = await Promise.all(numbers(CALLS).map(() => storage.createSession(sessionInput(userId))));
+    await Promise.all(sessions.map(({ id }) => storage.updateSession(id, { expiresAt: inAnHour() })));
+    expect(relay.roundTrips).toBeLessThan(CALLS / 10);
+    await storage.disconnect();
+    await relay.close();
+  });
+
+  it('that are bad fail alone, each with its own error', async () => {
+    const [taken] = await sessionsOf(1);
+    const input = (index: number) => {
+      if (index % 100 === 7) return sessionInput(unique('nobody'));
+      if (index % 100 === 8) return sessionInput(userId, { orgId: unique('nothing') });
+      if (index % 100 === 9) return sessionInput(userId, { id: taken?.id as string });
+      return sessionInput(userId);
+    };
+    const results = await Promise.allSettled(numbers(300).map((index) => db.storage.createSession(input(index))));
+    const failed = failures(results);
+    expect(failed.map(([index]) => index)).toEqual([7, 8, 9, 107, 108, 109, 207, 208, 209]);
+    for (const [index, reason] of failed) {
+      const [code, field] = { 7: ['invalid_reference', 'userId'], 8: ['invalid_reference', 'orgId'] }[index % 100] ?? [
+        'conflict',
+        'id',
+      ];
+      await expectCode(Promise.reject(reason), code as 'conflict', { field });
+    }
+  });
+
+  it('of one id have one winner', async () => {
+    for (const _ of numbers(10)) {
+      const id = unique();
+      const results = await Promise.allSettled(
+        numbers(50).map((index) => db.storage.createSession(sessionInput(userId, { id, metadata: { index } }))),
+      );
+      const won = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+      expect(won).toHaveLength(1);
+      await expect(db.storage.getSession(id)).resolves.toEqual(won[0]);
+      for (const [, reason] of failures(results)) await expectCode(Promise.reject(reason), 'conflict', { field: 'id' });
+    }
+  });
+});
+
+describe('updates', () => {
+  it('change each its own session, and only what they name', async () => {
+    const sessions = await sessionsOf(CALLS);
+    const patches = numbers(CALLS).map(
+      (index) =>
+        [
+          { metadata: { index } },
+          { plan: null, entitlements: [`${index}`, '"', '\\'] },
+          { expiresAt: inMs(500_000 + index) },
+          { metadata: null, plan: `plan-${index}` },
+          {},
+        ][index % 5] as object,
+    );
+    const updated = await Promise.all(
+      sessions.map(({ id }, index) => db.storage.updateSession(id, patches[index] as object)),
+    );
+    for (const [index, session] of updated.entries()) {
+      const { updatedAt: _, ...rest } = sessions[index] as (typeof sessions)[number];
+      const patch = { ...patches[index] } as Record<string, unknown>;
+      const expected: Record<string, unknown> = { ...rest, ...patch, updatedAt: session.updatedAt };
+      if (patch.plan === null) delete expected.plan;
+      if (patch.metadata === null) expected.metadata = {};
+      expect(session).toEqual(expected);
+    }
+    await expect(Promise.all(sessions.map(({ id }) => db.storage.getSession(id)))).resolves.toEqual(updated);
+  });
+
+  it('of one session all take effect', async () => {
+    const [session] = await sessionsOf(1);
+    const id = session?.id as string;
+    const results = await Promise.all(
+      numbers(200).map((index) =>
+        db.storage.updateSession(id, index % 2 === 0 ? { plan: `p${index}` } : { metadata: { index } }),
+      ),
+    );
+    expect(results.filter((result, index) => index % 2 === 0 && result.plan !== `p${index}`)).toEqual([]);
+    expect(results.filter((result, index) => index % 2 === 1 && result.metadata?.index !== index)).toEqual([]);
+  });
+
+  it('that are bad fail alone, each with its own error', async () => {
+    const sessions = await sessionsOf(300);
+    const results = await Promise.allSettled(
+      sessions.map(({ id }, index) => {
+        if (index % 100 === 7) return db.storage.updateSession(unique(), { plan: 'x' });
+        if (index % 100 === 8) return db.storage.updateSession(id, { userId: unique('nobody') });
+        return db.storage.updateSession(id, { plan: `p${index}` });
+      }),
+    );
+    const failed = failures(results);
+    expect(failed.map(([index]) => index)).toEqual([7, 8, 107, 108, 207, 208]);
+    for (const [index, reason] of failed) {
+      await expectCode(Promise.reject(reason), index % 100 === 7 ? 'not_found' : 'invalid_reference');
+    }
+  });
+
+  it('of a session that somebody has locked wait alone', async () => {
+    const sessions = await sessionsOf(40);
+    const locked = sessions[20]?.id as string;
+    await db.query('CREATE TABLE IF NOT EXISTS latch (open boolean)');
+    // One connection of the test's pool holds the lock until the latch is written.
+    const holder = db.query(
+      `DO $$ BEGIN
+         PERFORM 1 FROM sessions WHERE id = '${locked}' FOR UPDATE;
+         FOR n IN 1..400 LOOP
+           PERFORM pg_sleep(0.01);
+           EXIT WHEN EXISTS (SELECT FROM latch);
+         END LOOP;
+       END $$`,
+    );
+    const isLocked = async () =>
+      (await db.query(`SELECT FROM sessions WHERE id = $1 FOR UPDATE SKIP LOCKED`, [locked])).length === 0;
+    while (!(await isLocked()));
+    const order: number[] = [];
+    const updates = sessions.map(async ({ id }, index) => {
+      // So often that every worker would be held up, if one lock could hold a worker.
+      await Promise.all(
+        numbers(index === 20 ? 10 : 1).map((round) => db.storage.updateSession(id, { metadata: { round } })),
+      );
+      order.push(index);
+      if (order.length === 39) await db.query('INSERT INTO latch VALUES (true)');
+    });
+    await Promise.all([...updates, holder]);
+    expect(order.at(-1)).toBe(20);
+  });
+
+  it('of two processes do not run into each other', async () => {
+    const sessions = await sessionsOf(100);
+    const other = db.adapter();
+    const both = [db.storage, other].flatMap((storage, side) =>
+      numbers(500).map((call) => {
+        const at = side === 0 ? call % 100 : 99 - (call % 100);
+        return storage.updateSession(sessions[at]?.id as string, { metadata: { call } });
+      }),
+    );
+    const results = await Promise.allSettled(both);
+    expect(failures(results)).toEqual([]);
+  });
+});
