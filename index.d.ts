@@ -831,24 +831,27 @@ export interface PostgresStorageAdapterOptions {
   lock_timeout?: number | null | undefined
   /** The server ends a session that idles in a transaction for so many milliseconds; 0 never. Default: the server's. */
   idle_in_transaction_session_timeout?: number | null | undefined
-  /** Not supported yet. */
-  query_timeout?: never | null | undefined
+  /** Gives a call up, and cancels it on the server, after so many milliseconds; 0 never. Default 0. */
+  query_timeout?: number | null | undefined
   /** Shown in `pg_stat_activity`. Default `auth-postgres`. */
   application_name?: string | null | undefined
-  /** Not supported yet. */
-  keepAlive?: never | null | undefined
-  /** Not supported yet. */
-  options?: never | null | undefined
+  /** Lets the system probe idle connections to the server (TCP keepalive). Default `false`. */
+  keepAlive?: boolean | null | undefined
+  /** PostgreSQL's start-up options, such as `-c geqo=off`. */
+  options?: string | null | undefined
   /** Further attempts after a transient failure. Default 2. */
   maxRetries?: number | null | undefined
-  /** Overrides the URL's host; one that begins with `/` is the directory of a Unix socket. */
+  /**
+   * Overrides the URL's hosts: one, or several with commas between them, which are tried in turn. One that
+   * begins with `/` is the directory of a Unix socket.
+   */
   host?: string | null | undefined
-  /** Overrides the URL's port. */
+  /** Overrides the URL's ports. */
   port?: number | null | undefined
   /** Overrides the URL's user. */
   user?: string | null | undefined
-  /** Overrides the URL's password. */
-  password?: string | null | undefined
+  /** Overrides the URL's password. A function is asked for each new connection, and may return a promise. */
+  password?: string | (() => string | Promise<string>) | null | undefined
   /** Overrides the URL's database. */
   database?: string | null | undefined
   /** Encryption: `true` verifies the server's certificate, `false` is none. Default: from the URL. */
@@ -979,20 +982,20 @@ export interface SessionRecord {
   plan?: string
 }
 
-/** Encryption, as in Node's `tls.connect`. */
+/** Encryption, as in Node's `tls.connect`. What is absent comes from the URL's files or the `PG*` variables. */
 export interface SslOptions {
   /** `false` encrypts without verifying the server's certificate. Default `true`. */
   rejectUnauthorized?: boolean | null | undefined
-  /** Not supported yet. */
-  ca?: never | null | undefined
-  /** Not supported yet. */
-  cert?: never | null | undefined
-  /** Not supported yet. */
-  key?: never | null | undefined
-  /** Not supported yet. */
-  passphrase?: never | null | undefined
-  /** Not supported yet. */
-  servername?: never | null | undefined
+  /** The authorities to trust instead of the system's, in PEM. */
+  ca?: string | Uint8Array | readonly (string | Uint8Array)[] | null | undefined
+  /** Our certificate, with the chain to its authority, in PEM. */
+  cert?: string | Uint8Array | readonly (string | Uint8Array)[] | null | undefined
+  /** Its key, in PEM. */
+  key?: string | Uint8Array | readonly (string | Uint8Array)[] | null | undefined
+  /** Decrypts the key. */
+  passphrase?: string | null | undefined
+  /** The name that the server's certificate must be for. Default: the host. */
+  servername?: string | null | undefined
 }
 
 /** A user's account at an SSO provider. */

@@ -3,8 +3,9 @@
  * (under jest each test file has one), around the native core's call ids and JSON text.
  */
 
+const { createPrivateKey } = require('node:crypto');
 const { setInterval, setTimeout, clearTimeout } = require('node:timers');
-const { isDate } = require('node:util/types');
+const { isDate, isUint8Array } = require('node:util/types');
 const native = require('./native.js');
 
 class InternalError extends Error {
@@ -334,6 +335,9 @@ const METHODS = {
   incrementTwoFactorSessionAttempts: method([text('id')], same),
 };
 
+/** `query_timeout` is no limit for these. */
+const LIFECYCLE = new Set(['connect', 'disconnect', 'rollback', 'healthCheck']);
+
 /** Giving up on one of these leaves nothing in doubt. */
 const isRead = (name) => /^(get|list|verify|health)/.test(name);
 
@@ -357,17 +361,20 @@ const hold = {
 
 /** One adapter's native half and the calls that wait for it. */
 class Core {
-  constructor(connectionString, { logger, json, holdsOpen }) {
+  constructor(connectionString, { logger, password, json, holdsOpen, queryTimeoutMs }) {
     const pending = new Map();
     this.pending = pending;
+    this.queryTimeoutMs = queryTimeoutMs;
     this.holdsOpen = holdsOpen;
     this.isHeldOpen = false;
     // Must not refer to the core itself, or neither would ever be collected.
-    this.native = new native.PostgresStorageAdapter(connectionString, json, (chunks) => drain(chunks, pending, logger));
+    const note = (value) => ('ask' in value ? answerPassword(value.ask, password) : log(logger, value));
+    const drainAll = (chunks) => drain(chunks, pending, note);
+    this.native = new native.PostgresStorageAdapter(connectionString, json, environment(), drainAll);
   }
 
   /** Resolves with the result, or with a Failure. */
-  call(name, args, { signal, timeoutMs }) {
+  call(name, args, { signal, timeoutMs = LIFECYCLE.has(name) ? undefined : this.queryTimeoutMs }) {
     if (signal?.aborted) return Promise.resolve(new Failure(cancelled('the signal had been aborted')));
     const id = this.native[name](...args);
     hold.take();
@@ -403,8 +410,8 @@ class Core {
   }
 }
 
-/** A chunk is a JSON array of pairs: `id, result` · `-id, error` · `0, log line`. */
-function drain(chunks, pending, logger) {
+/** A chunk is a JSON array of pairs: `id, result` · `-id, error` · `0, log line or question`. */
+function drain(chunks, pending, note) {
   let settled = 0;
   for (const chunk of chunks) {
     const entries = JSON.parse(chunk);
@@ -412,7 +419,7 @@ function drain(chunks, pending, logger) {
       const id = entries[at];
       const value = entries[at + 1];
       if (id === 0) {
-        log(logger, value);
+        note(value);
         continue;
       }
       const resolve = pending.get(Math.abs(id));
@@ -432,6 +439,26 @@ function log(logger, { level, message, fields }) {
   } catch (error) {
     process.emitWarning(`the logger threw: ${error?.message}`, 'AuthPostgresWarning');
   }
+}
+
+/** Asks the caller's function for a password; what it throws may hold one, so only its name and code pass on. */
+async function answerPassword(id, password) {
+  try {
+    const text = await password();
+    const isText = typeof text === 'string' && !LONE_SURROGATE.test(text) && !text.includes('\0');
+    native.answerQuestion(id, isText ? text : null, 'it must return a string, or a promise of one', null);
+  } catch (error) {
+    const name = wordOf(error?.name) ?? 'error';
+    native.answerQuestion(id, null, `it threw: ${name}`, wordOf(error?.code));
+  }
+}
+
+/** An identifier, as errors have for names and codes; anything else could hold a secret. */
+const wordOf = (value) => (typeof value === 'string' && /^[A-Za-z_][\w.]{0,63}$/.test(value) ? value : null);
+
+/** The `PG*` variables, as this realm and this thread have them. */
+function environment() {
+  return JSON.stringify(Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('PG'))));
 }
 
 const cores = new WeakMap();
@@ -466,9 +493,48 @@ function readOptions(given) {
   if (logger != null && !LOG_METHODS.every((level) => typeof logger[level] === 'function')) {
     throw new Failure(invalidInput('logger', 'must be an object with the functions debug, info, warn and error'));
   }
-  const plain = { ...given, logger: logger == null ? undefined : true };
-  if (typeof plain.password === 'function') plain.password = true;
-  return { logger, json: json('options')(plain), holdsOpen: given.allowExitOnIdle === false };
+  const { password, ssl } = given;
+  if (password != null && typeof password !== 'string' && typeof password !== 'function') {
+    throw new Failure(invalidInput('password', 'must be a string or a function'));
+  }
+  // A function crosses as `true`: where one is known it stays here, elsewhere the core refuses it with the reason.
+  const plain = withoutFunctions({ ...given, logger: logger == null ? undefined : true });
+  if (typeof ssl === 'object' && ssl !== null) plain.ssl = readSsl(ssl);
+  return {
+    ...{ logger, password },
+    json: json('options')(plain),
+    holdsOpen: given.allowExitOnIdle === false,
+    queryTimeoutMs: given.query_timeout || undefined,
+  };
+}
+
+const withoutFunctions = (object) =>
+  Object.fromEntries(Object.entries(object).map(([key, value]) => [key, typeof value === 'function' ? true : value]));
+
+/** PEM arrives as text, as a Buffer, or as a list of them; a protected key is opened here, with Node's own means. */
+function readSsl(given) {
+  const ssl = withoutFunctions(given);
+  for (const name of ['ca', 'cert', 'key']) {
+    if (ssl[name] != null) ssl[name] = pem(ssl[name], `ssl.${name}`);
+  }
+  if (ssl.key != null && ssl.passphrase != null) {
+    const passphrase = text('ssl.passphrase')(ssl.passphrase);
+    try {
+      ssl.key = createPrivateKey({ key: ssl.key, format: 'pem', passphrase }).export({ type: 'pkcs8', format: 'pem' });
+    } catch {
+      throw new Failure(invalidInput('ssl.key', 'cannot be opened with `ssl.passphrase`'));
+    }
+    ssl.passphrase = undefined;
+  }
+  return ssl;
+}
+
+function pem(value, name) {
+  const parts = Array.isArray(value) ? value : [value];
+  if (!parts.every((part) => typeof part === 'string' || isUint8Array(part))) {
+    throw new Failure(invalidInput(name, 'must be PEM text, a Buffer, or an array of them'));
+  }
+  return parts.map((part) => (typeof part === 'string' ? part : Buffer.from(part).toString('utf8'))).join('\n');
 }
 
 class PostgresStorageAdapter {

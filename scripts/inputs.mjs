@@ -8,6 +8,7 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 const INPUTS = [
   'src',
+  'crates',
   'migrations',
   'Cargo.toml',
   'Cargo.lock',

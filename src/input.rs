@@ -185,11 +185,9 @@ impl<'a> Fields<'a> {
     /// Refuses what has not been read, naming the nearest of the known keys.
     pub fn finish(self, known: &[&str]) -> Result<()> {
         let Some(key) = self.members.keys().next() else { return Ok(()) };
-        let nearest =
-            known.iter().map(|known| (strsim::jaro_winkler(known, key), known)).max_by(|a, b| a.0.total_cmp(&b.0));
-        let reason = match nearest {
-            Some((similarity, name)) if similarity > 0.8 => format!("is not known here; did you mean `{name}`?"),
-            _ => "is not known here".to_owned(),
+        let reason = match nearest(key, known) {
+            Some(name) => format!("is not known here; did you mean `{name}`?"),
+            None => "is not known here".to_owned(),
         };
         Err(self.path.member(key).invalid(&reason))
     }
@@ -204,6 +202,14 @@ impl<'a> Fields<'a> {
         }
         Ok(Extra(extra))
     }
+}
+
+/// The one of the known names that was probably meant.
+pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    let name = name.to_ascii_lowercase();
+    let likeness = |known: &&'k str| strsim::jaro_winkler(&known.to_ascii_lowercase(), &name);
+    let best = known.iter().map(|known| (likeness(known), *known)).max_by(|a, b| a.0.total_cmp(&b.0));
+    best.filter(|(likeness, _)| *likeness > 0.8).map(|(_, known)| known)
 }
 
 fn to_camel_case(snake_case: &str) -> String {

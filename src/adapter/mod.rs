@@ -11,6 +11,7 @@ mod sso;
 mod two_factor;
 mod users;
 
+use crate::bridge::ask::password_asker;
 use crate::bridge::queue::Queue;
 use crate::bridge::start::{Answer, Calls, spawn};
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
@@ -20,7 +21,7 @@ use crate::db::{Batch, Batched, Database, Db};
 use crate::error::{Error, Result};
 use crate::input::{check_text, input};
 use crate::log::Logger;
-use crate::options::{LogLevel, Natural, Options};
+use crate::options::{Environment, LogLevel, Natural, Options};
 use crate::store::events::Emit;
 use crate::store::lookup::Lookup;
 use crate::store::session_writes;
@@ -156,12 +157,19 @@ pub struct PoolGauges {
 impl PostgresStorageAdapter {
     /// Opens no connection. Throws an `InternalError` when the URL or an option is not right.
     #[napi(constructor, ts_args_type = "connectionString: string, options?: PostgresStorageAdapterOptions")]
-    pub fn new(connection_string: String, options: String, drain: Function<'_, Vec<String>, ()>) -> napi::Result<Self> {
-        let options = Options::read(&connection_string, &options).map_err(|error| {
-            // The facade makes an InternalError of the reason.
-            napi::Error::from_reason(serde_json::to_string(&error.in_operation("constructor")).unwrap_or_default())
-        })?;
+    pub fn new(
+        connection_string: String,
+        options: String,
+        environment: String,
+        drain: Function<'_, Vec<String>, ()>,
+    ) -> napi::Result<Self> {
         let queue = Arc::new(Queue::new(&drain)?);
+        let ask = password_asker(Arc::clone(&queue));
+        let options =
+            Options::read(&connection_string, &options, &Environment::read(&environment), ask).map_err(|error| {
+                // The facade makes an InternalError of the reason.
+                napi::Error::from_reason(serde_json::to_string(&error.in_operation("constructor")).unwrap_or_default())
+            })?;
         let log = options.log_level.map(|level| Dispatch::new(Logger::new(Arc::clone(&queue), level_filter(level))));
         Ok(Self {
             calls: Calls::new(queue),

@@ -4,6 +4,7 @@
 //!
 //! Nothing outside this module and `adapter` touches napi.
 
+pub mod ask;
 pub mod queue;
 pub mod start;
 mod values;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// An entry is a pair of JSON values: `id, result` · `-id, error` · `0, log line`. A chunk is an array of them.
+/// An entry is a pair of JSON values: `id, result` · `-id, error` · `0, log line or question`. A chunk is an array of them.
 type Chunk = Vec<u8>;
 
 /// A chunk beyond this size is closed, so that no string grows past what JavaScript can hold.
@@ -60,6 +60,7 @@ impl Queue {
         }
     }
 
+    /// A log line, or a question to the facade.
     pub fn log(&self, line: &impl Serialize) {
         let mut entry = b"0,".to_vec();
         if serde_json::to_writer(&mut entry, line).is_ok() {

@@ -1,23 +1,53 @@
-//! Opening one connection: where to, as whom, and the proof that our start-up options arrived.
+//! Opening one connection: which host, as whom, with what settings, and the proof that these arrived.
 
 use super::error::{connect_error, plain_cause};
 use super::pool::{millis, within};
+use super::tls::{self, Tls};
 use crate::error::{Cause, Code, Error, Result};
+use futures_core::future::BoxFuture;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::postgres::{PgConnectOptions, PgRow};
-use sqlx::{Connection as _, PgConnection, Row};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row};
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A setting of ours among the start-up options; a pooler that swallows them makes it read back empty.
 pub const PROBE_SETTING: &str = "auth_postgres.probe";
 
-/// The two columns that [`Target::identify`] reads come first in the first statement of a connection.
-const IDENTIFY: &str = "SELECT pg_backend_pid(), current_setting('auth_postgres.probe', true)";
+/// Room for every statement of ours on each connection.
+const STATEMENT_CACHE: usize = 256;
+
+/// The first two columns are those that [`Target::identify`] reads, the others say what the server is.
+const IDENTIFY: &str = "
+    SELECT pg_backend_pid()
+         , current_setting('auth_postgres.probe', true)
+         , pg_is_in_recovery()
+         , current_setting('transaction_read_only') = 'on'";
 
 /// One server; a name that begins with `/` is the directory of its Unix socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
     pub name: String,
     pub port: u16,
+}
+
+impl Host {
+    fn is_socket(&self) -> bool {
+        self.name.starts_with('/')
+    }
+}
+
+/// libpq's `target_session_attrs`: which of several hosts will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionAttributes {
+    Any,
+    ReadWrite,
+    ReadOnly,
+    Primary,
+    Standby,
+    PreferStandby,
 }
 
 /// A server process of ours, on one of the target's hosts.
@@ -27,12 +57,40 @@ pub struct Backend {
     pub pid: i32,
 }
 
-/// Where connections lead to.
-#[derive(Debug, Clone)]
+/// Asks the caller's function, and waits for what it returns.
+pub type AskPassword = Arc<dyn Fn() -> BoxFuture<'static, Result<String>> + Send + Sync>;
+
+pub enum Password {
+    /// `.pgpass` may know one.
+    None,
+    Text(String),
+    /// Asked again for each connection.
+    Function(AskPassword),
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Password(…)")
+    }
+}
+
+/// Where connections lead to, and how.
+#[derive(Debug)]
 pub struct Target {
+    /// Tried in turn; never empty.
     pub hosts: Vec<Host>,
-    /// All but the host.
-    pub options: PgConnectOptions,
+    pub session: SessionAttributes,
+    /// The last host that took writes is the first to be tried for them.
+    pub writable: AtomicUsize,
+    pub user: Option<String>,
+    pub database: Option<String>,
+    pub password: Password,
+    pub tls: Option<Tls>,
+    pub application_name: String,
+    /// Whether the system probes idle connections to the server.
+    pub keeps_alive: bool,
+    /// Server settings by name, of which later ones win.
+    pub settings: Vec<(String, String)>,
     /// The value of [`PROBE_SETTING`].
     pub probe: String,
 }
@@ -41,37 +99,165 @@ pub struct Target {
 pub struct Opened {
     pub inner: PgConnection,
     pub host: usize,
+    /// Known when the host had to be asked what it is.
+    pub backend: Option<Backend>,
 }
 
 impl Target {
-    /// A new connection; `None` as a limit waits as long as the system does.
+    /// A new connection to the first host that answers and will do; `None` as a limit waits as long as the system does.
+    /// One host that does not answer leaves the others their share of the time.
     pub async fn open(&self, limit: Option<Duration>) -> Result<Opened> {
-        self.open_to(0, limit).await
+        let started = Instant::now();
+        let left = || limit.map(|limit| limit.saturating_sub(started.elapsed()));
+        let password = self.password(left()).await?;
+        let mut fault = None;
+        for wanted in self.wanted() {
+            let order = self.order();
+            for (at, host) in order.iter().enumerate() {
+                let share = left().map(|left| left / u32::try_from(order.len() - at).unwrap_or(1));
+                match self.open_fitting(*host, *wanted, password.as_deref(), share).await {
+                    Ok(Some(opened)) => return Ok(opened),
+                    Ok(None) => {}
+                    // As in libpq: the next host would only be told the same wrong password.
+                    Err(error) if error.code == Code::AuthenticationFailed => return Err(error),
+                    Err(error) => fault = Some(error),
+                }
+            }
+        }
+        Err(fault.unwrap_or_else(no_host_fits))
     }
 
     /// A further connection to a host that has backends of ours, to end what they do.
     pub async fn open_beside(&self, host: usize, limit: Option<Duration>) -> Result<PgConnection> {
-        self.open_to(host, limit).await.map(|opened| opened.inner)
+        let password = self.password(limit).await?;
+        self.open_to(host, password.as_deref(), limit).await
     }
 
-    async fn open_to(&self, host: usize, limit: Option<Duration>) -> Result<Opened> {
-        let Host { name, port } =
-            self.hosts.get(host).ok_or_else(|| Error::new(Code::Internal, "a target without a host"))?;
-        let options = self.options.clone().host(name).port(*port);
+    /// The requirements that are tried, one after the other.
+    fn wanted(&self) -> &[SessionAttributes] {
+        match self.session {
+            SessionAttributes::PreferStandby => &[SessionAttributes::Standby, SessionAttributes::Any],
+            _ => std::slice::from_ref(&self.session),
+        }
+    }
+
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.hosts.len()).collect();
+        if matches!(self.session, SessionAttributes::ReadWrite | SessionAttributes::Primary) {
+            let writable = self.writable.load(Ordering::Relaxed);
+            order.sort_by_key(|host| *host != writable);
+        }
+        order
+    }
+
+    /// `None` when the host is not what is wanted.
+    async fn open_fitting(
+        &self,
+        host: usize,
+        wanted: SessionAttributes,
+        password: Option<&str>,
+        limit: Option<Duration>,
+    ) -> Result<Option<Opened>> {
         let started = Instant::now();
-        match within(limit, PgConnection::connect_with(&options)).await {
-            Some(Ok(inner)) => {
+        let mut inner = self.open_to(host, password, limit).await?;
+        if wanted == SessionAttributes::Any {
+            return Ok(Some(Opened { inner, host, backend: None }));
+        }
+        let left = limit.map(|limit| limit.saturating_sub(started.elapsed()));
+        let Some(row) = within(left, sqlx::raw_sql(IDENTIFY).fetch_one(&mut inner)).await else {
+            return Err(unanswered("the server did not answer within connectionTimeoutMillis"));
+        };
+        let row = row.map_err(|error| connect_error(&error))?;
+        let backend = self.identify(&row, host)?;
+        let state = |column: usize| row.try_get::<bool, _>(column).map_err(|error| connect_error(&error));
+        let (is_standby, is_read_only) = (state(2)?, state(3)?);
+        let fits = match wanted {
+            SessionAttributes::Any | SessionAttributes::PreferStandby => true,
+            SessionAttributes::ReadWrite => !is_read_only,
+            SessionAttributes::ReadOnly => is_read_only,
+            SessionAttributes::Primary => !is_standby,
+            SessionAttributes::Standby => is_standby,
+        };
+        if !fits {
+            let _ = within(left, inner.close()).await;
+            return Ok(None);
+        }
+        self.writable.store(host, Ordering::Relaxed);
+        Ok(Some(Opened { inner, host, backend: Some(backend) }))
+    }
+
+    async fn open_to(&self, host: usize, password: Option<&str>, limit: Option<Duration>) -> Result<PgConnection> {
+        let host = self.hosts.get(host).ok_or_else(|| Error::new(Code::Internal, "a target without a host"))?;
+        let started = Instant::now();
+        match within(limit, Box::pin(self.connect(host, self.options(host, password)))).await {
+            Some(Ok(connection)) => {
                 tracing::debug!(durationMs = millis(started.elapsed()), "connection opened");
-                Ok(Opened { inner, host })
+                Ok(connection)
             }
             Some(Err(error)) => Err(connect_error(&error)),
             None => Err(unanswered("the server did not answer within connectionTimeoutMillis")),
         }
     }
 
+    #[cfg(unix)]
+    async fn connect(&self, host: &Host, options: PgConnectOptions) -> sqlx::Result<PgConnection> {
+        let server_name = self.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
+        if host.is_socket() || (server_name.is_none() && !self.keeps_alive) {
+            return PgConnection::connect_with(&options).await;
+        }
+        let relay = super::relay::Relay::to(&host.name, host.port, self.keeps_alive).await?;
+        let options = options.host(server_name.unwrap_or(&host.name)).socket(relay.directory());
+        PgConnection::connect_with(&options).await
+    }
+
+    #[cfg(not(unix))]
+    async fn connect(&self, _: &Host, options: PgConnectOptions) -> sqlx::Result<PgConnection> {
+        PgConnection::connect_with(&options).await
+    }
+
+    fn options(&self, host: &Host, password: Option<&str>) -> PgConnectOptions {
+        let mut options = match password {
+            Some(password) => PgConnectOptions::new_without_pgpass().password(password),
+            None => self.with_pgpass(host),
+        };
+        if let Some(user) = &self.user {
+            options = options.username(user);
+        }
+        if let Some(database) = &self.database {
+            options = options.database(database);
+        }
+        tls::configure(options, self.tls.as_ref())
+            .host(&host.name)
+            .port(host.port)
+            .application_name(&self.application_name)
+            .options(self.settings.iter().map(|(name, value)| (name, value)))
+            .statement_cache_capacity(STATEMENT_CACHE)
+            .disable_statement_logging()
+    }
+
+    /// sqlx looks into `.pgpass` when it reads a URL without a password.
+    fn with_pgpass(&self, host: &Host) -> PgConnectOptions {
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let user = self.user.as_deref().map_or_else(String::new, |user| encode(user) + "@");
+        let database = self.database.as_deref().map_or_else(String::new, encode);
+        let url = format!("postgres://{user}{}:{}/{database}", encode(&host.name), host.port);
+        PgConnectOptions::from_str(&url).unwrap_or_else(|_| PgConnectOptions::new_without_pgpass())
+    }
+
+    async fn password(&self, limit: Option<Duration>) -> Result<Option<String>> {
+        match &self.password {
+            Password::None => Ok(None),
+            Password::Text(text) => Ok(Some(text.clone())),
+            Password::Function(ask) => match within(limit, ask()).await {
+                Some(password) => password.map(Some),
+                None => Err(unanswered("the password function did not answer within connectionTimeoutMillis")),
+            },
+        }
+    }
+
     /// Learns which backend serves the connection, and checks that our start-up options reached it.
     pub async fn ask_identity(&self, connection: &mut PgConnection, host: usize) -> Result<Backend> {
-        let row = sqlx::query(IDENTIFY).persistent(false).fetch_one(connection).await;
+        let row = sqlx::raw_sql(IDENTIFY).fetch_one(connection).await;
         self.identify(&row.map_err(|error| connect_error(&error))?, host)
     }
 
@@ -88,6 +274,12 @@ impl Target {
             ))
         }
     }
+}
+
+fn no_host_fits() -> Error {
+    let mut error = Error::new(Code::ConnectionFailed, "no host is what target_session_attrs asks for");
+    error.retryable = true;
+    error
 }
 
 fn unanswered(message: &'static str) -> Error {

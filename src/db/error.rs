@@ -106,17 +106,28 @@ pub fn connect_error(error: &sqlx::Error) -> Error {
         return failed;
     }
     match error {
-        sqlx::Error::Tls(_) => with_cause(Code::TlsFailed, "no encrypted connection could be made", error),
-        // rustls reports what is wrong with a certificate as invalid data.
-        sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
+        sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => {
             with_cause(Code::TlsFailed, "no encrypted connection could be made", error)
         }
+        sqlx::Error::Io(io) if rustls_error(io).is_some() => tls_error(io),
         _ => {
             let mut failed = with_cause(Code::ConnectionFailed, "no connection to the server could be made", error);
             failed.retryable = true;
             failed
         }
     }
+}
+
+fn rustls_error(io: &std::io::Error) -> Option<&rustls::Error> {
+    io.get_ref()?.downcast_ref()
+}
+
+fn tls_error(io: &std::io::Error) -> Error {
+    let (reason, code) = rustls_error(io).map_or(("the TLS handshake failed", None), super::tls::explain);
+    let mut failed = Error::new(Code::TlsFailed, reason);
+    let cause = Cause { code: code.map(str::to_owned), ..plain_cause("TlsError", io.to_string()) };
+    failed.cause = Some(Box::new(cause));
+    failed
 }
 
 fn server_error(error: &sqlx::Error) -> Option<&PgDatabaseError> {

@@ -7,7 +7,10 @@ pub mod database;
 pub mod error;
 pub mod migrate;
 pub mod pool;
+#[cfg(unix)]
+mod relay;
 pub mod run;
+pub mod tls;
 
 pub use batch::{Batch, Batched, Company};
 pub use database::Database;

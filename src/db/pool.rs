@@ -166,9 +166,9 @@ impl Pool {
     }
 
     async fn open(&self, limit: Option<Duration>) -> Result<Connection> {
-        let Opened { inner, host } = self.options.target.open(limit).await?;
+        let Opened { inner, host, backend } = self.options.target.open(limit).await?;
         let now = Instant::now();
-        Ok(Connection { inner, host, backend: None, opened_at: now, idle_since: now, uses: 0 })
+        Ok(Connection { inner, host, backend, opened_at: now, idle_since: now, uses: 0 })
     }
 
     fn pop_idle(&self) -> Option<Connection> {

@@ -1,0 +1,148 @@
+//! PostgreSQL's start-up options, such as `-c geqo=off --work_mem=4MB`: the option and URL parameter `options`.
+
+use super::given::Natural;
+use super::url::ConnectionUrl;
+use super::{Environment, limit};
+use crate::db::connect::PROBE_SETTING;
+use crate::db::migrate::quote_identifier;
+use crate::error::{Error, Result};
+use std::time::Duration;
+
+/// A server setting's name and its value.
+pub type Setting = (String, String);
+
+#[expect(clippy::struct_field_names, reason = "the names are the options'")]
+pub struct Limits {
+    pub statement_timeout: Option<Natural>,
+    pub lock_timeout: Option<Natural>,
+    pub idle_in_transaction_session_timeout: Option<Natural>,
+}
+
+pub struct StartUp {
+    pub settings: Vec<Setting>,
+    pub probe: String,
+    pub statement_timeout: Option<Duration>,
+}
+
+/// The settings of each connection; what an option says wins over the same setting among the start-up options.
+pub fn start_up(
+    options: Option<String>,
+    url: &ConnectionUrl,
+    environment: &Environment,
+    limits: &Limits,
+    schema: Option<&str>,
+) -> Result<StartUp> {
+    let (text, field) = match (options, &url.options, environment.get("PGOPTIONS")) {
+        (Some(text), ..) => (text, "options"),
+        (None, Some(text), _) => (text.clone(), "connectionString"),
+        (None, None, text) => (text.unwrap_or_default().to_owned(), "PGOPTIONS"),
+    };
+    let mut settings = read_settings(&text)
+        .map_err(|reason| Error::invalid_input(field, &format!("has start-up options that {reason}")))?;
+    let in_text = settings.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case("statement_timeout"));
+    let statement_timeout = match (limits.statement_timeout, in_text) {
+        (None, Some((_, value))) => read_duration(value)
+            .ok_or_else(|| Error::invalid_input(field, "has a statement_timeout that is no time"))
+            .map(|limit| (!limit.is_zero()).then_some(limit))?,
+        (option, _) => limit(option, 5_000),
+    };
+    let mut set = |name: &str, value: String| settings.push((name.to_owned(), value));
+    set("statement_timeout", statement_timeout.map_or(0, |limit| limit.as_millis()).to_string());
+    for (name, value) in [
+        ("lock_timeout", limits.lock_timeout),
+        ("idle_in_transaction_session_timeout", limits.idle_in_transaction_session_timeout),
+    ] {
+        if let Some(Natural(value)) = value {
+            set(name, value.to_string());
+        }
+    }
+    if let Some(schema) = schema {
+        set("search_path", quote_identifier(schema));
+    }
+    let probe = crate::id::secret_handle();
+    set(PROBE_SETTING, probe.clone());
+    Ok(StartUp { settings, probe, statement_timeout })
+}
+
+/// Source: "Client Connection Defaults" of PostgreSQL's documentation, and `postgres`'s reference page.
+fn read_settings(text: &str) -> Result<Vec<Setting>, &'static str> {
+    const FORM: &str = "must consist of -c name=value and --name=value";
+    let mut words = split_words(text).into_iter();
+    let mut settings = Vec::new();
+    while let Some(word) = words.next() {
+        let assignment = if word == "-c" {
+            words.next().ok_or(FORM)?
+        } else if let Some(rest) = word.strip_prefix("--").or_else(|| word.strip_prefix("-c")) {
+            rest.to_owned()
+        } else {
+            return Err(FORM);
+        };
+        let (name, value) = assignment.split_once('=').ok_or(FORM)?;
+        if name.is_empty() || !name.chars().all(|char| char.is_ascii_alphanumeric() || "_.-".contains(char)) {
+            return Err(FORM);
+        }
+        settings.push((name.replace('-', "_"), value.to_owned()));
+    }
+    Ok(settings)
+}
+
+/// Spaces part words; a backslash takes the next character as it is.
+fn split_words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut chars = text.chars();
+    while let Some(char) = chars.next() {
+        if char.is_ascii_whitespace() {
+            words.extend(word.take());
+        } else {
+            let literal = if char == '\\' { chars.next() } else { Some(char) };
+            word.get_or_insert_default().extend(literal);
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// A time setting's value: a number of milliseconds, or one with a unit. `None` when it is neither.
+fn read_duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let unit_at = text.find(|char: char| char.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let number: f64 = number.trim().parse().ok()?;
+    let milliseconds = match unit {
+        "us" => 0.001,
+        "" | "ms" => 1.0,
+        "s" => 1_000.0,
+        "min" => 60_000.0,
+        "h" => 3_600_000.0,
+        "d" => 86_400_000.0,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64((number * milliseconds).round() / 1_000.0).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{read_duration, read_settings};
+    use std::time::Duration;
+
+    #[test]
+    fn reads_start_up_options() {
+        let settings = read_settings(r"-c geqo=off --work-mem=4MB  -csearch_path=a\ b,c\\d -c x.y=").unwrap();
+        let read: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(read, [("geqo", "off"), ("work_mem", "4MB"), ("search_path", r"a b,c\d"), ("x.y", "")]);
+        for text in ["geqo=off", "-c", "-c geqo", "-e", "-c a'b=c", "-c =x"] {
+            assert!(read_settings(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_times_with_units() {
+        for (text, ms) in [("0", 0), ("250", 250), ("2s", 2_000), (" 1.5 min ", 90_000), ("500us", 1)] {
+            assert_eq!(read_duration(text), Some(Duration::from_millis(ms)), "{text}");
+        }
+        for text in ["", "s", "2 weeks", "-1"] {
+            assert_eq!(read_duration(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Encryption: the option `ssl`, the URL's `sslmode` and its files, and the `PG*` variables, in this order.
+
+use super::Environment;
+use super::given::Secret;
+use super::url::{ConnectionUrl, fault};
+use crate::db::tls::{Identity, Tls, Verification};
+use crate::error::{Error, Result};
+use crate::input::{Input, Path, Text, input};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::value::RawValue;
+
+/// `true`, `false` or an object.
+#[derive(Debug, Clone)]
+pub enum Ssl {
+    Off,
+    On(SslOptions),
+}
+
+impl Input for Ssl {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        match json.map(RawValue::get) {
+            Some("true") => Ok(Self::On(SslOptions::default())),
+            Some("false") => Ok(Self::Off),
+            Some(text) if text.starts_with('{') => SslOptions::read(json, path).map(Self::On),
+            _ => Err(path.invalid("must be true, false or an object")),
+        }
+    }
+}
+
+/// PEM text. It may hold a key, so it never shows.
+#[derive(Clone)]
+pub struct Pem(String);
+
+impl Input for Pem {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        Text::read(json, path).map(|Text(text)| Self(text))
+    }
+}
+
+impl std::fmt::Debug for Pem {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Pem(…)")
+    }
+}
+
+input! {
+    /// Encryption, as in Node's `tls.connect`. What is absent comes from the URL's files or the `PG*` variables.
+    #[derive(Default)]
+    SslOptions {
+        /// `false` encrypts without verifying the server's certificate. Default `true`.
+        reject_unauthorized "rejectUnauthorized": Option<bool>,
+        /// The authorities to trust instead of the system's, in PEM.
+        ca "ca": Option<Pem>,
+        /// Our certificate, with the chain to its authority, in PEM.
+        cert "cert": Option<Pem>,
+        /// Its key, in PEM.
+        key "key": Option<Pem>,
+        /// Decrypts the key.
+        passphrase "passphrase": Option<Secret>,
+        /// The name that the server's certificate must be for. Default: the host.
+        servername "servername": Option<Text>,
+    }
+}
+
+/// A PEM text, and what to call it in errors.
+struct Source {
+    pem: String,
+    field: &'static str,
+}
+
+impl Source {
+    fn option(pem: Option<Pem>, field: &'static str) -> Option<Self> {
+        pem.map(|Pem(pem)| Self { pem, field })
+    }
+
+    /// Read once, when the adapter is made, as node-postgres does.
+    fn file(path: Option<&str>, field: &'static str) -> Result<Option<Self>> {
+        let Some(path) = path else { return Ok(None) };
+        let pem = std::fs::read_to_string(path)
+            .map_err(|error| Error::invalid_input(field, &format!("names a file that cannot be read: {error}")))?;
+        Ok(Some(Self { pem, field }))
+    }
+
+    fn invalid(&self, reason: &str) -> Error {
+        Error::invalid_input(self.field, reason)
+    }
+}
+
+/// What the option and the URL come to. `None` is no encryption.
+pub fn read_tls(ssl: Option<Ssl>, url: &ConnectionUrl, environment: &Environment) -> Result<Option<Tls>> {
+    let roots_file = url.ssl_root_cert.as_deref().or_else(|| environment.get("PGSSLROOTCERT"));
+    let (verification, given) = match ssl {
+        Some(Ssl::Off) => return Ok(None),
+        Some(Ssl::On(options)) if options.reject_unauthorized == Some(false) => (Verification::None, options),
+        Some(Ssl::On(options)) => (Verification::Full, options),
+        None => match read_mode(url, roots_file, environment)? {
+            Some(verification) => (verification, SslOptions::default()),
+            None => return Ok(None),
+        },
+    };
+    let SslOptions { reject_unauthorized: _, ca, cert, key, passphrase: _, servername } = given;
+    let uses_system = ca.is_none() && roots_file == Some("system");
+    let roots = match Source::option(ca, "ssl.ca") {
+        None if uses_system => None,
+        None => Source::file(roots_file, "sslrootcert")?,
+        given => given,
+    };
+    let cert_file = url.ssl_cert.as_deref().or_else(|| environment.get("PGSSLCERT"));
+    let key_file = url.ssl_key.as_deref().or_else(|| environment.get("PGSSLKEY"));
+    let (cert, key) = match (Source::option(cert, "ssl.cert"), Source::option(key, "ssl.key")) {
+        (None, None) => (Source::file(cert_file, "sslcert")?, Source::file(key_file, "sslkey")?),
+        given => given,
+    };
+    let server_name = servername.map(|Text(name)| server_name(name)).transpose()?;
+    Ok(Some(Tls {
+        verification,
+        roots: roots.map(|roots| authorities(&roots)).transpose()?,
+        identity: identity(cert, key)?,
+        server_name,
+    }))
+}
+
+/// node-postgres' meanings: whatever asks for encryption verifies the certificate and the host, but for `no-verify`.
+/// libpq's, which are weaker, only on request, and then as node-postgres has them: `prefer` never falls back to plain
+/// text. Source: node-postgres' pg-connection-string.
+fn read_mode(url: &ConnectionUrl, roots_file: Option<&str>, environment: &Environment) -> Result<Option<Verification>> {
+    let names_files = url.ssl_root_cert.is_some() || url.ssl_cert.is_some() || url.ssl_key.is_some();
+    let (mode, uses_libpq_meanings) = match (url.ssl_mode.as_deref(), url.ssl.as_deref()) {
+        (Some(mode), _) => (mode, url.uses_libpq_meanings),
+        (None, _) if names_files => ("verify-full", false),
+        (None, Some("true" | "1")) => ("verify-full", false),
+        (None, Some("0")) => ("disable", false),
+        (None, Some("no-verify")) => ("no-verify", false),
+        (None, Some(_)) => return Err(fault("has an unknown `ssl`: use `sslmode`")),
+        (None, None) => (environment.get("PGSSLMODE").unwrap_or("disable"), false),
+    };
+    let has_own_roots = roots_file.is_some_and(|file| file != "system");
+    match mode {
+        "disable" => Ok(None),
+        "no-verify" => Ok(Some(Verification::None)),
+        "allow" | "verify-full" => Ok(Some(Verification::Full)),
+        // The system's authorities vouch for a name, and for nothing without it: libpq insists on it as well.
+        "prefer" | "require" | "verify-ca" if !uses_libpq_meanings || roots_file == Some("system") => {
+            Ok(Some(Verification::Full))
+        }
+        "prefer" => Ok(Some(Verification::None)),
+        "require" if !has_own_roots => Ok(Some(Verification::None)),
+        "require" | "verify-ca" if has_own_roots => Ok(Some(Verification::Authority)),
+        "verify-ca" => Err(fault(
+            "has sslmode=verify-ca with uselibpqcompat=true, which is only safe with an authority of your own: add sslrootcert, or use verify-full",
+        )),
+        _ => {
+            let field = if url.ssl_mode.is_some() { "connectionString" } else { "PGSSLMODE" };
+            Err(Error::invalid_input(
+                field,
+                "has an unknown sslmode: known are disable, prefer, require, verify-ca, verify-full and no-verify",
+            ))
+        }
+    }
+}
+
+fn server_name(name: String) -> Result<String> {
+    match rustls::pki_types::ServerName::try_from(name.as_str()) {
+        Ok(_) => Ok(name),
+        Err(_) => Err(Error::invalid_input("ssl.servername", "must be a host name or an IP address")),
+    }
+}
+
+fn authorities(source: &Source) -> Result<Vec<u8>> {
+    let mut store = rustls::RootCertStore::empty();
+    for certificate in certificates(source)? {
+        store.add(certificate).map_err(|_| source.invalid("holds a certificate that cannot be an authority's"))?;
+    }
+    Ok(source.pem.clone().into_bytes())
+}
+
+fn certificates(source: &Source) -> Result<Vec<CertificateDer<'static>>> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(source.pem.as_bytes()).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) => Err(source.invalid("must hold a certificate in PEM (-----BEGIN CERTIFICATE-----)")),
+        Err(_) => Err(source.invalid("holds a certificate that is not valid PEM")),
+    }
+}
+
+/// Both or neither, and of one another.
+fn identity(cert: Option<Source>, key: Option<Source>) -> Result<Option<Identity>> {
+    let (cert, key) = match (cert, key) {
+        (None, None) => return Ok(None),
+        (Some(cert), Some(key)) => (cert, key),
+        (Some(cert), None) => return Err(cert.invalid("needs its key: give both")),
+        (None, Some(key)) => return Err(key.invalid("needs its certificate: give both")),
+    };
+    let der = PrivateKeyDer::from_pem_slice(key.pem.as_bytes()).map_err(|_| {
+        key.invalid(if key.pem.contains("ENCRYPTED") {
+            "is encrypted: give it as `ssl.key`, with `ssl.passphrase`"
+        } else {
+            "must hold a private key in PEM (-----BEGIN PRIVATE KEY-----)"
+        })
+    })?;
+    let chain = certificates(&cert)?;
+    match rustls::sign::CertifiedKey::from_der(chain, der, &rustls::crypto::ring::default_provider()) {
+        Ok(_) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
+            Ok(Some(Identity { cert: cert.pem.into_bytes(), key: key.pem.into_bytes() }))
+        }
+        Err(rustls::Error::InconsistentKeys(_)) => Err(key.invalid("is not the key of the certificate")),
+        Err(rustls::Error::InvalidCertificate(_)) => Err(cert.invalid("holds a certificate that cannot be read")),
+        Err(_) => {
+            Err(key.invalid("holds a key of a kind that is not supported: use RSA, ECDSA P-256, P-384 or Ed25519"))
+        }
+    }
+}
