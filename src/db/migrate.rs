@@ -85,7 +85,7 @@ impl Applied {
 /// Applies what is pending, or only checks that nothing is.
 pub async fn up(pool: &Arc<Pool>, schema: Option<&str>, migrations: &'static [Migration], applies: bool) -> Result<()> {
     let mut lease = pool.acquire_unidentified().await?;
-    let pending = match check(&mut lease).await? {
+    let pending = match check(&mut lease, "connect").await? {
         Some(applied) => applied.pending(migrations)?,
         None => migrations.iter().collect(),
     };
@@ -113,7 +113,7 @@ pub async fn down(pool: &Arc<Pool>, migrations: &'static [Migration], to: Option
     }
     let mut lease = pool.acquire_unidentified().await?;
     let mut undone = Vec::new();
-    if check(&mut lease).await?.is_none() {
+    if check(&mut lease, "rollback").await?.is_none() {
         return Ok(undone);
     }
     while let Some((id, took)) = locked(&mut lease, Direction::Down { to }, migrations).await? {
@@ -125,7 +125,7 @@ pub async fn down(pool: &Arc<Pool>, migrations: &'static [Migration], to: Option
 
 pub async fn status(pool: &Arc<Pool>, migrations: &'static [Migration]) -> Result<Status> {
     let mut lease = pool.acquire_unidentified().await?;
-    if let Some(applied) = check(&mut lease).await? {
+    if let Some(applied) = check(&mut lease, "healthCheck").await? {
         let pending = applied.pending(migrations)?.iter().map(|migration| migration.id).collect();
         Ok(Status { server_version: applied.server_version, pending })
     } else {
@@ -138,11 +138,11 @@ pub async fn status(pool: &Arc<Pool>, migrations: &'static [Migration]) -> Resul
 }
 
 /// `None` when there is no bookkeeping table yet.
-async fn check(lease: &mut Lease) -> Result<Option<Applied>> {
+async fn check(lease: &mut Lease, operation: &'static str) -> Result<Option<Applied>> {
     let started = Instant::now();
     let result = sqlx::query(CHECK).fetch_one(lease.connection()?).await;
     tracing::debug!(
-        operation = "connect",
+        operation,
         durationMs = millis(started.elapsed()),
         rows = u64::from(result.is_ok()),
         attempt = 1,

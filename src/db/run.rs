@@ -30,7 +30,7 @@ pub struct Db {
 }
 
 /// What a statement came to, and how many rows that were (for the log).
-type Counted<T> = (T, u64);
+pub type Counted<T> = (T, u64);
 
 impl Db {
     pub fn new(work: Work, operation: &'static str) -> Self {
@@ -99,11 +99,12 @@ impl Db {
         .await
     }
 
-    /// Several statements that take effect together or not at all.
+    /// Several statements that take effect together or not at all. The log has one line for them, with the
+    /// count of rows that comes with the result.
     pub async fn transaction<T, W>(&mut self, repeat: Repeat, work: W) -> Result<T>
     where
         T: Send + 'static,
-        W: for<'t> Fn(&'t mut PgConnection) -> BoxFuture<'t, sqlx::Result<T>> + Send + Sync + 'static,
+        W: for<'t> Fn(&'t mut PgConnection) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync + 'static,
     {
         let work = Arc::new(work);
         self.run(repeat, |connection| {
@@ -112,7 +113,7 @@ impl Db {
                 let mut transaction = connection.begin().await?;
                 let result = work(&mut transaction).await?;
                 transaction.commit().await?;
-                Ok((result, 1))
+                Ok(result)
             })
         })
         .await

@@ -294,7 +294,7 @@ pub async fn create_backup_codes(
                     .fetch_optional(&mut *transaction)
                     .await?;
                 if owner.is_none() {
-                    return Ok(None);
+                    return Ok((None, 0));
                 }
                 query("DELETE FROM twofa_backup_codes WHERE user_id = $1")
                     .bind(user_id.clone())
@@ -327,7 +327,10 @@ pub async fn create_backup_codes(
                 .bind(used_at)
                 .fetch_all(transaction)
                 .await
-                .map(Some)
+                .map(|rows: Vec<BackupCode>| {
+                    let count = rows.len() as u64;
+                    (Some(rows), count)
+                })
             })
         })
         .await?;

@@ -1,0 +1,59 @@
+/** Faults made on the server, and sessions that stand in the way. */
+import { Client } from 'pg';
+import type { TestDatabase } from './database';
+
+/** Makes inserts and updates of users fail with a SQLSTATE: always, or a number of times. */
+export async function whileFailing(
+  db: TestDatabase,
+  sqlState: string,
+  { times = 1_000_000, using = "MESSAGE = 'boom'" }: { times?: number; using?: string },
+  work: () => Promise<void>,
+): Promise<void> {
+  // A sequence counts on when the transaction is rolled back.
+  await db.query('CREATE SEQUENCE failures');
+  await db.query(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF nextval('public.failures') <= ${times} THEN RAISE EXCEPTION USING ERRCODE = '${sqlState}', ${using}; END IF;
+      RETURN NEW;
+    END $$`);
+  await db.query('CREATE TRIGGER fail BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION fail()');
+  try {
+    await work();
+  } finally {
+    await db.query('DROP FUNCTION fail CASCADE');
+    await db.query('DROP SEQUENCE failures');
+  }
+}
+
+/** Holds what a statement locks, in a transaction that ends when `release()` is called or the work is over. */
+export async function whileLocked(
+  db: TestDatabase,
+  sql: string,
+  parameters: unknown[],
+  work: (release: () => Promise<unknown>) => Promise<void>,
+): Promise<void> {
+  const client = new Client({ connectionString: db.url });
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query(sql, parameters);
+    await work(() => client.query('ROLLBACK'));
+  } finally {
+    await client.end();
+  }
+}
+
+/** Resolves once the condition holds; the test's own time limit ends a wait in vain. */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+/** Process ids of an adapter's backends, by its `application_name`; only those that wait for a lock, when asked. */
+export async function backendsOf(db: TestDatabase, name: string, { waiting = false } = {}): Promise<number[]> {
+  const rows = await db.query<{ pid: number }>(
+    `SELECT pid FROM pg_stat_activity
+      WHERE application_name = $1 AND datname = current_database() AND (NOT $2 OR wait_event_type = 'Lock')`,
+    [name, waiting],
+  );
+  return rows.map(({ pid }) => pid);
+}

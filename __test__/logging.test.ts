@@ -1,0 +1,209 @@
+/** The log: every statement, every retry, through the caller's logger, and never a value. */
+import { useDatabase } from './helpers/database';
+import { expectCode } from './helpers/errors';
+import { argumentsOf, call, makeScene } from './helpers/every-method';
+import { whileFailing } from './helpers/failing';
+import { unique } from './helpers/fixtures';
+import { runScript } from './helpers/process';
+import { Relay } from './helpers/relay';
+
+const db = useDatabase();
+
+interface Line {
+  level: string;
+  message: string;
+  fields: Record<string, unknown>;
+}
+
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+/** A logger whose methods need their `this`, as pino's do. */
+class Collector {
+  lines: Line[] = [];
+  debug(message: string, fields: Record<string, unknown>) {
+    this.add('debug', message, fields);
+  }
+  info(message: string, fields: Record<string, unknown>) {
+    this.add('info', message, fields);
+  }
+  warn(message: string, fields: Record<string, unknown>) {
+    this.add('warn', message, fields);
+  }
+  error(message: string, fields: Record<string, unknown>) {
+    this.add('error', message, fields);
+  }
+  take(message?: string): Line[] {
+    return this.lines.splice(0).filter((line) => message === undefined || line.message === message);
+  }
+  private add(level: string, message: string, fields: Record<string, unknown>) {
+    this.lines.push({ level, message, fields });
+  }
+}
+
+it('has a line for the statement of every method, before its promise resolves', async () => {
+  const logger = new Collector();
+  const storage = db.adapter({ logger });
+  const scene = await makeScene(storage);
+  logger.take();
+  for (const [method, args] of Object.entries(argumentsOf(scene))) {
+    await call(storage, method, args);
+    const lines = logger.take('statement');
+    expect({ method, lines: lines.length }).toEqual({ method, lines: expect.any(Number) });
+    expect(lines.length).toBeGreaterThan(0);
+    for (const { level, fields } of lines) {
+      expect({ level, fields }).toEqual({
+        level: 'debug',
+        fields: { operation: method, durationMs: expect.any(Number), rows: expect.any(Number), attempt: 1 },
+      });
+      expect(fields.durationMs).toBeGreaterThan(0);
+    }
+  }
+});
+
+it('has as many lines as the server got statements', async () => {
+  const relay = await Relay.start(db.url);
+  const logger = new Collector();
+  const storage = db.adapter({ logger, max: 1 }, relay.url);
+  try {
+    const scene = await makeScene(storage);
+    logger.take();
+    relay.reset();
+    // Of these, createBackupCodes alone takes several: a transaction is one line.
+    const { createBackupCodes: _, ...calls } = argumentsOf(scene);
+    for (const [method, args] of Object.entries(calls)) await call(storage, method, args);
+    const executed = relay.messages.filter(({ from, type }) => from === 'client' && type === 'E');
+    expect(logger.take('statement')).toHaveLength(executed.length);
+  } finally {
+    await storage.disconnect();
+    await relay.close();
+  }
+});
+
+it('counts rows', async () => {
+  const logger = new Collector();
+  const storage = db.adapter({ logger });
+  const { id } = await storage.createUser({});
+  const rowsOf = async (work: Promise<unknown>) => {
+    await work;
+    return logger.take('statement').map(({ fields }) => fields.rows);
+  };
+  logger.take();
+  expect(await rowsOf(storage.getUser(id))).toEqual([1]);
+  expect(await rowsOf(storage.getUser(unique('nobody')))).toEqual([0]);
+  expect(await rowsOf(storage.deleteUser(unique('nobody')))).toEqual([0]);
+  expect(await rowsOf(storage.createBackupCodes(id, ['a', 'b', 'c']))).toEqual([3]);
+  expect(await rowsOf(storage.getBackupCodes(id))).toEqual([3]);
+});
+
+it.each(['connect', 'healthCheck', 'rollback'] as const)('has a line for %s', async (method) => {
+  const logger = new Collector();
+  await db.adapter({ logger })[method](method === 'rollback' ? { to: '0001_initial_schema' } : {});
+  const operations = logger.take('statement').map(({ fields }) => fields.operation);
+  expect(operations).toContain(method);
+  expect(operations).toEqual(operations.map(() => method));
+});
+
+it('says what failed, by code and SQLSTATE', async () => {
+  const logger = new Collector();
+  const storage = db.adapter({ logger });
+  const { email } = await db.storage.createUser({ email: `${unique()}@example.com` });
+  await expectCode(storage.createUser({ email: email as string }), 'conflict');
+  expect(logger.take('statement failed')).toEqual([
+    {
+      level: 'debug',
+      message: 'statement failed',
+      fields: {
+        ...{ operation: 'createUser', durationMs: expect.any(Number), rows: 0, attempt: 1 },
+        ...{ code: 'auth_postgres/conflict', sqlState: '23505' },
+      },
+    },
+  ]);
+});
+
+it('warns of every retry, and numbers the attempts', async () => {
+  await whileFailing(db, '40001', { times: 2 }, async () => {
+    const logger = new Collector();
+    const storage = db.adapter({ logger, maxRetries: 2 });
+    await storage.createUser({ name: 'Ada' });
+    const lines = logger.take();
+    const retries = lines.filter(({ message }) => message === 'retry');
+    expect(retries).toEqual(
+      [1, 2].map((attempt) => ({
+        level: 'warn',
+        message: 'retry',
+        fields: {
+          ...{ operation: 'createUser', attempt, pauseMs: expect.any(Number) },
+          ...{ code: 'auth_postgres/serialization_failure', sqlState: '40001' },
+        },
+      })),
+    );
+    expect(lines.filter(({ message }) => message.startsWith('statement')).map(({ fields }) => fields.attempt)).toEqual([
+      1, 2, 3,
+    ]);
+  });
+});
+
+it.each(LEVELS.map((level, at) => [level, LEVELS.slice(at)] as const))('from %s on is %j', async (logLevel, passed) => {
+  const every = new Collector();
+  const logger = new Collector();
+  const work = async (adapter: ReturnType<typeof db.adapter>) => {
+    await adapter.rollback({ to: '0001_initial_schema' });
+    await whileFailing(db, '40001', { times: 1 }, async () => void (await adapter.createUser({})));
+  };
+  await work(db.adapter({ logger: every }));
+  await work(db.adapter({ logger, logLevel }));
+  const levels = (lines: Line[]) => [...new Set(lines.map(({ level }) => level))].sort();
+  expect(levels(every.take())).toEqual(['debug', 'warn']);
+  expect(levels(logger.take())).toEqual(
+    ['debug', 'warn'].filter((level) => (passed as readonly string[]).includes(level)),
+  );
+});
+
+describe('of migrations', () => {
+  const empty = useDatabase({ migrated: false });
+
+  it('informs of each, and of its undoing', async () => {
+    const logger = new Collector();
+    const storage = empty.adapter({ logger, logLevel: 'info' });
+    await storage.connect();
+    expect(logger.lines).toContainEqual({
+      level: 'info',
+      message: 'migration applied',
+      fields: { migration: '0001_initial_schema', durationMs: expect.any(Number) },
+    });
+    logger.take();
+    await storage.rollback();
+    expect(logger.lines).toContainEqual({
+      level: 'info',
+      message: 'migration rolled back',
+      fields: { migration: '0001_initial_schema', durationMs: expect.any(Number) },
+    });
+  });
+});
+
+it('holds none of another adapter', async () => {
+  const [one, two] = [new Collector(), new Collector()];
+  const [first, second] = [db.adapter({ logger: one }), db.adapter({ logger: two })];
+  await Promise.all([first.getUser('x'), second.getRole('x')]);
+  await Promise.all(Array.from({ length: 20 }, () => Promise.all([first.getUser('x'), second.getRole('x')])));
+  const operations = (lines: Line[]) => new Set(lines.flatMap(({ fields }) => fields.operation ?? []));
+  expect(operations(one.take('statement'))).toEqual(new Set(['getUser']));
+  expect(operations(two.take('statement'))).toEqual(new Set(['getRole']));
+});
+
+it('harms nothing when the logger throws, rejects or ends the adapter', async () => {
+  const { code, stdout, stderr } = await runScript(
+    `
+    import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+    const fail = () => { throw new Error('full disk'); };
+    const thrower = new PostgresStorageAdapter(process.env.URL, { logger: { debug: fail, info: fail, warn: fail, error: fail } });
+    await thrower.connect();
+    const user = await thrower.createUser({});
+    console.log((await Promise.all(Array.from({ length: 50 }, () => thrower.getUser(user.id)))).every((found) => found.id === user.id));
+    await thrower.disconnect();
+    console.log('done');`,
+    { env: { URL: db.url } },
+  );
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'true\ndone\n' });
+  expect(stderr).toContain('AuthPostgresWarning');
+});
