@@ -2,6 +2,7 @@
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { asSuperuser, useDatabase } from './helpers/database';
 import { expectCode, rejection } from './helpers/errors';
+import { backendsOf, until, whileLocked } from './helpers/failing';
 import { Relay } from './helpers/relay';
 
 const db = useDatabase();
@@ -110,17 +111,17 @@ it('gives up on a silent server after connectionTimeoutMillis', async () => {
 });
 
 it('says that all connections are taken', async () => {
-  const storage = new PostgresStorageAdapter(db.url, { max: 1, connectionTimeoutMillis: 100, statementTimeoutMs: 0 });
-  await asSuperuserOn(async (lock) => {
-    const { id } = await db.storage.createUser({});
-    await lock(`BEGIN; SELECT 1 FROM users WHERE id = '${id}' FOR UPDATE`);
+  const application_name = 'connect-errors-full';
+  const storage = db.adapter({ application_name, max: 1, connectionTimeoutMillis: 100, statementTimeoutMs: 0 });
+  const { id } = await db.storage.createUser({});
+  await whileLocked(db, 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [id], async (release) => {
     const held = storage.updateUser(id, { name: 'a' });
+    await until(async () => (await backendsOf(db, application_name, { waiting: true })).length === 1);
     const error = await expectCode(storage.listRoles('any'), 'pool_timeout');
     expect(error.retryable).toBe(true);
-    await lock('ROLLBACK');
+    await release();
     await expect(held).resolves.toMatchObject({ name: 'a' });
   });
-  await storage.disconnect();
 });
 
 it('says that the server has no room', async () => {
@@ -142,15 +143,3 @@ it('a call says the same as connect()', async () => {
   expect(error).toMatchObject({ code: 'auth_postgres/authentication_failed', context: { operation: 'getUser' } });
   await storage.disconnect();
 });
-
-/** One session of the test's own, for several statements. */
-async function asSuperuserOn(work: (run: (sql: string) => Promise<unknown>) => Promise<void>) {
-  const { Client } = await import('pg');
-  const client = new Client({ connectionString: db.url });
-  await client.connect();
-  try {
-    await work((sql) => client.query(sql));
-  } finally {
-    await client.end();
-  }
-}

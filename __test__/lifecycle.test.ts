@@ -1,36 +1,16 @@
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
-import { Client } from 'pg';
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
+import { backendsOf, until, whileLocked } from './helpers/failing';
 import { runScript } from './helpers/process';
 
 const db = useDatabase();
 const NAME = 'lifecycle-test';
 
-const backends = async (name = NAME) =>
-  (await db.query('SELECT pid FROM pg_stat_activity WHERE application_name = $1', [name])).length;
+const backends = async () => (await backendsOf(db, NAME)).length;
+const isWaiting = async () => (await backendsOf(db, NAME, { waiting: true })).length > 0;
 
-/** Resolves once the condition holds; the test's own time limit ends a wait in vain. */
-async function until(condition: () => Promise<boolean>) {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
-}
-
-/** Holds a user's row, so that an update of it waits. */
-async function whileLocked(id: string, work: (client: Client) => Promise<void>) {
-  const client = new Client({ connectionString: db.url });
-  await client.connect();
-  try {
-    await client.query('BEGIN');
-    await client.query('SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [id]);
-    await work(client);
-  } finally {
-    await client.end();
-  }
-}
-
-const isWaiting = async () =>
-  (await db.query(`SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'`, [NAME]))
-    .length > 0;
+const LOCK_USER = 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE';
 
 it('opens no connection before the first call', async () => {
   const storage = db.adapter({ application_name: NAME });
@@ -59,12 +39,12 @@ it('connects many times at once, and again after a disconnect', async () => {
 it('lets running calls finish', async () => {
   const storage = db.adapter({ application_name: NAME });
   const { id } = await storage.createUser({});
-  await whileLocked(id, async (client) => {
+  await whileLocked(db, LOCK_USER, [id], async (release) => {
     const update = storage.updateUser(id, { name: 'late' });
     await until(isWaiting);
     const disconnect = storage.disconnect();
     await expectCode(storage.getUser(id), 'not_connected');
-    await client.query('ROLLBACK');
+    await release();
     await expect(update).resolves.toMatchObject({ name: 'late' });
     await disconnect;
   });
@@ -74,7 +54,7 @@ it('lets running calls finish', async () => {
 it('ends running calls on the server when the deadline has passed', async () => {
   const storage = db.adapter({ application_name: NAME, statementTimeoutMs: 0 });
   const { id } = await storage.createUser({});
-  await whileLocked(id, async () => {
+  await whileLocked(db, LOCK_USER, [id], async () => {
     const update = expectCode(storage.updateUser(id, { name: 'never' }), 'connection_failed', { outcome: 'unknown' });
     await until(isWaiting);
     await storage.disconnect({ timeoutMs: 50 });
@@ -152,7 +132,7 @@ describe('the process', () => {
 describe('signal and timeoutMs', () => {
   it('reject at once, and a write that was sent is in doubt', async () => {
     const { id } = await db.storage.createUser({});
-    await whileLocked(id, async () => {
+    await whileLocked(db, LOCK_USER, [id], async () => {
       const controller = new AbortController();
       const aborted = db.storage.updateUser(id, { name: 'a' }, { signal: controller.signal });
       controller.abort();

@@ -1,0 +1,114 @@
+/** Every SQL statement of the store is prepared by a real server, on the real schema: none is left untried. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { useDatabase } from './helpers/database';
+import { argumentsOf, call, makeScene } from './helpers/every-method';
+import { unique } from './helpers/fixtures';
+import { Relay } from './helpers/relay';
+
+const db = useDatabase();
+const STORE = join(__dirname, '..', 'src', 'store');
+
+/** Methods that find rows by key: many calls at once become another statement. */
+const LOOKUPS = [
+  ...['getUser', 'getUserByEmail', 'getSession', 'getApiKey', 'getApiKeyByHash', 'verifyApiKeySecret', 'getRole'],
+  ...['getOrganization', 'getEmailVerificationTokenById', 'getSSOProvider', 'getSSOLink', 'getSSOSession'],
+  ...['getTenantSAMLConfig', 'getTwoFactorDevice', 'getTwoFactorSession'],
+];
+
+/** Methods that read, when there is nothing to change. */
+const UPDATES = ['updateUser', 'updateSession', 'updateApiKey', 'updateOrganization', 'updateRole'];
+const VARIANT_UPDATES = ['updateSSOProvider', 'updateTwoFactorDevice'];
+
+/** White space does not matter. */
+const plain = (sql: string) => sql.replace(/\s+/g, ' ').trim();
+
+/** The text of a Rust string literal, without its quotes. */
+const unescaped = (literal: string) =>
+  literal.replace(/\\(\n\s*|.)/gs, (_, meant: string) => (meant.startsWith('\n') ? '' : meant));
+
+interface Statement {
+  file: string;
+  line: number;
+  /** The literal parts; between them stand the columns. */
+  parts: string[];
+}
+
+/** The statements in a file's `query(…)`, `query_as(…)` and `by_key!(…)`. */
+function statementsOf(file: string): Statement[] {
+  const source = readFileSync(join(STORE, file), 'utf8').replace(/\n#\[cfg\(test\)\][\s\S]*/, '');
+  return [...source.matchAll(/\b(?:query|query_as|query_scalar|by_key!)\(/g)].flatMap(({ 0: name, index }) => {
+    const literals = literalsFrom(source, index + name.length);
+    const line = source.slice(0, index).split('\n').length;
+    if (!name.startsWith('by_key')) return literals.length > 0 ? [{ file, line, parts: literals }] : [];
+    return lookups(literals, source.slice(index)).map((parts) => ({ file, line, parts }));
+  });
+}
+
+/** The string literals up to the parenthesis that closes the one before `start`. */
+function literalsFrom(source: string, start: number): string[] {
+  const token = /"((?:[^"\\]|\\[\s\S])*)"|\/\/[^\n]*|[()]/g;
+  token.lastIndex = start;
+  const literals: string[] = [];
+  for (let depth = 1; depth > 0; ) {
+    const match = token.exec(source);
+    if (match === null) throw new Error('a statement without an end');
+    if (match[0] === '(') depth += 1;
+    else if (match[0] === ')') depth -= 1;
+    else if (match[1] !== undefined) literals.push(plain(unescaped(match[1])));
+  }
+  return literals;
+}
+
+/** Both forms of a look-up; its literals are the operation, maybe the columns, the table, the key, maybe a condition. */
+function lookups(literals: string[], source: string): string[][] {
+  const hasColumns = !/^by_key!\([^"]*"\w+",\s*\w*columns!\(\)/.test(source);
+  const [table, key, condition] = literals.slice(hasColumns ? 2 : 1);
+  const and = condition === undefined ? '' : ` AND ${condition}`;
+  return ['= $1', '= ANY($1)'].map((operator) => ['SELECT', `FROM ${table} WHERE ${key} ${operator}${and}`]);
+}
+
+function isIn(sql: string, parts: string[]): boolean {
+  let at = 0;
+  return parts.every((part) => {
+    const found = sql.indexOf(part, at);
+    at = found + part.length;
+    return found >= 0;
+  });
+}
+
+/** What a server has been asked to prepare while every method was called, in each of its ways. */
+async function preparedStatements(): Promise<string[]> {
+  const relay = await Relay.start(db.url);
+  const storage = db.adapter({ max: 1 }, relay.url);
+  try {
+    const scene = await makeScene(storage);
+    const calls = argumentsOf(scene);
+    for (const method of UPDATES) await call(storage, method, [calls[method as keyof typeof calls][0], {}]);
+    for (const method of VARIANT_UPDATES) await call(storage, method, [calls[method as keyof typeof calls][0], {}]);
+    for (const method of LOOKUPS) {
+      await Promise.all(Array.from({ length: 20 }, () => call(storage, method, [unique()])));
+    }
+    for (const [method, args] of Object.entries(calls)) await call(storage, method, args);
+    return relay.statements.map(plain);
+  } finally {
+    await storage.disconnect();
+    await relay.close();
+  }
+}
+
+it('of the source has been prepared when every method was called', async () => {
+  const prepared = new Set(await preparedStatements());
+  const inSource = readdirSync(STORE).flatMap(statementsOf);
+  expect(inSource.length).toBeGreaterThan(90);
+  const untried = inSource.filter(({ parts }) => ![...prepared].some((sql) => isIn(sql, parts)));
+  expect(untried).toEqual([]);
+});
+
+it('names its columns', () => {
+  for (const { file, line, parts } of readdirSync(STORE).flatMap(statementsOf)) {
+    expect({ file, line, sql: parts.join(' … ') }).not.toMatchObject({
+      sql: expect.stringMatching(/(SELECT|RETURNING) \*/),
+    });
+  }
+});
