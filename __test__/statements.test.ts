@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { useDatabase } from './helpers/database';
 import { argumentsOf, call, makeScene } from './helpers/every-method';
-import { unique } from './helpers/fixtures';
+import { sessionInput, unique } from './helpers/fixtures';
 import { Relay } from './helpers/relay';
 
 const db = useDatabase();
@@ -89,6 +89,11 @@ async function preparedStatements(): Promise<string[]> {
     for (const method of LOOKUPS) {
       await Promise.all(Array.from({ length: 20 }, () => call(storage, method, [unique()])));
     }
+    await Promise.all(Array.from({ length: 20 }, () => storage.createSession(sessionInput(scene.userId))));
+    const sessions = await Promise.all([1, 2, 3].map(() => storage.createSession(sessionInput(scene.userId))));
+    await Promise.all(
+      Array.from({ length: 21 }, (_, at) => storage.updateSession(sessions[at % 3]?.id as string, { plan: `${at}` })),
+    );
     for (const [method, args] of Object.entries(calls)) await call(storage, method, args);
     return relay.statements.map(plain);
   } finally {
