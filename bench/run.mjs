@@ -1,187 +1,156 @@
 /**
- * `npm run bench`: look-ups and events beside the drivers in JavaScript, in one run.
+ * `npm run bench`: the store beside what else there is for Node, in one run, on equal work.
  *
- * Candidates take turns, round by round, on one server; the figures are medians of the rounds. Each candidate
- * does the same work: what it returns is compared before anything is timed.
+ * Each candidate has a process of its own. They take turns, round by round, on one server; the figures are
+ * medians of the rounds. What they find is compared before anything is timed.
  */
-import { createRequire } from 'node:module';
+import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import pg from 'pg';
-import postgres from 'postgres';
+import { writeCharts } from './charts.mjs';
+import { Contestant } from './contestant.mjs';
+import { checkEqualWork } from './equal-work.mjs';
+import { median } from './measure.mjs';
+import { OPERATIONS } from './operations.mjs';
+import { Pgbench } from './pgbench.mjs';
+import { toMarkdown } from './report.mjs';
+import { Server } from './server.mjs';
+import { TARGETED, targetsTable } from './targets.mjs';
 
-const require = createRequire(import.meta.url);
-const { startPostgres } = require('../scripts/postgres-server.cjs');
-const { PostgresStorageAdapter } = require('../index.js');
+const ALL = ['ours', 'pg', 'postgres-js', 'kysely', 'drizzle', 'authjs', 'better-auth'];
 
 const { values: flags } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '7' },
-    seconds: { type: 'string', default: '1.5' },
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string' },
     sessions: { type: 'string', default: '100000' },
+    pool: { type: 'string', default: '10' },
+    'in-flight': { type: 'string', default: '1,8,64,256' },
+    candidates: { type: 'string' },
+    operations: { type: 'string' },
+    write: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
-const ROUNDS = Number(flags.rounds);
-const ROUND_MS = Number(flags.seconds) * 1000;
-const SESSIONS = Number(flags.sessions);
-const POOL = 10;
 
-const SELECT_SESSION = `SELECT id, user_id, org_id, plan, entitlements, expires_at, metadata, created_at, updated_at
-                          FROM sessions WHERE expires_at > now() AND id = $1`;
+const HELP = `npm run bench -- [options]
 
-const server = process.env.DATABASE_URL
-  ? undefined
-  : await startPostgres({ settings: { fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' } });
-const url = server?.url ?? process.env.DATABASE_URL ?? '';
-const schema = 'auth_postgres_bench';
-const searchPath = `-c search_path=${schema}`;
+  --quick               only what the targets speak of, in about five minutes
+  --operations a,b      of: ${Object.keys(OPERATIONS).join(', ')}
+  --candidates a,b      of: ${ALL.join(', ')}, pgbench
+  --in-flight 1,64      calls in flight
+  --rounds 5            rounds that count; one more warms up
+  --seconds 1           length of a round
+  --sessions 100000     rows of the table
+  --pool 10             connections of each candidate
+  --write               keep results.json, RESULTS.md and the charts (without --quick they always are)
 
-const ours = new PostgresStorageAdapter(url, { max: POOL, schema });
-const pool = new pg.Pool({ connectionString: url, max: POOL, options: searchPath });
-const sql = postgres(url, { max: POOL, connection: { search_path: schema }, onnotice: () => {} });
+The server is an embedded PostgreSQL with durable commits, or that of DATABASE_URL.`;
 
-/** @param {any} row */
-const session = (row) => ({
-  id: row.id,
-  userId: row.user_id,
-  ...(row.org_id !== null && { orgId: row.org_id }),
-  ...(row.plan !== null && { plan: row.plan }),
-  entitlements: row.entitlements,
-  expiresAt: row.expires_at,
-  metadata: row.metadata,
-  createdAt: row.created_at,
-  updatedAt: row.updated_at,
-});
+/** @typedef {import('./measure.mjs').Round & {serverCpu?: number | undefined}} Measured */
+/** @typedef {{operation: string, inFlight: number, candidate: string, rounds: Measured[]}} Cell */
+/** @typedef {Contestant | Pgbench} Entrant */
 
-/**
- * @typedef {{type: string, principalId: string, orgId?: string, data: {ip: string}, timestamp: Date}} Event
- * @typedef {object} Candidate
- * @property {(id: string) => Promise<any>} getSession
- * @property {(event: Event) => PromiseLike<unknown>} emitEvent
- */
+/** @param {string | undefined} text @param {string[]} all */
+const chosen = (text, all) => (text === undefined ? all : text.split(','));
 
-/** @type {Record<string, Candidate>} */
-const candidates = {
-  ours: {
-    getSession: (id) => ours.getSession(id),
-    emitEvent: (event) => ours.emitEvent(event),
-  },
-  pg: {
-    getSession: async (id) => {
-      const { rows } = await pool.query({ name: 'session', text: SELECT_SESSION, values: [id] });
-      return rows.length > 0 ? session(rows[0]) : null;
-    },
-    emitEvent: ({ type, principalId, orgId, data, timestamp }) =>
-      pool.query({
-        name: 'event',
-        text: 'INSERT INTO auth_events (type, principal_id, org_id, data, timestamp) VALUES ($1, $2, $3, $4, $5)',
-        values: [type, principalId, orgId ?? null, data, timestamp],
-      }),
-  },
-  'postgres.js': {
-    getSession: async (id) => {
-      const rows =
-        await sql`SELECT id, user_id, org_id, plan, entitlements, expires_at, metadata, created_at, updated_at
-                               FROM sessions WHERE expires_at > now() AND id = ${id}`;
-      return rows.length > 0 ? session(rows[0]) : null;
-    },
-    emitEvent: ({ type, principalId, orgId, data, timestamp }) =>
-      sql`INSERT INTO auth_events (type, principal_id, org_id, data, timestamp)
-          VALUES (${type}, ${principalId}, ${orgId ?? null}, ${sql.json(data)}, ${timestamp})`,
-  },
-};
+const rounds = Number(flags.rounds);
+const ms = Number(flags.seconds ?? '1') * 1000;
+const sessions = Number(flags.sessions);
+const inFlights = flags['in-flight'].split(',').map(Number);
+const operations = chosen(flags.operations, flags.quick ? Object.keys(TARGETED) : Object.keys(OPERATIONS));
+const names = chosen(flags.candidates, flags.quick ? ['ours', 'pg', 'postgres-js', 'pgbench'] : [...ALL, 'pgbench']);
 
-/**
- * Calls per second with so many in flight.
- *
- * @param {() => PromiseLike<unknown>} call
- * @param {number} inFlight
- */
-async function round(call, inFlight) {
-  const end = performance.now() + ROUND_MS;
-  const started = performance.now();
-  let calls = 0;
-  await Promise.all(
-    Array.from({ length: inFlight }, async () => {
-      while (performance.now() < end) {
-        await call();
-        calls += 1;
+/** Who is measured at an operation: all that can do it; in a quick run, those that a target names. */
+function entrantsAt(/** @type {Entrant[]} */ entrants, /** @type {string} */ operation) {
+  return entrants.filter(
+    ({ name, operations: able }) =>
+      able.includes(operation) && (!flags.quick || flags.candidates || TARGETED[operation]?.includes(name)),
+  );
+}
+
+/** @param {Server} server @param {Entrant} entrant @param {{operation: string, inFlight: number, ms: number}} order */
+async function oneRound(server, entrant, order) {
+  const before = server.cpu();
+  const round = await entrant.ask(order);
+  const after = server.cpu();
+  const serverCpu = before === undefined || after === undefined ? undefined : (after - before) / round.calls;
+  return { ...round, serverCpu };
+}
+
+/** @param {Server} server @param {Entrant[]} entrants @returns {Promise<Cell[]>} */
+async function measureAll(server, entrants) {
+  const plan = operations.flatMap((operation) => inFlights.map((inFlight) => ({ operation, inFlight, ms })));
+  const cells = [];
+  for (const [at, order] of plan.entries()) {
+    const taking = entrantsAt(entrants, order.operation);
+    const inThis = taking.map(({ name }) => ({
+      ...{ operation: order.operation, inFlight: order.inFlight, candidate: name },
+      rounds: /** @type {Measured[]} */ ([]),
+    }));
+    process.stderr.write(`[${at + 1}/${plan.length}] ${order.operation}, ${order.inFlight} in flight `);
+    for (let round = 0; round <= rounds; round += 1) {
+      for (const turn of taking.keys()) {
+        // Nobody always goes first.
+        const who = (turn + round) % taking.length;
+        const measured = await oneRound(server, /** @type {Entrant} */ (taking[who]), order);
+        // The first round warms up.
+        if (round > 0) inThis[who]?.rounds.push(measured);
       }
-    }),
-  );
-  return calls / ((performance.now() - started) / 1000);
-}
-
-/** @param {number[]} numbers */
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? 0;
-
-/**
- * @param {string} title
- * @param {'getSession' | 'emitEvent'} operation
- * @param {() => any} argument
- * @param {number} inFlight
- */
-async function measure(title, operation, argument, inFlight) {
-  /** @type {Record<string, number[]>} */
-  const rates = Object.fromEntries(Object.keys(candidates).map((name) => [name, []]));
-  for (let at = 0; at < ROUNDS + 1; at += 1) {
-    for (const [name, candidate] of Object.entries(candidates)) {
-      const rate = await round(() => candidate[operation](argument()), inFlight);
-      // The first round warms up.
-      if (at > 0) rates[name]?.push(rate);
+      process.stderr.write('.');
     }
-    process.stderr.write('.');
+    const rates = inThis.map(
+      ({ candidate, rounds: of }) => `${candidate} ${Math.round(median(of.map(({ rate }) => rate)))}/s`,
+    );
+    process.stderr.write(` ${rates.join(' · ')}\n`);
+    cells.push(...inThis);
   }
-  process.stderr.write('\n');
-  const base = median(rates.ours ?? []);
-  const figures = Object.entries(rates).map(([name, numbers]) => {
-    const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
-    const ratio = name === 'ours' ? '' : ` (ours ${(base / median(numbers)).toFixed(2)} x)`;
-    return `${name} ${Math.round(median(numbers))}/s [${Math.round(low)}-${Math.round(high)}]${ratio}`;
-  });
-  console.log(`${title}, ${inFlight} in flight: ${figures.join(' · ')}`);
+  return cells;
 }
 
-async function fill() {
-  await ours.connect();
-  const user = await ours.createUser({});
-  await pool.query(
-    `INSERT INTO sessions (id, user_id, plan, entitlements, expires_at, metadata)
-     SELECT 'session-' || n, $1, 'pro', '{read,write}', now() + interval '1 day', '{"ip": "127.0.0.1"}'
-       FROM generate_series(1, $2::int) AS n`,
-    [user.id, SESSIONS],
-  );
-  await pool.query('VACUUM ANALYZE sessions');
+/** @param {string} version @param {Cell[]} cells */
+function results(version, cells) {
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, platform: process.platform },
+    versions: { node: process.version, postgres: version },
+    settings: { sessions, pool: Number(flags.pool), rounds, seconds: ms / 1000 },
+    cells,
+  };
 }
 
-/** Equal work: every candidate finds the same record. */
-async function compare() {
-  const [expected, ...others] = await Promise.all(
-    Object.values(candidates).map(({ getSession }) => getSession('session-1')),
-  );
-  for (const other of others) {
-    /** @param {any} record */
-    const sorted = (record) => JSON.stringify(record, Object.keys(record).sort());
-    if (sorted(other) !== sorted(expected)) throw new Error('the candidates do not find the same session');
+async function main() {
+  const server = await Server.start();
+  /** @type {Entrant[]} */
+  const entrants = [];
+  try {
+    process.stderr.write(`filling the tables with ${sessions} sessions\n`);
+    await server.prepare(sessions, names);
+    const target = { url: server.url, max: Number(flags.pool), sessions };
+    const contestants = [];
+    for (const name of names.filter((each) => each !== 'pgbench'))
+      contestants.push(await Contestant.start(name, target));
+    entrants.push(...contestants);
+    await checkEqualWork(contestants);
+    const program = names.includes('pgbench') ? await Pgbench.find() : undefined;
+    if (program) entrants.push(new Pgbench(program, target));
+    const found = results(await server.version(), await measureAll(server, entrants));
+    console.log(flags.quick ? targetsTable(found.cells) : toMarkdown(found));
+    if (flags.write || !(flags.quick || flags.operations || flags.candidates)) await keep(found);
+  } finally {
+    await Promise.all(entrants.map((each) => each.close()));
+    await server.stop();
   }
 }
 
-try {
-  await fill();
-  await compare();
-  const { rows } = await pool.query('SHOW server_version');
-  console.log(
-    `Node ${process.version}, PostgreSQL ${rows[0].server_version}, ${cpus().length} cores, ${SESSIONS} sessions, pool of ${POOL}`,
-  );
-  const anyId = () => `session-${1 + Math.floor(Math.random() * SESSIONS)}`;
-  const event = () => ({ type: 'user.login', principalId: 'user-1', data: { ip: '127.0.0.1' }, timestamp: new Date() });
-  await measure('session by id', 'getSession', anyId, 1);
-  await measure('session by id', 'getSession', anyId, 8);
-  await measure('session by id', 'getSession', anyId, 64);
-  await measure('emit event', 'emitEvent', event, 1);
-  await measure('emit event', 'emitEvent', event, 64);
-} finally {
-  await pool.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
-  await Promise.all([ours.disconnect(), pool.end(), sql.end()]);
-  await server?.stop();
+/** @param {ReturnType<typeof results>} found */
+async function keep(found) {
+  const file = (/** @type {string} */ name) => new URL(name, import.meta.url);
+  writeFileSync(file('results.json'), `${JSON.stringify(found, undefined, 1)}\n`);
+  writeFileSync(file('RESULTS.md'), toMarkdown(found));
+  await writeCharts(found);
 }
+
+if (flags.help) console.log(HELP);
+else await main();

@@ -1,0 +1,38 @@
+/** What every candidate can be asked for; one that has no such method of its own leaves it out. */
+export interface Candidate {
+  getSession?(id: string): PromiseLike<unknown>;
+  getUserByEmail?(email: string): PromiseLike<unknown>;
+  getApiKeyByHash?(hash: string): PromiseLike<unknown>;
+  getUserRoles?(userId: string, orgId: string): PromiseLike<unknown>;
+  createUser?(user: NewUser): PromiseLike<{ id: string }>;
+  createSession?(session: NewSession): PromiseLike<unknown>;
+  updateSession?(id: string, patch: { expiresAt: Date }): PromiseLike<unknown>;
+  emitEvent?(event: NewEvent): PromiseLike<unknown>;
+  close(): PromiseLike<unknown>;
+}
+
+export interface NewUser {
+  email: string;
+  name: string;
+}
+
+export interface NewSession {
+  userId: string;
+  expiresAt: Date;
+  metadata: { ip: string };
+}
+
+export interface NewEvent {
+  type: string;
+  principalId: string;
+  data: { ip: string };
+  timestamp: Date;
+}
+
+export interface Target {
+  url: string;
+  /** Size of the pool. */
+  max: number;
+}
+
+export type Open = (target: Target) => Promise<Candidate>;

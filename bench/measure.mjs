@@ -1,0 +1,84 @@
+/** One round: so many calls in flight for so long, and what they cost. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+
+/** Node's timers fire at whole milliseconds; what is above that is delay. */
+const RESOLUTION_MS = 1;
+
+/**
+ * @typedef {object} Round
+ * @property {number} rate calls per second
+ * @property {number} calls
+ * @property {number} p50 milliseconds, as the other times
+ * @property {number} p99
+ * @property {number} p999
+ * @property {number} cpu microseconds of this process for a call, all threads
+ * @property {number} loopP50 event-loop delay
+ * @property {number} loopP99
+ * @property {number} rss MiB
+ */
+
+/**
+ * @param {() => PromiseLike<unknown>} call
+ * @param {{inFlight: number, ms: number}} load
+ * @returns {Promise<Round>}
+ */
+export async function measure(call, { inFlight, ms }) {
+  const latencies = new Samples();
+  const loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  const cpu = process.cpuUsage();
+  const started = performance.now();
+  const end = started + ms;
+  loop.enable();
+  await Promise.all(
+    Array.from({ length: inFlight }, async () => {
+      let now = performance.now();
+      while (now < end) {
+        await call();
+        const done = performance.now();
+        latencies.add(done - now);
+        now = done;
+      }
+    }),
+  );
+  const elapsed = performance.now() - started;
+  loop.disable();
+  const { user, system } = process.cpuUsage(cpu);
+  const delay = (/** @type {number} */ percentile) => Math.max(0, loop.percentile(percentile) / 1e6 - RESOLUTION_MS);
+  const calls = latencies.count;
+  const [p50, p99, p999] = latencies.percentiles(0.5, 0.99, 0.999);
+  return {
+    ...{ rate: calls / (elapsed / 1000), calls },
+    ...{ p50: p50 ?? 0, p99: p99 ?? 0, p999: p999 ?? 0 },
+    cpu: (user + system) / calls,
+    ...{ loopP50: delay(50), loopP99: delay(99) },
+    rss: process.memoryUsage.rss() / 2 ** 20,
+  };
+}
+
+class Samples {
+  values = new Float64Array(1 << 16);
+  count = 0;
+
+  /** @param {number} value */
+  add(value) {
+    if (this.count === this.values.length) {
+      const grown = new Float64Array(this.count * 2);
+      grown.set(this.values);
+      this.values = grown;
+    }
+    this.values[this.count] = value;
+    this.count += 1;
+  }
+
+  /** @param {number[]} shares */
+  percentiles(...shares) {
+    const sorted = this.values.slice(0, this.count).sort();
+    return shares.map((share) => sorted[Math.min(this.count - 1, Math.floor(this.count * share))] ?? 0);
+  }
+}
+
+/** @param {number[]} numbers */
+export function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? 0;
+}
