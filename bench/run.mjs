@@ -44,7 +44,7 @@ const HELP = `npm run bench -- [options]
   --seconds 1           length of a round
   --sessions 100000     rows of the table
   --pool 10             connections of each candidate
-  --write               keep results.json, RESULTS.md and the charts (without --quick they always are)
+  --write               keep results.json, RESULTS.md and the charts; without any option they are kept
 
 The server is an embedded PostgreSQL with durable commits, or that of DATABASE_URL.`;
 
@@ -137,7 +137,7 @@ async function main() {
     if (program) entrants.push(new Pgbench(program, target));
     const found = results(await server.version(), await measureAll(server, entrants));
     console.log(flags.quick ? targetsTable(found.cells) : toMarkdown(found));
-    if (flags.write || !(flags.quick || flags.operations || flags.candidates)) await keep(found);
+    if (flags.write || process.argv.length === 2) await keep(found);
   } finally {
     await Promise.all(entrants.map((each) => each.close()));
     await server.stop();
