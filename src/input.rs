@@ -162,12 +162,13 @@ impl<'a> Fields<'a> {
         Ok(Self { path, members })
     }
 
-    /// Reads one member. One that is called in snake_case may be given in camelCase.
+    /// Reads one member.
     pub fn take<T: Input>(&mut self, key: &str) -> Result<T> {
-        self.take_with(key, T::read)
+        T::read(self.members.remove(key), &self.path.member(key))
     }
 
-    pub fn take_with<T>(&mut self, key: &str, read: impl FnOnce(Option<&RawValue>, &Path) -> Result<T>) -> Result<T> {
+    /// Reads one member that, when its name is in snake_case, may be given in camelCase as well.
+    pub fn take_either<T>(&mut self, key: &str, read: impl FnOnce(Option<&RawValue>, &Path) -> Result<T>) -> Result<T> {
         let mut json = self.members.remove(key);
         if key.contains('_') {
             let camel_case = to_camel_case(key);
@@ -485,7 +486,6 @@ mod tests {
             plan "plan": Patch<Text>,
             until "until": Option<Timestamp>,
             labels "labels": Option<StringMap>,
-            entity_id "entity_id": Option<Text>,
             created_at "createdAt": Ours,
         }
     }
@@ -499,12 +499,10 @@ mod tests {
 
     #[test]
     fn tells_absent_null_and_value_apart() {
-        let sample: Sample =
-            parse(r#"{"name":"a","plan":null,"seats":3,"entityId":"x","createdAt":"whatever"}"#, "sample").unwrap();
+        let sample: Sample = parse(r#"{"name":"a","plan":null,"seats":3,"createdAt":"whatever"}"#, "sample").unwrap();
         assert!(matches!(sample.plan, Patch::Clear));
         assert!(matches!(sample.seats, Change(Some(3))));
         assert!(sample.id.is_none());
-        assert_eq!(sample.entity_id.unwrap().0, "x");
         let sample: Sample = parse(r#"{"name":"a"}"#, "sample").unwrap();
         assert!(matches!(sample.plan, Patch::Keep));
     }
@@ -529,7 +527,6 @@ mod tests {
             (r#"{"name":"a","until":1735689600000}"#, "until"),
             (r#"{"name":"a","id":""}"#, "id"),
             (r#"{"name":"a","labels":{"a":1}}"#, "labels"),
-            (r#"{"name":"a","entity_id":"1","entityId":"2"}"#, "entityId"),
         ] {
             let (found, message) = fault(json);
             assert_eq!(found.as_deref(), Some(field), "{json}");

@@ -241,6 +241,9 @@ fn schema_name(schema: String) -> Result<String> {
     if schema.starts_with("pg_") {
         return Err(Error::invalid_input("schema", "must not begin with pg_, which PostgreSQL keeps for itself"));
     }
+    if schema == "$user" {
+        return Err(Error::invalid_input("schema", "must not be $user, which means another schema to each user"));
+    }
     Ok(schema)
 }
 

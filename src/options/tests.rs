@@ -141,6 +141,8 @@ fn refuses_by_name() {
         (r#"{"host":"a,,b"}"#, "host"),
         (r#"{"schema":""}"#, "schema"),
         (r#"{"schema":"pg_x"}"#, "schema"),
+        (r#"{"schema":"$user"}"#, "schema"),
+        (r#"{"lockTimeout":5}"#, "lockTimeout"),
         (r#"{"pooler":"transaction"}"#, "pooler"),
         (r#"{"pooler":"session"}"#, "pooler"),
         (r#"{"ssl":"require"}"#, "ssl"),

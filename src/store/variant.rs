@@ -106,7 +106,7 @@ impl Variant {
         let mut columns = BTreeMap::new();
         let mut checked = BTreeMap::new();
         for field in known {
-            let value: Patch<Box<RawValue>> = fields.take_with(field.key, |json, path| match json {
+            let value: Patch<Box<RawValue>> = fields.take_either(field.key, |json, path| match json {
                 None => Ok(Patch::Keep),
                 Some(json) if json.get() == "null" => Ok(Patch::Clear),
                 Some(json) => field.kind.check(json, path).map(Patch::Set),
