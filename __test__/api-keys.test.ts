@@ -1,8 +1,8 @@
 /** API keys: principals, look-ups, and keys that are made here. */
 import { useDatabase } from './helpers/database';
-import { expectCode } from './helpers/errors';
+import { expectCode, expectInvalidInput } from './helpers/errors';
 import { makeWorld } from './helpers/families';
-import { apiKeyInput, inAnHour, inMs, organizationInput, sha256, unique } from './helpers/fixtures';
+import { anHourAgo, apiKeyInput, inAnHour, inMs, organizationInput, sha256, unique } from './helpers/fixtures';
 import { ids, tie } from './helpers/order';
 
 const db = useDatabase();
@@ -53,4 +53,81 @@ it('with a secret are verified, rotated and expire', async () => {
   expect(await db.storage.verifyApiKeySecret(key)).toBeNull();
   expect(await db.storage.verifyApiKeySecret(rotated.key)).not.toBeNull();
   await expectCode(db.storage.rotateApiKey(unique('none')), 'not_found');
+});
+
+it('are told apart by their hash', async () => {
+  const [one, two] = await Promise.all([1, 2].map(() => db.storage.createApiKey(apiKeyInput(userId))));
+  const { hash } = one as { hash: string };
+  await expectCode(db.storage.createApiKey(apiKeyInput(userId, { hash })), 'conflict', { field: 'hash' });
+  await expectCode(db.storage.updateApiKey(two?.id as string, { hash, prefix: 'new' }), 'conflict', { field: 'hash' });
+  await expect(db.storage.getApiKey(two?.id as string)).resolves.toStrictEqual(two);
+  await expect(db.storage.getApiKeyByHash(unique('none'))).resolves.toBeNull();
+  await expect(db.storage.getApiKeyByHash('')).resolves.toBeNull();
+});
+
+it('are listed newest first, those that have expired too', async () => {
+  const { id } = await db.storage.createUser({});
+  const keys = await Promise.all(
+    [anHourAgo(), inAnHour(), null].map((expiresAt) => db.storage.createApiKey(apiKeyInput(id, { expiresAt }))),
+  );
+  const order = await tie(db, 'api_keys', keys);
+  expect(ids(await db.storage.listApiKeys(id))).toEqual(order);
+  await db.query(`UPDATE api_keys SET created_at = '2021-01-01T00:00:00Z' WHERE id = $1`, [order[2]]);
+  expect(ids(await db.storage.listApiKeys(id))).toEqual([order[2], order[0], order[1]]);
+  expect(await db.storage.listApiKeys(unique('nobody'))).toEqual([]);
+  expect(await db.storage.listApiKeys('')).toEqual([]);
+  expect(await db.storage.getApiKeysByPrefixAndLastFour('', '')).toEqual([]);
+});
+
+it('hold only text in their metadata', async () => {
+  const make = (metadata: unknown) => db.storage.createApiKey(apiKeyInput(userId, { metadata: metadata as never }));
+  await expectInvalidInput(make({ count: 1 }), 'metadata');
+  await expectInvalidInput(make({ list: [] }), 'metadata');
+  await expectInvalidInput(make([]), 'metadata');
+  await expect(make({ '': '', 'a b': 'ü' })).resolves.toMatchObject({ metadata: { '': '', 'a b': 'ü' } });
+});
+
+it('change hands between users and organizations', async () => {
+  const { id } = await db.storage.createApiKey(apiKeyInput(userId));
+  await expect(db.storage.updateApiKey(id, { principalId: orgId })).resolves.toMatchObject({ principalId: orgId });
+  expect(ids(await db.storage.listApiKeys(orgId))).toContain(id);
+  const lost = db.storage.updateApiKey(id, { principalId: unique('nobody') });
+  await expectCode(lost, 'invalid_reference', { field: 'principalId' });
+  await expect(db.storage.getApiKey(id)).resolves.toMatchObject({ principalId: orgId });
+});
+
+it('that are made here are the caller’s to name and limit', async () => {
+  const { key, record } = await db.storage.createApiKeyWithSecret(userId, []);
+  expect(key).toMatch(/^api_[0-9a-f]{64}$/);
+  expect(record).toMatchObject({ principalId: userId, prefix: 'api', scopes: [], metadata: {} });
+  expect(record).not.toHaveProperty('expiresAt');
+  await expectCode(db.storage.createApiKeyWithSecret(unique('nobody'), []), 'invalid_reference', {
+    field: 'principalId',
+  });
+  await expectInvalidInput(db.storage.createApiKeyWithSecret(userId, ['a', 7 as never]), 'scopes[1]');
+  await expectInvalidInput(db.storage.createApiKeyWithSecret(userId, [], ''), 'prefix');
+});
+
+it('that have expired are not verified, nor is what is no key', async () => {
+  const { key, record } = await db.storage.createApiKeyWithSecret(userId, ['read']);
+  for (const wrong of ['', 'api_', key.toUpperCase(), key.slice(0, -1), record.hash]) {
+    await expect(db.storage.verifyApiKeySecret(wrong)).resolves.toBeNull();
+  }
+  await db.storage.updateApiKey(record.id, { expiresAt: anHourAgo() });
+  await expect(db.storage.verifyApiKeySecret(key)).resolves.toBeNull();
+  await expect(db.storage.getApiKey(record.id)).resolves.toMatchObject({ id: record.id });
+});
+
+it('are rotated with all that they are, once for each call', async () => {
+  const input = apiKeyInput(orgId, { metadata: { name: 'cli' }, expiresAt: inAnHour() });
+  const old = await db.storage.createApiKey(input);
+  await expectInvalidInput(db.storage.rotateApiKey(old.id, { expiresOldKeysAt: 'soon' }), 'expiresOldKeysAt');
+  await expectInvalidInput(db.storage.rotateApiKey(old.id, { expiresAt: inAnHour() } as never), 'expiresAt');
+  await expect(db.storage.getApiKey(old.id)).resolves.toStrictEqual(old);
+  const { record } = await db.storage.rotateApiKey(old.id);
+  const { id: _, hash, lastFour, createdAt, updatedAt, ...same } = old;
+  expect(record).toMatchObject(same);
+  expect(record.id).not.toBe(old.id);
+  expect((await db.storage.getApiKey(old.id))?.expiresAt?.getTime()).toBeLessThan(old.expiresAt?.getTime() as number);
+  expect(ids(await db.storage.listApiKeys(orgId))).toEqual(expect.arrayContaining([old.id, record.id]));
 });

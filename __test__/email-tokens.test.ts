@@ -41,3 +41,32 @@ it('count attempts', async () => {
   await expect(db.storage.getEmailVerificationTokenAttempts(unique('none'))).resolves.toBe(0);
   await expectCode(db.storage.incrementEmailVerificationTokenAttempts(unique('none')), 'not_found');
 });
+
+it('of an e-mail that has none are none', async () => {
+  await expect(db.storage.getEmailVerificationTokens(`${unique()}@example.com`)).resolves.toEqual([]);
+  await expect(db.storage.getEmailVerificationTokens('')).resolves.toEqual([]);
+  await expect(db.storage.getEmailVerificationTokens('', null)).resolves.toEqual([]);
+});
+
+it('need what tells them apart, of a closed set of types', async () => {
+  const make = (overrides: object) => db.storage.createEmailVerificationToken(emailTokenInput(overrides) as never);
+  await expectInvalidInput(make({ type: 'magic' }), 'type');
+  await expectInvalidInput(make({ email: '' }), 'email');
+  await expectInvalidInput(make({ codeHash: '' }), 'codeHash');
+  await expectInvalidInput(make({ expiresAt: new Date(Number.NaN) }), 'expiresAt');
+  await expectCode(make({ userId: unique('nobody') }), 'invalid_reference', { field: 'userId' });
+});
+
+it('that were used are swept once they have expired, with their attempts', async () => {
+  const { id } = await db.storage.createEmailVerificationToken(emailTokenInput());
+  const { id: living } = await db.storage.createEmailVerificationToken(emailTokenInput());
+  await db.storage.incrementEmailVerificationTokenAttempts(id);
+  await db.storage.markEmailVerificationTokenAsUsed(id);
+  await db.query(`UPDATE email_verification_tokens SET expires_at = now() - interval '1 s' WHERE id = $1`, [id]);
+  await expectCode(db.storage.markEmailVerificationTokenAsUsed(id), 'already_used');
+  await db.storage.deleteExpiredEmailVerificationTokens();
+  await expect(db.storage.deleteExpiredEmailVerificationTokens()).resolves.toBe(0);
+  await expect(db.storage.getEmailVerificationTokenAttempts(id)).resolves.toBe(0);
+  await expectCode(db.storage.markEmailVerificationTokenAsUsed(id), 'not_found');
+  await expect(db.storage.getEmailVerificationTokenById(living)).resolves.toMatchObject({ id: living });
+});

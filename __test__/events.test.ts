@@ -1,6 +1,7 @@
 /** Events. */
 import { useDatabase } from './helpers/database';
-import { eventInput } from './helpers/fixtures';
+import { expectInvalidInput } from './helpers/errors';
+import { eventInput, unique } from './helpers/fixtures';
 
 const db = useDatabase();
 
@@ -17,4 +18,47 @@ it('events are stored as they were given', async () => {
     { ...row, org_id: event.orgId },
     { ...row, org_id: null },
   ]);
+});
+
+it('need a type, a principal, data and a time, and take nothing else', async () => {
+  const count = async () => (await db.query('SELECT count(*)::int AS n FROM auth_events'))[0].n;
+  const before = await count();
+  for (const field of ['type', 'principalId', 'data', 'timestamp']) {
+    for (const nothing of [undefined, null]) {
+      await expectInvalidInput(db.storage.emitEvent({ ...(eventInput() as object), [field]: nothing } as never), field);
+    }
+  }
+  await expectInvalidInput(db.storage.emitEvent({ ...(eventInput() as object), extra: 1 } as never), 'extra');
+  await expectInvalidInput(db.storage.emitEvent(eventInput({ principalId: '' })), 'principalId');
+  await expectInvalidInput(db.storage.emitEvent(eventInput({ timestamp: new Date(Number.NaN) })), 'timestamp');
+  await expectInvalidInput(db.storage.emitEvent(eventInput({ data: [] as never })), 'data');
+  expect(await count()).toBe(before);
+});
+
+it('speak of whoever did it, known or not, in the order in which they came', async () => {
+  const principalId = unique('stranger');
+  for (const type of ['a', 'b', 'c']) await db.storage.emitEvent(eventInput({ type, principalId }));
+  const rows = await db.query('SELECT type, id FROM auth_events WHERE principal_id = $1 ORDER BY id', [principalId]);
+  expect(rows.map(({ type }) => type)).toEqual(['a', 'b', 'c']);
+});
+
+it('have ids beyond 32 bits', async () => {
+  await db.query(`ALTER TABLE auth_events ALTER COLUMN id RESTART WITH 5000000000`);
+  const { principalId } = eventInput();
+  await db.storage.emitEvent(eventInput({ principalId }));
+  expect(await db.query('SELECT id FROM auth_events WHERE principal_id = $1', [principalId])).toEqual([
+    { id: '5000000000' },
+  ]);
+});
+
+it('of one moment stand together, and a bad one fails alone', async () => {
+  const principalId = unique('crowd');
+  const calls = Array.from({ length: 60 }, (_, at) =>
+    at % 10 === 0
+      ? expectInvalidInput(db.storage.emitEvent(eventInput({ principalId, data: { at: '\0' } })), 'data')
+      : db.storage.emitEvent(eventInput({ principalId, data: { at } })),
+  );
+  await Promise.all(calls);
+  const rows = await db.query('SELECT data FROM auth_events WHERE principal_id = $1', [principalId]);
+  expect(rows).toHaveLength(54);
 });

@@ -48,3 +48,40 @@ it('take their roles, keys and providers along, and leave sessions without one',
   expect(await db.storage.getSSOProvider(provider.id)).toBeNull();
   expect(await db.storage.getSession(session.id)).not.toHaveProperty('orgId');
 });
+
+it('replace their members as a whole, and keep the order given', async () => {
+  const users = await Promise.all([1, 2, 3].map(() => db.storage.createUser({})));
+  const members = users.map(({ id }, at) =>
+    memberInput(id, { role: (['owner', 'admin', 'member'] as const)[at] as never }),
+  );
+  const { id } = await db.storage.createOrganization(organizationInput({ members }));
+  expect((await db.storage.getOrganization(id))?.members).toStrictEqual(members);
+  const reversed = [...members].reverse().slice(1);
+  expect((await db.storage.updateOrganization(id, { members: reversed })).members).toStrictEqual(reversed);
+  await expectCode(
+    db.storage.updateOrganization(id, { members: [memberInput(unique('nobody'))], name: 'changed' }),
+    'invalid_reference',
+    { field: 'members' },
+  );
+  await expect(db.storage.getOrganization(id)).resolves.toMatchObject({
+    members: reversed,
+    name: expect.not.stringMatching('changed'),
+  });
+  expect((await db.storage.updateOrganization(id, { members: [] })).members).toEqual([]);
+});
+
+it('lose a member who is deleted, the last owner too', async () => {
+  const owner = await db.storage.createUser({});
+  const { id } = await db.storage.createOrganization(
+    organizationInput({ seats: 1, members: [memberInput(owner.id, { role: 'owner' as const })] }),
+  );
+  await db.storage.deleteUser(owner.id);
+  await expect(db.storage.getOrganization(id)).resolves.toMatchObject({ members: [], seats: 1 });
+});
+
+it('need a member’s role and time of joining', async () => {
+  const make = (member: object) => db.storage.createOrganization(organizationInput({ members: [member] as never }));
+  await expectInvalidInput(make({ userId, joinedAt: new Date() }), 'members[0].role');
+  await expectInvalidInput(make({ userId, role: 'owner' }), 'members[0].joinedAt');
+  await expectInvalidInput(make({ role: 'owner', joinedAt: new Date() }), 'members[0].userId');
+});

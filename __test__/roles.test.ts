@@ -1,6 +1,6 @@
 /** Roles: lists and assignments. */
 import { useDatabase } from './helpers/database';
-import { expectCode } from './helpers/errors';
+import { expectCode, expectInvalidInput } from './helpers/errors';
 import { makeWorld } from './helpers/families';
 import { organizationInput, roleInput, unique } from './helpers/fixtures';
 import { ids, tie } from './helpers/order';
@@ -34,4 +34,55 @@ it('of another organization cannot be assigned', async () => {
   await expectCode(db.storage.assignRoleToUser(unique('nobody'), role.id, orgId), 'invalid_reference', {
     field: 'userId',
   });
+});
+
+it('that do not exist cannot be assigned, nor in an organization that does not', async () => {
+  const role = await db.storage.createRole(roleInput(orgId));
+  await expectCode(db.storage.assignRoleToUser(userId, unique('none'), orgId), 'invalid_reference', {
+    field: 'roleId',
+  });
+  await expectCode(db.storage.assignRoleToUser(userId, role.id, unique('none')), 'invalid_reference');
+  await expect(db.storage.getUserRoles(userId, orgId)).resolves.toEqual([]);
+});
+
+it('are assigned once however often, and revoked without complaint', async () => {
+  const role = await db.storage.createRole(roleInput(orgId));
+  for (let at = 0; at < 3; at += 1) await db.storage.assignRoleToUser(userId, role.id, orgId);
+  expect(ids(await db.storage.getUserRoles(userId, orgId))).toEqual([role.id]);
+  await db.storage.revokeRoleFromUser(userId, unique('none'), orgId);
+  await db.storage.revokeRoleFromUser(userId, role.id, unique('none'));
+  expect(ids(await db.storage.getUserRoles(userId, orgId))).toEqual([role.id]);
+  await db.storage.deleteRole(role.id);
+  await expect(db.storage.getUserRoles(userId, orgId)).resolves.toEqual([]);
+});
+
+it('of nobody and of no organization are none', async () => {
+  for (const none of [unique('none'), '']) {
+    await expect(db.storage.listRoles(none)).resolves.toEqual([]);
+    await expect(db.storage.getUserRoles(none, orgId)).resolves.toEqual([]);
+    await expect(db.storage.getUserRoles(userId, none)).resolves.toEqual([]);
+  }
+});
+
+it('hold whole permissions', async () => {
+  const make = (permission: object) => db.storage.createRole(roleInput(orgId, { permissions: [permission] as never }));
+  const { permissions } = await make({ name: 'Read', resource: 'doc', action: 'read', metadata: { a: [1] } });
+  expect(permissions).toStrictEqual([
+    { id: expect.any(String), name: 'Read', resource: 'doc', action: 'read', metadata: { a: [1] } },
+  ]);
+  await expectInvalidInput(make({ resource: 'doc', action: 'read' }), 'permissions[0].name');
+  await expectInvalidInput(make({ name: 'Read', action: 'read' }), 'permissions[0].resource');
+  await expectInvalidInput(make({ name: 'Read', resource: 'doc' }), 'permissions[0].action');
+  await expectInvalidInput(make({ ...permissions[0], effect: 'deny' }), 'permissions[0].effect');
+});
+
+it('that are assigned stay in their organization', async () => {
+  const other = await db.storage.createOrganization(organizationInput());
+  const role = await db.storage.createRole(roleInput(orgId));
+  await expect(db.storage.updateRole(role.id, { orgId: other.id })).resolves.toMatchObject({ orgId: other.id });
+  await db.storage.assignRoleToUser(userId, role.id, other.id);
+  await expectCode(db.storage.updateRole(role.id, { orgId }), 'invalid_reference', {
+    constraint: 'user_roles_role_id_fkey',
+  });
+  await expect(db.storage.getRole(role.id)).resolves.toMatchObject({ orgId: other.id });
 });

@@ -1,7 +1,7 @@
 /** SAML configurations of tenants. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
-import { tenantSamlInput } from './helpers/fixtures';
+import { tenantSamlInput, unique } from './helpers/fixtures';
 
 const db = useDatabase();
 
@@ -22,4 +22,29 @@ it('SAML configurations of tenants are replaced, merged and deleted whole', asyn
   await db.storage.deleteTenantSAMLConfig(tenantId);
   await db.storage.deleteTenantSAMLConfig(tenantId);
   expect(await db.storage.getTenantSAMLConfig(tenantId)).toBeNull();
+});
+
+it('come back as they were given, whatever they hold', async () => {
+  const config = tenantSamlInput({
+    __proto__x: 1,
+    deep: { list: [null, { a: 1.5 }], at: new Date(0) },
+    none: null,
+  });
+  await db.storage.storeTenantSAMLConfig(config);
+  const { none: _, ...kept } = config;
+  expect(await db.storage.getTenantSAMLConfig(config.tenantId)).toStrictEqual({
+    ...kept,
+    deep: { list: [null, { a: 1.5 }], at: '1970-01-01T00:00:00.000Z' },
+  });
+});
+
+it('keep their tenant, and know no other', async () => {
+  const config = tenantSamlInput();
+  await db.storage.storeTenantSAMLConfig(config);
+  await db.storage.updateTenantSAMLConfig(config.tenantId, { tenantId: unique('other') });
+  expect(await db.storage.getTenantSAMLConfig(config.tenantId)).toStrictEqual(config);
+  expect(await db.storage.getTenantSAMLConfig('')).toBeNull();
+  await expectInvalidInput(db.storage.storeTenantSAMLConfig(tenantSamlInput({ tenantId: '' })), 'tenantId');
+  await expectInvalidInput(db.storage.updateTenantSAMLConfig(config.tenantId, { a: 'x\0' }), 'a');
+  expect(await db.storage.getTenantSAMLConfig(config.tenantId)).toStrictEqual(config);
 });

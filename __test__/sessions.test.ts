@@ -1,7 +1,8 @@
 /** Sessions: expiry and sweeps. */
 import { useDatabase } from './helpers/database';
+import { expectCode, expectInvalidInput } from './helpers/errors';
 import { makeWorld } from './helpers/families';
-import { anHourAgo, sessionInput } from './helpers/fixtures';
+import { anHourAgo, inAnHour, sessionInput, unique } from './helpers/fixtures';
 
 const db = useDatabase();
 let userId: string;
@@ -29,4 +30,47 @@ it('of a user are deleted but for one', async () => {
   await expect(db.storage.deleteUserSessions(id, { except: kept?.id as string })).resolves.toBe(2);
   expect(await db.query('SELECT id FROM sessions WHERE user_id = $1', [id])).toEqual([{ id: kept?.id }]);
   await expect(db.storage.deleteUserSessions(id)).resolves.toBe(1);
+});
+
+it('need a user and an end, and get a random id', async () => {
+  const expiresAt = inAnHour();
+  const session = await db.storage.createSession({ userId, expiresAt });
+  expect(session).toStrictEqual({
+    id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-/),
+    ...{ userId, expiresAt, entitlements: [], metadata: {} },
+    createdAt: expect.any(Date),
+    updatedAt: session.createdAt,
+  });
+});
+
+it('slide: their end can be moved on, and what has expired can be made to live', async () => {
+  const { id } = await db.storage.createSession(sessionInput(userId, { expiresAt: anHourAgo() }));
+  expect(await db.storage.getSession(id)).toBeNull();
+  const expiresAt = inAnHour();
+  await expect(db.storage.updateSession(id, { expiresAt })).resolves.toMatchObject({ id, expiresAt });
+  await expect(db.storage.getSession(id)).resolves.toMatchObject({ id, expiresAt });
+  await db.storage.updateSession(id, { expiresAt: anHourAgo() });
+  expect(await db.storage.getSession(id)).toBeNull();
+});
+
+it('move to another user or organization that exists', async () => {
+  const other = await db.storage.createUser({});
+  const session = await db.storage.createSession(sessionInput(userId));
+  await expect(db.storage.updateSession(session.id, { userId: other.id })).resolves.toMatchObject({ userId: other.id });
+  await expectCode(db.storage.updateSession(session.id, { orgId: unique('none') }), 'invalid_reference', {
+    ...{ field: 'orgId', constraint: 'sessions_org_id_fkey' },
+  });
+});
+
+it('of nobody are none, and a sweep takes no nonsense', async () => {
+  await expect(db.storage.deleteUserSessions(unique('nobody'))).resolves.toBe(0);
+  await expect(db.storage.deleteUserSessions('')).resolves.toBe(0);
+  const { id } = await db.storage.createSession(sessionInput(userId));
+  await expectInvalidInput(db.storage.deleteUserSessions(userId, { except: 7 as never }), 'except');
+  await expectInvalidInput(db.storage.deleteUserSessions(userId, { exept: id } as never), 'exept');
+  await expectInvalidInput(db.storage.deleteExpiredSessions({ limit: -1 }), 'limit');
+  await expectInvalidInput(db.storage.deleteExpiredSessions({ limit: '5' as never }), 'limit');
+  await expect(db.storage.getSession(id)).resolves.not.toBeNull();
+  await db.storage.deleteUserSessions(userId, { except: unique('none') });
+  await expect(db.storage.getSession(id)).resolves.toBeNull();
 });

@@ -2,7 +2,16 @@
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { makeWorld, type World } from './helpers/families';
-import { anHourAgo, oidcProviderInput, organizationInput, ssoLinkInput, ssoSessionInput } from './helpers/fixtures';
+import {
+  anHourAgo,
+  inAnHour,
+  oidcProviderInput,
+  organizationInput,
+  samlProviderInput,
+  ssoLinkInput,
+  ssoSessionInput,
+  unique,
+} from './helpers/fixtures';
 import { ids, tie } from './helpers/order';
 
 const db = useDatabase();
@@ -56,4 +65,85 @@ it('links are unique for a provider and listed in order; sessions expire', async
   expect(await db.storage.getUserSSOLinks('')).toEqual([]);
   const late = await db.storage.createSSOSession(ssoSessionInput(id, world.providerId, { expiresAt: anHourAgo() }));
   expect(await db.storage.getSSOSession(late.id)).toBeNull();
+});
+
+it('providers need what their protocol needs', async () => {
+  const { client_secret, ...oidc } = oidcProviderInput();
+  await expectInvalidInput(db.storage.createSSOProvider(oidc as never), 'client_secret');
+  const { sp_acs_url, ...saml } = samlProviderInput();
+  await expectInvalidInput(db.storage.createSSOProvider(saml as never), 'sp_acs_url');
+  await expectInvalidInput(
+    db.storage.createSSOProvider({ ...(oidcProviderInput() as object), type: 'ldap' } as never),
+    'type',
+  );
+  await expectInvalidInput(
+    db.storage.createSSOProvider(oidcProviderInput({ redirect_uris: 'x' }) as never),
+    'redirect_uris',
+  );
+  await expectInvalidInput(
+    db.storage.createSSOProvider(samlProviderInput({ force_authn: 'yes' }) as never),
+    'force_authn',
+  );
+});
+
+it('providers of an organization that does not exist are the global ones', async () => {
+  const { id } = await db.storage.createSSOProvider(oidcProviderInput());
+  const { id: own } = await db.storage.createSSOProvider(oidcProviderInput({ orgId }));
+  for (const nobody of [unique('none'), '']) {
+    const listed = ids(await db.storage.listSSOProviders(nobody));
+    expect(listed).toContain(id);
+    expect(listed).not.toContain(own);
+  }
+});
+
+it('providers are listed newest first', async () => {
+  const providers = await Promise.all([1, 2, 3].map(() => db.storage.createSSOProvider(oidcProviderInput({ orgId }))));
+  const order = await tie(db, 'sso_providers', providers);
+  expect(ids(await db.storage.listSSOProviders(orgId)).slice(-3)).toEqual(order);
+});
+
+it('a provider takes its links and sessions along, and a link frees its subject', async () => {
+  const provider = await db.storage.createSSOProvider(oidcProviderInput());
+  const link = await db.storage.createSSOLink(ssoLinkInput(userId, provider.id));
+  await db.storage.deleteSSOLink(link.id);
+  const { providerSubject } = link;
+  const again = await db.storage.createSSOLink(ssoLinkInput(userId, provider.id, { providerSubject }));
+  const session = await db.storage.createSSOSession(ssoSessionInput(userId, provider.id, { providerSubject }));
+  await db.storage.deleteSSOProvider(provider.id);
+  expect(await db.storage.getSSOLink(again.id)).toBeNull();
+  expect(await db.storage.getSSOSession(session.id)).toBeNull();
+  await expectCode(db.storage.createSSOLink(ssoLinkInput(userId, provider.id)), 'invalid_reference', {
+    field: 'providerId',
+  });
+});
+
+it('links and sessions need a known type, and not the provider’s own', async () => {
+  const { providerId } = world;
+  const link = ssoLinkInput(userId, providerId, { providerType: 'oauth' as const });
+  await expect(db.storage.createSSOLink(link)).resolves.toMatchObject({ providerType: 'oauth' });
+  await expectInvalidInput(
+    db.storage.createSSOLink(ssoLinkInput(userId, providerId, { providerType: 'ldap' as never })),
+    'providerType',
+  );
+  await expectInvalidInput(
+    db.storage.createSSOSession(ssoSessionInput(userId, providerId, { providerType: 'ldap' as never })),
+    'providerType',
+  );
+});
+
+it('links and sessions default to now', async () => {
+  const { providerId } = world;
+  const base = { userId, providerId, providerType: 'oidc' as const, expiresAt: inAnHour() };
+  const { expiresAt: _, ...link } = base;
+  const made = await db.storage.createSSOLink({ ...link, providerSubject: unique() });
+  expect(made).toMatchObject({ autoProvisioned: false, metadata: {} });
+  const session = await db.storage.createSSOSession({ ...base, providerSubject: unique() });
+  expect(session).not.toHaveProperty('sessionToken');
+  for (const { linkedAt, lastAuthAt } of [made, session]) {
+    const [{ age }] = (await db.query('SELECT extract(epoch FROM now() - $1::timestamptz)::float AS age', [
+      linkedAt,
+    ])) as [{ age: number }];
+    expect(age).toBeLessThan(60);
+    expect(lastAuthAt).toEqual(linkedAt);
+  }
 });

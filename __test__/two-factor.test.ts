@@ -64,3 +64,65 @@ it('sessions are completed once, in time, within their attempts', async () => {
   await expectCode(db.storage.completeTwoFactorSession(tried.id), 'expired');
   await expectCode(db.storage.completeTwoFactorSession(unique('none')), 'not_found');
 });
+
+it('devices of a method that is none, or of nobody, are refused', async () => {
+  const make = (overrides: object) => db.storage.createTwoFactorDevice(totpDeviceInput(userId, overrides) as never);
+  await expectInvalidInput(make({ method: 'pigeon' }), 'method');
+  await expectInvalidInput(make({ verified: 'yes' }), 'verified');
+  await expectInvalidInput(make({ lastUsedAt: 'yesterday' }), 'lastUsedAt');
+  await expectInvalidInput(make({ verificationCodeExpiresAt: 5 }), 'verificationCodeExpiresAt');
+  await expectCode(make({ userId: unique('nobody') }), 'invalid_reference', { field: 'userId' });
+  expect(await db.storage.listTwoFactorDevices(unique('nobody'))).toEqual([]);
+  expect(await db.storage.listTwoFactorDevices('')).toEqual([]);
+});
+
+it('a device takes its sessions along', async () => {
+  const { id: deviceId } = await db.storage.createTwoFactorDevice(totpDeviceInput(userId));
+  const { id } = await db.storage.createTwoFactorSession(twoFactorSessionInput(userId, deviceId));
+  await db.storage.deleteTwoFactorDevice(deviceId);
+  expect(await db.storage.getTwoFactorSession(id)).toBeNull();
+});
+
+it('a backup code is used once, and then says when', async () => {
+  const { id: owner } = await db.storage.createUser({});
+  const [code] = await db.storage.createBackupCodes(owner, ['hash']);
+  await expect(db.storage.markBackupCodeUsed(code?.id as string)).resolves.toBeUndefined();
+  await expectCode(db.storage.markBackupCodeUsed(code?.id as string), 'already_used');
+  expect(await db.storage.getBackupCodes(owner)).toStrictEqual([{ ...code, used: true, usedAt: expect.any(Date) }]);
+  expect(await db.storage.getBackupCodes(unique('nobody'))).toEqual([]);
+});
+
+it('a set of backup codes is replaced whole or not at all', async () => {
+  const { id: owner } = await db.storage.createUser({});
+  const before = await db.storage.createBackupCodes(owner, ['a', 'b']);
+  const twice = unique('twice');
+  await expectInvalidInput(
+    db.storage.createBackupCodes(owner, [
+      { id: twice, code: 'c' },
+      { id: twice, code: 'd' },
+    ]),
+    'codes[1].id',
+  );
+  await expectInvalidInput(db.storage.createBackupCodes(owner, ['c', { code: 7 } as never]), 'codes[1].code');
+  await expectInvalidInput(
+    db.storage.createBackupCodes(owner, ['c', { code: 'd', used: 'no' } as never]),
+    'codes[1].used',
+  );
+  await expectInvalidInput(db.storage.createBackupCodes(owner, [null as never]), 'codes[0]');
+  expect(await db.storage.getBackupCodes(owner)).toStrictEqual(before);
+});
+
+it('sessions take a code of any length, and default to five attempts', async () => {
+  const { verificationCode, attemptCount, maxAttempts, ...bare } = twoFactorSessionInput(userId, world.deviceId);
+  const session = await db.storage.createTwoFactorSession(bare);
+  expect(session).toMatchObject({ attemptCount: 0, maxAttempts: 5 });
+  expect(session).not.toHaveProperty('verificationCode');
+  const long = 'x'.repeat(5_000);
+  await expect(db.storage.createTwoFactorSession({ ...bare, verificationCode: long })).resolves.toMatchObject({
+    verificationCode: long,
+  });
+  await expectInvalidInput(db.storage.createTwoFactorSession({ ...bare, attemptCount: -1 }), 'attemptCount');
+  await expectInvalidInput(db.storage.createTwoFactorSession({ ...bare, maxAttempts: 1.5 }), 'maxAttempts');
+  await expectInvalidInput(db.storage.createTwoFactorSession({ ...bare, method: 'x' as never }), 'method');
+  await expectCode(db.storage.incrementTwoFactorSessionAttempts(unique('none')), 'not_found');
+});

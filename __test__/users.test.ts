@@ -90,3 +90,74 @@ it('take everything of theirs along', async () => {
   expect((await db.storage.getOrganization(team.id))?.members.map((each) => each.userId)).toEqual([own.userId]);
   expect(await db.query('SELECT 1 FROM auth_events WHERE principal_id = $1', [id])).toHaveLength(1);
 });
+
+it('need nothing, and get the free plan', async () => {
+  const user = await db.storage.createUser({});
+  expect(user).toStrictEqual({
+    id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-/),
+    plan: 'free',
+    entitlements: [],
+    metadata: {},
+    createdAt: expect.any(Date),
+    updatedAt: user.createdAt,
+  });
+});
+
+it('are not found under an unknown or empty e-mail or account', async () => {
+  for (const email of [`${unique()}@example.com`, '', '%', '_']) {
+    await expect(db.storage.getUserByEmail(email)).resolves.toBeNull();
+  }
+  for (const [provider, sub] of [
+    ['google', unique()],
+    ['', ''],
+    ['google', ''],
+  ] as const) {
+    await expect(db.storage.getUserByOAuth(provider, sub)).resolves.toBeNull();
+  }
+});
+
+it('cannot take the e-mail of another, and keep their own in another case', async () => {
+  const [one, two] = [await db.storage.createUser(userInput()), await db.storage.createUser(userInput())];
+  const taken = db.storage.updateUser(two.id, { email: one.email?.toUpperCase() as string, name: 'changed' });
+  await expectCode(taken, 'conflict', { field: 'email', constraint: 'users_email_key' });
+  await expect(db.storage.getUser(two.id)).resolves.toStrictEqual(two);
+  const email = one.email?.toUpperCase() as string;
+  await expect(db.storage.updateUser(one.id, { email })).resolves.toMatchObject({ email });
+  await db.storage.updateUser(one.id, { email: null });
+  await expect(db.storage.updateUser(two.id, { email })).resolves.toMatchObject({ email });
+});
+
+it('refresh a link that is made again, without regard to what it held before', async () => {
+  const { id } = await db.storage.createUser({});
+  const link = oauthLink('google');
+  await db.storage.linkOAuthAccount(id, 'google', link);
+  const { sub } = link;
+  const bare = await db.storage.linkOAuthAccount(id, 'google', { provider: 'google', sub, email: null });
+  expect(bare.oauth).toStrictEqual({ google: { provider: 'google', sub, linkedAt: expect.any(Date) } });
+  const github = oauthLink('github');
+  const both = await db.storage.linkOAuthAccount(id, 'github', github);
+  expect(both.oauth).toStrictEqual({ ...bare.oauth, github });
+});
+
+it('cannot be linked by half a link', async () => {
+  const { id } = await db.storage.createUser({});
+  const make = (link: object) => db.storage.linkOAuthAccount(id, 'google', link as never);
+  await expectInvalidInput(make({ provider: 'google' }), 'sub');
+  await expectInvalidInput(make({ sub: 'x' }), 'provider');
+  await expectInvalidInput(make({ provider: 'google', sub: '' }), 'sub');
+  await expectInvalidInput(make({ provider: 'google', sub: 7 }), 'sub');
+  await expectInvalidInput(make({ provider: 'google', sub: 'x', linkedAt: 'soon' }), 'linkedAt');
+  await expectInvalidInput(make({ provider: 'google', sub: 'x', Email: 'y' }), 'Email');
+  await expectInvalidInput(db.storage.linkOAuthAccount(id, '', { provider: '', sub: 'x' }), 'provider');
+  await expect(db.storage.getUser(id)).resolves.not.toHaveProperty('oauth');
+});
+
+it('are not changed by unlinking what is not linked, or by an `oauth` in an input', async () => {
+  const user = await db.storage.createUser({ oauth: { google: oauthLink('google') } } as never);
+  expect(user).not.toHaveProperty('oauth');
+  await expect(db.storage.unlinkOAuthAccount(user.id, 'google')).resolves.toStrictEqual(user);
+  const linked = await db.storage.linkOAuthAccount(user.id, 'google', oauthLink('google'));
+  await expect(db.storage.updateUser(user.id, { oauth: null, name: 'x' })).resolves.toMatchObject({
+    oauth: linked.oauth,
+  });
+});
