@@ -138,6 +138,9 @@ fn explain_certificate(fault: &CertificateError) -> (&'static str, Option<&'stat
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             ("the server's certificate is not meant for servers", Some("INVALID_PURPOSE"))
         }
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            ("the server shows the certificate of an authority (CA:TRUE): issue it one for a server", None)
+        }
         _ => ("the server's certificate cannot be accepted", None),
     }
 }

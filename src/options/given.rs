@@ -149,7 +149,7 @@ input! {
 }
 
 /// `PoolConfig` keys that mean nothing here, and why.
-const REFUSED: [(&str, &str); 12] = [
+const REFUSED: [(&str, &str); 15] = [
     ("connectionString", "is the first argument"),
     ("types", "is not supported: values are converted in the core"),
     ("keepAliveInitialDelayMillis", "is not supported: the system's setting holds"),
@@ -162,6 +162,12 @@ const REFUSED: [(&str, &str); 12] = [
     ("parseInputDatesAsUTC", "is not supported: times carry their zone"),
     ("replication", "is not supported"),
     ("verify", "is not supported: connections are made in the core"),
+    ("enableChannelBinding", "is not supported"),
+    ("sslnegotiation", "is not supported: TLS is negotiated as libpq does by default"),
+    (
+        "ssl.checkServerIdentity",
+        "is not supported: name the host of the certificate as `servername`, or use sslmode=verify-ca&uselibpqcompat=true",
+    ),
 ];
 
 pub fn read_options(json: &str) -> Result<PostgresStorageAdapterOptions> {
