@@ -48,12 +48,13 @@ function invalidInput(field, reason) {
   };
 }
 
-function cancelled(reason, outcome) {
+/** For calls that were never made. */
+function cancelled(reason) {
   return {
     message: reason,
     ...{ code: 'auth_postgres/cancelled', kind: 'dependency', severity: 'warning', statusCode: 503 },
-    retryable: outcome === undefined,
-    context: outcome === undefined ? {} : { outcome },
+    retryable: true,
+    context: {},
   };
 }
 
@@ -338,9 +339,6 @@ const METHODS = {
 /** `query_timeout` is no limit for these. */
 const LIFECYCLE = new Set(['connect', 'disconnect', 'rollback', 'healthCheck']);
 
-/** Giving up on one of these leaves nothing in doubt. */
-const isRead = (name) => /^(get|list|verify|health)/.test(name);
-
 // ── Calls ────────────────────────────────────────────────────────────────────────────────────────
 
 /** Holds the process open while calls are pending; the core's own wake-up never does. */
@@ -359,6 +357,31 @@ const hold = {
   },
 };
 
+const gaveUpAfter = (ms) => `gave up after ${ms} ms`;
+
+/** The calls that each signal ends: one listener for all of them, or Node would warn of a leak. */
+const watched = new WeakMap();
+
+/** Calls back when the signal is aborted; returns what undoes it. */
+function watch(signal, onAbort) {
+  let watchers = watched.get(signal);
+  if (watchers === undefined) {
+    const callbacks = new Set();
+    const run = () => {
+      for (const callback of callbacks) callback();
+    };
+    watchers = { callbacks, run };
+    watched.set(signal, watchers);
+  }
+  const { callbacks, run } = watchers;
+  if (callbacks.size === 0) signal.addEventListener('abort', run);
+  callbacks.add(onAbort);
+  return () => {
+    callbacks.delete(onAbort);
+    if (callbacks.size === 0) signal.removeEventListener('abort', run);
+  };
+}
+
 /** One adapter's native half and the calls that wait for it. */
 class Core {
   constructor(connectionString, { logger, password, json, holdsOpen, queryTimeoutMs }) {
@@ -376,29 +399,26 @@ class Core {
   /** Resolves with the result, or with a Failure. */
   call(name, args, { signal, timeoutMs = LIFECYCLE.has(name) ? undefined : this.queryTimeoutMs }) {
     if (signal?.aborted) return Promise.resolve(new Failure(cancelled('the signal had been aborted')));
+    if (timeoutMs === 0) return Promise.resolve(new Failure(cancelled(gaveUpAfter(0))));
+    const mayGiveUp = signal !== undefined || timeoutMs !== undefined;
+    if (mayGiveUp) this.native.expectGiveUp();
     const id = this.native[name](...args);
     hold.take();
-    if (signal === undefined && timeoutMs === undefined) {
-      return new Promise((resolve) => this.pending.set(id, resolve));
-    }
     return new Promise((resolve) => {
-      const giveUp = (reason) => {
-        // A result that still comes finds nobody waiting.
-        this.pending.delete(id);
-        hold.release();
-        finish(new Failure(cancelled(reason, isRead(name) ? undefined : 'unknown')));
-      };
-      const onAbort = () => giveUp('the signal was aborted');
-      const timer =
-        timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs, `gave up after ${timeoutMs} ms`);
-      const finish = (outcome) => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', onAbort);
-        resolve(outcome);
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.pending.set(id, finish);
+      this.pending.set(id, mayGiveUp ? this.untilGivenUp(id, signal, timeoutMs, resolve) : resolve);
     });
+  }
+
+  /** The core answers a call that is given up like any other: with an error, at once. */
+  untilGivenUp(id, signal, timeoutMs, resolve) {
+    const giveUp = (reason) => this.native.giveUp(id, reason);
+    const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs, gaveUpAfter(timeoutMs));
+    const unwatch = signal && watch(signal, () => giveUp('the signal was aborted'));
+    return (outcome) => {
+      clearTimeout(timer);
+      unwatch?.();
+      resolve(outcome);
+    };
   }
 
   /** With `allowExitOnIdle: false` an open adapter holds the process. */

@@ -36,6 +36,7 @@ use sqlx::postgres::PgRow;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 use tracing::level_filters::LevelFilter;
@@ -210,13 +211,25 @@ impl PostgresStorageAdapter {
         };
         let limit = Duration::from_millis(timeout_ms.map_or(5_000, |Natural(ms)| ms).into());
         // Right here: a call that is made after this one must not slip in.
-        let pool = self.database.shut();
+        let pools = self.database.shut();
         self.start("disconnect", async move {
-            if let Some(pool) = pool {
-                pool.close(limit).await;
-            }
+            let mut closing: JoinSet<()> =
+                pools.into_iter().map(|pool| async move { pool.close(limit).await }).collect();
+            while closing.join_next().await.is_some() {}
             Ok(Void)
         })
+    }
+
+    /// For the facade: the next call may be given up.
+    #[napi(skip_typescript)]
+    pub fn expect_give_up(&self) {
+        self.calls.expect_give_up();
+    }
+
+    /// For the facade: nobody waits any longer for that call; it ends, on the server as well.
+    #[napi(skip_typescript)]
+    pub fn give_up(&self, id: u32, reason: String) {
+        self.calls.give_up(id, reason);
     }
 
     /// Runs down migrations until `to` is the last one applied, or none is. Resolves with the ids of those rolled back.
@@ -284,15 +297,16 @@ impl PostgresStorageAdapter {
         W: FnOnce(Db) -> F + Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
+        let is_alone = self.calls.is_idle();
+        let (pending, answer) = self.calls.begin(operation);
         match self.database.enter() {
             Ok(entered) => {
-                self.start(
-                    operation,
-                    async move { work(Db::new(entered, operation)).await.map_err(crate::store::explain) },
-                )
+                let db = Db::new(entered, operation, answer.give_up());
+                self.run(is_alone, answer, async move { work(db).await.map_err(crate::store::explain) });
             }
-            Err(error) => self.fail(operation, error),
+            Err(error) => answer.give::<()>(&Err(error)),
         }
+        pending
     }
 
     /// A row by its key, together with the other calls of its kind that wait.
@@ -337,8 +351,9 @@ impl PostgresStorageAdapter {
         match self.database.enter() {
             Err(error) => answer.give::<()>(&Err(error)),
             Ok(entered) => {
+                let caller = answer.give_up();
                 let respond = move |result: Result<B::Output>| respond(answer, result.map_err(crate::store::explain));
-                if let Some(worker) = batch.join(entered, item, Box::new(respond)) {
+                if let Some(worker) = batch.join(entered, caller, item, Box::new(respond)) {
                     self.spawn(is_alone, worker);
                 }
             }
@@ -353,8 +368,26 @@ impl PostgresStorageAdapter {
     {
         let is_alone = self.calls.is_idle();
         let (pending, answer) = self.calls.begin(operation);
-        self.spawn(is_alone, async move { answer.give(&work.await) });
+        self.run(is_alone, answer, work);
         pending
+    }
+
+    /// Does the work and answers with its result, or drops it when the caller gives up.
+    fn run<T, F>(&self, is_alone: bool, answer: Answer, work: F)
+    where
+        T: Serialize,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        match answer.give_up() {
+            None => self.spawn(is_alone, async move { answer.give(&work.await) }),
+            Some(caller) => self.spawn(is_alone, async move {
+                tokio::select! {
+                    biased;
+                    result = work => answer.give(&result),
+                    () = caller.wait() => {}
+                }
+            }),
+        }
     }
 
     fn fail<T>(&self, operation: &'static str, error: Error) -> Pending<T> {

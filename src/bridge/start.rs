@@ -2,12 +2,14 @@
 
 use super::queue::Queue;
 use super::{CallId, Pending};
+use crate::db::GiveUp;
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use tokio::runtime::Runtime;
 
@@ -33,11 +35,36 @@ pub struct Calls {
     queue: Arc<Queue>,
     last_id: AtomicU32,
     in_flight: Arc<AtomicUsize>,
+    /// Whether the next call is one that its caller may give up.
+    expects_give_up: AtomicBool,
+    tickets: Tickets,
+}
+
+/// The calls that may be given up.
+type Tickets = Arc<Mutex<HashMap<CallId, Arc<Ticket>>>>;
+
+/// What a call and the one who may give it up share.
+struct Ticket {
+    operation: &'static str,
+    give_up: Arc<GiveUp>,
+    /// The call's result and its caller's leaving may meet: the first is the answer.
+    is_answered: AtomicBool,
 }
 
 impl Calls {
     pub fn new(queue: Arc<Queue>) -> Self {
-        Self { queue, last_id: AtomicU32::new(0), in_flight: Arc::default() }
+        Self {
+            queue,
+            last_id: AtomicU32::new(0),
+            in_flight: Arc::default(),
+            expects_give_up: AtomicBool::new(false),
+            tickets: Arc::default(),
+        }
+    }
+
+    /// The next call may be given up. Both are made by JavaScript's thread, one right after the other.
+    pub fn expect_give_up(&self) {
+        self.expects_give_up.store(true, Ordering::Relaxed);
     }
 
     /// Begins a call that is answered through the returned [`Answer`].
@@ -49,9 +76,34 @@ impl Calls {
             operation,
             queue: Arc::clone(&self.queue),
             in_flight: Arc::clone(&self.in_flight),
+            ticket: self.take_ticket(id, operation),
             is_given: false,
         };
         (Pending::new(id), answer)
+    }
+
+    fn take_ticket(&self, id: CallId, operation: &'static str) -> Option<(Arc<Ticket>, Tickets)> {
+        if !self.expects_give_up.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.expects_give_up.store(false, Ordering::Relaxed);
+        let ticket = Arc::new(Ticket { operation, give_up: Arc::default(), is_answered: AtomicBool::new(false) });
+        lock(&self.tickets).insert(id, Arc::clone(&ticket));
+        Some((ticket, Arc::clone(&self.tickets)))
+    }
+
+    /// The caller waits no longer: it is answered at once, and the call ends wherever it is.
+    pub fn give_up(&self, id: CallId, reason: String) {
+        let Some(ticket) = lock(&self.tickets).remove(&id) else { return };
+        // First, for the call that is dropped owes an answer as well.
+        if ticket.is_answered.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let is_in_doubt = ticket.give_up.give_up();
+        let mut error = Error::new(Code::Cancelled, reason);
+        error.retryable = !is_in_doubt;
+        error.context.outcome = is_in_doubt.then_some("unknown");
+        self.queue.fail(id, &error.in_operation(ticket.operation));
     }
 
     /// Whether no call is under way.
@@ -93,25 +145,46 @@ pub struct Answer {
     operation: &'static str,
     queue: Arc<Queue>,
     in_flight: Arc<AtomicUsize>,
+    ticket: Option<(Arc<Ticket>, Tickets)>,
     is_given: bool,
 }
 
 impl Answer {
     pub fn give<T: Serialize>(mut self, result: &Result<T>) {
-        self.is_given = true;
+        if !self.is_first() {
+            return;
+        }
         match result {
             Ok(value) => self.queue.succeed(self.id, value),
             Err(error) => self.queue.fail(self.id, &error.clone().in_operation(self.operation)),
         }
+    }
+
+    /// The caller's way out, when it has asked for one.
+    pub fn give_up(&self) -> Option<Arc<GiveUp>> {
+        self.ticket.as_ref().map(|(ticket, _)| Arc::clone(&ticket.give_up))
+    }
+
+    /// Whether the call has not been answered before.
+    fn is_first(&mut self) -> bool {
+        self.is_given = true;
+        self.ticket.take().is_none_or(|(ticket, tickets)| {
+            lock(&tickets).remove(&self.id);
+            !ticket.is_answered.swap(true, Ordering::AcqRel)
+        })
     }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        if !self.is_given {
+        if !self.is_given && self.is_first() {
             let error = Error::new(Code::Internal, "the call ended without a result: please report this as a bug");
             self.queue.fail(self.id, &error.in_operation(self.operation));
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

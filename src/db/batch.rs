@@ -3,7 +3,8 @@
 //! forms only while all workers are busy. A read still sees every write acknowledged before it was made, since
 //! its statement starts after it joined.
 
-use super::pool::Work;
+use super::give_up::{GiveUp, all_gave_up};
+use super::pool::{Pool, Work, in_background};
 use super::run::Db;
 use crate::error::{Code, Error, Result};
 use futures_core::future::BoxFuture;
@@ -11,14 +12,16 @@ use std::collections::{HashSet, VecDeque};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
-use tracing::instrument::WithSubscriber;
 
 /// A statement that can serve several calls at once.
 pub trait Batched: Send + Sync + 'static {
     type Item: Send + Sync + 'static;
     type Output: Send + 'static;
+
+    /// Whether the statement changes anything.
+    const IS_WRITE: bool;
 
     /// One output for each item, in order.
     fn run(&self, db: &mut Db, items: &[Self::Item]) -> impl Future<Output = Result<Vec<Self::Output>>> + Send;
@@ -49,17 +52,33 @@ const MAX_BATCH: usize = 256;
 /// Workers of one kind. More of them make smaller batches, and more statements for the same calls.
 const MAX_WORKERS: usize = 3;
 
-/// A statement that takes longer (it waits for a lock, or for a connection) no longer keeps others waiting:
+/// A statement that takes longer (it waits for a lock, say) no longer keeps others waiting:
 /// its worker does not count until it is done, and another may start.
 const STEP_ASIDE_AFTER: Duration = Duration::from_millis(50);
+
+/// When so many more wait, those that have been given up are taken out.
+const SWEEP_EVERY: usize = 1_024;
 
 type Respond<T> = Box<dyn FnOnce(Result<T>) + Send>;
 
 struct Waiting<B: Batched> {
     item: B::Item,
+    call: Call<B>,
+    goes_alone: bool,
+}
+
+struct Call<B: Batched> {
     work: Work,
     respond: Respond<B::Output>,
-    goes_alone: bool,
+    joined_at: Instant,
+    /// Who may give the call up.
+    caller: Option<Arc<GiveUp>>,
+}
+
+impl<B: Batched> Call<B> {
+    fn is_given_up(&self) -> bool {
+        self.caller.as_ref().is_some_and(|caller| caller.is_given_up())
+    }
 }
 
 impl<B: Batched> Waiting<B> {
@@ -85,7 +104,7 @@ impl<B: Batched> State<B> {
                 (Company::OnePerKey(_), Company::OnePerKey(key)) => keys.insert(key),
                 (Company::None | Company::Any | Company::OnePerKey(_), _) => false,
             };
-            if !shares || !Arc::ptr_eq(&next.work.pool, &first.work.pool) {
+            if !shares || !Arc::ptr_eq(&next.call.work.pool, &first.call.work.pool) {
                 break;
             }
             count += 1;
@@ -113,11 +132,16 @@ impl<B: Batched> Batch<B> {
     pub fn join(
         self: &Arc<Self>,
         work: Work,
+        caller: Option<Arc<GiveUp>>,
         item: B::Item,
         respond: Respond<B::Output>,
     ) -> Option<impl Future<Output = ()> + Send + use<B>> {
+        let call = Call { work, respond, joined_at: Instant::now(), caller };
         let mut state = self.lock();
-        state.waiting.push_back(Waiting { item, work, respond, goes_alone: false });
+        state.waiting.push_back(Waiting { item, call, goes_alone: false });
+        if state.waiting.len().is_multiple_of(SWEEP_EVERY) {
+            state.waiting.retain(|waiting| !waiting.call.is_given_up());
+        }
         if state.workers >= MAX_WORKERS {
             return None;
         }
@@ -130,53 +154,95 @@ impl<B: Batched> Batch<B> {
         let is_shared = batch.len() > 1;
         let mut items = Vec::with_capacity(batch.len());
         let mut calls = Vec::with_capacity(batch.len());
-        for Waiting { item, work, respond, goes_alone: _ } in batch {
+        // Only when all callers may give up can the statement be left by all.
+        let mut callers = Some(Vec::new());
+        for Waiting { item, call, goes_alone: _ } in batch {
+            callers = callers.zip(call.caller.clone()).map(|(mut callers, caller)| {
+                callers.push(caller);
+                callers
+            });
             items.push(item);
-            calls.push((respond, work));
+            calls.push(call);
         }
-        match self.statement.run(db, &items).await {
+        let result = tokio::select! {
+            biased;
+            result = self.statement.run(db, &items) => result,
+            // They have been answered.
+            () = all_gave_up(callers) => return,
+        };
+        match result {
             Ok(outputs) if outputs.len() == calls.len() => {
                 let mut again = Vec::new();
-                for (((respond, work), item), output) in calls.into_iter().zip(items).zip(outputs) {
+                for ((call, item), output) in calls.into_iter().zip(items).zip(outputs) {
                     if is_shared && B::is_passed_over(&output) {
-                        again.push(Waiting { item, work, respond, goes_alone: true });
+                        again.push((item, call));
                     } else {
-                        respond(Ok(output));
+                        (call.respond)(Ok(output));
                     }
                 }
                 self.rejoin(again);
             }
-            Ok(_) => calls
-                .into_iter()
-                .for_each(|(respond, _)| respond(Err(Error::new(Code::Internal, "a batch lost count of its results")))),
+            Ok(_) => calls.into_iter().for_each(|call| {
+                (call.respond)(Err(Error::new(Code::Internal, "a batch lost count of its results")));
+            }),
             // The fault of one item: each on its own, so that the bad one fails alone.
-            Err(error) if is_shared && is_data_fault(&error) => self.rejoin(
-                calls
-                    .into_iter()
-                    .zip(items)
-                    .map(|((respond, work), item)| Waiting { item, work, respond, goes_alone: true })
-                    .collect(),
-            ),
-            Err(error) => calls.into_iter().for_each(|(respond, _)| respond(Err(error.clone()))),
+            Err(error) if is_shared && is_data_fault(&error) => self.rejoin(items.into_iter().zip(calls).collect()),
+            Err(error) => calls.into_iter().for_each(|call| (call.respond)(Err(error.clone()))),
         }
     }
 
     /// For the worker that serves them to take: it has not left.
-    fn rejoin(&self, again: Vec<Waiting<B>>) {
-        if !again.is_empty() {
-            self.lock().waiting.extend(again);
+    fn rejoin(&self, again: Vec<(B::Item, Call<B>)>) {
+        let mut state = self.lock();
+        for (item, call) in again {
+            // Nothing of it was written.
+            if let Some(caller) = &call.caller {
+                caller.undone();
+            }
+            state.waiting.push_back(Waiting { item, call, goes_alone: true });
         }
     }
 
-    /// What waits, as far as it may share a statement; `None`, and the worker is counted out, when nothing does.
-    fn take(&self) -> Option<Vec<Waiting<B>>> {
+    /// The call that has waited longest, and since when; `None`, and the worker is counted out, when none does.
+    fn first(&self) -> Option<(Work, Instant)> {
         let mut state = self.lock();
-        let count = state.next_batch();
-        if count == 0 {
-            state.workers -= 1;
-            return None;
+        while let Some(Waiting { call, .. }) = state.waiting.front() {
+            if !call.is_given_up() {
+                return Some((call.work.clone(), call.joined_at));
+            }
+            state.waiting.pop_front();
         }
-        Some(state.waiting.drain(..count).collect())
+        state.workers -= 1;
+        None
+    }
+
+    /// What waits, as far as it may share a statement on that pool. From here on it counts as sent.
+    fn take(&self, pool: &Arc<Pool>) -> Vec<Waiting<B>> {
+        let mut state = self.lock();
+        if state.waiting.front().is_none_or(|first| !Arc::ptr_eq(&first.call.work.pool, pool)) {
+            return Vec::new();
+        }
+        let count = state.next_batch();
+        let batch = state.waiting.drain(..count);
+        batch.filter(|waiting| waiting.call.caller.as_ref().is_none_or(|caller| caller.send(B::IS_WRITE))).collect()
+    }
+
+    /// No connection could be had for those who have waited on that pool since then or longer.
+    fn refuse(&self, pool: &Arc<Pool>, since: Instant, error: &Error) {
+        let mut refused = Vec::new();
+        {
+            let mut state = self.lock();
+            for waiting in std::mem::take(&mut state.waiting) {
+                if waiting.call.joined_at <= since && Arc::ptr_eq(&waiting.call.work.pool, pool) {
+                    refused.push(waiting.call);
+                } else {
+                    state.waiting.push_back(waiting);
+                }
+            }
+        }
+        for call in refused {
+            (call.respond)(Err(error.clone()));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<B>> {
@@ -199,23 +265,36 @@ impl<B: Batched> Worker<B> {
     async fn work(mut self) {
         let batch = Arc::clone(&self.batch);
         let mut db: Option<Db> = None;
-        while let Some(waiting) = batch.take() {
-            let work = &waiting[0].work;
+        while let Some((work, since)) = batch.first() {
+            let pool = Arc::clone(&work.pool);
             let db = match &mut db {
-                Some(db) if db.is_on(&work.pool) => db,
-                other => other.insert(Db::keeping_lease(work.clone(), batch.operation)),
+                Some(db) if db.is_on(&pool) => db,
+                other => other.insert(Db::keeping_lease(work, batch.operation)),
             };
-            {
-                let mut served = pin!(batch.serve(db, waiting));
-                if timeout(STEP_ASIDE_AFTER, &mut served).await.is_err() {
-                    self.step_aside();
-                    served.await;
-                    self.step_back();
-                }
+            let begun = Instant::now();
+            // Before anything is taken: who waits for the connection can still give up, and is refused in time.
+            match db.ready(since).await {
+                Ok(()) => self.serve(db, batch.take(&pool)).await,
+                Err(error) if error.code == Code::PoolTimeout => batch.refuse(&pool, since, &error),
+                Err(error) => batch.refuse(&pool, begun, &error),
             }
             db.yield_lease();
         }
         self.is_counted = false;
+    }
+
+    async fn serve(&mut self, db: &mut Db, waiting: Vec<Waiting<B>>) {
+        // Another worker was faster.
+        if waiting.is_empty() {
+            return;
+        }
+        let batch = Arc::clone(&self.batch);
+        let mut served = pin!(batch.serve(db, waiting));
+        if timeout(STEP_ASIDE_AFTER, &mut served).await.is_err() {
+            self.step_aside();
+            served.await;
+            self.step_back();
+        }
     }
 
     fn step_aside(&mut self) {
@@ -226,7 +305,7 @@ impl<B: Batched> Worker<B> {
         } else {
             // Boxed, or the future would contain itself.
             let successor: BoxFuture<'static, ()> = Box::pin(Self::new(Arc::clone(&self.batch)).work());
-            tokio::spawn(successor.with_current_subscriber());
+            in_background(|| successor);
         }
     }
 
@@ -236,11 +315,11 @@ impl<B: Batched> Worker<B> {
     }
 }
 
-/// A worker that panicked is counted out too; its calls are answered as they are dropped.
+/// A worker that panicked is counted out too, and another goes on. Its calls are answered as they are dropped.
 impl<B: Batched> Drop for Worker<B> {
     fn drop(&mut self) {
         if self.is_counted {
-            self.batch.lock().workers -= 1;
+            self.step_aside();
         }
     }
 }

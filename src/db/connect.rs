@@ -1,9 +1,10 @@
 //! Opening one connection: which host, as whom, with what settings, and the proof that these arrived.
 
-use super::error::{connect_error, plain_cause};
-use super::pool::{millis, within};
+use super::deadline::within;
+use super::error::{connect_error, silence};
+use super::pool::millis;
 use super::tls::{self, Tls};
-use crate::error::{Cause, Code, Error, Result};
+use crate::error::{Code, Error, Result};
 use futures_core::future::BoxFuture;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::postgres::{PgConnectOptions, PgRow};
@@ -165,7 +166,7 @@ impl Target {
         }
         let left = limit.map(|limit| limit.saturating_sub(started.elapsed()));
         let Some(row) = within(left, sqlx::raw_sql(IDENTIFY).fetch_one(&mut inner)).await else {
-            return Err(unanswered("the server did not answer within connectionTimeoutMillis"));
+            return Err(unanswered(NO_ANSWER));
         };
         let row = row.map_err(|error| connect_error(&error))?;
         let backend = self.identify(&row, host)?;
@@ -195,7 +196,7 @@ impl Target {
                 Ok(connection)
             }
             Some(Err(error)) => Err(connect_error(&error)),
-            None => Err(unanswered("the server did not answer within connectionTimeoutMillis")),
+            None => Err(unanswered(NO_ANSWER)),
         }
     }
 
@@ -276,17 +277,17 @@ impl Target {
     }
 }
 
+pub const NO_ANSWER: &str = "the server did not answer within connectionTimeoutMillis";
+
 fn no_host_fits() -> Error {
     let mut error = Error::new(Code::ConnectionFailed, "no host is what target_session_attrs asks for");
     error.retryable = true;
     error
 }
 
-fn unanswered(message: &'static str) -> Error {
-    let mut error = Error::new(Code::ConnectionFailed, message);
+/// Nothing was heard in the time that a connection may take; nothing has run.
+pub fn unanswered(message: &'static str) -> Error {
+    let mut error = silence(message);
     error.retryable = true;
-    let cause =
-        Cause { code: Some("ETIMEDOUT".to_owned()), ..plain_cause("SystemError", "connection timed out".to_owned()) };
-    error.cause = Some(Box::new(cause));
     error
 }

@@ -3,54 +3,64 @@
 use super::migrate::{self, Migration, Status};
 use super::pool::{Pool, PoolOptions, Work, not_connected};
 use crate::error::Result;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub struct Database {
     options: PoolOptions,
     migrations: &'static [Migration],
+    pools: Mutex<Pools>,
+}
+
+struct Pools {
     /// `None` between `disconnect()` and the next `connect()`.
-    pool: Mutex<Option<Arc<Pool>>>,
+    open: Option<Arc<Pool>>,
+    /// Those that a `disconnect()` has not done with yet.
+    closing: Vec<Weak<Pool>>,
 }
 
 impl Database {
     /// Opens no connection.
     pub fn new(options: PoolOptions, migrations: &'static [Migration]) -> Self {
-        let pool = Mutex::new(Some(Pool::new(options.clone())));
-        Self { options, migrations, pool }
+        let pools = Pools { open: Some(Pool::new(options.clone())), closing: Vec::new() };
+        Self { options, migrations, pools: Mutex::new(pools) }
     }
 
     /// Registers one call.
     pub fn enter(&self) -> Result<Work> {
-        self.lock().as_ref().ok_or_else(not_connected)?.enter()
+        self.lock().open.as_ref().ok_or_else(not_connected)?.enter()
     }
 
     /// Opens the adapter again when it was closed, and registers the call.
     pub fn open(&self) -> Result<Work> {
-        self.lock().get_or_insert_with(|| Pool::new(self.options.clone())).enter()
+        self.lock().open.get_or_insert_with(|| Pool::new(self.options.clone())).enter()
     }
 
     pub async fn migrate(&self, work: &Work, schema: Option<&str>, applies: bool) -> Result<()> {
-        migrate::up(&work.pool, schema, self.migrations, applies).await
+        work.or_aborted(migrate::up(&work.pool, schema, self.migrations, applies)).await
     }
 
     pub async fn rollback(&self, work: &Work, to: Option<&str>) -> Result<Vec<String>> {
-        migrate::down(&work.pool, self.migrations, to).await
+        work.or_aborted(migrate::down(&work.pool, self.migrations, to)).await
     }
 
     pub async fn status(&self, work: &Work) -> Result<Status> {
-        migrate::status(&work.pool, self.migrations).await
+        work.or_aborted(migrate::status(&work.pool, self.migrations)).await
     }
 
-    /// Takes no more calls, from now on. The pool that is returned has still to be closed.
-    pub fn shut(&self) -> Option<Arc<Pool>> {
-        let pool = self.lock().take();
-        if let Some(pool) = &pool {
+    /// Takes no more calls, from now on. The pools that are returned have still to be closed: the open one, and
+    /// those that another `disconnect()` is closing.
+    pub fn shut(&self) -> Vec<Arc<Pool>> {
+        let mut pools = self.lock();
+        let mut closing: Vec<_> = pools.closing.iter().filter_map(Weak::upgrade).collect();
+        if let Some(pool) = pools.open.take() {
             pool.refuse_calls();
+            closing.push(pool);
         }
-        pool
+        pools.closing = closing.iter().map(Arc::downgrade).collect();
+        closing
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Pool>>> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Pools> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,8 +12,10 @@ pub enum Remedy {
     None,
     /// The server undid the statement and asks for another attempt.
     Repeat,
-    /// The connection's statements are stale; a fresh connection is not.
+    /// The server takes no writes; the one that a new connection leads to may.
     RepeatOnceReconnected,
+    /// The connection's prepared statements are stale: it has to forget them.
+    RepeatOnceCleared,
     /// The connection ended while the statement ran: nobody knows whether it took effect.
     RepeatIfHarmless,
 }
@@ -24,6 +26,8 @@ pub struct Failure {
     pub remedy: Remedy,
     /// Whether the connection can serve another statement.
     pub connection_survives: bool,
+    /// Whether it is certain that the statement changed nothing.
+    pub is_undone: bool,
 }
 
 /// Names of the codes by SQLSTATE. `ran` is how long the statement had been running.
@@ -55,7 +59,8 @@ fn code_of(sql_state: &str, ran: Duration, statement_timeout: Option<Duration>) 
 fn remedy_of(sql_state: &str) -> Remedy {
     match sql_state {
         "40001" | "40P01" => Remedy::Repeat,
-        "0A000" | "25006" | "26000" | "42P05" => Remedy::RepeatOnceReconnected,
+        "25006" => Remedy::RepeatOnceReconnected,
+        "0A000" | "26000" | "42P05" => Remedy::RepeatOnceCleared,
         "57P01" | "57P02" | "57P05" => Remedy::RepeatIfHarmless,
         _ if sql_state.starts_with("08") => Remedy::RepeatIfHarmless,
         _ => Remedy::None,
@@ -67,11 +72,14 @@ pub fn statement_failure(error: &sqlx::Error, ran: Duration, statement_timeout: 
     if let Some(server) = server_error(error) {
         let sql_state = server.code();
         let remedy = remedy_of(sql_state);
+        let is_undone = server.severity() == PgSeverity::Error && remedy != Remedy::RepeatIfHarmless;
+        let mut error = from_server(server, code_of(sql_state, ran, statement_timeout));
+        error.retryable = is_undone && is_transient(error.code);
         return Failure {
-            error: from_server(server, code_of(sql_state, ran, statement_timeout)),
+            error,
             remedy,
-            connection_survives: matches!(remedy, Remedy::None | Remedy::Repeat)
-                && server.severity() == PgSeverity::Error,
+            connection_survives: is_undone && remedy != Remedy::RepeatOnceReconnected,
+            is_undone,
         };
     }
     match error {
@@ -79,19 +87,53 @@ pub fn statement_failure(error: &sqlx::Error, ran: Duration, statement_timeout: 
             error: with_cause(Code::ConnectionFailed, "the connection to the server was lost", error),
             remedy: Remedy::RepeatIfHarmless,
             connection_survives: false,
+            is_undone: false,
         },
         sqlx::Error::ColumnDecode { index, source } => {
             let mut failed =
                 Error::new(Code::QueryFailed, format!("a stored value of {index} cannot be read: {source}"));
             failed.context.column = Some(index.trim_matches('"').to_owned());
-            Failure { error: failed, remedy: Remedy::None, connection_survives: true }
+            Failure { error: failed, remedy: Remedy::None, connection_survives: true, is_undone: false }
         }
         other => Failure {
             error: with_cause(Code::Internal, "the database driver failed", other),
             remedy: Remedy::None,
             connection_survives: false,
+            is_undone: false,
         },
     }
+}
+
+/// Whether the same statement may succeed a moment later, when this one has changed nothing.
+fn is_transient(code: Code) -> bool {
+    matches!(
+        code,
+        Code::StatementTimeout
+            | Code::LockTimeout
+            | Code::Cancelled
+            | Code::SerializationFailure
+            | Code::ReadOnly
+            | Code::ResourceExhausted
+    )
+}
+
+/// The server gave no answer within the time of an attempt.
+pub fn silent_failure() -> Failure {
+    Failure {
+        error: silence("the server gave no answer within statementTimeoutMs and a second more"),
+        remedy: Remedy::RepeatIfHarmless,
+        connection_survives: false,
+        is_undone: false,
+    }
+}
+
+/// Nothing was heard from the server in time.
+pub fn silence(message: &'static str) -> Error {
+    let mut error = Error::new(Code::ConnectionFailed, message);
+    let cause =
+        Cause { code: Some("ETIMEDOUT".to_owned()), ..plain_cause("SystemError", "connection timed out".to_owned()) };
+    error.cause = Some(Box::new(cause));
+    error
 }
 
 /// No connection could be made; nothing has run.
@@ -250,13 +292,13 @@ mod tests {
     fn classifies_by_sqlstate() {
         for (sql_state, code, remedy) in [
             ("08006", Code::ConnectionFailed, Remedy::RepeatIfHarmless),
-            ("0A000", Code::QueryFailed, Remedy::RepeatOnceReconnected),
+            ("0A000", Code::QueryFailed, Remedy::RepeatOnceCleared),
             ("22001", Code::InvalidInput, Remedy::None),
             ("23502", Code::InvalidInput, Remedy::None),
             ("23503", Code::InvalidReference, Remedy::None),
             ("23505", Code::Conflict, Remedy::None),
             ("25006", Code::ReadOnly, Remedy::RepeatOnceReconnected),
-            ("26000", Code::QueryFailed, Remedy::RepeatOnceReconnected),
+            ("26000", Code::QueryFailed, Remedy::RepeatOnceCleared),
             ("28P01", Code::AuthenticationFailed, Remedy::None),
             ("3D000", Code::ConnectionFailed, Remedy::None),
             ("40001", Code::SerializationFailure, Remedy::Repeat),

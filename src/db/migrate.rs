@@ -2,7 +2,8 @@
 //! `auth_migrations`. Nothing pending means one query and no lock.
 
 use super::error::{Failure, statement_failure};
-use super::pool::{Lease, Pool, millis};
+use super::lease::Lease;
+use super::pool::{Pool, millis};
 use crate::error::{Code, Error, Result};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgRow;
@@ -84,7 +85,7 @@ impl Applied {
 
 /// Applies what is pending, or only checks that nothing is.
 pub async fn up(pool: &Arc<Pool>, schema: Option<&str>, migrations: &'static [Migration], applies: bool) -> Result<()> {
-    let mut lease = pool.acquire_unidentified().await?;
+    let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
     let pending = match check(&mut lease, "connect").await? {
         Some(applied) => applied.pending(migrations)?,
         None => migrations.iter().collect(),
@@ -97,7 +98,7 @@ pub async fn up(pool: &Arc<Pool>, schema: Option<&str>, migrations: &'static [Mi
         Some(_) => {}
     }
     drop(lease);
-    let mut lease = pool.acquire().await?;
+    let mut lease = pool.acquire(None, pool.connecting_end()).await?;
     while let Some((id, took)) = locked(&mut lease, Direction::Up { schema }, migrations).await? {
         tracing::info!(migration = id, durationMs = millis(took), "migration applied");
     }
@@ -111,7 +112,7 @@ pub async fn down(pool: &Arc<Pool>, migrations: &'static [Migration], to: Option
     {
         return Err(Error::invalid_input("to", "is not the id of a migration"));
     }
-    let mut lease = pool.acquire_unidentified().await?;
+    let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
     let mut undone = Vec::new();
     if check(&mut lease, "rollback").await?.is_none() {
         return Ok(undone);
@@ -124,7 +125,7 @@ pub async fn down(pool: &Arc<Pool>, migrations: &'static [Migration], to: Option
 }
 
 pub async fn status(pool: &Arc<Pool>, migrations: &'static [Migration]) -> Result<Status> {
-    let mut lease = pool.acquire_unidentified().await?;
+    let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
     if let Some(applied) = check(&mut lease, "healthCheck").await? {
         let pending = applied.pending(migrations)?.iter().map(|migration| migration.id).collect();
         Ok(Status { server_version: applied.server_version, pending })

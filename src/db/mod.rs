@@ -2,9 +2,13 @@
 //! It knows no table.
 
 pub mod batch;
+pub mod cancel;
 pub mod connect;
 pub mod database;
+pub mod deadline;
 pub mod error;
+pub mod give_up;
+pub mod lease;
 pub mod migrate;
 pub mod pool;
 #[cfg(unix)]
@@ -14,5 +18,6 @@ pub mod tls;
 
 pub use batch::{Batch, Batched, Company};
 pub use database::Database;
+pub use give_up::GiveUp;
 pub use migrate::Migration;
 pub use run::{Db, Repeat};

@@ -1,22 +1,36 @@
 //! Connections: a pool of our own around sqlx's connections. sqlx's pool pings on every return, retries a
 //! refused connection until its time-out, and cannot be closed by a deadline; this one does what it is told.
 
-use super::connect::{Backend, Opened, Target};
-use super::error::connect_error;
+use super::cancel::Beside;
+use super::connect::{Backend, NO_ANSWER, Opened, Target, unanswered};
+use super::deadline::{Allowance, Watermark, until, within};
+use super::give_up::GiveUp;
+use super::lease::{Lease, Permit};
 use crate::error::{Code, Error, Result};
 use sqlx::{Connection as _, PgConnection};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tracing::instrument::WithSubscriber;
 
 /// A connection that rested longer than this is asked whether it still lives before it gets a statement.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 
-/// How long the server may take to end the statements that outlived a disconnect's deadline.
-const TERMINATION_GRACE: Duration = Duration::from_secs(2);
+/// How long it may take to answer that.
+const PING_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long a good-bye may take.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long the end of calls that outlived a disconnect's deadline may take.
+const ABORT_GRACE: Duration = Duration::from_secs(2);
+
+/// Calls under way at one time, waiting or running. One more is refused: a queue that only grows answers nobody.
+const MAX_CALLS: usize = 1 << 16;
 
 /// What the pool needs to know; durations of `None` mean no limit.
 #[derive(Debug, Clone)]
@@ -35,27 +49,41 @@ pub struct PoolOptions {
 pub struct Pool {
     pub options: PoolOptions,
     permits: Arc<Semaphore>,
+    /// By kind of call: no kind gets all connections, see [`Pool::share_of`].
+    shares: Mutex<HashMap<&'static str, Arc<Semaphore>>>,
     /// Calls that wait for a permit: a batch worker gives its connection up to them.
     waiting: AtomicUsize,
-    idle: Mutex<Vec<Connection>>,
-    /// Backends with a statement of ours on them.
-    busy: Mutex<HashSet<Backend>>,
+    idle: Mutex<Idle>,
+    /// What was used before this is asked whether it still lives.
+    suspected: Watermark,
+    /// What was opened before this leads to the wrong server.
+    outdated: Watermark,
+    /// The connection from which others are cancelled, while there is need.
+    pub beside: Beside,
     last_fault: Mutex<Option<Error>>,
     running: AtomicUsize,
     is_closing: AtomicBool,
+    /// Ends all calls.
+    abort: GiveUp,
     is_reaping: AtomicBool,
     drained: Notify,
 }
 
-struct Connection {
-    inner: PgConnection,
+#[derive(Default)]
+struct Idle {
+    connections: Vec<Connection>,
+    is_closed: bool,
+}
+
+pub struct Connection {
+    pub inner: PgConnection,
     /// Which of the target's hosts it leads to.
-    host: usize,
+    pub host: usize,
     /// Known once the connection has been identified.
-    backend: Option<Backend>,
+    pub backend: Option<Backend>,
     opened_at: Instant,
     idle_since: Instant,
-    uses: u64,
+    pub uses: u64,
 }
 
 /// Numbers for `healthCheck()`.
@@ -71,30 +99,55 @@ impl Pool {
         Arc::new(Self {
             permits: Arc::new(Semaphore::new(options.max)),
             options,
+            shares: Mutex::default(),
             waiting: AtomicUsize::new(0),
             idle: Mutex::default(),
-            busy: Mutex::default(),
+            suspected: Watermark::new(),
+            outdated: Watermark::new(),
+            beside: Beside::default(),
             last_fault: Mutex::default(),
             running: AtomicUsize::new(0),
             is_closing: AtomicBool::new(false),
+            abort: GiveUp::default(),
             is_reaping: AtomicBool::new(false),
             drained: Notify::new(),
         })
     }
 
-    /// Registers one call; refused once the pool is closing.
+    /// Registers one call; refused once the pool is closing, or has more calls than it should.
     pub fn enter(self: &Arc<Self>) -> Result<Work> {
-        self.running.fetch_add(1, Ordering::SeqCst);
-        let work = Work { pool: Arc::clone(self) };
-        if self.is_closing.load(Ordering::SeqCst) { Err(not_connected()) } else { Ok(work) }
+        let work = Work::new(self);
+        if self.is_closing() {
+            return Err(not_connected());
+        }
+        if self.running.load(Ordering::Relaxed) > MAX_CALLS {
+            let mut error = Error::new(Code::ResourceExhausted, "too many calls are waiting already");
+            error.retryable = true;
+            return Err(error);
+        }
+        Ok(work)
     }
 
     pub fn has_waiters(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
+    pub fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::SeqCst)
+    }
+
+    /// A connection was lost: those that rest may have gone with it.
+    pub fn suspect_idle(&self) {
+        self.suspected.raise();
+    }
+
+    /// All connections lead to a server that takes no writes any more: they are replaced by new ones.
+    pub fn replace_all(&self) {
+        self.outdated.raise();
+    }
+
     pub fn gauges(&self) -> Gauges {
-        let idle = lock(&self.idle).len();
+        let idle = lock(&self.idle).connections.len();
         Gauges {
             total: self.options.max - self.permits.available_permits() + idle,
             idle,
@@ -102,13 +155,21 @@ impl Pool {
         }
     }
 
-    /// A connection that has shown that it reaches the server with our options.
-    pub async fn acquire(self: &Arc<Self>) -> Result<Lease> {
-        let mut lease = self.acquire_unidentified().await?;
+    /// When a wait for a connection that begins now has to end.
+    pub fn connecting_end(&self) -> Option<Instant> {
+        Allowance::new(self.options.connection_timeout).end()
+    }
+
+    /// A connection that has shown that it reaches the server with our options. `kind` is the call's, and `end`
+    /// the time by which there must be one.
+    pub async fn acquire(self: &Arc<Self>, kind: Option<&'static str>, end: Option<Instant>) -> Result<Lease> {
+        let mut lease = self.acquire_unidentified(kind, end).await?;
         if !lease.is_identified() {
             let target = Arc::clone(&self.options.target);
             let host = lease.host();
-            let backend = target.ask_identity(lease.connection()?, host).await?;
+            let backend = until(end, target.ask_identity(lease.connection()?, host))
+                .await
+                .ok_or_else(|| unanswered(NO_ANSWER))??;
             lease.identified_as(backend);
             lease.settle(true);
         }
@@ -116,26 +177,23 @@ impl Pool {
     }
 
     /// Like [`Self::acquire`], for a caller whose first statement identifies the connection.
-    pub async fn acquire_unidentified(self: &Arc<Self>) -> Result<Lease> {
-        let limit = self.options.connection_timeout;
-        let started = Instant::now();
-        let permit = match Arc::clone(&self.permits).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => self.wait_for_permit(limit).await?,
-        };
+    pub async fn acquire_unidentified(
+        self: &Arc<Self>,
+        kind: Option<&'static str>,
+        end: Option<Instant>,
+    ) -> Result<Lease> {
+        let permit = self.permit(kind, end).await?;
         while let Some(mut connection) = self.pop_idle() {
             if self.is_expired(&connection) {
                 close_in_background(connection);
                 continue;
             }
-            if connection.idle_since.elapsed() < PING_AFTER_IDLE
-                || within(limit, connection.inner.ping()).await.is_some_and(|ping| ping.is_ok())
-            {
+            if !self.is_doubtful(&connection) || is_alive(&mut connection, end).await {
                 return Ok(Lease::new(Arc::clone(self), connection, permit));
             }
+            self.close_doubtful();
         }
-        let connection = self.open(limit.map(|limit| limit.saturating_sub(started.elapsed()))).await;
-        match connection {
+        match self.open(end.map(|end| end.saturating_duration_since(Instant::now()))).await {
             Ok(connection) => {
                 *lock(&self.last_fault) = None;
                 self.reap_in_background();
@@ -148,21 +206,44 @@ impl Pool {
         }
     }
 
-    async fn wait_for_permit(&self, limit: Option<Duration>) -> Result<OwnedSemaphorePermit> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        let permit = within(limit, Arc::clone(&self.permits).acquire_owned()).await;
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    async fn permit(&self, kind: Option<&'static str>, end: Option<Instant>) -> Result<Permit> {
+        let share = kind.and_then(|kind| self.share_of(kind));
+        let of_kind = match share {
+            Some(share) => Some(self.take_permit(share, end).await?),
+            None => None,
+        };
+        Ok((self.take_permit(Arc::clone(&self.permits), end).await?, of_kind))
+    }
+
+    /// One kind of call leaves a quarter of the connections to the others, so that what waits for a lock
+    /// does not keep everything waiting. A pool of less than four is too small to be shared.
+    fn share_of(&self, kind: &'static str) -> Option<Arc<Semaphore>> {
+        let reserved = self.options.max / 4;
+        (reserved > 0).then(|| {
+            let mut shares = lock(&self.shares);
+            Arc::clone(shares.entry(kind).or_insert_with(|| Arc::new(Semaphore::new(self.options.max - reserved))))
+        })
+    }
+
+    async fn take_permit(&self, of: Arc<Semaphore>, end: Option<Instant>) -> Result<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&of).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let waiting = Waiting::new(&self.waiting);
+        let permit = until(end, of.acquire_owned()).await;
+        drop(waiting);
         match permit {
             Some(Ok(permit)) => Ok(permit),
             Some(Err(_)) => Err(not_connected()),
-            None => {
-                let mut error =
-                    Error::new(Code::PoolTimeout, "no connection became free within connectionTimeoutMillis");
-                error.retryable = true;
-                error.cause = lock(&self.last_fault).as_ref().and_then(|fault| fault.cause.clone());
-                Err(error)
-            }
+            None => Err(self.timed_out()),
         }
+    }
+
+    fn timed_out(&self) -> Error {
+        let mut error = Error::new(Code::PoolTimeout, "no connection became free within connectionTimeoutMillis");
+        error.retryable = true;
+        error.cause = lock(&self.last_fault).as_ref().and_then(|fault| fault.cause.clone());
+        error
     }
 
     async fn open(&self, limit: Option<Duration>) -> Result<Connection> {
@@ -172,12 +253,39 @@ impl Pool {
     }
 
     fn pop_idle(&self) -> Option<Connection> {
-        lock(&self.idle).pop()
+        lock(&self.idle).connections.pop()
+    }
+
+    /// The connection serves others again; or is closed, when nobody is left to be served.
+    pub fn put_back(&self, mut connection: Connection) {
+        connection.idle_since = Instant::now();
+        let mut idle = lock(&self.idle);
+        if idle.is_closed {
+            drop(idle);
+            close_in_background(connection);
+        } else {
+            idle.connections.push(connection);
+        }
+    }
+
+    fn is_doubtful(&self, connection: &Connection) -> bool {
+        connection.idle_since.elapsed() >= PING_AFTER_IDLE || self.suspected.is_after(connection.idle_since)
+    }
+
+    /// One that rested too long was dead: no time is lost on the others.
+    fn close_doubtful(&self) {
+        let mut idle = lock(&self.idle);
+        let all = std::mem::take(&mut idle.connections);
+        let (doubtful, sound) = all.into_iter().partition(|connection| self.is_doubtful(connection));
+        idle.connections = sound;
+        drop(idle);
+        Vec::into_iter(doubtful).for_each(close_in_background);
     }
 
     fn is_expired(&self, connection: &Connection) -> bool {
         self.options.max_lifetime.is_some_and(|limit| connection.opened_at.elapsed() >= limit)
             || self.options.max_uses.is_some_and(|limit| connection.uses >= limit)
+            || self.outdated.is_after(connection.opened_at)
     }
 
     /// Closes what has been idle for too long, while there is anything to close.
@@ -202,36 +310,45 @@ impl Pool {
     /// Says whether to go on.
     fn reap(&self) -> bool {
         let mut idle = lock(&self.idle);
-        let mut excess = idle.len().saturating_sub(self.options.min);
+        let mut excess = idle.connections.len().saturating_sub(self.options.min);
         // The oldest lie at the bottom.
-        let (expired, kept) = std::mem::take(&mut *idle).into_iter().partition::<Vec<_>, _>(|connection| {
+        let (expired, kept) = std::mem::take(&mut idle.connections).into_iter().partition::<Vec<_>, _>(|connection| {
             let is_stale = self.options.idle_timeout.is_some_and(|limit| connection.idle_since.elapsed() >= limit);
             let closes = self.is_expired(connection) || (is_stale && excess > 0);
             excess -= usize::from(closes && excess > 0);
             closes
         });
-        *idle = kept;
+        idle.connections = kept;
         drop(idle);
         expired.into_iter().for_each(close_in_background);
-        !self.is_closing.load(Ordering::SeqCst)
+        !self.is_closing()
     }
 
     pub fn refuse_calls(&self) {
         self.is_closing.store(true, Ordering::SeqCst);
     }
 
-    /// Takes no more calls, lets the running ones end until the deadline, then ends them on the server.
+    /// Takes no more calls, lets the running ones end until the limit, then ends them, on the server as well.
     pub async fn close(&self, limit: Duration) {
         self.refuse_calls();
         if within(Some(limit), self.wait_until_drained()).await.is_none() {
-            let _ = within(Some(TERMINATION_GRACE), self.terminate_busy()).await;
-            let _ = within(Some(TERMINATION_GRACE), self.wait_until_drained()).await;
+            let calls = self.running.load(Ordering::Relaxed);
+            tracing::warn!(calls, "disconnect: the deadline has passed, ending running calls");
+            self.abort.give_up();
+            let _ = within(Some(ABORT_GRACE), self.wait_until_drained()).await;
         }
-        self.permits.close();
-        let idle = std::mem::take(&mut *lock(&self.idle));
-        for connection in idle {
-            let _ = within(Some(TERMINATION_GRACE), connection.inner.close()).await;
-        }
+        let connections = {
+            let mut idle = lock(&self.idle);
+            idle.is_closed = true;
+            std::mem::take(&mut idle.connections)
+        };
+        let mut closing: JoinSet<_> = connections.into_iter().map(close).collect();
+        while closing.join_next().await.is_some() {}
+    }
+
+    /// Resolves when running calls have to end.
+    pub async fn aborted(&self) {
+        self.abort.wait().await;
     }
 
     async fn wait_until_drained(&self) {
@@ -245,24 +362,6 @@ impl Pool {
             drained.await;
         }
     }
-
-    /// Ends, from a connection of its own, the backends that still run statements of ours.
-    async fn terminate_busy(&self) -> Result<()> {
-        let mut backends: Vec<Backend> = lock(&self.busy).iter().copied().collect();
-        backends.sort_unstable_by_key(|backend| backend.host);
-        tracing::warn!(statements = backends.len(), "disconnect: the deadline has passed, ending running statements");
-        for on_host in backends.chunk_by(|one, other| one.host == other.host) {
-            let pids: Vec<i32> = on_host.iter().map(|backend| backend.pid).collect();
-            let mut side = self.options.target.open_beside(on_host[0].host, None).await?;
-            let ended = sqlx::query("SELECT pg_terminate_backend(pid) FROM unnest($1::int4[]) AS pid")
-                .bind(pids)
-                .execute(&mut side)
-                .await;
-            ended.map_err(|error| connect_error(&error))?;
-            let _ = side.close().await;
-        }
-        Ok(())
-    }
 }
 
 /// One call under way.
@@ -270,10 +369,25 @@ pub struct Work {
     pub pool: Arc<Pool>,
 }
 
+impl Work {
+    pub fn new(pool: &Arc<Pool>) -> Self {
+        pool.running.fetch_add(1, Ordering::SeqCst);
+        Self { pool: Arc::clone(pool) }
+    }
+
+    /// The future's result, unless the pool is closed before.
+    pub async fn or_aborted<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            result = future => result,
+            () = self.pool.aborted() => Err(aborted()),
+        }
+    }
+}
+
 impl Clone for Work {
     fn clone(&self) -> Self {
-        self.pool.running.fetch_add(1, Ordering::SeqCst);
-        Self { pool: Arc::clone(&self.pool) }
+        Self::new(&self.pool)
     }
 }
 
@@ -285,77 +399,19 @@ impl Drop for Work {
     }
 }
 
-/// A connection lent to one call. It goes back on drop, unless a statement was left unfinished on it.
-pub struct Lease {
-    pool: Arc<Pool>,
-    connection: Option<Connection>,
-    is_usable: bool,
-    _permit: OwnedSemaphorePermit,
-}
+/// Counts a call that waits, however its wait ends.
+struct Waiting<'p>(&'p AtomicUsize);
 
-impl Lease {
-    fn new(pool: Arc<Pool>, mut connection: Connection, permit: OwnedSemaphorePermit) -> Self {
-        connection.uses += 1;
-        Self { pool, connection: Some(connection), is_usable: true, _permit: permit }
-    }
-
-    fn is_identified(&self) -> bool {
-        self.connection.as_ref().is_some_and(|connection| connection.backend.is_some())
-    }
-
-    /// For one statement or transaction; [`Self::settle`] must follow, or the connection is given up.
-    pub fn connection(&mut self) -> Result<&mut PgConnection> {
-        let connection =
-            self.connection.as_mut().ok_or_else(|| Error::new(Code::Internal, "a lease without a connection"))?;
-        self.is_usable = false;
-        if let Some(backend) = connection.backend {
-            lock(&self.pool.busy).insert(backend);
-        }
-        Ok(&mut connection.inner)
-    }
-
-    /// Says whether the connection survived its statement.
-    pub fn settle(&mut self, survives: bool) {
-        self.is_usable = survives;
-        if let Some(backend) = self.connection.as_ref().and_then(|connection| connection.backend) {
-            lock(&self.pool.busy).remove(&backend);
-        }
-    }
-
-    pub fn is_usable(&self) -> bool {
-        self.is_usable
-    }
-
-    fn host(&self) -> usize {
-        self.connection.as_ref().map_or(0, |connection| connection.host)
-    }
-
-    /// Identifies the connection by the first two columns of a row.
-    pub fn identify(&mut self, row: &sqlx::postgres::PgRow) -> Result<()> {
-        let backend = self.pool.options.target.identify(row, self.host())?;
-        self.identified_as(backend);
-        Ok(())
-    }
-
-    fn identified_as(&mut self, backend: Backend) {
-        if let Some(connection) = &mut self.connection {
-            connection.backend = Some(backend);
-        }
+impl<'p> Waiting<'p> {
+    fn new(count: &'p AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
     }
 }
 
-impl Drop for Lease {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
-        if let Some(backend) = connection.backend {
-            lock(&self.pool.busy).remove(&backend);
-        }
-        if self.is_usable && !self.pool.is_closing.load(Ordering::SeqCst) {
-            connection.idle_since = Instant::now();
-            lock(&self.pool.idle).push(connection);
-        } else {
-            close_in_background(connection);
-        }
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -367,18 +423,28 @@ pub fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-fn close_in_background(connection: Connection) {
-    // Outside the runtime (the process is ending) dropping it closes the socket as well.
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        runtime.spawn(within(Some(TERMINATION_GRACE), connection.inner.close()));
-    }
+/// What a call that `disconnect()` ends is told.
+pub fn aborted() -> Error {
+    Error::new(Code::Cancelled, "disconnect() ended the call")
 }
 
-/// The future's output, or `None` when it takes longer than the limit.
-pub async fn within<F: Future>(limit: Option<Duration>, future: F) -> Option<F::Output> {
-    match limit {
-        Some(limit) => tokio::time::timeout(limit, future).await.ok(),
-        None => Some(future.await),
+async fn is_alive(connection: &mut Connection, end: Option<Instant>) -> bool {
+    let answer = until(end, within(Some(PING_LIMIT), connection.inner.ping())).await;
+    matches!(answer, Some(Some(Ok(()))))
+}
+
+async fn close(connection: Connection) {
+    let _ = within(Some(CLOSE_LIMIT), connection.inner.close()).await;
+}
+
+pub fn close_in_background(connection: Connection) {
+    in_background(|| close(connection));
+}
+
+/// Outside the runtime (the process is ending) what the future holds is dropped, and its sockets closed with it.
+pub fn in_background<F: Future<Output = ()> + Send + 'static>(work: impl FnOnce() -> F) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(work().with_current_subscriber());
     }
 }
 

@@ -1,22 +1,36 @@
 //! Running statements: the one place that awaits sqlx. Retries, classification and the log live here.
 
-use super::error::{Failure, Remedy, statement_failure};
-use super::pool::{Lease, Pool, Work, millis};
-use crate::error::{Error, Result};
+use super::deadline::{Allowance, attempt_limit, within};
+use super::error::{Failure, Remedy, silent_failure, statement_failure};
+use super::give_up::GiveUp;
+use super::lease::Lease;
+use super::pool::{Pool, Work, aborted, millis};
+use crate::error::{Code, Error, Result};
 use futures_core::future::BoxFuture;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::{Query, QueryAs};
-use sqlx::{Acquire, FromRow, PgConnection, Postgres};
+use sqlx::{Acquire, Connection as _, FromRow, PgConnection, Postgres};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Whether a statement may run again when the connection was lost under it and nobody knows how it ended.
+/// What running a statement twice does; it decides what follows when the connection was lost under it and nobody
+/// knows how it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
-    /// Reads, deletes, creates with an id of our making: once or twice is the same.
+    /// It changes nothing.
+    Read,
+    /// Twice is the same as once: deletes.
     Harmless,
-    /// Everything else is reported with `outcome: 'unknown'`.
+    /// Twice with the same id is once, but the same call made again has another id.
+    Create,
+    /// It is reported with `outcome: 'unknown'`.
     Never,
+}
+
+impl Repeat {
+    fn is_write(self) -> bool {
+        self != Self::Read
+    }
 }
 
 /// One call's way to the database. It takes a connection for each statement, or keeps one while
@@ -25,21 +39,38 @@ pub struct Db {
     lease: Option<Lease>,
     keeps_lease: bool,
     operation: &'static str,
+    /// How long the call may still wait for connections, all attempts together.
+    connecting: Allowance,
+    /// Who may give the call up.
+    caller: Option<Arc<GiveUp>>,
+    doubt: Doubt,
     // After the lease, so that a connection is back before the call counts as ended.
     work: Work,
+}
+
+/// What is known of the call's writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    /// Nothing has been written.
+    None,
+    /// A write has been sent, and no answer says how it ended.
+    Sent,
+    /// Some have taken effect.
+    Written,
 }
 
 /// What a statement came to, and how many rows that were (for the log).
 pub type Counted<T> = (T, u64);
 
 impl Db {
-    pub fn new(work: Work, operation: &'static str) -> Self {
-        Self { lease: None, keeps_lease: false, operation, work }
+    pub fn new(work: Work, operation: &'static str, caller: Option<Arc<GiveUp>>) -> Self {
+        let connecting = Allowance::new(work.pool.options.connection_timeout);
+        Self { lease: None, keeps_lease: false, operation, connecting, caller, doubt: Doubt::None, work }
     }
 
     /// Keeps the connection between statements; [`Self::yield_lease`] gives way to calls that wait.
     pub fn keeping_lease(work: Work, operation: &'static str) -> Self {
-        Self { keeps_lease: true, ..Self::new(work, operation) }
+        Self { keeps_lease: true, ..Self::new(work, operation, None) }
     }
 
     pub fn is_on(&self, pool: &Arc<Pool>) -> bool {
@@ -49,6 +80,39 @@ impl Db {
     pub fn yield_lease(&mut self) {
         if self.work.pool.has_waiters() {
             self.lease = None;
+        }
+    }
+
+    /// Takes the connection for the next statement, which is of other callers: they have waited `since` then.
+    pub async fn ready(&mut self, since: Instant) -> Result<()> {
+        let pool = Arc::clone(&self.work.pool);
+        self.connecting = Allowance::new(pool.options.connection_timeout);
+        self.connecting.spend(since.elapsed());
+        self.doubt = Doubt::None;
+        if self.lease.is_none() {
+            let operation = self.operation;
+            let lease = tokio::select! {
+                biased;
+                lease = self.connect() => lease,
+                () = pool.aborted() => Err(aborted()),
+            };
+            self.lease = Some(lease.map_err(|error| error.in_operation(operation))?);
+        }
+        Ok(())
+    }
+
+    /// A connection, if need be after further attempts.
+    async fn connect(&mut self) -> Result<Lease> {
+        let mut attempt = 1;
+        loop {
+            match self.acquire().await {
+                Ok(lease) => return Ok(lease),
+                Err(error) => {
+                    let may_repeat = may_reconnect(&error);
+                    self.pause(attempt, error, may_repeat).await?;
+                }
+            }
+            attempt += 1;
         }
     }
 
@@ -110,7 +174,7 @@ impl Db {
         self.run(repeat, |connection| {
             let work = Arc::clone(&work);
             Box::pin(async move {
-                let mut transaction = connection.begin().await?;
+                let mut transaction = Acquire::begin(connection).await?;
                 let result = work(&mut transaction).await?;
                 transaction.commit().await?;
                 Ok(result)
@@ -124,65 +188,166 @@ impl Db {
         T: Send,
         W: for<'t> Fn(&'t mut PgConnection) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync,
     {
-        let max_retries = self.work.pool.options.max_retries;
-        let mut attempt = 1;
-        loop {
-            let (mut error, may_repeat) = match self.attempt(attempt, &work).await {
-                Ok(result) => return Ok(result),
-                Err(Stage::Connecting(error)) => {
-                    let may_repeat = error.retryable && error.code != crate::error::Code::PoolTimeout;
-                    (error, may_repeat)
-                }
-                Err(Stage::Running(failure)) => judge(failure, repeat, attempt),
-            };
-            if !may_repeat || attempt > max_retries {
-                error.context.attempts = Some(attempt);
-                return Err(error.in_operation(self.operation));
+        let pool = Arc::clone(&self.work.pool);
+        let result = tokio::select! {
+            biased;
+            result = self.attempts(repeat, &work) => result,
+            // The attempt is dropped in the middle; its lease sees to the rest.
+            () = pool.aborted() => Err(aborted()),
+        };
+        result.map_err(|mut error| {
+            if self.doubt != Doubt::None && !is_definite(&error) {
+                error.context.outcome = Some("unknown");
+                error.retryable &= repeat == Repeat::Harmless;
             }
-            let pause = back_off(attempt);
-            tracing::warn!(
-                operation = self.operation,
-                attempt,
-                pauseMs = millis(pause),
-                code = error.code.name(),
-                sqlState = error.context.sql_state.as_deref().unwrap_or_default(),
-                "retry"
-            );
-            tokio::time::sleep(pause).await;
-            attempt += 1;
-        }
+            error.in_operation(self.operation)
+        })
     }
 
-    async fn attempt<T, W>(&mut self, attempt: u32, work: &W) -> Result<T, Stage>
+    async fn attempts<T, W>(&mut self, repeat: Repeat, work: &W) -> Result<T>
     where
         T: Send,
         W: for<'t> Fn(&'t mut PgConnection) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync,
     {
-        let pool = &self.work.pool;
+        let mut once = true;
+        let mut attempt = 1;
+        loop {
+            let (error, may_repeat) = match self.attempt(attempt, repeat, work).await {
+                Ok(result) => return Ok(result),
+                Err(Stage::Connecting(error)) => {
+                    let may_repeat = may_reconnect(&error);
+                    (error, may_repeat)
+                }
+                Err(Stage::Running(failure)) => judge(failure, repeat, &mut once),
+            };
+            self.pause(attempt, error, may_repeat).await?;
+            attempt += 1;
+        }
+    }
+
+    /// Waits before the next attempt, or says with the error that there is none.
+    async fn pause(&self, attempt: u32, mut error: Error, may_repeat: bool) -> Result<()> {
+        if !may_repeat || attempt > self.work.pool.options.max_retries {
+            error.context.attempts = Some(attempt);
+            return Err(error);
+        }
+        let pause = back_off(attempt);
+        tracing::warn!(
+            operation = self.operation,
+            attempt,
+            pauseMs = millis(pause),
+            code = error.code.name(),
+            sqlState = error.context.sql_state.as_deref().unwrap_or_default(),
+            "retry"
+        );
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    async fn attempt<T, W>(&mut self, attempt: u32, repeat: Repeat, work: &W) -> Result<T, Stage>
+    where
+        T: Send,
+        W: for<'t> Fn(&'t mut PgConnection) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync,
+    {
         let mut lease = match self.lease.take() {
             Some(lease) => lease,
-            None => pool.acquire().await.map_err(Stage::Connecting)?,
+            None => self.acquire().await.map_err(Stage::Connecting)?,
         };
+        let doubt = self.doubt;
+        self.send(repeat).await;
+        let statement_timeout = self.work.pool.options.statement_timeout;
         let started = Instant::now();
-        let result = work(lease.connection().map_err(Stage::Connecting)?).await;
+        let connection = lease.connection().map_err(Stage::Connecting)?;
+        let result = within(attempt_limit(statement_timeout), work(connection)).await;
         let ran = started.elapsed();
-        match result {
-            Ok((value, rows)) => {
+        let failure = match result {
+            Some(Ok((value, rows))) => {
                 lease.settle(true);
                 self.log(ran, rows, attempt, None);
-                if self.keeps_lease {
-                    self.lease = Some(lease);
+                self.keep(lease);
+                if repeat.is_write() {
+                    self.doubt = Doubt::Written;
                 }
-                Ok(value)
+                return Ok(value);
             }
-            Err(error) => {
-                let failure = statement_failure(&error, ran, pool.options.statement_timeout);
+            Some(Err(error)) => {
+                let failure = statement_failure(&error, ran, statement_timeout);
+                self.release(lease, &failure).await;
+                failure
+            }
+            None => {
+                lease.abandon();
+                silent_failure()
+            }
+        };
+        self.log(ran, 0, attempt, Some(&failure.error));
+        if failure.is_undone {
+            self.undone(doubt);
+        }
+        Err(Stage::Running(failure))
+    }
+
+    async fn acquire(&mut self) -> Result<Lease> {
+        let started = Instant::now();
+        let lease = self.work.pool.acquire(Some(self.operation), self.connecting.end()).await;
+        self.connecting.spend(started.elapsed());
+        lease
+    }
+
+    /// The statement goes out now, unless the caller has left: then it waits for its own end, which has begun.
+    async fn send(&mut self, repeat: Repeat) {
+        if let Some(caller) = &self.caller
+            && !caller.send(repeat.is_write())
+        {
+            return std::future::pending().await;
+        }
+        if repeat.is_write() && self.doubt == Doubt::None {
+            self.doubt = Doubt::Sent;
+        }
+    }
+
+    /// The server has undone the statement: what is known is what was known before it.
+    fn undone(&mut self, before: Doubt) {
+        self.doubt = before;
+        if let Some(caller) = &self.caller
+            && before == Doubt::None
+        {
+            caller.undone();
+        }
+    }
+
+    fn keep(&mut self, lease: Lease) {
+        if self.keeps_lease {
+            self.lease = Some(lease);
+        }
+    }
+
+    /// What becomes of a connection on which a statement failed.
+    async fn release(&mut self, mut lease: Lease, failure: &Failure) {
+        match failure.remedy {
+            Remedy::None | Remedy::Repeat => {
                 lease.settle(failure.connection_survives);
-                self.log(ran, 0, attempt, Some(&failure.error));
-                if self.keeps_lease && lease.is_usable() {
+                if lease.is_usable() {
+                    self.keep(lease);
+                }
+            }
+            Remedy::RepeatOnceCleared => {
+                let Ok(connection) = lease.connection() else { return };
+                let limit = attempt_limit(self.work.pool.options.statement_timeout);
+                let cleared = within(limit, connection.clear_cached_statements()).await;
+                lease.settle(matches!(cleared, Some(Ok(()))));
+                // For the next attempt: another one's statements may be as stale.
+                if lease.is_usable() {
                     self.lease = Some(lease);
                 }
-                Err(Stage::Running(failure))
+            }
+            Remedy::RepeatOnceReconnected => {
+                lease.settle(false);
+                self.work.pool.replace_all();
+            }
+            Remedy::RepeatIfHarmless => {
+                lease.settle(false);
+                self.work.pool.suspect_idle();
             }
         }
     }
@@ -204,28 +369,29 @@ impl Db {
     }
 }
 
-/// Completes the error, and says whether another attempt is allowed.
-fn judge(failure: Failure, repeat: Repeat, attempt: u32) -> (Error, bool) {
-    let Failure { mut error, remedy, connection_survives: _ } = failure;
+/// No connection could be made. One that did not become free has been waited for long enough.
+fn may_reconnect(error: &Error) -> bool {
+    error.retryable && error.code != Code::PoolTimeout
+}
+
+/// Completes the error, and says whether another attempt is allowed. `once` holds what may be tried only once.
+fn judge(failure: Failure, repeat: Repeat, once: &mut bool) -> (Error, bool) {
+    let Failure { mut error, remedy, connection_survives: _, is_undone: _ } = failure;
     match remedy {
         Remedy::None => (error, false),
-        Remedy::Repeat => {
-            error.retryable = true;
-            (error, true)
-        }
-        Remedy::RepeatOnceReconnected => {
-            error.retryable = error.code == crate::error::Code::ReadOnly;
-            (error, attempt == 1)
-        }
-        Remedy::RepeatIfHarmless if repeat == Repeat::Harmless => {
-            error.retryable = true;
-            (error, true)
-        }
+        Remedy::Repeat => (error, true),
+        Remedy::RepeatOnceReconnected | Remedy::RepeatOnceCleared => (error, std::mem::take(once)),
         Remedy::RepeatIfHarmless => {
-            error.context.outcome = Some("unknown");
-            (error, false)
+            error.retryable = matches!(repeat, Repeat::Read | Repeat::Harmless);
+            (error, repeat != Repeat::Never)
         }
     }
+}
+
+/// Whether the error says for certain that nothing was written, by this attempt or one before: the data cannot be
+/// written at all (SQLSTATE classes 22 and 23).
+fn is_definite(error: &Error) -> bool {
+    error.context.sql_state.as_deref().is_some_and(|state| state.starts_with("22") || state.starts_with("23"))
 }
 
 /// How far an attempt came.

@@ -213,7 +213,7 @@ fn new_secret(prefix: &str) -> Result<(String, String)> {
 }
 
 pub async fn by_prefix_and_last_four(db: &mut Db, prefix: String, last_four: String) -> Result<Vec<ApiKeyRecord>> {
-    db.all(Repeat::Harmless, || {
+    db.all(Repeat::Read, || {
         query_as(concat!(
             "SELECT ",
             columns!(),
@@ -226,7 +226,7 @@ pub async fn by_prefix_and_last_four(db: &mut Db, prefix: String, last_four: Str
 }
 
 pub async fn list(db: &mut Db, principal_id: String) -> Result<Vec<ApiKeyRecord>> {
-    db.all(Repeat::Harmless, || {
+    db.all(Repeat::Read, || {
         query_as(concat!(
             "SELECT ",
             columns!(),
@@ -258,7 +258,7 @@ pub async fn update(db: &mut Db, id: String, patch: ApiKeyPatch) -> Result<ApiKe
         && metadata.is_empty()
         && expires_at.is_empty();
     let row = if is_empty {
-        db.optional(Repeat::Harmless, || {
+        db.optional(Repeat::Read, || {
             query_as(concat!("SELECT ", columns!(), " FROM api_keys WHERE id = $1")).bind(id.clone())
         })
         .await?
@@ -307,7 +307,7 @@ pub async fn rotate(db: &mut Db, id: String, options: RotateApiKeyOptions) -> Re
     let RotateApiKeyOptions { expires_old_keys_at } = options;
     loop {
         let (prefix,): (String,) = db
-            .optional(Repeat::Harmless, || query_as("SELECT prefix FROM api_keys WHERE id = $1").bind(id.clone()))
+            .optional(Repeat::Read, || query_as("SELECT prefix FROM api_keys WHERE id = $1").bind(id.clone()))
             .await?
             .ok_or_else(|| Error::not_found("API key"))?;
         let (key, last_four) = new_secret(&prefix)?;

@@ -127,7 +127,7 @@ pub async fn create(db: &mut Db, input: EmailVerificationTokenInput) -> Result<E
 /// Those that can still be used.
 pub async fn list(db: &mut Db, email: String, r#type: Option<EmailTokenType>) -> Result<Vec<EmailVerificationToken>> {
     let email = super::users::email_key(&email);
-    db.all(Repeat::Harmless, || {
+    db.all(Repeat::Read, || {
         query_as(concat!(
             "SELECT ",
             columns!(),
@@ -196,7 +196,7 @@ pub async fn delete_expired(db: &mut Db) -> Result<u32> {
 
 pub async fn attempts(db: &mut Db, id: String) -> Result<i32> {
     let row: Option<(i32,)> = db
-        .optional(Repeat::Harmless, || {
+        .optional(Repeat::Read, || {
             query_as("SELECT attempts FROM email_verification_token_attempts WHERE token_id = $1").bind(id.clone())
         })
         .await?;

@@ -31,6 +31,8 @@ impl Batched for Emit {
     type Item = EventInput;
     type Output = ();
 
+    const IS_WRITE: bool = true;
+
     async fn run(&self, db: &mut Db, events: &[EventInput]) -> Result<Vec<()>> {
         db.execute(Repeat::Never, || {
             query(

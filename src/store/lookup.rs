@@ -24,12 +24,14 @@ where
     type Item = String;
     type Output = Option<Arc<R>>;
 
+    const IS_WRITE: bool = false;
+
     async fn run(&self, db: &mut Db, keys: &[String]) -> Result<Vec<Option<Arc<R>>>> {
         if let [key] = keys {
-            let row = db.optional(Repeat::Harmless, || query_as(self.one).bind(key.clone())).await?;
+            let row = db.optional(Repeat::Read, || query_as(self.one).bind(key.clone())).await?;
             return Ok(vec![row.map(Arc::new)]);
         }
-        let rows: Vec<R> = db.all(Repeat::Harmless, || query_as(self.many).bind(keys.to_vec())).await?;
+        let rows: Vec<R> = db.all(Repeat::Read, || query_as(self.many).bind(keys.to_vec())).await?;
         let found: HashMap<String, Arc<R>> = rows.into_iter().map(|row| ((self.key_of)(&row), Arc::new(row))).collect();
         Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
     }

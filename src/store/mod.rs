@@ -50,7 +50,7 @@ impl NewId {
     }
 
     pub fn repeat(&self) -> Repeat {
-        if self.is_ours { Repeat::Harmless } else { Repeat::Never }
+        if self.is_ours { Repeat::Create } else { Repeat::Never }
     }
 
     /// In a shared statement an id is inserted once, and all may be repeated or none.

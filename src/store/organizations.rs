@@ -173,7 +173,7 @@ pub async fn update(db: &mut Db, id: String, patch: OrganizationPatch) -> Result
     let OrganizationPatch { name, plan, seats, members, metadata, id: _, created_at: _, updated_at: _ } = patch;
     let is_empty = name.is_empty() && plan.is_empty() && seats.is_empty() && members.is_empty() && metadata.is_empty();
     let row = if is_empty {
-        db.optional(Repeat::Harmless, || {
+        db.optional(Repeat::Read, || {
             query_as(concat!("SELECT ", columns!(), " FROM organizations WHERE id = $1")).bind(id.clone())
         })
         .await?

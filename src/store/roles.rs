@@ -165,7 +165,7 @@ pub async fn update(db: &mut Db, id: String, patch: RolePatch) -> Result<RoleRec
         && is_system.is_empty()
         && metadata.is_empty();
     let row = if is_empty {
-        db.optional(Repeat::Harmless, || {
+        db.optional(Repeat::Read, || {
             query_as(concat!("SELECT ", columns!(), " FROM roles WHERE id = $1")).bind(id.clone())
         })
         .await?
@@ -206,7 +206,7 @@ pub async fn delete(db: &mut Db, id: String) -> Result<()> {
 }
 
 pub async fn list(db: &mut Db, org_id: String) -> Result<Vec<RoleRecord>> {
-    db.all(Repeat::Harmless, || {
+    db.all(Repeat::Read, || {
         query_as(concat!("SELECT ", columns!(), " FROM roles WHERE org_id = $1 ORDER BY created_at DESC, id DESC"))
             .bind(org_id.clone())
     })
@@ -249,7 +249,7 @@ pub async fn revoke(db: &mut Db, user_id: String, role_id: String, org_id: Strin
 }
 
 pub async fn of_user(db: &mut Db, user_id: String, org_id: String) -> Result<Vec<RoleRecord>> {
-    db.all(Repeat::Harmless, || {
+    db.all(Repeat::Read, || {
         query_as(
             "SELECT role.id
                   , role.org_id

@@ -33,6 +33,8 @@ impl Batched for Create {
     /// `None` when the id was taken.
     type Output = Option<SessionRecord>;
 
+    const IS_WRITE: bool = true;
+
     async fn run(&self, db: &mut Db, sessions: &[NewSession]) -> Result<Vec<Option<SessionRecord>>> {
         match sessions {
             [session] => create_one(db, session).await.map(|row| vec![row]),
@@ -159,6 +161,8 @@ impl Batched for Update {
     /// `None` when there is no such session.
     type Output = Option<SessionRecord>;
 
+    const IS_WRITE: bool = true;
+
     async fn run(&self, db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Option<SessionRecord>>> {
         match updates {
             [update] if update.is_empty() => read(db, &update.id).await.map(|row| vec![row]),
@@ -178,7 +182,7 @@ impl Batched for Update {
 
 /// An update that changes nothing answers with what is there.
 async fn read(db: &mut Db, id: &str) -> Result<Option<SessionRecord>> {
-    db.optional(Repeat::Harmless, || {
+    db.optional(Repeat::Read, || {
         query_as(concat!("SELECT ", columns!(), " FROM sessions WHERE id = $1")).bind(id.to_owned())
     })
     .await

@@ -220,7 +220,7 @@ pub async fn create_provider(db: &mut Db, input: SSOProviderInput) -> Result<SSO
 pub async fn update_provider(db: &mut Db, id: String, patch: SSOProviderPatch) -> Result<SSOProvider> {
     let SSOProviderPatch(fields) = patch;
     let row = if fields.is_empty() {
-        db.optional(Repeat::Harmless, || {
+        db.optional(Repeat::Read, || {
             query_as(concat!("SELECT ", columns!(), " FROM sso_providers WHERE id = $1")).bind(id.clone())
         })
         .await?
@@ -305,7 +305,7 @@ pub async fn delete_provider(db: &mut Db, id: String) -> Result<()> {
 
 /// With an organization: its own and the global ones.
 pub async fn list_providers(db: &mut Db, org_id: Option<String>) -> Result<Vec<SSOProvider>> {
-    db.all(Repeat::Harmless, || {
+    db.all(Repeat::Read, || {
         query_as(concat!(
             "SELECT ",
             columns!(),
@@ -424,7 +424,7 @@ pub async fn create_link(db: &mut Db, input: SSOLinkInput) -> Result<SSOLink> {
 }
 
 pub async fn links_of_user(db: &mut Db, user_id: String) -> Result<Vec<SSOLink>> {
-    db.all(Repeat::Harmless, || {
+    db.all(Repeat::Read, || {
         query_as(concat!(
             "SELECT ",
             link_columns!(),

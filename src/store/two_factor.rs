@@ -143,7 +143,7 @@ pub async fn create_device(db: &mut Db, input: TwoFactorDeviceInput) -> Result<T
 pub async fn update_device(db: &mut Db, id: String, patch: TwoFactorDevicePatch) -> Result<TwoFactorDevice> {
     let TwoFactorDevicePatch(fields) = patch;
     let row = if fields.is_empty() {
-        db.optional(Repeat::Harmless, || {
+        db.optional(Repeat::Read, || {
             query_as(concat!("SELECT ", columns!(), " FROM twofa_devices WHERE id = $1")).bind(id.clone())
         })
         .await?
@@ -189,7 +189,7 @@ pub async fn update_device(db: &mut Db, id: String, patch: TwoFactorDevicePatch)
 }
 
 pub async fn list_devices(db: &mut Db, user_id: String) -> Result<Vec<TwoFactorDevice>> {
-    db.all(Repeat::Harmless, || {
+    db.all(Repeat::Read, || {
         query_as(concat!(
             "SELECT ",
             columns!(),
@@ -285,7 +285,7 @@ pub async fn create_backup_codes(
         used_at.push(at_time);
     }
     let rows = db
-        .transaction(Repeat::Harmless, move |transaction| {
+        .transaction(Repeat::Create, move |transaction| {
             let (user_id, ids, texts, used, used_at) =
                 (user_id.clone(), ids.clone(), texts.clone(), used.clone(), used_at.clone());
             Box::pin(async move {
@@ -339,7 +339,7 @@ pub async fn create_backup_codes(
 
 /// In the order in which they were given.
 pub async fn backup_codes(db: &mut Db, user_id: String) -> Result<Vec<BackupCode>> {
-    db.all(Repeat::Harmless, || {
+    db.all(Repeat::Read, || {
         query_as(
             "SELECT id, user_id, code, used, used_at, created_at
                FROM twofa_backup_codes

@@ -160,7 +160,7 @@ pub async fn create(db: &mut Db, input: UserInput) -> Result<UserRecord> {
 }
 
 pub async fn by_oauth(db: &mut Db, provider: String, sub: String) -> Result<Option<UserRecord>> {
-    db.optional(Repeat::Harmless, || {
+    db.optional(Repeat::Read, || {
         query_as(concat!(
             "SELECT ",
             columns!(),
@@ -182,7 +182,7 @@ pub async fn update(db: &mut Db, id: String, patch: UserPatch) -> Result<UserRec
         && entitlements.is_empty()
         && metadata.is_empty();
     let row = if is_empty {
-        db.optional(Repeat::Harmless, || {
+        db.optional(Repeat::Read, || {
             query_as(concat!("SELECT ", columns!(), " FROM users WHERE id = $1")).bind(id.clone())
         })
         .await?

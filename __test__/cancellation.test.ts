@@ -1,0 +1,181 @@
+/** Giving a call up: `signal` and `timeoutMs`. */
+import { useDatabase } from './helpers/database';
+import { expectCode, rejection } from './helpers/errors';
+import { backendsOf, until, whileLocked } from './helpers/failing';
+import { eventInput, sessionInput, userInput } from './helpers/fixtures';
+
+const db = useDatabase();
+const NAME = 'cancellation-test';
+const backends = () => backendsOf(db, NAME);
+const isWaiting = async () => (await backendsOf(db, NAME, { waiting: true })).length > 0;
+/** No statement runs any more. */
+const isQuiet = async () =>
+  (await db.query(`SELECT FROM pg_stat_activity WHERE application_name = $1 AND state <> 'idle'`, [NAME])).length === 0;
+
+const LOCK_USER = 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE';
+const lockTable = (table: string) => `LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`;
+
+const adapter = (options = {}) => db.adapter({ application_name: NAME, statementTimeoutMs: 0, ...options });
+
+it('rejects at once, ends the statement on the server, and puts a write in doubt', async () => {
+  const storage = adapter();
+  const { id } = await storage.createUser({});
+  await whileLocked(db, LOCK_USER, [id], async () => {
+    const controller = new AbortController();
+    const update = storage.updateUser(id, { name: 'never' }, { signal: controller.signal });
+    await until(isWaiting);
+    controller.abort();
+    const error = await expectCode(update, 'cancelled', { operation: 'updateUser', outcome: 'unknown' });
+    expect(error.retryable).toBe(false);
+    await until(isQuiet);
+  });
+  await expect(db.storage.getUser(id)).resolves.not.toHaveProperty('name');
+  await storage.disconnect();
+});
+
+it('gives up after timeoutMs, retries and waits included', async () => {
+  const storage = adapter({ maxRetries: 100 });
+  const { id } = await storage.createUser({});
+  await whileLocked(db, LOCK_USER, [id], async () => {
+    const error = await expectCode(storage.updateUser(id, { name: 'a' }, { timeoutMs: 30 }), 'cancelled', {
+      outcome: 'unknown',
+    });
+    expect(error.message).toContain('30 ms');
+    await until(isQuiet);
+  });
+  await storage.disconnect();
+});
+
+it('a read that was given up leaves no doubt', async () => {
+  const storage = adapter();
+  await whileLocked(db, lockTable('users'), [], async () => {
+    const error = await expectCode(storage.getUser('x', { timeoutMs: 20 }), 'cancelled', { operation: 'getUser' });
+    expect(error.context).not.toHaveProperty('outcome');
+    expect(error.retryable).toBe(true);
+    await until(isQuiet);
+  });
+  await storage.disconnect();
+});
+
+it('the connection serves nobody until the server has confirmed, and then serves on', async () => {
+  const storage = adapter({ max: 1 });
+  const { id } = await storage.createUser({});
+  const [before] = await backends();
+  await whileLocked(db, LOCK_USER, [id], async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const given = storage.updateUser(id, { name: 'never' }, { timeoutMs: 5 }).catch((error) => error.code);
+      const next = storage.createUser(userInput());
+      expect(await given).toBe('auth_postgres/cancelled');
+      await next;
+    }
+  });
+  await until(async () => (await backends()).length === 1);
+  expect(await backends()).toEqual([before]);
+  await storage.disconnect();
+});
+
+it('a call that waits for a connection was not sent, and leaves its place', async () => {
+  const storage = adapter({ max: 1 });
+  const { id } = await storage.createUser({});
+  await whileLocked(db, LOCK_USER, [id], async (release) => {
+    const running = storage.updateUser(id, { name: 'last' });
+    await until(isWaiting);
+    const controllers = Array.from({ length: 50 }, () => new AbortController());
+    const waiting = controllers.map(({ signal }) => storage.createUser({ id: 'never' }, { signal }));
+    for (const controller of controllers) controller.abort();
+    for (const call of waiting) {
+      const error = await expectCode(call, 'cancelled', { operation: 'createUser' });
+      expect(error.context).not.toHaveProperty('outcome');
+      expect(error.retryable).toBe(true);
+    }
+    await release();
+    await expect(running).resolves.toMatchObject({ name: 'last' });
+  });
+  await expect(storage.healthCheck()).resolves.toMatchObject({ pool: { waiting: 0 } });
+  await expect(storage.getUser('never')).resolves.toBeNull();
+  await storage.disconnect();
+});
+
+it('a shared statement goes on while one caller waits for it, and ends with the last', async () => {
+  const storage = adapter({ max: 1 });
+  await storage.getUser('x');
+  await whileLocked(db, lockTable('sessions'), [], async (release) => {
+    // The first statement holds the one connection; the next two calls share the one after it.
+    const blocker = storage.updateSession('none', { plan: 'x' }).catch(() => undefined);
+    await until(isWaiting);
+    const controllers = [new AbortController(), new AbortController()] as const;
+    const [one, two] = controllers.map(({ signal }) => storage.getSession('x', { signal }));
+    const patient = storage.getSession('x');
+    controllers[0].abort();
+    await expectCode(one as Promise<unknown>, 'cancelled');
+    await release();
+    await blocker;
+    await expect(two).resolves.toBeNull();
+    await expect(patient).resolves.toBeNull();
+  });
+  await whileLocked(db, lockTable('sessions'), [], async () => {
+    const controllers = [new AbortController(), new AbortController()];
+    const calls = controllers.map(({ signal }) => storage.getSession('x', { signal }));
+    await until(isWaiting);
+    controllers[0]?.abort();
+    await expectCode(calls[0] as Promise<unknown>, 'cancelled');
+    controllers[1]?.abort();
+    await expectCode(calls[1] as Promise<unknown>, 'cancelled');
+    await until(isQuiet);
+  });
+  await storage.disconnect();
+});
+
+it('an event that was given up after it was sent is in doubt', async () => {
+  const storage = adapter();
+  await whileLocked(db, lockTable('auth_events'), [], async () => {
+    const controller = new AbortController();
+    const emitted = storage.emitEvent(eventInput(), { signal: controller.signal });
+    await until(isWaiting);
+    controller.abort();
+    await expectCode(emitted, 'cancelled', { operation: 'emitEvent', outcome: 'unknown' });
+    await until(isQuiet);
+  });
+  await storage.disconnect();
+});
+
+it('does not start when the signal had been aborted, or when there is no time', async () => {
+  for (const options of [{ signal: AbortSignal.abort() }, { timeoutMs: 0 }]) {
+    const error = await expectCode(db.storage.createUser({ id: 'never' }, options), 'cancelled');
+    expect(error.context).not.toHaveProperty('outcome');
+    expect(error.retryable).toBe(true);
+  }
+  await expect(db.storage.getUser('never')).resolves.toBeNull();
+});
+
+it('leaves calls in time alone, and one signal serves many of them', async () => {
+  const warnings: unknown[] = [];
+  const onWarning = (warning: unknown) => warnings.push(warning);
+  process.on('warning', onWarning);
+  const { signal } = new AbortController();
+  const calls = Array.from({ length: 100 }, () => db.storage.getUser('x', { signal, timeoutMs: 60_000 }));
+  await expect(Promise.all(calls)).resolves.toEqual(calls.map(() => null));
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', onWarning);
+  expect(warnings).toEqual([]);
+});
+
+it('one signal ends all calls that carry it', async () => {
+  const storage = adapter({ max: 4 });
+  const { id } = await storage.createUser({});
+  const controller = new AbortController();
+  const { signal } = controller;
+  await whileLocked(db, LOCK_USER, [id], async () => {
+    const calls = [
+      ...Array.from({ length: 20 }, () => storage.updateUser(id, { name: 'never' }, { signal })),
+      storage.deleteUser(id, { signal }),
+      storage.createSession(sessionInput(id), { signal }),
+    ];
+    await until(isWaiting);
+    controller.abort();
+    for (const call of calls) expect((await rejection(call)).code).toBe('auth_postgres/cancelled');
+    await until(isQuiet);
+  });
+  await expect(storage.healthCheck()).resolves.toMatchObject({ status: 'ok', pool: { waiting: 0 } });
+  await storage.disconnect();
+});

@@ -1,0 +1,105 @@
+//! Time limits.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What an attempt may take beyond the server's own limit for a statement: the way there and back, and a server
+/// that is slow to stop. After that the server counts as silent.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// How long an attempt (one statement, or one transaction) may take, seen from here. Without a statement
+/// timeout there is no limit.
+pub fn attempt_limit(statement_timeout: Option<Duration>) -> Option<Duration> {
+    statement_timeout.map(|limit| limit + SILENCE)
+}
+
+/// The future's output, or `None` when it takes longer than the limit.
+pub async fn within<F: Future>(limit: Option<Duration>, future: F) -> Option<F::Output> {
+    match limit {
+        Some(limit) => tokio::time::timeout(limit, future).await.ok(),
+        None => Some(future.await),
+    }
+}
+
+/// The same, up to a point in time.
+pub async fn until<F: Future>(end: Option<Instant>, future: F) -> Option<F::Output> {
+    match end {
+        Some(end) => tokio::time::timeout_at(end.into(), future).await.ok(),
+        None => Some(future.await),
+    }
+}
+
+/// Time that several waits share: what one has used up, the next no longer has.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance(Option<Duration>);
+
+impl Allowance {
+    /// `None` is without end.
+    pub fn new(limit: Option<Duration>) -> Self {
+        Self(limit)
+    }
+
+    /// When a wait that begins now has to end.
+    pub fn end(self) -> Option<Instant> {
+        self.0.map(|left| Instant::now() + left)
+    }
+
+    pub fn spend(&mut self, spent: Duration) {
+        self.0 = self.0.map(|left| left.saturating_sub(spent));
+    }
+}
+
+/// A point in time that only moves forward, read without a lock. At first it lies before everything.
+#[derive(Debug)]
+pub struct Watermark {
+    base: Instant,
+    micros: AtomicU64,
+}
+
+impl Watermark {
+    pub fn new() -> Self {
+        Self { base: Instant::now(), micros: AtomicU64::new(0) }
+    }
+
+    /// To now.
+    pub fn raise(&self) {
+        self.micros.fetch_max(micros(self.base.elapsed()), Ordering::AcqRel);
+    }
+
+    pub fn is_after(&self, moment: Instant) -> bool {
+        self.micros.load(Ordering::Acquire) > micros(moment.saturating_duration_since(self.base))
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Allowance, Watermark};
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn waits_share_an_allowance() {
+        let mut allowance = Allowance::new(Some(Duration::from_mins(1)));
+        allowance.spend(Duration::from_secs(50));
+        allowance.spend(Duration::from_secs(50));
+        assert!(allowance.end().is_some_and(|end| end <= Instant::now()));
+        let mut endless = Allowance::new(None);
+        endless.spend(Duration::from_secs(50));
+        assert!(endless.end().is_none());
+    }
+
+    #[test]
+    fn a_watermark_separates_before_from_after() {
+        let mark = Watermark::new();
+        let before = Instant::now();
+        assert!(!mark.is_after(before));
+        std::thread::sleep(Duration::from_millis(2));
+        mark.raise();
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(mark.is_after(before) && !mark.is_after(Instant::now()));
+    }
+}

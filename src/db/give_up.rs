@@ -1,0 +1,100 @@
+//! A caller's way out of its call: it can stop waiting at any time, and is told whether that leaves a write in doubt.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use tokio::sync::Notify;
+
+/// A write has been sent, and how it ended is not known yet.
+const WRITING: u8 = 1;
+/// Nobody waits for the call any more.
+const GIVEN_UP: u8 = 2;
+
+/// Shared by a call and the one who may give it up.
+#[derive(Debug, Default)]
+pub struct GiveUp {
+    /// Both bits in one place: of a write that goes out and a caller that leaves, one is first.
+    state: AtomicU8,
+    given_up: Notify,
+}
+
+impl GiveUp {
+    /// Stops waiting. Says whether a write is in doubt; when not, none will be sent any more.
+    pub fn give_up(&self) -> bool {
+        let state = self.state.fetch_or(GIVEN_UP, Ordering::AcqRel);
+        self.given_up.notify_waiters();
+        state & WRITING != 0
+    }
+
+    pub fn is_given_up(&self) -> bool {
+        self.state.load(Ordering::Acquire) & GIVEN_UP != 0
+    }
+
+    /// A statement is about to be sent; `false` when it must not be, since nobody waits for it.
+    pub fn send(&self, is_write: bool) -> bool {
+        let bit = if is_write { WRITING } else { 0 };
+        self.state.fetch_or(bit, Ordering::AcqRel) & GIVEN_UP == 0
+    }
+
+    /// The write that was sent has changed nothing.
+    pub fn undone(&self) {
+        self.state.fetch_and(!WRITING, Ordering::AcqRel);
+    }
+
+    /// Resolves once the caller has given up.
+    pub async fn wait(&self) {
+        loop {
+            let given_up = self.given_up.notified();
+            tokio::pin!(given_up);
+            given_up.as_mut().enable();
+            if self.is_given_up() {
+                return;
+            }
+            given_up.await;
+        }
+    }
+}
+
+/// Resolves once all of them have given up; `None` stands for callers of whom one never does.
+pub async fn all_gave_up(callers: Option<Vec<Arc<GiveUp>>>) {
+    let Some(callers) = callers else { return std::future::pending().await };
+    for caller in callers {
+        caller.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GiveUp, all_gave_up};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    #[test]
+    fn a_write_and_its_caller_s_leaving_agree_on_who_was_first() {
+        let sent_first = GiveUp::default();
+        assert!(sent_first.send(true));
+        assert!(sent_first.give_up());
+        let left_first = GiveUp::default();
+        assert!(!left_first.give_up());
+        assert!(!left_first.send(true));
+    }
+
+    #[test]
+    fn a_read_or_an_undone_write_leaves_no_doubt() {
+        let reads = GiveUp::default();
+        assert!(reads.send(false) && !reads.give_up());
+        let undone = GiveUp::default();
+        undone.send(true);
+        undone.undone();
+        assert!(!undone.give_up());
+    }
+
+    #[tokio::test]
+    async fn a_shared_statement_is_given_up_by_the_last_of_its_callers() {
+        let callers: Vec<Arc<GiveUp>> = (0..3).map(|_| Arc::default()).collect();
+        callers[0].give_up();
+        callers[2].give_up();
+        assert!(tokio::time::timeout(Duration::from_millis(20), all_gave_up(Some(callers.clone()))).await.is_err());
+        callers[1].give_up();
+        all_gave_up(Some(callers)).await;
+    }
+}
