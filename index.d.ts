@@ -62,6 +62,21 @@ export interface ErrorContext {
   attempts?: number;
   /** The statement had been sent, and nobody knows whether it took effect. */
   outcome?: 'unknown';
+  /** What stands against taking a database over, or giving it back. */
+  violations?: Violation[];
+}
+
+/** Stored rows that break a rule. */
+export interface Violation {
+  /** The constraint that will hold it, where there is one. */
+  rule: string;
+  table: string;
+  /** What is wrong, in words. */
+  reason: string;
+  /** How many rows there are. */
+  count: number;
+  /** The ids of the first 20. */
+  ids: string[];
 }
 
 /** Every rejection of the adapter, and what its constructor throws. */
@@ -695,6 +710,14 @@ export interface HealthStatus {
   message?: string
 }
 
+/** The zones of the two clocks in a database of the TypeScript adapter, by IANA name (`Europe/Berlin`). */
+export interface LegacyTimeZones {
+  /** The zone of the server, whose `now()` filled `createdAt` and the like. */
+  server: string
+  /** The zone of the Node processes, which sent `expiresAt` and the like. */
+  client: string
+}
+
 /** A link between a user and an account at an OAuth provider. */
 export interface OAuthLink {
   provider: string
@@ -868,8 +891,8 @@ export interface PostgresStorageAdapterOptions {
   logLevel?: LogLevel | null | undefined
   /** Whether `connect()` runs pending migrations. Default `true`. */
   migrate?: boolean | null | undefined
-  /** Not supported yet. */
-  legacyTimeZone?: never | null | undefined
+  /** The zone of the times in a database of the TypeScript adapter, when `connect()` takes one over. Default `'UTC'`. */
+  legacyTimeZone?: string | LegacyTimeZones | null | undefined
 }
 
 /** What `createRole` takes. */

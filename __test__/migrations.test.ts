@@ -1,36 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CATALOGUE } from './helpers/catalogue';
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { runScript } from './helpers/process';
 import { Relay } from './helpers/relay';
 
 const FIRST = '0001_initial_schema';
-
-/** Everything that a migration can make, in a schema, as text. */
-const CATALOGUE = `
-  SELECT 'column' AS kind, c.relname || '.' || a.attname AS name,
-         format('%s %s %s %s', format_type(a.atttypid, a.atttypmod), a.attnotnull, co.collname, pg_get_expr(d.adbin, d.adrelid)) AS definition
-    FROM pg_attribute a
-    JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm')
-    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    LEFT JOIN pg_collation co ON co.oid = a.attcollation
-   WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relnamespace = current_schema()::regnamespace
-   UNION ALL
-  SELECT 'relation', relname, format('%s %s', relkind, reloptions) FROM pg_class WHERE relnamespace = current_schema()::regnamespace
-   UNION ALL
-  SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = current_schema()::regnamespace
-   UNION ALL
-  SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()
-   UNION ALL
-  SELECT 'trigger', tgname || ' on ' || tgrelid::regclass, pg_get_triggerdef(t.oid)
-    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-   WHERE NOT tgisinternal AND c.relnamespace = current_schema()::regnamespace
-   UNION ALL
-  SELECT 'function', proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
-   UNION ALL
-  SELECT 'type', typname, typtype::text FROM pg_type WHERE typnamespace = current_schema()::regnamespace AND typtype IN ('e', 'd')
-   ORDER BY 1, 2, 3`;
 
 describe('on an empty database', () => {
   const db = useDatabase({ migrated: false });
@@ -111,14 +87,14 @@ describe('a migration that fails', () => {
   const db = useDatabase({ migrated: false });
 
   it('leaves nothing, and says which and why', async () => {
-    await db.query('CREATE TABLE roles (id int)');
+    await db.query('CREATE TABLE tenant_saml_configs (id int)');
     const before = await db.query(CATALOGUE);
     const error = await expectCode(db.storage.connect(), 'migration_failed', { migration: FIRST, sqlState: '42P07' });
     expect(error.message).toContain(FIRST);
-    expect(error.cause?.message).toContain('roles');
+    expect(error.cause?.message).toContain('tenant_saml_configs');
     expect(await db.query(CATALOGUE)).toEqual(before);
     expect(await db.query(`SELECT 1 FROM pg_locks WHERE locktype = 'advisory'`)).toEqual([]);
-    await db.query('DROP TABLE roles');
+    await db.query('DROP TABLE tenant_saml_configs');
     await db.storage.connect();
   });
 

@@ -15,7 +15,7 @@ const EVERYWHERE = {
   Natural: 'number',
   StringMap: 'Record<string, string>',
   JsonObject: 'Record<string, unknown>',
-  Unsupported: 'never',
+  LegacyTimeZone: 'string | LegacyTimeZones',
   Ssl: 'boolean | SslOptions',
 };
 

@@ -158,6 +158,20 @@ pub struct Context {
     pub attempts: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub violations: Option<Vec<Violation>>,
+}
+
+/// Stored rows that stand against a rule.
+#[derive(Debug, Clone, Serialize, sqlx::FromRow)]
+pub struct Violation {
+    pub rule: String,
+    pub table: String,
+    pub reason: String,
+    /// How many rows there are.
+    pub count: i64,
+    /// The first of their ids.
+    pub ids: Vec<String>,
 }
 
 /// The reason given by the server, the system or the TLS library; becomes `error.cause`.

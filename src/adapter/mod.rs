@@ -17,7 +17,7 @@ use crate::bridge::start::{Answer, Calls, spawn};
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
 use crate::db::migrate::Status;
 use crate::db::pool::millis;
-use crate::db::{Batch, Batched, Database, Db};
+use crate::db::{Batch, Batched, Database, Db, Plan};
 use crate::error::{Error, Result};
 use crate::input::{check_text, input};
 use crate::log::Logger;
@@ -26,7 +26,9 @@ use crate::store::events::Emit;
 use crate::store::lookup::Lookup;
 use crate::store::session_writes;
 use crate::store::{api_keys as api_key_store, email_tokens as token_store, organizations as organization_store};
-use crate::store::{roles as role_store, saml as saml_store, schema::MIGRATIONS, sessions as session_store};
+use crate::store::{
+    roles as role_store, saml as saml_store, schema::LEGACY, schema::MIGRATIONS, sessions as session_store,
+};
 use crate::store::{sso as sso_store, two_factor as two_factor_store, users as user_store};
 use napi::bindgen_prelude::Function;
 use napi_derive::napi;
@@ -172,9 +174,10 @@ impl PostgresStorageAdapter {
                 napi::Error::from_reason(serde_json::to_string(&error.in_operation("constructor")).unwrap_or_default())
             })?;
         let log = options.log_level.map(|level| Dispatch::new(Logger::new(Arc::clone(&queue), level_filter(level))));
+        let plan = Plan { migrations: MIGRATIONS, legacy: &LEGACY, zones: options.legacy_zones };
         Ok(Self {
             calls: Calls::new(queue),
-            database: Arc::new(Database::new(options.pool, MIGRATIONS)),
+            database: Arc::new(Database::new(options.pool, plan)),
             schema: options.schema,
             migrates: options.migrates,
             log,

@@ -62,6 +62,21 @@ export interface ErrorContext {
   attempts?: number;
   /** The statement had been sent, and nobody knows whether it took effect. */
   outcome?: 'unknown';
+  /** What stands against taking a database over, or giving it back. */
+  violations?: Violation[];
+}
+
+/** Stored rows that break a rule. */
+export interface Violation {
+  /** The constraint that will hold it, where there is one. */
+  rule: string;
+  table: string;
+  /** What is wrong, in words. */
+  reason: string;
+  /** How many rows there are. */
+  count: number;
+  /** The ids of the first 20. */
+  ids: string[];
 }
 
 /** Every rejection of the adapter, and what its constructor throws. */

@@ -1,13 +1,13 @@
 //! One adapter's database: the pool of the moment, and its opening and closing.
 
-use super::migrate::{self, Migration, Status};
+use super::migrate::{self, Plan, Status};
 use super::pool::{Pool, PoolOptions, Work, not_connected};
 use crate::error::Result;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub struct Database {
     options: PoolOptions,
-    migrations: &'static [Migration],
+    plan: Plan,
     pools: Mutex<Pools>,
 }
 
@@ -20,9 +20,9 @@ struct Pools {
 
 impl Database {
     /// Opens no connection.
-    pub fn new(options: PoolOptions, migrations: &'static [Migration]) -> Self {
+    pub fn new(options: PoolOptions, plan: Plan) -> Self {
         let pools = Pools { open: Some(Pool::new(options.clone())), closing: Vec::new() };
-        Self { options, migrations, pools: Mutex::new(pools) }
+        Self { options, plan, pools: Mutex::new(pools) }
     }
 
     /// Registers one call.
@@ -36,15 +36,15 @@ impl Database {
     }
 
     pub async fn migrate(&self, work: &Work, schema: Option<&str>, applies: bool) -> Result<()> {
-        work.or_aborted(migrate::up(&work.pool, schema, self.migrations, applies)).await
+        work.or_aborted(migrate::up(&work.pool, schema, &self.plan, applies)).await
     }
 
     pub async fn rollback(&self, work: &Work, to: Option<&str>) -> Result<Vec<String>> {
-        work.or_aborted(migrate::down(&work.pool, self.migrations, to)).await
+        work.or_aborted(migrate::down(&work.pool, &self.plan, to)).await
     }
 
     pub async fn status(&self, work: &Work) -> Result<Status> {
-        work.or_aborted(migrate::status(&work.pool, self.migrations)).await
+        work.or_aborted(migrate::status(&work.pool, self.plan.migrations)).await
     }
 
     /// Takes no more calls, from now on. The pools that are returned have still to be closed: the open one, and

@@ -19,5 +19,5 @@ pub mod tls;
 pub use batch::{Batch, Batched, Company};
 pub use database::Database;
 pub use give_up::GiveUp;
-pub use migrate::Migration;
+pub use migrate::{Plan, Zones};
 pub use run::{Db, Repeat};

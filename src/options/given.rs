@@ -1,6 +1,7 @@
 //! The options as they are given, field by field.
 
 use super::ssl::Ssl;
+use super::zones::LegacyTimeZone;
 use crate::error::{Error, Result};
 use crate::input::{Input, Path, Text, closed_set, input};
 use serde_json::value::RawValue;
@@ -62,16 +63,6 @@ impl Input for GivenPassword {
             return Ok(Self::Function);
         }
         Secret::read(json, path).map(Self::Text)
-    }
-}
-
-/// Recognised, and refused by name when it is given.
-#[derive(Debug, Clone, Copy)]
-pub struct Unsupported;
-
-impl Input for Unsupported {
-    fn read(_: Option<&RawValue>, _: &Path) -> Result<Self> {
-        Ok(Self)
     }
 }
 
@@ -143,8 +134,8 @@ input! {
         log_level "logLevel": Option<LogLevel>,
         /// Whether `connect()` runs pending migrations. Default `true`.
         migrate "migrate": Option<bool>,
-        /// Not supported yet.
-        legacy_time_zone "legacyTimeZone": Option<Unsupported>,
+        /// The zone of the times in a database of the TypeScript adapter, when `connect()` takes one over. Default `'UTC'`.
+        legacy_time_zone "legacyTimeZone": Option<LegacyTimeZone>,
     }
 }
 

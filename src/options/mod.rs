@@ -5,14 +5,16 @@ mod hosts;
 mod settings;
 mod ssl;
 mod url;
+mod zones;
 
 pub use given::{LogLevel, Natural};
 
+use crate::db::Zones;
 use crate::db::connect::{AskPassword, Host, Password, SessionAttributes, Target};
 use crate::db::pool::PoolOptions;
 use crate::error::{Error, Result};
 use crate::input::Text;
-use given::{GivenPassword, Logger, Pooler, PostgresStorageAdapterOptions, Secret, Unsupported, read_options};
+use given::{GivenPassword, Logger, Pooler, PostgresStorageAdapterOptions, Secret, read_options};
 use hosts::{read_hosts, read_session_attributes};
 use settings::{Limits, start_up};
 use ssl::read_tls;
@@ -21,6 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use url::ConnectionUrl;
+use zones::LegacyTimeZone;
 
 /// The `PG*` variables, which fill what is missing.
 #[derive(Debug, Default)]
@@ -46,6 +49,7 @@ pub struct Options {
     pub pool: PoolOptions,
     pub schema: Option<String>,
     pub migrates: bool,
+    pub legacy_zones: Zones,
     pub log_level: Option<LogLevel>,
 }
 
@@ -83,8 +87,6 @@ impl Options {
             migrate,
             legacy_time_zone,
         } = read_options(json)?;
-        legacy_time_zone
-            .map_or(Ok(()), |Unsupported| Err(Error::invalid_input("legacyTimeZone", "is not supported yet")))?;
         if pooler == Some(Pooler::Transaction) {
             return Err(Error::invalid_input("pooler", "'transaction' is not supported yet"));
         }
@@ -139,6 +141,7 @@ impl Options {
             },
             schema,
             migrates: migrate.unwrap_or(true),
+            legacy_zones: legacy_time_zone.map(|LegacyTimeZone(zones)| zones).unwrap_or_default(),
             log_level: logger.map(|Logger| log_level.unwrap_or(LogLevel::Debug)),
         })
     }

@@ -1,6 +1,6 @@
 //! The migrations, in the order in which they are applied. One that has landed never changes: add the next.
 
-use crate::db::Migration;
+use crate::db::migrate::{History, Legacy, Migration, Shape};
 
 macro_rules! migration {
     ($id:literal) => {
@@ -13,3 +13,42 @@ macro_rules! migration {
 }
 
 pub const MIGRATIONS: &[Migration] = &[migration!("0001_initial_schema")];
+
+macro_rules! legacy {
+    ($name:literal) => {
+        include_str!(concat!("../../migrations/legacy/", $name))
+    };
+}
+
+/// The databases of the TypeScript adapter. The first migration makes our tables here too, so that they are the
+/// same wherever they come from; when it changes a column, the rows' SQL has to follow.
+pub static LEGACY: Legacy = Legacy {
+    shapes: &[
+        Shape {
+            name: "3.0.x",
+            catalogue: &[legacy!("3_0_x.catalogue.txt")],
+            create: &[legacy!("3_0_x.tables.sql")],
+            back_rules: "",
+            history: None,
+            has_update_triggers: false,
+        },
+        Shape {
+            name: "3.1.x",
+            catalogue: &[legacy!("3_0_x.catalogue.txt"), legacy!("3_1_x.catalogue.txt")],
+            create: &[legacy!("3_0_x.tables.sql"), legacy!("3_1_x.tables.sql")],
+            back_rules: legacy!("give_back_3_1_x.rules.sql"),
+            history: Some(History { ids: &["0001_initial_schema_v2"], create: legacy!("3_1_x.history.sql") }),
+            has_update_triggers: true,
+        },
+    ],
+    clocks: legacy!("clocks.sql"),
+    rules: legacy!("take_over.rules.sql"),
+    rows: legacy!("take_over.rows.sql"),
+    back_rules: legacy!("give_back.rules.sql"),
+    back_rows: legacy!("give_back.rows.sql"),
+    heirs: &[
+        ("user_oauth_accounts", "users"),
+        ("organization_members", "organizations"),
+        ("tenant_saml_configs", "sso_providers"),
+    ],
+};

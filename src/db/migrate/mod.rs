@@ -1,13 +1,20 @@
 //! The migrator: SQL files with an up and a down, each in one transaction together with its row in
 //! `auth_migrations`. Nothing pending means one query and no lock.
 
+mod history;
+mod legacy;
+mod rebuild;
+mod shape;
+
+use self::history::{Applied, mismatch};
+pub use self::legacy::{Legacy, Zones};
+pub use self::shape::{History, Shape};
 use super::error::{Failure, statement_failure};
 use super::lease::Lease;
 use super::pool::{Pool, millis};
 use crate::error::{Code, Error, Result};
 use sha2::{Digest, Sha256};
-use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,55 +43,22 @@ const LOCK: i64 = 0x6175_7468_7067_6d69;
 /// A migration waits this long for a table that others use, then gives up and leaves everything as it was.
 const LOCK_TIMEOUT: &str = "10s";
 
-const BOOKKEEPING: &str = "
-    CREATE TABLE IF NOT EXISTS auth_migrations (
-        id          TEXT COLLATE \"C\" CONSTRAINT auth_migrations_pkey PRIMARY KEY
-      , checksum    TEXT NOT NULL
-      , applied_at  TIMESTAMPTZ(3) NOT NULL DEFAULT now()
-      , duration_ms DOUBLE PRECISION NOT NULL
-    )";
+/// Every limit on time that the server knows, whatever its version; `$1` is how long to wait for a lock.
+const NO_LIMITS: &str = "
+    SELECT set_config(name, CASE name WHEN 'lock_timeout' THEN $1 ELSE '0' END, true)
+      FROM pg_settings
+     WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout')";
 
-/// The first two columns identify a new connection, so that a `connect()` with nothing to do is one query.
-const CHECK: &str = "
-    SELECT pg_backend_pid()
-         , current_setting('auth_postgres.probe', true)
-         , current_setting('server_version')
-         , ARRAY(SELECT id FROM auth_migrations ORDER BY id)
-         , ARRAY(SELECT checksum FROM auth_migrations ORDER BY id)";
-
-struct Applied {
-    server_version: String,
-    ids: Vec<String>,
-    checksums: Vec<String>,
-}
-
-impl Applied {
-    fn read(row: &PgRow) -> sqlx::Result<Self> {
-        Ok(Self { server_version: row.try_get(2)?, ids: row.try_get(3)?, checksums: row.try_get(4)? })
-    }
-
-    /// The migrations still to be applied; an error when the two histories disagree.
-    fn pending<'m>(&self, migrations: &'m [Migration]) -> Result<Vec<&'m Migration>> {
-        for (id, checksum) in self.ids.iter().zip(&self.checksums) {
-            match migrations.iter().find(|migration| migration.id == id) {
-                None => {
-                    return Err(mismatch(
-                        id,
-                        "is not known to this version of the package: the database is newer than the code",
-                    ));
-                }
-                Some(migration) if migration.checksum() != *checksum => {
-                    return Err(mismatch(id, "was applied in another form than this package carries"));
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(migrations.iter().filter(|migration| !self.ids.iter().any(|id| id == migration.id)).collect())
-    }
+/// What `connect()` brings a database to, and from where.
+pub struct Plan {
+    pub migrations: &'static [Migration],
+    pub legacy: &'static Legacy,
+    pub zones: Zones,
 }
 
 /// Applies what is pending, or only checks that nothing is.
-pub async fn up(pool: &Arc<Pool>, schema: Option<&str>, migrations: &'static [Migration], applies: bool) -> Result<()> {
+pub async fn up(pool: &Arc<Pool>, schema: Option<&str>, plan: &Plan, applies: bool) -> Result<()> {
+    let migrations = plan.migrations;
     let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
     let pending = match check(&mut lease, "connect").await? {
         Some(applied) => applied.pending(migrations)?,
@@ -99,16 +73,16 @@ pub async fn up(pool: &Arc<Pool>, schema: Option<&str>, migrations: &'static [Mi
     }
     drop(lease);
     let mut lease = pool.acquire(None, pool.connecting_end()).await?;
-    while let Some((id, took)) = locked(&mut lease, Direction::Up { schema }, migrations).await? {
+    while let Some((id, took)) = locked(&mut lease, Direction::Up { schema }, plan).await? {
         tracing::info!(migration = id, durationMs = millis(took), "migration applied");
     }
     Ok(())
 }
 
 /// Runs down migrations until `to` is the last one applied, or none is. Returns what was rolled back.
-pub async fn down(pool: &Arc<Pool>, migrations: &'static [Migration], to: Option<&str>) -> Result<Vec<String>> {
+pub async fn down(pool: &Arc<Pool>, plan: &Plan, to: Option<&str>) -> Result<Vec<String>> {
     if let Some(to) = to
-        && !migrations.iter().any(|migration| migration.id == to)
+        && !plan.migrations.iter().any(|migration| migration.id == to)
     {
         return Err(Error::invalid_input("to", "is not the id of a migration"));
     }
@@ -117,9 +91,12 @@ pub async fn down(pool: &Arc<Pool>, migrations: &'static [Migration], to: Option
     if check(&mut lease, "rollback").await?.is_none() {
         return Ok(undone);
     }
-    while let Some((id, took)) = locked(&mut lease, Direction::Down { to }, migrations).await? {
+    while let Some((id, took)) = locked(&mut lease, Direction::Down { to }, plan).await? {
         tracing::info!(migration = id, durationMs = millis(took), "migration rolled back");
         undone.push(id.to_owned());
+        if id == legacy::ID {
+            break;
+        }
     }
     Ok(undone)
 }
@@ -141,7 +118,7 @@ pub async fn status(pool: &Arc<Pool>, migrations: &'static [Migration]) -> Resul
 /// `None` when there is no bookkeeping table yet.
 async fn check(lease: &mut Lease, operation: &'static str) -> Result<Option<Applied>> {
     let started = Instant::now();
-    let result = sqlx::query(CHECK).fetch_one(lease.connection()?).await;
+    let result = sqlx::query(history::CHECK).fetch_one(lease.connection()?).await;
     tracing::debug!(
         operation,
         durationMs = millis(started.elapsed()),
@@ -159,13 +136,8 @@ async fn check(lease: &mut Lease, operation: &'static str) -> Result<Option<Appl
             let Failure { error, connection_survives, .. } = failure(&error);
             lease.settle(connection_survives);
             match error.context.sql_state.as_deref() {
-                // No such table, or no such schema on the search path.
-                Some("42P01" | "3F000") => Ok(None),
-                // A table of that name without our columns.
-                Some("42703") => Err(mismatch(
-                    "auth_migrations",
-                    "was made by another program, and its database cannot be taken over yet",
-                )),
+                // No such table, no such schema on the search path, or another program's table of that name.
+                Some("42P01" | "3F000" | "42703") => Ok(None),
                 _ => Err(error),
             }
         }
@@ -182,17 +154,17 @@ enum Direction<'d> {
 type Step = Option<(&'static str, Duration)>;
 
 /// One step in a transaction of its own, under the migration lock. Gives the connection up after a failure.
-async fn locked(lease: &mut Lease, direction: Direction<'_>, migrations: &'static [Migration]) -> Result<Step> {
+async fn locked(lease: &mut Lease, direction: Direction<'_>, plan: &Plan) -> Result<Step> {
     let mut pause = Duration::from_millis(10);
     loop {
         let connection = lease.connection()?;
         let mut transaction = connection.begin().await.map_err(|error| failure(&error).error)?;
-        sqlx::raw_sql(AssertSqlSafe(format!(
-            "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"
-        )))
-        .execute(&mut *transaction)
-        .await
-        .map_err(|error| failure(&error).error)?;
+        sqlx::query(NO_LIMITS)
+            .bind(LOCK_TIMEOUT)
+            .persistent(false)
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| failure(&error).error)?;
         let is_ours: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
             .bind(LOCK)
             .fetch_one(&mut *transaction)
@@ -200,8 +172,8 @@ async fn locked(lease: &mut Lease, direction: Direction<'_>, migrations: &'stati
             .map_err(|error| failure(&error).error)?;
         if is_ours {
             let done = match direction {
-                Direction::Up { schema } => apply_next(&mut transaction, schema, migrations).await?,
-                Direction::Down { to } => undo_last(&mut transaction, migrations, to).await?,
+                Direction::Up { schema } => apply_next(&mut transaction, schema, plan).await?,
+                Direction::Down { to } => undo_last(&mut transaction, plan, to).await?,
             };
             transaction.commit().await.map_err(|error| failure(&error).error)?;
             lease.settle(true);
@@ -214,44 +186,46 @@ async fn locked(lease: &mut Lease, direction: Direction<'_>, migrations: &'stati
     }
 }
 
-async fn apply_next(
-    connection: &mut PgConnection,
-    schema: Option<&str>,
-    migrations: &'static [Migration],
-) -> Result<Step> {
+async fn apply_next(connection: &mut PgConnection, schema: Option<&str>, plan: &Plan) -> Result<Step> {
     if let Some(schema) = schema {
         run(connection, "schema", AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", quote_identifier(schema))))
             .await?;
     }
-    run(connection, "auth_migrations", BOOKKEEPING).await?;
-    let Some(migration) = read_applied(connection).await?.pending(migrations)?.first().copied() else {
-        return Ok(None);
-    };
     let started = Instant::now();
+    let pending = if let Some(applied) = history::read(connection).await? {
+        applied.pending(plan.migrations)?
+    } else {
+        if let Some(first) = plan.migrations.first()
+            && legacy::take_over(connection, plan.legacy, &plan.zones, first).await?
+        {
+            return Ok(Some((first.id, started.elapsed())));
+        }
+        run(connection, history::TABLE, history::CREATE).await?;
+        plan.migrations.iter().collect()
+    };
+    let Some(migration) = pending.first() else { return Ok(None) };
     run(connection, migration.id, migration.up).await?;
     let took = started.elapsed();
-    sqlx::query("INSERT INTO auth_migrations (id, checksum, duration_ms) VALUES ($1, $2, $3)")
-        .bind(migration.id)
-        .bind(migration.checksum())
-        .bind(millis(took))
-        .execute(connection)
-        .await
-        .map_err(|error| migration_failed(migration.id, &error))?;
+    history::insert(connection, migration.id, &migration.checksum(), took).await?;
     Ok(Some((migration.id, took)))
 }
 
-async fn undo_last(connection: &mut PgConnection, migrations: &'static [Migration], to: Option<&str>) -> Result<Step> {
-    let applied = read_applied(connection).await?;
-    applied.pending(migrations)?;
-    let Some(migration) = migrations.iter().rev().find(|migration| applied.ids.iter().any(|id| id == migration.id))
+async fn undo_last(connection: &mut PgConnection, plan: &Plan, to: Option<&str>) -> Result<Step> {
+    let Some(applied) = history::read(connection).await? else { return Ok(None) };
+    applied.pending(plan.migrations)?;
+    let Some((at, migration)) = plan.migrations.iter().enumerate().rev().find(|(_, migration)| applied.has(migration))
     else {
-        run(connection, "auth_migrations", "DROP TABLE auth_migrations").await?;
+        run(connection, history::TABLE, "DROP TABLE auth_migrations").await?;
         return Ok(None);
     };
     if Some(migration.id) == to {
         return Ok(None);
     }
     let started = Instant::now();
+    if let (0, Some(origin)) = (at, &applied.origin) {
+        legacy::give_back(connection, plan.legacy, origin, migration).await?;
+        return Ok(Some((legacy::ID, started.elapsed())));
+    }
     run(connection, migration.id, migration.down).await?;
     sqlx::query("DELETE FROM auth_migrations WHERE id = $1")
         .bind(migration.id)
@@ -261,13 +235,13 @@ async fn undo_last(connection: &mut PgConnection, migrations: &'static [Migratio
     Ok(Some((migration.id, started.elapsed())))
 }
 
-async fn read_applied(connection: &mut PgConnection) -> Result<Applied> {
-    let row = sqlx::query(CHECK).persistent(false).fetch_one(connection).await;
-    row.and_then(|row| Applied::read(&row)).map_err(|error| migration_failed("auth_migrations", &error))
-}
-
-async fn run(connection: &mut PgConnection, id: &str, sql: impl sqlx::SqlSafeStr) -> Result<()> {
-    sqlx::raw_sql(sql).execute(connection).await.map(drop).map_err(|error| migration_failed(id, &error))
+/// How many rows the statements touched.
+async fn run(connection: &mut PgConnection, id: &str, sql: impl sqlx::SqlSafeStr) -> Result<u64> {
+    sqlx::raw_sql(sql)
+        .execute(connection)
+        .await
+        .map(|result| result.rows_affected())
+        .map_err(|error| migration_failed(id, &error))
 }
 
 fn failure(error: &sqlx::Error) -> Failure {
@@ -285,12 +259,6 @@ fn migration_failed(id: &str, error: &sqlx::Error) -> Error {
     failed
 }
 
-fn mismatch(id: &str, reason: &str) -> Error {
-    let mut error = Error::new(Code::SchemaMismatch, format!("migration {id} {reason}"));
-    error.context.migration = Some(id.to_owned());
-    error
-}
-
 /// As an identifier in SQL and in `search_path`.
 pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -298,32 +266,7 @@ pub fn quote_identifier(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Applied, Code, Migration, quote_identifier};
-
-    const MIGRATIONS: &[Migration] =
-        &[Migration { id: "0001_a", up: "a", down: "" }, Migration { id: "0002_b", up: "b", down: "" }];
-
-    fn applied(rows: &[(&str, String)]) -> Applied {
-        Applied {
-            server_version: String::new(),
-            ids: rows.iter().map(|(id, _)| (*id).to_owned()).collect(),
-            checksums: rows.iter().map(|(_, checksum)| checksum.clone()).collect(),
-        }
-    }
-
-    #[test]
-    fn finds_what_is_pending() {
-        let history = applied(&[("0001_a", MIGRATIONS[0].checksum())]);
-        let pending: Vec<_> = history.pending(MIGRATIONS).unwrap().iter().map(|migration| migration.id).collect();
-        assert_eq!(pending, ["0002_b"]);
-    }
-
-    #[test]
-    fn refuses_a_newer_database_and_an_edited_migration() {
-        for history in [applied(&[("0003_c", String::new())]), applied(&[("0001_a", MIGRATIONS[1].checksum())])] {
-            assert_eq!(history.pending(MIGRATIONS).err().map(|error| error.code), Some(Code::SchemaMismatch));
-        }
-    }
+    use super::quote_identifier;
 
     #[test]
     fn quotes_identifiers() {

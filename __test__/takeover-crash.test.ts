@@ -1,0 +1,145 @@
+import { InternalError } from '@kitiumai/auth-postgres';
+import { Client } from 'pg';
+import { CATALOGUE } from './helpers/catalogue';
+import { type TestDatabase, useDatabase } from './helpers/database';
+import { dump, makeLegacy } from './helpers/legacy-rows';
+import { runScript } from './helpers/process';
+import { Relay } from './helpers/relay';
+import { sqlOf } from './helpers/wire';
+
+describe('a take-over whose connection breaks', () => {
+  const db = useDatabase({ migrated: false });
+
+  /** Cuts the line before the n-th statement passes. Says whether that was before the take-over had its COMMIT. */
+  async function cutAt(relay: Relay, n: number): Promise<boolean> {
+    let seen = 0;
+    let committed = false;
+    let cut = false;
+    relay.onMessage((message) => {
+      const sql = message.from === 'client' ? sqlOf(message) : undefined;
+      if (sql === undefined) return 'pass';
+      seen += 1;
+      if (seen === n) cut = true;
+      else if (sql === 'COMMIT') committed = true;
+      return cut ? 'cut' : 'pass';
+    });
+    const storage = db.adapter({ max: 1 }, relay.url);
+    const outcome = await storage.connect().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    await storage.disconnect();
+    if (!committed) expect(outcome).toBeInstanceOf(InternalError);
+    return !committed;
+  }
+
+  it('at any statement leaves the database as it was', async () => {
+    await makeLegacy(db, '3.1.x');
+    const before = await state(db);
+    const relay = await Relay.start(db.url);
+    let n = 1;
+    try {
+      for (; await cutAt(relay, n); n += n < 20 ? 1 : 17) {
+        await noTransaction(db);
+        expect({ n, state: await state(db) }).toEqual({ n, state: before });
+      }
+    } finally {
+      await relay.close();
+    }
+    expect(n).toBeGreaterThan(300);
+    await db.storage.connect();
+    await expect(db.storage.getUser('user-1')).resolves.toMatchObject({ name: 'Ada' });
+  }, 120_000);
+});
+
+const state = async (db: TestDatabase) => [await db.query(CATALOGUE), await dump(db)];
+
+/** The server may notice a broken line a little later than we do. */
+async function noTransaction(db: TestDatabase): Promise<void> {
+  for (;;) {
+    const [{ open }] = (await db.query(
+      `SELECT count(*)::int AS open FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'auth-postgres' AND xact_start IS NOT NULL`,
+    )) as [{ open: number }];
+    if (open === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+describe('a take-over that fails on the server', () => {
+  const db = useDatabase({ migrated: false });
+
+  it('at any kind of DDL command leaves the database as it was', async () => {
+    await makeLegacy(db, '3.0.x');
+    // The counter is a sequence: it survives the transaction that fails.
+    await db.query(`
+      CREATE SCHEMA trap;
+      CREATE SEQUENCE trap.commands;
+      CREATE TABLE trap.fails_at (n bigint);
+      CREATE FUNCTION trap.spring() RETURNS event_trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        IF nextval('trap.commands') = (SELECT n FROM trap.fails_at) THEN RAISE EXCEPTION 'trapped at %', tg_tag; END IF;
+      END $$;
+      CREATE EVENT TRIGGER trap ON ddl_command_start EXECUTE FUNCTION trap.spring()`);
+    const before = await state(db);
+    const tags = new Set<string>();
+    let failures = 0;
+    for (let n = 1; ; n += n < 5 ? 1 : 31) {
+      await db.query('ALTER EVENT TRIGGER trap DISABLE; DELETE FROM trap.fails_at');
+      await db.query('INSERT INTO trap.fails_at VALUES ($1)', [n]);
+      await db.query(`SELECT setval('trap.commands', 1, false)`);
+      await db.query('ALTER EVENT TRIGGER trap ENABLE');
+      const storage = db.adapter();
+      const outcome = await storage.connect().then(
+        () => undefined,
+        (error: Error) => error,
+      );
+      await storage.disconnect();
+      if (!outcome) break;
+      failures += 1;
+      tags.add(/trapped at ([A-Z ]+)/.exec(outcome.message)?.[1] ?? '');
+      expect({ n, state: await state(db) }).toEqual({ n, state: before });
+    }
+    expect(failures).toBeGreaterThan(10);
+    expect([...tags]).toEqual(expect.arrayContaining(['ALTER TABLE', 'CREATE TABLE']));
+  }, 120_000);
+});
+
+describe('a take-over that another process is at', () => {
+  const db = useDatabase({ migrated: false });
+
+  it.each(['3.0.x', '3.1.x'] as const)('is waited for: one does it (%s), all are connected', async (version) => {
+    await db.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+    await makeLegacy(db, version);
+    const script = `
+      import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+      let done = 0;
+      const logger = { debug() {}, warn() {}, error() {}, info(message) { if (message === 'taken over') done += 1; } };
+      const storage = new PostgresStorageAdapter(process.env.URL, { logger });
+      await storage.connect();
+      const user = await storage.getUser('user-1');
+      await storage.disconnect();
+      console.log(user.name, done);`;
+    const results = await Promise.all(Array.from({ length: 4 }, () => runScript(script, { env: { URL: db.url } })));
+    expect(results.map(({ stderr }) => stderr)).toEqual(['', '', '', '']);
+    expect(results.map(({ stdout }) => stdout.trim()).sort()).toEqual(['Ada 0', 'Ada 0', 'Ada 0', 'Ada 1']);
+  });
+
+  it('is not ended by the statement timeout, however long it takes', async () => {
+    await db.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+    await makeLegacy(db, '3.1.x');
+    const release = await lockTable(db.url, 'users');
+    const connecting = db.adapter({ statementTimeoutMs: 100 }).connect();
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await release();
+    await expect(connecting).resolves.toBeUndefined();
+  });
+});
+
+/** Holds a lock that the take-over has to wait for; returns what ends it. */
+async function lockTable(url: string, table: string): Promise<() => Promise<void>> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  await client.query(`BEGIN; LOCK TABLE ${table} IN ACCESS SHARE MODE`);
+  return () => client.end();
+}

@@ -1,0 +1,148 @@
+import { useDatabase } from './helpers/database';
+import { expectInvalidInput } from './helpers/errors';
+import { dump, makeLegacy } from './helpers/legacy-rows';
+import { runScript } from './helpers/process';
+
+/** Around the changes of 2024 in both zones, and none that a clock showed twice. */
+const INSTANTS = [
+  '2024-01-15T12:00:00.001Z',
+  '2024-03-10T06:59:59.999Z',
+  '2024-03-10T07:00:00.000Z',
+  '2024-03-31T00:59:59.999Z',
+  '2024-03-31T01:00:00.000Z',
+  '2024-07-15T12:00:00.500Z',
+  '2024-10-26T23:59:59.999Z',
+  '2024-10-27T02:00:00.000Z',
+  '2024-11-03T04:59:59.999Z',
+  '2024-11-03T07:00:00.000Z',
+  '2024-12-31T23:30:00.000Z',
+];
+
+const SERVER = 'Europe/Berlin';
+const CLIENT = 'America/New_York';
+
+/** What the TypeScript adapter did: node-postgres sends a Date as its process shows it, the server fills in the rest. */
+function writeAsLegacy(url: string, zones = { server: SERVER, client: CLIENT }) {
+  return runScript(
+    `import pg from 'pg';
+     const client = new pg.Client({ connectionString: process.env.URL, options: '-c timezone=${zones.server}' });
+     await client.connect();
+     for (const instant of ${JSON.stringify(INSTANTS)}) {
+       // The server's clock at that instant.
+       const [{ shown }] = (await client.query('SELECT $1::timestamptz::timestamp::text AS shown', [instant])).rows;
+       await client.query(
+         'INSERT INTO sessions (id, user_id, expires_at, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)',
+         ['at ' + instant, 'user-1', new Date(instant), shown],
+       );
+       await client.query(
+         'INSERT INTO sessions (id, user_id, expires_at, created_at, updated_at) VALUES ($1, $2, $3, $4, $5)',
+         ['updated at ' + instant, 'user-1', new Date('2999-01-01T00:00:00Z'), '2020-01-01', new Date(instant)],
+       );
+       await client.query(
+         'INSERT INTO twofa_backup_codes (id, user_id, code, used, used_at, created_at) VALUES ($1, $2, $3, true, $4, $4)',
+         [instant, 'user-1', 'x', shown],
+       );
+       await client.query(
+         'INSERT INTO auth_events (type, principal_id, data, timestamp) VALUES ($1, $2, $3, $4)',
+         ['at', instant, '{}', new Date(instant)],
+       );
+     }
+     await client.end();`,
+    { env: { URL: url, TZ: zones.client } },
+  );
+}
+
+describe.each([
+  ['the same zone', { server: CLIENT, client: CLIENT }, CLIENT],
+  ['zones of their own', { server: SERVER, client: CLIENT }, { server: SERVER, client: CLIENT }],
+] as const)('times of a server and a Node with %s', (_, zones, legacyTimeZone) => {
+  const db = useDatabase({ migrated: false });
+  let before: Record<string, string[]>;
+
+  beforeAll(async () => {
+    await makeLegacy(db, '3.0.x', { users: [{ id: 'user-1' }] });
+    expect(await writeAsLegacy(db.url, zones)).toMatchObject({ code: 0, stderr: '' });
+    before = await dump(db);
+    await db.adapter({ legacyTimeZone }).connect();
+  });
+
+  it('are the same instants afterwards, across the changes of daylight saving', async () => {
+    for (const instant of INSTANTS) {
+      const [row] = await db.query('SELECT expires_at, created_at, updated_at FROM sessions WHERE id = $1', [
+        `at ${instant}`,
+      ]);
+      const at = new Date(instant);
+      expect(row).toEqual({ expires_at: at, created_at: at, updated_at: at });
+      const updated = await db.storage.getSession(`updated at ${instant}`);
+      expect(updated?.updatedAt).toEqual(at);
+      expect(await db.query('SELECT timestamp FROM auth_events WHERE principal_id = $1', [instant])).toEqual([
+        { timestamp: at },
+      ]);
+    }
+    const codes = await db.storage.getBackupCodes('user-1');
+    expect(codes.map(({ id, usedAt, createdAt }) => [id, usedAt, createdAt])).toEqual(
+      [...INSTANTS].reverse().map((instant) => [instant, new Date(instant), new Date(instant)]),
+    );
+  });
+
+  it('go back as they were shown, whatever the option says by then', async () => {
+    await db.adapter({ legacyTimeZone: 'Asia/Tokyo' }).rollback();
+    const after = await dump(db);
+    for (const table of ['sessions', 'twofa_backup_codes', 'auth_events']) expect(after[table]).toEqual(before[table]);
+  });
+});
+
+describe('an hour that a clock showed twice', () => {
+  const db = useDatabase({ migrated: false });
+
+  it('is read as its first time, as Node reads it', async () => {
+    await makeLegacy(db, '3.0.x', { users: [{ id: 'user-1' }] });
+    await db.query(
+      `INSERT INTO twofa_devices (id, user_id, method, last_used_at) VALUES ('d', 'user-1', 'totp', '2024-11-03 01:30:00.9999')`,
+    );
+    await db.adapter({ legacyTimeZone: { server: SERVER, client: CLIENT } }).connect();
+    const script = `process.stdout.write(new Date(2024, 10, 3, 1, 30, 0, 999).toISOString())`;
+    const { stdout } = await runScript(script, { env: { TZ: CLIENT } });
+    expect(stdout).toBe('2024-11-03T05:30:00.999Z');
+    expect((await db.storage.getTwoFactorDevice('d'))?.lastUsedAt).toEqual(new Date(stdout));
+  });
+});
+
+describe('3.1.x, where a trigger writes updated_at', () => {
+  const db = useDatabase({ migrated: false });
+
+  it('has it by the clock of the server, except on providers', async () => {
+    const provider = {
+      id: 'p',
+      type: 'saml',
+      name: 'x',
+      idp_entity_id: 'x',
+      idp_sso_url: 'x',
+      sp_entity_id: 'x',
+      sp_acs_url: 'x',
+    };
+    const times = { created_at: '2024-01-01 00:00:00', updated_at: '2024-07-01 12:00:00' };
+    await makeLegacy(db, '3.1.x', { users: [{ id: 'user-1', ...times }], sso_providers: [{ ...provider, ...times }] });
+    await db.adapter({ legacyTimeZone: { server: SERVER, client: CLIENT } }).connect();
+    expect((await db.storage.getUser('user-1'))?.updatedAt).toEqual(new Date('2024-07-01T10:00:00Z'));
+    expect((await db.storage.getSSOProvider('p'))?.updatedAt).toEqual(new Date('2024-07-01T16:00:00Z'));
+  });
+});
+
+describe('a zone that the server does not know', () => {
+  const db = useDatabase({ migrated: false });
+
+  it.each(['Europe/Atlantis', 'UTC+2', '+02:00'])('is refused: %s', async (zone) => {
+    if (zone === 'Europe/Atlantis') await makeLegacy(db, '3.0.x');
+    await expectInvalidInput(
+      db.adapter({ legacyTimeZone: { server: 'UTC', client: zone } }).connect(),
+      'legacyTimeZone',
+    );
+    await expect(db.query('SELECT 1 FROM auth_migrations')).rejects.toThrow('does not exist');
+  });
+
+  it('does not matter where nothing is taken over', async () => {
+    await db.adapter({ legacyTimeZone: 'UTC' }).connect();
+    await expect(db.adapter({ legacyTimeZone: 'Europe/Atlantis' }).connect()).resolves.toBeUndefined();
+  });
+});

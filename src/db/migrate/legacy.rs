@@ -1,0 +1,236 @@
+//! Databases that another program made: taken over in place, and given back by a rollback. Each way is one
+//! transaction, under the migration lock, together with the rows of our own bookkeeping.
+
+use super::history;
+use super::rebuild::Rebuild;
+use super::shape::{Shape, recognise};
+use super::{Migration, failure, migration_failed, run};
+use crate::db::pool::millis;
+use crate::error::{Code, Error, Result, Violation};
+use sqlx::{AssertSqlSafe, PgConnection};
+use std::time::Instant;
+
+/// The row of a database that was taken over, before those of the migrations. Its checksum is the [`Origin`].
+pub const ID: &str = "0000_taken_over";
+
+/// What came before us. SQL and names are the store's affair.
+pub struct Legacy {
+    pub shapes: &'static [Shape],
+    /// Functions that read and write the other program's times.
+    pub clocks: &'static str,
+    /// SELECTs that find what breaks our rules, and our rows made of the old ones.
+    pub rules: &'static str,
+    pub rows: &'static str,
+    /// The same for the way back.
+    pub back_rules: &'static str,
+    pub back_rows: &'static str,
+    /// Our tables that the other program has not, and those of its tables whose owner and grants they get.
+    pub heirs: &'static [(&'static str, &'static str)],
+}
+
+/// The zones of the two clocks whose times a legacy database holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zones {
+    /// The server's, which filled in defaults.
+    pub server: String,
+    /// Node's, which sent times as it shows them.
+    pub client: String,
+}
+
+impl Default for Zones {
+    fn default() -> Self {
+        Self { server: "UTC".to_owned(), client: "UTC".to_owned() }
+    }
+}
+
+/// Where a database came from: what a rollback has to lead back to, written `3.0.x server=UTC client=UTC`.
+struct Origin {
+    shape: &'static Shape,
+    zones: Zones,
+}
+
+impl Origin {
+    fn parse(text: &str, shapes: &'static [Shape]) -> Option<Self> {
+        let (name, rest) = text.split_once(" server=")?;
+        let (server, client) = rest.split_once(" client=")?;
+        let shape = shapes.iter().find(|shape| shape.name == name)?;
+        Some(Self { shape, zones: Zones { server: server.to_owned(), client: client.to_owned() } })
+    }
+
+    fn text(&self) -> String {
+        format!("{} server={} client={}", self.shape.name, self.zones.server, self.zones.client)
+    }
+}
+
+/// Takes the database over by the first migration, if there is one to take over. Says whether it did.
+pub async fn take_over(
+    connection: &mut PgConnection,
+    legacy: &Legacy,
+    zones: &Zones,
+    first: &Migration,
+) -> Result<bool> {
+    let started = Instant::now();
+    let Some(shape) = recognise(connection, legacy.shapes).await? else { return Ok(false) };
+    check_zones(connection, zones).await?;
+    let origin = Origin { shape, zones: zones.clone() };
+    let tables = shape.tables();
+    tracing::info!(migration = ID, from = origin.text(), "taking over the database of the TypeScript adapter");
+    prepare(connection, legacy, &origin, &tables).await?;
+    // It may have changed before it was locked.
+    recognise(connection, legacy.shapes).await?;
+    check_rules(connection, legacy.rules, "the database was not taken over").await?;
+    let mut heirs: Vec<_> = same(&tables).chain(legacy.heirs.iter().copied()).collect();
+    heirs.extend(tables.iter().map(|table| (history::TABLE, *table)));
+    let rebuild = Rebuild {
+        id: ID,
+        old: &tables,
+        create: &[first.up],
+        rows: legacy.rows,
+        finish: &["DROP TABLE IF EXISTS auth_migrations", history::CREATE],
+        heirs: &heirs,
+        functions: &["set_updated_at"],
+    };
+    rebuild.run(connection).await?;
+    let took = started.elapsed();
+    history::insert(connection, ID, &origin.text(), took).await?;
+    history::insert(connection, first.id, &first.checksum(), took).await?;
+    tracing::info!(migration = ID, durationMs = millis(took), "taken over");
+    Ok(true)
+}
+
+/// The way back of [`take_over`], from what the first migration made.
+pub async fn give_back(connection: &mut PgConnection, legacy: &Legacy, origin: &str, first: &Migration) -> Result<()> {
+    let Some(origin) = Origin::parse(origin, legacy.shapes) else {
+        return Err(history::mismatch(ID, "was applied by another version of this package"));
+    };
+    let shape = origin.shape;
+    let tables = shape.tables();
+    let ours: Vec<_> = tables.iter().copied().chain(legacy.heirs.iter().map(|(own, _)| *own)).collect();
+    tracing::info!(migration = ID, to = origin.text(), "giving the database back to the TypeScript adapter");
+    prepare(connection, legacy, &origin, &ours).await?;
+    check_rules(connection, &format!("{}{}", legacy.back_rules, shape.back_rules), "nothing was rolled back").await?;
+    let functions: Vec<_> =
+        first.down.lines().filter_map(|line| line.strip_prefix("DROP FUNCTION ")?.split('(').next()).collect();
+    let mut finish = vec!["DROP TABLE auth_migrations"];
+    finish.extend(shape.history.as_ref().map(|history| history.create));
+    let mut heirs: Vec<_> = same(&tables).collect();
+    if shape.history.is_some() {
+        heirs.extend(tables.iter().map(|table| (history::TABLE, *table)));
+    }
+    let rebuild = Rebuild {
+        id: ID,
+        old: &ours,
+        create: shape.create,
+        rows: legacy.back_rows,
+        finish: &finish,
+        heirs: &heirs,
+        functions: &functions,
+    };
+    rebuild.run(connection).await
+}
+
+fn same<'t>(tables: &[&'t str]) -> impl Iterator<Item = (&'t str, &'t str)> {
+    tables.iter().map(|table| (*table, *table))
+}
+
+/// Locks the tables, fixes the search path to their schema, and sets the clocks.
+async fn prepare(connection: &mut PgConnection, legacy: &Legacy, origin: &Origin, tables: &[&str]) -> Result<()> {
+    run(connection, ID, AssertSqlSafe(format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", ")))).await?;
+    let Zones { server, client } = &origin.zones;
+    sqlx::query(
+        "SELECT set_config('search_path', format('%I, pg_temp', current_schema()), true)
+              , set_config('auth_postgres.server_zone', $1, true)
+              , set_config('auth_postgres.client_zone', $2, true)
+              , set_config('auth_postgres.update_zone', $3, true)",
+    )
+    .bind(server)
+    .bind(client)
+    .bind(if origin.shape.has_update_triggers { server } else { client })
+    .persistent(false)
+    .execute(&mut *connection)
+    .await
+    .map_err(|error| migration_failed(ID, &error))?;
+    run(connection, ID, AssertSqlSafe(legacy.clocks)).await.map(drop)
+}
+
+/// POSIX zones are refused: `UTC+2` would be two hours west.
+async fn check_zones(connection: &mut PgConnection, zones: &Zones) -> Result<()> {
+    let unknown: Option<String> = sqlx::query_scalar(
+        "SELECT zone
+           FROM unnest($1) AS zone
+          WHERE NOT EXISTS (SELECT FROM pg_timezone_names known WHERE lower(known.name) = lower(zone))
+          LIMIT 1",
+    )
+    .bind([zones.server.as_str(), zones.client.as_str()].as_slice())
+    .persistent(false)
+    .fetch_optional(connection)
+    .await
+    .map_err(|error| failure(&error).error)?;
+    match unknown {
+        None => Ok(()),
+        Some(_) => Err(Error::invalid_input("legacyTimeZone", "is not the name of a time zone that the server knows")),
+    }
+}
+
+/// How many ids an error lists of each rule.
+const LISTED: i32 = 20;
+
+async fn check_rules(connection: &mut PgConnection, rules: &str, outcome: &str) -> Result<()> {
+    let started = Instant::now();
+    let broken: Vec<Violation> = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT rule
+              , \"table\"
+              , reason
+              , count(*) AS count
+              , (array_agg(id ORDER BY id COLLATE \"C\"))[1:$1] AS ids
+           FROM (SELECT DISTINCT rule, \"table\", reason, id::text FROM ({rules}) AS broken (rule, \"table\", reason, id)) AS broken
+          GROUP BY rule, \"table\", reason
+          ORDER BY \"table\", rule"
+    )))
+    .bind(LISTED)
+    .persistent(false)
+    .fetch_all(connection)
+    .await
+    .map_err(|error| migration_failed(ID, &error))?;
+    tracing::info!(migration = ID, broken = broken.len(), durationMs = millis(started.elapsed()), "rules checked");
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<_> = broken.iter().map(describe).collect();
+    let mut error = Error::new(
+        Code::MigrationFailed,
+        format!("{outcome}, and nothing was changed, because of rows that must be repaired first: {}", list.join("; ")),
+    );
+    error.context.migration = Some(ID.to_owned());
+    error.context.violations = Some(broken);
+    Err(error)
+}
+
+fn describe(violation: &Violation) -> String {
+    let Violation { rule, table, reason, count, ids } = violation;
+    let more = if *count > i64::from(LISTED) { ", …" } else { "" };
+    format!("{table}: {reason} ({rule}, {count} rows: {}{more})", ids.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Origin, Shape, Zones};
+
+    const SHAPES: &[Shape] = &[Shape {
+        name: "3.0.x",
+        catalogue: &[],
+        create: &[],
+        back_rules: "",
+        history: None,
+        has_update_triggers: false,
+    }];
+
+    #[test]
+    fn reads_back_where_a_database_came_from() {
+        let zones = Zones { server: "Etc/GMT+5".to_owned(), client: "Europe/Berlin".to_owned() };
+        let text = Origin { shape: &SHAPES[0], zones: zones.clone() }.text();
+        assert_eq!(text, "3.0.x server=Etc/GMT+5 client=Europe/Berlin");
+        assert_eq!(Origin::parse(&text, SHAPES).map(|origin| origin.zones), Some(zones));
+        assert!(Origin::parse("2.0.x server=UTC client=UTC", SHAPES).is_none());
+    }
+}
