@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CATALOGUE } from './helpers/catalogue';
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
+import { whileLocked } from './helpers/failing';
 import { runScript } from './helpers/process';
 import { Relay } from './helpers/relay';
 
@@ -108,17 +109,13 @@ describe('a migration that fails', () => {
     const [{ lock }] = (await db.query<{ lock: string }>(
       `SELECT ('x' || encode('authpgmi', 'hex'))::bit(64)::bigint AS lock`,
     )) as [{ lock: string }];
-    await db.query('SELECT pg_advisory_lock($1)', [lock]);
-    const connecting = db.storage.connect();
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(await db.query(CATALOGUE)).toEqual([]);
-    await db.query('SELECT pg_advisory_unlock_all()');
-    // Of this database alone: pg_locks shows those of every test file.
-    await db.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON oid = database
-        WHERE locktype = 'advisory' AND granted AND datname = current_database()`,
-    );
-    await connecting;
+    await whileLocked(db, 'SELECT pg_advisory_xact_lock($1)', [lock], async (release) => {
+      const connecting = db.storage.connect();
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(await db.query(CATALOGUE)).toEqual([]);
+      await release();
+      await connecting;
+    });
     expect(await db.query('SELECT id FROM auth_migrations')).toEqual([{ id: FIRST }]);
   });
 });
