@@ -14,7 +14,7 @@ function named(options: AdapterOptions = {}) {
   return { name, storage, backends: () => backendsOf(db, name) };
 }
 
-/** Makes the pool open so many connections at once: as many calls wait for a lock. */
+/** Makes the pool open so many connections at once: as many calls, of two kinds, wait for a lock. */
 async function occupy(
   storage: PostgresStorageAdapter,
   count: () => Promise<number>,
@@ -23,7 +23,9 @@ async function occupy(
 ) {
   const { id } = await db.storage.createUser({});
   await whileLocked(db, 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [id], async (release) => {
-    const updates = Array.from({ length: calls }, (_, at) => storage.updateUser(id, { name: `${at}` }));
+    const updates = Array.from({ length: calls }, (_, at) =>
+      at % 2 === 0 ? storage.updateUser(id, { name: `${at}` }) : storage.unlinkOAuthAccount(id, 'google'),
+    );
     await until(async () => (await count()) >= connections);
     await release();
     await Promise.all(updates);
@@ -43,6 +45,19 @@ describe('the pool', () => {
     const { name, storage } = named({ statementTimeoutMs: 0 });
     await occupy(storage, async () => (await backendsOf(db, name, { waiting: true })).length, 10, 20);
     expect(await backendsOf(db, name)).toHaveLength(10);
+  });
+
+  it('keeps a quarter of them from any one kind of call', async () => {
+    const { name, storage } = named({ max: 4, statementTimeoutMs: 0 });
+    const { id } = await db.storage.createUser({});
+    await whileLocked(db, 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [id], async (release) => {
+      const updates = Array.from({ length: 12 }, (_, at) => storage.updateUser(id, { name: `${at}` }));
+      await until(async () => (await backendsOf(db, name, { waiting: true })).length === 3);
+      await expect(storage.getUser(id)).resolves.toMatchObject({ id });
+      expect(await backendsOf(db, name, { waiting: true })).toHaveLength(3);
+      await release();
+      await Promise.all(updates);
+    });
   });
 
   it('closes what idles for idleTimeoutMillis, but for `min`', async () => {
