@@ -17,6 +17,9 @@ mod bridge;
 mod clock;
 mod db;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod id;
 mod input;
 mod log;

@@ -25,8 +25,8 @@ use std::time::Duration;
 use url::ConnectionUrl;
 use zones::LegacyTimeZone;
 
-/// The `PG*` variables, which fill what is missing.
-#[derive(Debug, Default)]
+/// The `PG*` variables, which fill what is missing. Not `Debug`: one of them is a password.
+#[derive(Default)]
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
