@@ -2,14 +2,13 @@
 
 use super::deadline::within;
 use super::error::{connect_error, silence};
+use super::pgpass;
 use super::pool::millis;
 use super::tls::{self, Tls};
 use crate::error::{Code, Error, Result};
 use futures_core::future::BoxFuture;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row};
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -217,15 +216,16 @@ impl Target {
     }
 
     fn options(&self, host: &Host, password: Option<&str>) -> PgConnectOptions {
-        let mut options = match password {
-            Some(password) => PgConnectOptions::new_without_pgpass().password(password),
-            None => self.with_pgpass(host),
-        };
+        let mut options = PgConnectOptions::new_without_pgpass();
         if let Some(user) = &self.user {
             options = options.username(user);
         }
         if let Some(database) = &self.database {
             options = options.database(database);
+        }
+        let file = || pgpass::look_up(host, options.get_username(), options.get_database());
+        if let Some(password) = password.map(str::to_owned).or_else(file) {
+            options = options.password(&password);
         }
         tls::configure(options, self.tls.as_ref())
             .host(&host.name)
@@ -234,15 +234,6 @@ impl Target {
             .options(self.settings.iter().map(|(name, value)| (name, value)))
             .statement_cache_capacity(STATEMENT_CACHE)
             .disable_statement_logging()
-    }
-
-    /// sqlx looks into `.pgpass` when it reads a URL without a password.
-    fn with_pgpass(&self, host: &Host) -> PgConnectOptions {
-        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let user = self.user.as_deref().map_or_else(String::new, |user| encode(user) + "@");
-        let database = self.database.as_deref().map_or_else(String::new, encode);
-        let url = format!("postgres://{user}{}:{}/{database}", encode(&host.name), host.port);
-        PgConnectOptions::from_str(&url).unwrap_or_else(|_| PgConnectOptions::new_without_pgpass())
     }
 
     async fn password(&self, limit: Option<Duration>) -> Result<Option<String>> {
@@ -254,6 +245,11 @@ impl Target {
                 None => Err(unanswered("the password function did not answer within connectionTimeoutMillis")),
             },
         }
+    }
+
+    /// Whether the password was wrong, and the caller's function may have a newer one by now.
+    pub fn may_have_rotated(&self, error: &Error) -> bool {
+        matches!(self.password, Password::Function(_)) && error.context.sql_state.as_deref() == Some("28P01")
     }
 
     /// Learns which backend serves the connection, and checks that our start-up options reached it.

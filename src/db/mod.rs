@@ -10,6 +10,7 @@ pub mod error;
 pub mod give_up;
 pub mod lease;
 pub mod migrate;
+mod pgpass;
 pub mod pool;
 #[cfg(unix)]
 mod relay;

@@ -108,7 +108,7 @@ impl Db {
             match self.acquire().await {
                 Ok(lease) => return Ok(lease),
                 Err(error) => {
-                    let may_repeat = may_reconnect(&error);
+                    let may_repeat = self.may_reconnect(&error, attempt);
                     self.pause(attempt, error, may_repeat).await?;
                 }
             }
@@ -215,7 +215,7 @@ impl Db {
             let (error, may_repeat) = match self.attempt(attempt, repeat, work).await {
                 Ok(result) => return Ok(result),
                 Err(Stage::Connecting(error)) => {
-                    let may_repeat = may_reconnect(&error);
+                    let may_repeat = self.may_reconnect(&error, attempt);
                     (error, may_repeat)
                 }
                 Err(Stage::Running(failure)) => judge(failure, repeat, &mut once),
@@ -223,6 +223,10 @@ impl Db {
             self.pause(attempt, error, may_repeat).await?;
             attempt += 1;
         }
+    }
+
+    fn may_reconnect(&self, error: &Error, attempt: u32) -> bool {
+        may_reconnect(error) || (attempt == 1 && self.work.pool.options.target.may_have_rotated(error))
     }
 
     /// Waits before the next attempt, or says with the error that there is none.

@@ -1,39 +1,30 @@
 //! Lists of hosts and ports, as libpq reads them.
 
+use super::Environment;
+use super::url::ConnectionUrl;
 use crate::db::connect::{Host, SessionAttributes};
 use crate::error::{Error, Result};
+use std::net::Ipv6Addr;
 
-/// libpq's `host[:port][,host[:port]…]`; a port of its own wins over `ports`, which is one for all or one for each.
-/// `field` is where the hosts come from.
-pub fn read_hosts(hosts: &str, ports: Option<&str>, field: &str) -> Result<Vec<Host>> {
-    let names: Vec<&str> = hosts.split(',').collect();
-    let ports = read_ports(ports, names.len())?;
-    names
-        .into_iter()
-        .zip(ports)
-        .map(|(text, port)| {
-            let (name, own_port) = split_port(text).ok_or_else(|| Error::invalid_input(field, BAD_HOST))?;
-            if name.is_empty() || name.contains(['@', '?', ' ']) {
-                return Err(Error::invalid_input(field, BAD_HOST));
-            }
-            let port = own_port.map_or(Ok(port), |own| port_number(own, field))?;
-            Ok(Host { name: name.to_owned(), port })
-        })
-        .collect()
+/// A host as it is written, with its own port or without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenHost {
+    pub name: String,
+    pub port: Option<String>,
 }
 
-const BAD_HOST: &str = "must name each host as name, name:port, [IPv6 address]:port or /directory";
+pub const BAD_HOST: &str = "must name each host as name, name:port, [IPv6 address]:port or /directory";
 
-const DEFAULT_PORT: u16 = 5432;
-
-fn read_ports(ports: Option<&str>, hosts: usize) -> Result<Vec<u16>> {
-    let Some(ports) = ports else { return Ok(vec![DEFAULT_PORT; hosts]) };
-    let ports: Vec<u16> = ports.split(',').map(|port| port_number(port, "port")).collect::<Result<_>>()?;
-    match ports.as_slice() {
-        [port] => Ok(vec![*port; hosts]),
-        _ if ports.len() == hosts => Ok(ports),
-        _ => Err(Error::invalid_input("port", "must be one for all hosts, or one for each")),
-    }
+/// `host[:port][,host[:port]…]`; `None` when that is not what it is.
+pub fn split_hosts(text: &str) -> Option<Vec<GivenHost>> {
+    text.split(',')
+        .map(|text| {
+            let (name, port) = split_port(text)?;
+            let is_name = !name.is_empty() && (name.starts_with('/') || !name.contains(['@', '?', ' ', ':']));
+            (is_name || name.parse::<Ipv6Addr>().is_ok())
+                .then(|| GivenHost { name: name.to_owned(), port: port.map(str::to_owned) })
+        })
+        .collect()
 }
 
 /// `None` for what cannot be a host.
@@ -43,16 +34,73 @@ fn split_port(text: &str) -> Option<(&str, Option<&str>)> {
     }
     if let Some(rest) = text.strip_prefix('[') {
         let (address, rest) = rest.split_once(']')?;
-        address.parse::<std::net::Ipv6Addr>().ok()?;
+        address.parse::<Ipv6Addr>().ok()?;
         return if rest.is_empty() { Some((address, None)) } else { Some((address, Some(rest.strip_prefix(':')?))) };
     }
     // An IPv6 address without brackets: every colon is its own.
-    if text.parse::<std::net::Ipv6Addr>().is_ok() {
+    if text.parse::<Ipv6Addr>().is_ok() {
         return Some((text, None));
     }
     match text.split_once(':') {
         None => Some((text, None)),
         Some((name, port)) => Some((name, (!port.is_empty()).then_some(port))),
+    }
+}
+
+/// The hosts and ports of the options, else of the URL, else of the environment.
+pub fn read_hosts(
+    host: Option<&str>,
+    port: Option<u32>,
+    url: &ConnectionUrl,
+    environment: &Environment,
+) -> Result<Vec<Host>> {
+    let split = |text: &str, field: &str| split_hosts(text).ok_or_else(|| Error::invalid_input(field, BAD_HOST));
+    let hosts = match (host, url.host.as_deref(), environment.get("PGHOST")) {
+        (Some(text), ..) => split(text, "host")?,
+        (None, Some(text), _) => split(text, "connectionString")?,
+        (None, None, _) if !url.authority.is_empty() => url.authority.clone(),
+        (None, None, Some(text)) => split(text, "PGHOST")?,
+        (None, None, None) => split("localhost", "host")?,
+    };
+    let fallback = fallback_ports(hosts.len(), url, environment)?;
+    hosts
+        .into_iter()
+        .zip(fallback)
+        .map(|(GivenHost { name, port: own }, fallback)| {
+            let port = match (port, own) {
+                (Some(port), _) => port_number(&port.to_string(), "port")?,
+                (None, Some(own)) => port_number(&own, if host.is_some() { "host" } else { "connectionString" })?,
+                (None, None) => fallback,
+            };
+            Ok(Host { name, port })
+        })
+        .collect()
+}
+
+/// The port of each host that has none of its own.
+fn fallback_ports(hosts: usize, url: &ConnectionUrl, environment: &Environment) -> Result<Vec<u16>> {
+    if let Some(ports) = &url.port {
+        return one_for_each(ports.split(','), hosts, "connectionString");
+    }
+    // Hosts from elsewhere keep the URL's ports.
+    let written: Vec<&str> = url.authority.iter().filter_map(|host| host.port.as_deref()).collect();
+    if !written.is_empty() && (written.len() == 1 || written.len() == hosts) {
+        return one_for_each(written.into_iter(), hosts, "connectionString");
+    }
+    match environment.get("PGPORT") {
+        Some(ports) => one_for_each(ports.split(','), hosts, "PGPORT"),
+        None => Ok(vec![DEFAULT_PORT; hosts]),
+    }
+}
+
+const DEFAULT_PORT: u16 = 5432;
+
+fn one_for_each<'p>(ports: impl Iterator<Item = &'p str>, hosts: usize, field: &str) -> Result<Vec<u16>> {
+    let ports: Vec<u16> = ports.map(|port| port_number(port, field)).collect::<Result<_>>()?;
+    match ports.as_slice() {
+        [port] => Ok(vec![*port; hosts]),
+        _ if ports.len() == hosts => Ok(ports),
+        _ => Err(Error::invalid_input(field, "must have one port for all hosts, or one for each")),
     }
 }
 
@@ -81,36 +129,49 @@ pub fn read_session_attributes(text: &str, field: &str) -> Result<SessionAttribu
 
 #[cfg(test)]
 mod tests {
-    use super::read_hosts;
+    use super::{Environment, read_hosts};
+    use crate::options::url::ConnectionUrl;
 
-    fn hosts(hosts: &str, ports: Option<&str>) -> Option<Vec<(String, u16)>> {
-        let read = read_hosts(hosts, ports, "host").ok()?;
+    fn hosts(url: &str, host: Option<&str>, port: Option<u32>, environment: &str) -> Option<Vec<(String, u16)>> {
+        let url = ConnectionUrl::read(url).ok()?;
+        let read = read_hosts(host, port, &url, &Environment::read(environment)).ok()?;
         Some(read.into_iter().map(|host| (host.name, host.port)).collect())
     }
 
     #[test]
     fn reads_lists_of_hosts() {
-        for (text, ports, expected) in [
-            ("a", None, vec![("a", 5432)]),
-            ("a:1,b:2", None, vec![("a", 1), ("b", 2)]),
-            ("a,b", Some("7"), vec![("a", 7), ("b", 7)]),
-            ("a,b:9", Some("7,8"), vec![("a", 7), ("b", 9)]),
-            ("[::1]:6543,::2", None, vec![("::1", 6543), ("::2", 5432)]),
-            ("/run/postgresql", Some("6"), vec![("/run/postgresql", 6)]),
-            ("a:", None, vec![("a", 5432)]),
+        for (url, host, port, environment, expected) in [
+            ("postgres://", None, None, "{}", vec![("localhost", 5432)]),
+            ("postgres://a:1,b:2/d", None, None, "{}", vec![("a", 1), ("b", 2)]),
+            ("postgres://a,b:9/d", None, None, r#"{"PGPORT":"7"}"#, vec![("a", 9), ("b", 9)]),
+            ("postgres://a,b/d?port=7,8", None, None, "{}", vec![("a", 7), ("b", 8)]),
+            ("postgres://a:1/d?host=x,y&port=3", None, None, "{}", vec![("x", 3), ("y", 3)]),
+            ("postgres://a:1/d", Some("x,[::1]"), None, "{}", vec![("x", 1), ("::1", 1)]),
+            ("postgres://a:1,b:2/d", Some("x,y:5"), None, "{}", vec![("x", 1), ("y", 5)]),
+            ("postgres://a:1,b:2/d", Some("::1"), Some(6), "{}", vec![("::1", 6)]),
+            ("postgres:///d?host=/run/a:b", None, None, "{}", vec![("/run/a:b", 5432)]),
+            ("postgres:///d", None, None, r#"{"PGHOST":"x,y","PGPORT":"1,2"}"#, vec![("x", 1), ("y", 2)]),
+            ("postgres://a:/d", None, None, "{}", vec![("a", 5432)]),
         ] {
             let expected = expected.into_iter().map(|(name, port)| (name.to_owned(), port)).collect();
-            assert_eq!(hosts(text, ports), Some(expected), "{text}");
+            assert_eq!(hosts(url, host, port, environment), Some(expected), "{url} {host:?}");
         }
     }
 
     #[test]
     fn refuses_what_is_no_host() {
-        for (text, ports) in
-            [("a,,b", None), ("a:0", None), ("a:65536", None), ("a:b", None), ("[::1", None), ("[x]", None)]
-        {
-            assert_eq!(hosts(text, ports), None, "{text}");
+        for url in [
+            "postgres://a,,b",
+            "postgres://a:0",
+            "postgres://a:65536",
+            "postgres://a:b",
+            "postgres://[::1",
+            "postgres://[x]",
+            "postgres://a,b,c?port=1,2",
+        ] {
+            assert_eq!(hosts(url, None, None, "{}"), None, "{url}");
         }
-        assert_eq!(hosts("a,b,c", Some("1,2")), None);
+        assert_eq!(hosts("postgres://", Some("a b"), None, "{}"), None);
+        assert_eq!(hosts("postgres://", Some("a"), Some(0), "{}"), None);
     }
 }

@@ -10,7 +10,7 @@ mod zones;
 pub use given::{LogLevel, Natural};
 
 use crate::db::Zones;
-use crate::db::connect::{AskPassword, Host, Password, SessionAttributes, Target};
+use crate::db::connect::{AskPassword, Password, SessionAttributes, Target};
 use crate::db::pool::PoolOptions;
 use crate::error::{Error, Result};
 use crate::input::Text;
@@ -100,7 +100,7 @@ impl Options {
         let start_up_options = start_up_options.map(|Text(options)| options);
         let start_up = start_up(start_up_options, &url, environment, &limits, schema.as_deref())?;
         let target = Target {
-            hosts: hosts(host, port, &url, environment)?,
+            hosts: read_hosts(given(host, "host")?.as_deref(), port.map(|Natural(port)| port), &url, environment)?,
             session: session_attributes(&url, environment)?,
             writable: AtomicUsize::new(0),
             user: given(user, "user")?.or(url.user.clone()).or(environment.owned("PGUSER")),
@@ -159,31 +159,6 @@ fn refuse_on_this_platform(target: &Target) -> Result<()> {
     } else {
         Ok(())
     }
-}
-
-fn hosts(
-    host: Option<Text>,
-    port: Option<Natural>,
-    url: &ConnectionUrl,
-    environment: &Environment,
-) -> Result<Vec<Host>> {
-    let option = given(host, "host")?;
-    let (hosts, field) = match (&option, &url.hosts, environment.get("PGHOST")) {
-        (Some(hosts), ..) => (hosts.as_str(), "host"),
-        (None, Some(hosts), _) => (hosts.as_str(), "connectionString"),
-        (None, None, Some(hosts)) => (hosts, "PGHOST"),
-        (None, None, None) => ("localhost", "host"),
-    };
-    let option = port.map(|Natural(port)| port.to_string());
-    let ports = option.as_deref().or(url.port.as_deref()).or(environment.get("PGPORT"));
-    let mut hosts = read_hosts(hosts, ports, field)?;
-    // A port in the URL's list of hosts is overridden as well.
-    if let Some(Natural(port)) = port {
-        for host in &mut hosts {
-            host.port = u16::try_from(port).unwrap_or(host.port);
-        }
-    }
-    Ok(hosts)
 }
 
 fn session_attributes(url: &ConnectionUrl, environment: &Environment) -> Result<SessionAttributes> {

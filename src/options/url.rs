@@ -1,5 +1,6 @@
 //! The connection URL, as libpq and node-postgres read it. No error repeats any part of it: it holds a password.
 
+use super::hosts::{BAD_HOST, GivenHost, split_hosts};
 use crate::error::{Error, Result};
 use crate::input::nearest;
 use percent_encoding::percent_decode_str;
@@ -7,8 +8,10 @@ use percent_encoding::percent_decode_str;
 /// What a URL says; `None` where it is silent.
 #[derive(Default)]
 pub struct ConnectionUrl {
-    /// `host` or `host:port`, several with commas between them.
-    pub hosts: Option<String>,
+    /// Those before the path.
+    pub authority: Vec<GivenHost>,
+    /// The parameters of these names.
+    pub host: Option<String>,
     pub port: Option<String>,
     pub user: Option<String>,
     pub password: Option<String>,
@@ -71,7 +74,13 @@ impl ConnectionUrl {
                 hosts
             }
         };
-        url.hosts = non_empty(decode(hosts)?);
+        if !hosts.is_empty() {
+            url.authority = split_hosts(hosts).ok_or_else(|| fault(BAD_HOST))?;
+            for host in &mut url.authority {
+                // A port is split off first: a socket's directory is written with %2F, and may hold a colon.
+                host.name = decode(&host.name)?;
+            }
+        }
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             // As node-postgres does: a plus sign is a space here.
@@ -83,7 +92,7 @@ impl ConnectionUrl {
     fn set(&mut self, name: &str, value: String) -> Result<()> {
         let value = non_empty(value);
         match name {
-            "host" => self.hosts = value,
+            "host" => self.host = value,
             "port" => self.port = value,
             "user" => self.user = value,
             "password" => self.password = value,
@@ -133,14 +142,21 @@ mod tests {
         let url = ConnectionUrl::read("postgresql://us%40er:p%2F@ss@[::1]:6543/d%20b?application_name=a+b").unwrap();
         let text = |part: &Option<String>| part.clone().unwrap_or_default();
         assert_eq!((text(&url.user), text(&url.password)), ("us@er".to_owned(), "p/@ss".to_owned()));
-        assert_eq!((text(&url.hosts), text(&url.database)), ("[::1]:6543".to_owned(), "d b".to_owned()));
+        assert_eq!((url.authority[0].name.as_str(), url.authority[0].port.as_deref()), ("::1", Some("6543")));
+        assert_eq!(text(&url.database), "d b");
         assert_eq!(text(&url.application_name), "a b");
+    }
+
+    #[test]
+    fn reads_a_socket_in_place_of_the_host() {
+        let url = ConnectionUrl::read("postgres://u@%2Frun%2Fa%3Ab:6543/d").unwrap();
+        assert_eq!((url.authority[0].name.as_str(), url.authority[0].port.as_deref()), ("/run/a:b", Some("6543")));
     }
 
     #[test]
     fn leaves_out_what_is_empty() {
         let url = ConnectionUrl::read("postgres://").unwrap();
-        assert!(url.hosts.is_none() && url.user.is_none() && url.password.is_none() && url.database.is_none());
+        assert!(url.authority.is_empty() && url.user.is_none() && url.password.is_none() && url.database.is_none());
     }
 
     #[test]
