@@ -428,7 +428,8 @@ CREATE TABLE user_roles (
     org_id      TEXT COLLATE "C" NOT NULL,
     assigned_at TIMESTAMPTZ(3) NOT NULL DEFAULT now(),
     CONSTRAINT user_roles_pkey PRIMARY KEY (id),
-    CONSTRAINT user_roles_user_id_org_id_role_id_key UNIQUE (user_id, org_id, role_id),
+    -- Not the organization as well: a role has one, and three ids of the longest kind do not fit into an index entry.
+    CONSTRAINT user_roles_user_id_role_id_key UNIQUE (user_id, role_id),
     CONSTRAINT user_roles_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
     CONSTRAINT user_roles_role_id_fkey FOREIGN KEY (role_id, org_id) REFERENCES roles (id, org_id) ON DELETE CASCADE,
     CONSTRAINT user_roles_org_id_fkey FOREIGN KEY (org_id) REFERENCES organizations (id) ON DELETE CASCADE

@@ -1,6 +1,6 @@
 use super::users::check_texts;
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
-use crate::input::check_text;
+use crate::input::{check_key, check_text};
 use crate::store::roles::{self, RoleInput, RolePatch, RoleRecord};
 use napi_derive::napi;
 
@@ -66,7 +66,9 @@ impl PostgresStorageAdapter {
         _options: Option<CallOptions>,
     ) -> Pending<RoleRecord> {
         self.call("assignRoleToUser", move |mut db| async move {
-            check_texts(&[("userId", &user_id), ("roleId", &role_id), ("orgId", &org_id)])?;
+            check_key(&user_id, "userId")?;
+            check_key(&role_id, "roleId")?;
+            check_key(&org_id, "orgId")?;
             roles::assign(&mut db, user_id, role_id, org_id).await
         })
     }

@@ -5,7 +5,7 @@ use super::lookup::{Lookup, by_key};
 use super::{NewId, created, record};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::input::{Change, IsEmpty, JsonObject, Key, Ours, Patch, Text, input};
 use serde::Serialize;
 use sqlx::types::Json;
@@ -196,9 +196,19 @@ pub async fn update(db: &mut Db, id: String, patch: RolePatch) -> Result<RoleRec
             .bind(sets_metadata)
             .bind(metadata.clone())
         })
-        .await?
+        .await
+        .map_err(move_error)?
     };
     row.ok_or_else(|| Error::not_found("role"))
+}
+
+/// Whoever has the role has it in its organization: assigned, it cannot move to another.
+fn move_error(mut error: Error) -> Error {
+    if error.is_violation_of("user_roles_role_id_fkey") {
+        error.context.field = Some("orgId".to_owned());
+        error.message = "the role is assigned to users of its organization: revoke it before it moves".into();
+    }
+    error
 }
 
 pub async fn delete(db: &mut Db, id: String) -> Result<()> {
@@ -222,11 +232,11 @@ pub async fn assign(db: &mut Db, user_id: String, role_id: String, org_id: Strin
                 "WITH assigned AS (
                     INSERT INTO user_roles (id, user_id, role_id, org_id)
                     VALUES ($1, $2, $3, $4)
-                        ON CONFLICT (user_id, org_id, role_id) DO NOTHING
+                        ON CONFLICT (user_id, role_id) DO NOTHING
                  )
                  SELECT ",
                 columns!(),
-                " FROM roles WHERE id = $3"
+                " FROM roles WHERE id = $3 AND org_id = $4"
             ))
             .bind(id.text.clone())
             .bind(user_id.clone())
@@ -234,7 +244,10 @@ pub async fn assign(db: &mut Db, user_id: String, role_id: String, org_id: Strin
             .bind(org_id.clone())
         })
         .await?;
-    role.ok_or_else(|| Error::not_found("role"))
+    // Assigned before, so that no foreign key was asked.
+    role.ok_or_else(|| {
+        Error::new(Code::InvalidReference, "the role is not one of the organization").with_field("roleId")
+    })
 }
 
 pub async fn revoke(db: &mut Db, user_id: String, role_id: String, org_id: String) -> Result<()> {
