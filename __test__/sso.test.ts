@@ -37,7 +37,7 @@ it('providers are read in snake_case however they were spelled, and keep further
   const updated = await db.storage.updateSSOProvider(provider.id, { clientId: 'new', other: 1 });
   expect(updated).toMatchObject({ client_id: 'new', other: 1, tenant: { a: [1] } });
   expect(await db.storage.updateSSOProvider(provider.id, { tenant: null })).not.toHaveProperty('tenant');
-  await expectInvalidInput(db.storage.updateSSOProvider(provider.id, { client_id: null }), 'type');
+  await expectInvalidInput(db.storage.updateSSOProvider(provider.id, { client_id: null }), 'client_id');
   await expectInvalidInput(db.storage.updateSSOProvider(provider.id, { type: 'saml' }), 'type');
 });
 

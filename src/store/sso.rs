@@ -92,11 +92,13 @@ const FIELDS: &[Field] = &[
     optional("metadata", "metadata", Kind::Object),
 ];
 
-/// What each protocol cannot do without; the table's `sso_providers_protocol_check` says the same.
+/// What each protocol cannot do without; the table's [`PROTOCOL`] says the same.
 const REQUIRED: [(&str, &[&str]); 2] = [
     ("oidc", &["metadata_url", "client_id", "client_secret", "redirect_uris"]),
     ("saml", &["idp_entity_id", "idp_sso_url", "sp_entity_id", "sp_acs_url"]),
 ];
+
+const PROTOCOL: &str = "sso_providers_protocol_check";
 
 const OURS: [&str; 2] = ["createdAt", "updatedAt"];
 
@@ -225,10 +227,14 @@ pub async fn update_provider(db: &mut Db, id: String, patch: SSOProviderPatch) -
         })
         .await?
     } else {
+        let r#type = fields.text("type");
+        let cleared: Vec<&str> =
+            REQUIRED.iter().flat_map(|(_, keys)| *keys).copied().filter(|key| fields.clears(key)).collect();
         let Parameters { columns, extra, removed } = fields.into_parameters()?;
-        db.optional(Repeat::Never, || {
-            query_as(concat!(
-                "UPDATE sso_providers AS stored
+        let written = db
+            .optional(Repeat::Never, || {
+                query_as(concat!(
+                    "UPDATE sso_providers AS stored
                     SET (
                             type
                           , name
@@ -287,16 +293,42 @@ pub async fn update_provider(db: &mut Db, id: String, patch: SSOProviderPatch) -
                         )
                   WHERE id = $1
               RETURNING ",
-                columns!()
-            ))
-            .bind(id.clone())
-            .bind(columns.clone())
-            .bind(extra.clone())
-            .bind(removed.clone())
-        })
-        .await?
+                    columns!()
+                ))
+                .bind(id.clone())
+                .bind(columns.clone())
+                .bind(extra.clone())
+                .bind(removed.clone())
+            })
+            .await;
+        match written {
+            Err(error) if error.is_violation_of(PROTOCOL) => {
+                return Err(protocol_error(db, error, id, r#type, &cleared).await?);
+            }
+            other => other?,
+        }
     };
     row.ok_or_else(|| Error::not_found("SSO provider"))
+}
+
+/// The rule speaks of no field: at fault is what was cleared of the protocol's, or the type, which needs more than there is.
+async fn protocol_error(
+    db: &mut Db,
+    error: Error,
+    id: String,
+    new_type: Option<String>,
+    cleared: &[&str],
+) -> Result<Error> {
+    let r#type = match new_type {
+        Some(new_type) => Some(new_type),
+        None => db
+            .optional(Repeat::Harmless, || query_as("SELECT type FROM sso_providers WHERE id = $1").bind(id.clone()))
+            .await?
+            .map(|(stored,): (String,)| stored),
+    };
+    let needed = REQUIRED.iter().filter(|(name, _)| r#type.as_deref() == Some(name)).flat_map(|(_, keys)| *keys);
+    let field = needed.copied().find(|key| cleared.contains(key)).unwrap_or("type");
+    Ok(error.with_field(field))
 }
 
 pub async fn delete_provider(db: &mut Db, id: String) -> Result<()> {

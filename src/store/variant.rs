@@ -148,6 +148,11 @@ impl Variant {
         self.columns.contains_key(column)
     }
 
+    /// Whether a patch clears the column.
+    pub fn clears(&self, column: &str) -> bool {
+        self.columns.get(column).is_some_and(|json| json.get() == "null")
+    }
+
     /// The text of a string column.
     pub fn text(&self, column: &str) -> Option<String> {
         self.columns.get(column).and_then(|json| serde_json::from_str(json.get()).ok())
