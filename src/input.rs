@@ -157,14 +157,18 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     pub fn of(json: Option<&'a RawValue>, path: &'a Path) -> Result<Self> {
         let json = present(json, path)?;
-        let members: BTreeMap<String, &RawValue> =
-            serde_json::from_str(json.get()).map_err(|_| path.invalid("must be an object"))?;
+        let members: BTreeMap<String, &RawValue> = serde_json::from_str(json.get()).map_err(|_| {
+            let is_object = json.get().starts_with('{');
+            path.invalid(if is_object { "must not have keys with lone surrogates" } else { "must be an object" })
+        })?;
         Ok(Self { path, members })
     }
 
     /// Reads one member.
     pub fn take<T: Input>(&mut self, key: &str) -> Result<T> {
-        T::read(self.members.remove(key), &self.path.member(key))
+        // An empty id is none: a new row gets one of our making.
+        let json = self.members.remove(key).filter(|json| key != "id" || json.get() != "\"\"");
+        T::read(json, &self.path.member(key))
     }
 
     /// Reads one member that, when its name is in snake_case, may be given in camelCase as well.
