@@ -529,7 +529,7 @@ pub async fn increment_session_attempts(db: &mut Db, id: String) -> Result<i32> 
             query_as(
                 "WITH won AS (
                     UPDATE twofa_sessions
-                       SET attempt_count = LEAST(attempt_count, max_attempts) + 1
+                       SET attempt_count = LEAST(LEAST(attempt_count, max_attempts)::bigint + 1, 2147483647)
                      WHERE id = $1
                        AND completed_at IS NULL
                        AND expires_at > now()
