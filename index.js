@@ -236,6 +236,14 @@ const ssoSession = dates('expiresAt', 'linkedAt', 'lastAuthAt');
 const device = dates('createdAt', 'updatedAt', 'lastUsedAt', 'verificationCodeExpiresAt');
 const backupCode = dates('createdAt', 'usedAt');
 const twoFactorSession = dates('expiresAt', 'createdAt', 'completedAt');
+/** These two fields of a tenant's configuration are its own: they come back as Dates only if they were given as such. */
+const tenantConfig = (config) => {
+  for (const field of ['createdAt', 'updatedAt']) {
+    const date = new Date(config[field]);
+    if (!Number.isNaN(date.getTime()) && date.toISOString() === config[field]) config[field] = date;
+  }
+  return config;
+};
 
 // ── Methods ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -318,7 +326,7 @@ const METHODS = {
   createSSOSession: method([json('session')], ssoSession),
   getSSOSession: method([text('id')], nullable(ssoSession)),
   storeTenantSAMLConfig: method([json('config')], nothing),
-  getTenantSAMLConfig: method([text('tenantId')], nullable(stored)),
+  getTenantSAMLConfig: method([text('tenantId')], nullable(tenantConfig)),
   updateTenantSAMLConfig: method([text('tenantId'), json('patch')], nothing),
   deleteTenantSAMLConfig: method([text('tenantId')], nothing),
 
