@@ -36,7 +36,10 @@ export function input(required: Arbitraries, optional: Arbitraries): fc.Arbitrar
     fc.oneof({ weight: 6, arbitrary: value }, { weight: 1, arbitrary: fc.constantFrom(null, undefined) }),
   ]);
   const ours = { createdAt: hostile, updatedAt: hostile };
-  const fields = { id: fc.oneof(key, fc.constant(null)), ...Object.fromEntries(maybe) };
+  const fields = {
+    id: fc.oneof({ weight: 8, arbitrary: key }, { weight: 1, arbitrary: fc.constantFrom(null, '', undefined) }),
+    ...Object.fromEntries(maybe),
+  };
   const good = fc
     .record<Record<string, unknown>>(
       { ...required, ...fields },

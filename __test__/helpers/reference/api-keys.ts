@@ -4,6 +4,7 @@ import {
   key,
   listOf,
   metadata,
+  newId,
   optional,
   type Row,
   readKey,
@@ -22,7 +23,7 @@ import { insert, isExpired, merge, newestFirst, one, readRecord, type State, upd
 
 const API_KEY = {
   fields: {
-    id: optional(key),
+    id: newId,
     principalId: required(key),
     hash: required(key),
     prefix: required(key),

@@ -1,11 +1,11 @@
-import { bool, key, optional, type Reader, type Row, readKey, readNew, required, text, time } from './fields';
+import { bool, key, newId, optional, type Reader, type Row, readKey, readNew, required, text, time } from './fields';
 import { plainOf } from './plain';
 import { Faults, refuse } from './refusal';
 import { merge, one, type State, visible } from './state';
 
 const CODE = {
   fields: {
-    id: optional(key),
+    id: newId,
     userId: optional(key),
     code: required(text),
     used: optional(bool),

@@ -1,4 +1,16 @@
-import { key, metadata, oneOf, optional, type Row, readOptionalText, readText, required, text, time } from './fields';
+import {
+  key,
+  metadata,
+  newId,
+  oneOf,
+  optional,
+  type Row,
+  readOptionalText,
+  readText,
+  required,
+  text,
+  time,
+} from './fields';
 import { type Fault, Faults, refuse } from './refusal';
 import { insert, isExpired, newestFirst, one, readRecord, type State, visible } from './state';
 import { emailKey } from './users';
@@ -7,7 +19,7 @@ const TYPES = ['verify_email', 'reset_password', 'change_email', 'login_link'];
 
 const TOKEN = {
   fields: {
-    id: optional(key),
+    id: newId,
     email: required(key),
     code: required(text),
     codeHash: required(key),

@@ -64,6 +64,8 @@ export interface Field {
   initial?: Json;
   /** What `null` in an update puts there; without it, `null` is refused. */
   cleared?: { value: Json | undefined };
+  /** Whether an empty string means none. */
+  emptyIsNone?: boolean;
 }
 
 export type Fields = Record<string, Field>;
@@ -74,6 +76,8 @@ export const optional = (read: Reader, initial?: Json): Field => ({
   ...(initial === undefined ? {} : { initial }),
   cleared: { value: undefined },
 });
+/** Kept when it is given and not empty. */
+export const newId: Field = { ...optional(key), emptyIsNone: true };
 /** Never absent, so nothing to clear. */
 export const defaulted = (read: Reader, initial: Json): Field => ({ read, initial });
 /** Never absent either: cleared, it is empty. */
@@ -126,7 +130,8 @@ export function readNew(given: Json | undefined, shape: Shape, path: string, pre
   }
   const { known, rest } = sort(given, shape, prefix, faults);
   for (const [name, field] of Object.entries(shape.fields)) {
-    const value = known[name] ?? null;
+    const given = known[name] ?? null;
+    const value = field.emptyIsNone && given === '' ? null : given;
     if (value !== null) record[name] = field.read(value, prefix + name, faults);
     else if (field.isRequired) faults.invalid(prefix + name);
     else record[name] = copyOf(field.initial);

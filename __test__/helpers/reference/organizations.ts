@@ -1,4 +1,4 @@
-import { defaulted, key, metadata, natural, oneOf, optional, type Row, records, required, text, time } from './fields';
+import { defaulted, key, metadata, natural, newId, oneOf, type Row, records, required, text, time } from './fields';
 import type { Fault } from './refusal';
 import { insert, one, readRecord, type State, update, visible } from './state';
 
@@ -9,7 +9,7 @@ const MEMBER = {
 
 const ORGANIZATION = {
   fields: {
-    id: optional(key),
+    id: newId,
     name: required(text),
     plan: required(text),
     seats: required(natural),
@@ -20,15 +20,19 @@ const ORGANIZATION = {
 };
 
 export function organizations(state: State) {
-  const constraints = ({ members, seats }: Row, changes: Row): Fault[] => {
-    const ids = (members as Row[]).map(({ userId }) => userId as string);
+  /** What a list of members, and a number of seats beside it, may not be. */
+  const memberFaults = ({ members, seats }: Row, field = 'members'): Fault[] => {
+    const ids = ((members ?? []) as Row[]).map(({ userId }) => userId as string);
     const faults: Fault[] = [];
     if (new Set(ids).size < ids.length) faults.push({ code: 'invalid_input', field: 'members' });
-    if (ids.length > (seats as number)) {
-      // Of the two, the one that changes is at fault.
-      faults.push({ code: 'invalid_input', field: changes.members === undefined ? 'seats' : 'members' });
-    }
-    if (ids.some((id) => !state.users.has(id))) faults.push({ code: 'invalid_reference', field: 'members' });
+    if (ids.length > ((seats as number | undefined) ?? ids.length)) faults.push({ code: 'invalid_input', field });
+    return faults;
+  };
+  const constraints = (organization: Row, changes: Row): Fault[] => {
+    // Of the two, the one that changes is at fault.
+    const faults = memberFaults(organization, changes.members === undefined ? 'seats' : 'members');
+    const isUser = ({ userId }: Row) => state.users.has(userId as string);
+    if (!(organization.members as Row[]).every(isUser)) faults.push({ code: 'invalid_reference', field: 'members' });
     return faults;
   };
 
@@ -45,7 +49,7 @@ export function organizations(state: State) {
     },
 
     async updateOrganization(id: unknown, patch: unknown) {
-      return visible(update(state, state.organizations, [id, patch], ORGANIZATION, constraints));
+      return visible(update(state, state.organizations, [id, patch], ORGANIZATION, constraints, memberFaults));
     },
 
     async deleteOrganization(id: unknown) {

@@ -63,8 +63,8 @@ export function plainOf(
   faults: Faults,
   kind: 'record' | 'list' = 'record',
 ): Json | undefined {
-  const before = faults.list.length;
   if (value === undefined || Array.isArray(value) !== (kind === 'list')) faults.invalid(argument);
+  const before = faults.list.length;
   checkLosses(value, argument, true, faults);
   if (faults.list.length > before) return undefined;
   try {

@@ -3,6 +3,7 @@ import {
   defaulted,
   key,
   metadata,
+  newId,
   object,
   optional,
   type Row,
@@ -17,7 +18,7 @@ import { insert, merge, newestFirst, one, readRecord, type State, update, visibl
 
 const PERMISSION = {
   fields: {
-    id: optional(key),
+    id: newId,
     name: required(text),
     description: optional(text),
     resource: required(text),
@@ -29,7 +30,7 @@ const PERMISSION = {
 
 const ROLE = {
   fields: {
-    id: optional(key),
+    id: newId,
     orgId: required(key),
     name: required(text),
     description: optional(text),

@@ -3,6 +3,7 @@ import {
   key,
   metadata,
   natural,
+  newId,
   optional,
   type Row,
   readOptions,
@@ -17,7 +18,7 @@ import { insert, isExpired, one, readRecord, type State, update, visible } from 
 
 const SESSION = {
   fields: {
-    id: optional(key),
+    id: newId,
     userId: required(key),
     orgId: optional(key),
     plan: optional(text),

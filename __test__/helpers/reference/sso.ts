@@ -3,6 +3,7 @@ import {
   defaulted,
   key,
   metadata,
+  newId,
   object,
   oneOf,
   optional,
@@ -18,7 +19,7 @@ import { insert, isExpired, newestFirst, one, readRecord, type State, update, vi
 
 const PROVIDER = {
   fields: {
-    id: optional(key),
+    id: newId,
     type: required(oneOf('oidc', 'saml')),
     name: required(text),
     orgId: optional(key),
@@ -59,7 +60,7 @@ const PROTOCOL = oneOf('saml', 'oidc', 'oauth');
 
 const LINK = {
   fields: {
-    id: optional(key),
+    id: newId,
     userId: required(key),
     providerId: required(key),
     providerType: required(PROTOCOL),
@@ -75,7 +76,7 @@ const LINK = {
 
 const SESSION = {
   fields: {
-    id: optional(key),
+    id: newId,
     userId: required(key),
     providerId: required(key),
     providerType: required(PROTOCOL),

@@ -127,7 +127,7 @@ export function newestFirst(rows: Row[], by = 'createdAt', id = 'id'): Row[] {
   return rows.sort((a, b) => timeOf(b) - timeOf(a) || Buffer.compare(idOf(b), idOf(a)));
 }
 
-export type Constraints = (row: Row) => Fault[];
+type Constraints = (row: Row) => Fault[];
 
 function settle(faults: Fault[]): void {
   if (faults.length > 0) throw new Refusal(faults);
@@ -150,7 +150,7 @@ export function readRecord(value: unknown, argument: string, shape: Shape): Row 
 }
 
 /** The id of a new row, once nothing else stands against it. */
-export function newId(state: State, rows: Table, record: Row, faults: Fault[], path: Path = ['id']): string {
+export function idOf(state: State, rows: Table, record: Row, faults: Fault[], path: Path = ['id']): string {
   const given = record.id as string | undefined;
   if (given !== undefined && rows.has(given)) faults.push({ code: 'conflict', field: 'id' });
   settle(faults);
@@ -159,20 +159,21 @@ export function newId(state: State, rows: Table, record: Row, faults: Fault[], p
 
 /** Puts a new row into its table; `times` are ours. */
 export function insert(state: State, rows: Table, record: Row, faults: Fault[], times: string[]): Row {
-  const id = newId(state, rows, record, faults);
+  const id = idOf(state, rows, record, faults);
   const row = merge(record, { id });
   for (const field of times) row[field] ??= state.sources.time([field]);
   rows.set(id, row);
   return row;
 }
 
-/** Changes a row; one that stays the same is not touched. */
+/** Changes a row; one that stays the same is not touched. What is wrong with a patch itself, `ownFaults` finds. */
 export function update(
   state: State,
   rows: Table,
   [id, patch]: [unknown, unknown],
   shape: Shape,
   constraints: (row: Row, patch: Row) => Fault[],
+  ownFaults: Constraints = () => [],
 ): Row {
   const faults = new Faults();
   readText(id, 'id', faults);
@@ -180,6 +181,7 @@ export function update(
   const changeable = { ...shape, fields, ours: [...shape.ours, 'id'] };
   const changes = readPatch(plainOf(patch, 'patch', faults), changeable, 'patch', faults);
   faults.settle();
+  settle(ownFaults(changes));
   const stored = rows.get(id as string) ?? refuse('not_found');
   const changed = merge(stored, changes);
   if (Object.keys(changes).length > 0) settle(constraints(changed, changes));

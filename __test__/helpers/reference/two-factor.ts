@@ -1,4 +1,17 @@
-import { bool, defaulted, key, metadata, natural, oneOf, optional, type Row, required, text, time } from './fields';
+import {
+  bool,
+  defaulted,
+  key,
+  metadata,
+  natural,
+  newId,
+  oneOf,
+  optional,
+  type Row,
+  required,
+  text,
+  time,
+} from './fields';
 import { type Fault, refuse } from './refusal';
 import { insert, isExpired, newestFirst, one, readRecord, type State, update, visible } from './state';
 
@@ -6,7 +19,7 @@ const METHOD = oneOf('totp', 'sms', 'backup-code');
 
 const DEVICE = {
   fields: {
-    id: optional(key),
+    id: newId,
     userId: required(key),
     method: required(METHOD),
     name: optional(text),
@@ -23,7 +36,7 @@ const DEVICE = {
 
 const SESSION = {
   fields: {
-    id: optional(key),
+    id: newId,
     userId: required(key),
     sessionId: required(key),
     deviceId: required(key),
@@ -99,8 +112,8 @@ export function twoFactor(state: State) {
     async incrementTwoFactorSessionAttempts(id: unknown) {
       const session = pending(id);
       const [count, most] = [session.attemptCount as number, session.maxAttempts as number];
-      // It counts once beyond the limit and then no further.
-      const attempts = Math.min(count, most) + 1;
+      // It counts once beyond the limit and then no further, and never beyond what an integer column holds.
+      const attempts = Math.min(Math.min(count, most) + 1, 2 ** 31 - 1);
       session.attemptCount = attempts;
       return attempts > most ? refuse('expired') : attempts;
     },

@@ -2,6 +2,7 @@ import {
   defaulted,
   key,
   metadata,
+  newId,
   object,
   optional,
   type Row,
@@ -19,7 +20,7 @@ import { insert, merge, one, readRecord, type State, update, visible } from './s
 
 const USER = {
   fields: {
-    id: optional(key),
+    id: newId,
     email: optional(key),
     name: optional(text),
     picture: optional(text),

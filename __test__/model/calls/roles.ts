@@ -1,0 +1,87 @@
+import fc from 'fast-check';
+import { call } from '../call';
+import { input, patch } from '../records';
+import { hostile, id, jsonObject, key, readId, text, time, writtenId } from '../values';
+
+const permission = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record(
+      {
+        id: fc.oneof(key, fc.constant(null)),
+        name: text,
+        description: text,
+        resource: text,
+        action: text,
+        metadata: jsonObject,
+      },
+      { requiredKeys: ['name', 'resource', 'action'], noNullPrototype: true },
+    ),
+  },
+  { weight: 1, arbitrary: input({ name: text, resource: text, action: text }, { description: hostile }) },
+);
+
+const permissions = fc.array(permission, { maxLength: 2 });
+const isSystem = fc.boolean();
+const NEEDS = { orgId: id, name: text };
+const MAY = { description: text, metadata: jsonObject };
+
+const few = fc.constantFrom('a', 'b', 'o');
+const userId = fc.oneof({ weight: 3, arbitrary: few }, { weight: 1, arbitrary: writtenId });
+const roleId = userId;
+const orgId = fc.oneof({ weight: 3, arbitrary: fc.constantFrom('o', 'c') }, { weight: 1, arbitrary: writtenId });
+
+export const roles = [
+  call('createRole', input(NEEDS, { ...MAY, permissions, isSystem })),
+  call('createRole', input({ ...NEEDS, orgId: fc.constant('o') }, { ...MAY, permissions, isSystem })),
+  call('getRole', readId),
+  call('updateRole', readId, patch('roles', { ...NEEDS, permissions, isSystem }, MAY)),
+  call('updateRole', id, patch('roles', { ...NEEDS, permissions, isSystem }, MAY)),
+  call('deleteRole', readId),
+  call('listRoles', readId),
+  call('assignRoleToUser', userId, roleId, orgId),
+  call('assignRoleToUser', userId, roleId, orgId),
+  call('revokeRoleFromUser', userId, roleId, orgId),
+  call('getUserRoles', readId, readId),
+];
+
+const email = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom('ada@example.com', 'ADA@example.com', 'bob@example.com') },
+  { weight: 1, arbitrary: key },
+);
+const type = fc.constantFrom('verify_email', 'reset_password', 'change_email', 'login_link');
+
+const token = input(
+  { email, code: text, codeHash: key, type, expiresAt: time },
+  { userId: id, metadata: jsonObject, usedAt: time },
+);
+
+export const emailTokens = [
+  call('createEmailVerificationToken', token),
+  call('createEmailVerificationToken', token),
+  call('getEmailVerificationTokens', fc.oneof(email, readId)),
+  call(
+    'getEmailVerificationTokens',
+    email,
+    fc.oneof({ weight: 4, arbitrary: type }, { weight: 1, arbitrary: hostile }),
+  ),
+  call('getEmailVerificationTokenById', readId),
+  call('markEmailVerificationTokenAsUsed', readId),
+  call('markEmailVerificationTokenAsUsed', id),
+  call('deleteExpiredEmailVerificationTokens'),
+  call('getEmailVerificationTokenAttempts', readId),
+  call('incrementEmailVerificationTokenAttempts', readId),
+];
+
+export const events = [
+  call(
+    'emitEvent',
+    input({ type: text, principalId: id, data: jsonObject, timestamp: time }, { orgId: id }).map((event) => {
+      // An event has no id and no times of its own.
+      if (typeof event !== 'object' || event === null || Object.getPrototypeOf(event) !== Object.prototype)
+        return event;
+      const { id: _, createdAt: __, updatedAt: ___, ...rest } = event as Record<string, unknown>;
+      return rest;
+    }),
+  ),
+];
