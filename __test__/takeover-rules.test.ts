@@ -126,7 +126,7 @@ const BREAKERS: [rule: string, table: string, ids: string[], rows: (readonly [st
   ],
   ['user_roles_role_id_fkey', 'user_roles', ['assigned-c'], [assignment('assigned-c', { org_id: 'org-2' })]],
   [
-    'user_roles_user_id_org_id_role_id_key',
+    'user_roles_user_id_role_id_key',
     'user_roles',
     ['assigned-d', 'assignment-1'],
     [assignment('assigned-d', { role_id: 'role-1' })],

@@ -110,10 +110,10 @@ SELECT 'user_roles_role_id_fkey', 'user_roles', 'the role is not of the organiza
   FROM user_roles a
  WHERE NOT EXISTS (SELECT FROM roles r WHERE r.id = a.role_id AND r.org_id = a.org_id)
  UNION ALL
-SELECT 'user_roles_user_id_org_id_role_id_key', 'user_roles', 'the role is assigned to the user more than once', a.id
+SELECT 'user_roles_user_id_role_id_key', 'user_roles', 'the role is assigned to the user more than once', a.id
   FROM user_roles a
- WHERE (a.user_id, a.org_id, a.role_id) IN (
-           SELECT b.user_id, b.org_id, b.role_id FROM user_roles b GROUP BY b.user_id, b.org_id, b.role_id HAVING count(*) > 1
+ WHERE (a.user_id, a.role_id) IN (
+           SELECT b.user_id, b.role_id FROM user_roles b GROUP BY b.user_id, b.role_id HAVING count(*) > 1
        )
  UNION ALL
 SELECT 'sso_providers_org_id_fkey', 'sso_providers', 'org_id is no organization', p.id
