@@ -529,7 +529,7 @@ mod tests {
             (r#"{"name":"a","seats":1e99}"#, "seats"),
             (r#"{"name":"a","until":"hunter2"}"#, "until"),
             (r#"{"name":"a","until":1735689600000}"#, "until"),
-            (r#"{"name":"a","id":""}"#, "id"),
+            (r#"{"name":"a","id":"hunter2\u0000"}"#, "id"),
             (r#"{"name":"a","labels":{"a":1}}"#, "labels"),
         ] {
             let (found, message) = fault(json);
