@@ -1,5 +1,5 @@
 /**
- * An in-memory adapter, written from what the documentation promises and without a look at the product:
+ * An in-memory adapter, written from what the documentation promises; where that is silent it follows the product:
  * the same values, the same error codes, the same order of lists. Slow and plain on purpose.
  */
 import { apiKeys } from './api-keys';
