@@ -186,7 +186,7 @@ impl<B: Batched> Batch<B> {
                 (call.respond)(Err(Error::new(Code::Internal, "a batch lost count of its results")));
             }),
             // The fault of one item: each on its own, so that the bad one fails alone.
-            Err(error) if is_shared && is_data_fault(&error) => self.rejoin(items.into_iter().zip(calls).collect()),
+            Err(error) if is_shared && error.is_data_fault() => self.rejoin(items.into_iter().zip(calls).collect()),
             Err(error) => calls.into_iter().for_each(|call| (call.respond)(Err(error.clone()))),
         }
     }
@@ -322,13 +322,4 @@ impl<B: Batched> Drop for Worker<B> {
             self.step_aside();
         }
     }
-}
-
-/// SQLSTATE classes 22 (data exception) and 23 (integrity constraint violation).
-fn is_data_fault(error: &Error) -> bool {
-    error
-        .context
-        .sql_state
-        .as_deref()
-        .is_some_and(|sql_state| sql_state.starts_with("22") || sql_state.starts_with("23"))
 }

@@ -196,7 +196,8 @@ impl Db {
             () = pool.aborted() => Err(aborted()),
         };
         result.map_err(|mut error| {
-            if self.doubt != Doubt::None && !is_definite(&error) {
+            // Data that cannot be written at all was not written by an earlier attempt either.
+            if self.doubt != Doubt::None && !error.is_data_fault() {
                 error.context.outcome = Some("unknown");
                 error.retryable &= repeat == Repeat::Harmless;
             }
@@ -390,12 +391,6 @@ fn judge(failure: Failure, repeat: Repeat, once: &mut bool) -> (Error, bool) {
             (error, repeat != Repeat::Never)
         }
     }
-}
-
-/// Whether the error says for certain that nothing was written, by this attempt or one before: the data cannot be
-/// written at all (SQLSTATE classes 22 and 23).
-fn is_definite(error: &Error) -> bool {
-    error.context.sql_state.as_deref().is_some_and(|state| state.starts_with("22") || state.starts_with("23"))
 }
 
 /// How far an attempt came.
