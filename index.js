@@ -400,14 +400,17 @@ class Core {
     this.isHeldOpen = false;
     // Must not refer to the core itself, or neither would ever be collected.
     const note = (value) => ('ask' in value ? answerPassword(value.ask, password) : log(logger, value));
-    const drainAll = (chunks) => drain(chunks, pending, note);
-    this.native = new native.PostgresStorageAdapter(connectionString, json, environment(), drainAll);
+    this.drain = (chunks) => drain(chunks, pending, note);
+    this.isListening = false;
+    this.isClosed = false;
+    this.native = new native.PostgresStorageAdapter(connectionString, json, environment());
   }
 
   /** Resolves with the result, or with a Failure. */
   call(name, args, { signal, timeoutMs = LIFECYCLE.has(name) ? undefined : this.queryTimeoutMs }) {
     if (signal?.aborted) return Promise.resolve(new Failure(cancelled('the signal had been aborted')));
     if (timeoutMs === 0) return Promise.resolve(new Failure(cancelled(gaveUpAfter(0))));
+    if (!this.isListening) this.listen();
     const mayGiveUp = signal !== undefined || timeoutMs !== undefined;
     if (mayGiveUp) this.native.expectGiveUp();
     const id = this.native[name](...args);
@@ -427,6 +430,18 @@ class Core {
       unwatch?.();
       resolve(outcome);
     };
+  }
+
+  listen() {
+    this.native.listen(this.drain);
+    this.isListening = true;
+  }
+
+  /** What watches for open handles (jest does, if asked to) would take a closed adapter's for one. */
+  stopListening() {
+    if (!this.isClosed || !this.isListening || this.pending.size > 0) return;
+    this.isListening = false;
+    this.native.stopListening();
   }
 
   /** With `allowExitOnIdle: false` an open adapter holds the process. */
@@ -506,7 +521,11 @@ async function run(adapter, name, args) {
     outcome = error instanceof Failure ? error : new Failure(internal(`the call could not be made: ${error?.message}`));
   }
   outcome = await outcome;
-  if (outcome instanceof Failure) throw errorOf(outcome, name);
+  if (outcome instanceof Failure) {
+    // A closed adapter answers calls, too.
+    core.stopListening();
+    throw errorOf(outcome, name);
+  }
   return shape(outcome);
 }
 
@@ -576,12 +595,17 @@ class PostgresStorageAdapter {
 
   async connect(options) {
     await run(this, 'connect', [options]);
-    cores.get(this).setOpen(true);
+    const core = cores.get(this);
+    core.isClosed = false;
+    core.setOpen(true);
   }
 
   async disconnect(options) {
     await run(this, 'disconnect', [options]);
-    cores.get(this).setOpen(false);
+    const core = cores.get(this);
+    core.setOpen(false);
+    core.isClosed = true;
+    core.stopListening();
   }
 }
 

@@ -47,6 +47,7 @@ use tracing::level_filters::LevelFilter;
 #[napi]
 pub struct PostgresStorageAdapter {
     calls: Calls,
+    queue: Arc<Queue>,
     database: Arc<Database>,
     schema: Option<String>,
     migrates: bool,
@@ -160,13 +161,8 @@ pub struct PoolGauges {
 impl PostgresStorageAdapter {
     /// Opens no connection. Throws an `InternalError` when the URL or an option is not right.
     #[napi(constructor, ts_args_type = "connectionString: string, options?: PostgresStorageAdapterOptions")]
-    pub fn new(
-        connection_string: String,
-        options: String,
-        environment: String,
-        drain: Function<'_, Vec<String>, ()>,
-    ) -> napi::Result<Self> {
-        let queue = Arc::new(Queue::new(&drain)?);
+    pub fn new(connection_string: String, options: String, environment: String) -> napi::Result<Self> {
+        let queue = Arc::new(Queue::default());
         let ask = password_asker(Arc::clone(&queue));
         let options =
             Options::read(&connection_string, &options, &Environment::read(&environment), ask).map_err(|error| {
@@ -176,7 +172,8 @@ impl PostgresStorageAdapter {
         let log = options.log_level.map(|level| Dispatch::new(Logger::new(Arc::clone(&queue), level_filter(level))));
         let plan = Plan { migrations: MIGRATIONS, legacy: &LEGACY, zones: options.legacy_zones };
         Ok(Self {
-            calls: Calls::new(queue),
+            calls: Calls::new(Arc::clone(&queue)),
+            queue,
             database: Arc::new(Database::new(options.pool, plan)),
             schema: options.schema,
             migrates: options.migrates,
@@ -186,6 +183,18 @@ impl PostgresStorageAdapter {
             session_updates: session_writes::update(),
             events: crate::store::events::emit(),
         })
+    }
+
+    /// The facade's: `drain` takes what comes out of the completion queue from now on.
+    #[napi(skip_typescript)]
+    pub fn listen(&self, drain: Function<'_, Vec<String>, ()>) -> napi::Result<()> {
+        self.queue.listen(&drain)
+    }
+
+    /// The facade's: nothing is waited for any more.
+    #[napi(skip_typescript)]
+    pub fn stop_listening(&self) {
+        self.queue.stop_listening();
     }
 
     /// Proves that the database can be reached and runs pending migrations. One attempt: what is wrong is said at once.

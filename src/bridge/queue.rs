@@ -7,7 +7,7 @@ use napi::bindgen_prelude::Function;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// An entry is a pair of JSON values: `id, result` · `-id, error` · `0, log line or question`. A chunk is an array of them.
 type Chunk = Vec<u8>;
@@ -28,19 +28,27 @@ struct Waiting {
     is_woken: AtomicBool,
 }
 
+#[derive(Default)]
 pub struct Queue {
     waiting: Arc<Waiting>,
-    wake: Wake,
+    /// None while JavaScript does not listen; entries wait until it does.
+    wake: RwLock<Option<Wake>>,
 }
 
 impl Queue {
     /// `drain` is called on JavaScript's thread with all chunks that wait.
-    pub fn new(drain: &Function<'_, Vec<String>, ()>) -> napi::Result<Self> {
-        let waiting = Arc::new(Waiting::default());
-        let drained = Arc::clone(&waiting);
+    pub fn listen(&self, drain: &Function<'_, Vec<String>, ()>) -> napi::Result<()> {
+        let drained = Arc::clone(&self.waiting);
         let wake =
             drain.build_threadsafe_function::<()>().weak::<true>().build_callback(move |_| Ok(drained.take()))?;
-        Ok(Self { waiting, wake })
+        wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        *self.wake.write().unwrap_or_else(PoisonError::into_inner) = Some(wake);
+        Ok(())
+    }
+
+    /// Gives the handle back to Node, which counts it as open even though it holds nothing up.
+    pub fn stop_listening(&self) {
+        *self.wake.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub fn succeed(&self, id: CallId, result: &impl Serialize) {
@@ -79,9 +87,11 @@ impl Queue {
                 chunk.extend_from_slice(entry);
             }
         }
-        if !self.waiting.is_woken.swap(true, Ordering::AcqRel) {
+        if !self.waiting.is_woken.swap(true, Ordering::AcqRel)
+            && let Some(wake) = &*self.wake.read().unwrap_or_else(PoisonError::into_inner)
+        {
             // Fails only when the environment is going away, and nobody is left to be told.
-            self.wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+            wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         }
     }
 }
