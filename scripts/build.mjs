@@ -1,16 +1,18 @@
 /**
  * Builds the addon: `node scripts/build.mjs [--release]`.
  *
- * Writes `auth-postgres.<platform>.node` and the typings `index.d.ts`.
+ * Writes `auth-postgres.<platform>.node`, the typings `index.d.ts`, the loader `native.js` and the packages under npm/.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { generatePackages } from './generate-packages.mjs';
 import { inputsHash, markAddonCurrent, ROOT } from './inputs.mjs';
 import { checkToolchain, SetupError } from './toolchain.mjs';
 
 const RAW_TYPINGS = 'target/native.d.ts';
 
+generatePackages();
 const hash = inputsHash();
 try {
   checkToolchain();

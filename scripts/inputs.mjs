@@ -15,6 +15,9 @@ const INPUTS = [
   'build.rs',
   'package.json',
   'scripts/build.mjs',
+  'scripts/generate-packages.mjs',
+  'scripts/native.template.js',
+  'scripts/platforms.mjs',
   'scripts/typings.mjs',
 ];
 const STAMP = join(ROOT, 'target', 'addon.sha256');
