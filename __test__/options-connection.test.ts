@@ -7,6 +7,7 @@ import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { type PostgresServer, startPostgres } from '../scripts/postgres-server.cjs';
 import { asSuperuser, useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
+import { until } from './helpers/failing';
 import { runScript } from './helpers/process';
 import { Relay } from './helpers/relay';
 
@@ -244,7 +245,7 @@ it('`keepAlive` lets the system probe the connection', async () => {
     const [{ client_port: port }] = await sessions(application_name);
     expect(timerOf(port)).toBe(timer);
     await storage.disconnect();
-    expect(await sessions(application_name)).toHaveLength(0);
+    await until(async () => (await sessions(application_name)).length === 0);
   }
 });
 
