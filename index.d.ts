@@ -883,7 +883,7 @@ export interface PostgresStorageAdapterOptions {
   allowExitOnIdle?: boolean | null | undefined
   /** PostgreSQL schema that holds our tables; created if missing. Default: the connection's own `search_path`. */
   schema?: string | null | undefined
-  /** A connection pooler on the way. Only `'none'` is supported yet. Default `'none'`. */
+  /** A connection pooler on the way: `'transaction'` for PgBouncer and the like in transaction mode. Default `'none'`. */
   pooler?: Pooler | null | undefined
   /** Gets the log: an object with `debug`, `info`, `warn` and `error(message, fields)`. Default: none. */
   logger?: Logger | null | undefined

@@ -8,7 +8,7 @@ use super::connect::Backend;
 use super::deadline::within;
 use super::lease::Permit;
 use super::pool::{Connection, Pool, Work};
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,13 +29,32 @@ enum Signal {
     Terminate,
 }
 
+impl Signal {
+    /// Behind a pooler the backend may by now be running a transaction of somebody else: that is left alone.
+    fn sql(self, Backend { host: _, pid, since }: Backend) -> String {
+        let function = match self {
+            Self::Cancel => "pg_cancel_backend",
+            Self::Terminate => "pg_terminate_backend",
+        };
+        match since {
+            None => format!("SELECT {function}({pid})"),
+            Some(since) => format!(
+                "SELECT {function}(pid)
+                   FROM pg_stat_activity
+                  WHERE pid = {pid}
+                    AND (extract(epoch FROM xact_start) * 1000000)::int8 = {since}"
+            ),
+        }
+    }
+}
+
 /// A connection whose statement was left unfinished.
 pub async fn recover(work: Work, mut connection: Connection, permit: Permit) {
     let pool = Arc::clone(&work.pool);
     let Some(backend) = connection.backend else { return };
     if !pool.is_closing()
         && pool.signal(Signal::Cancel, backend).await
-        && within(Some(GRACE), is_drained(&mut connection.inner)).await == Some(true)
+        && within(Some(GRACE), is_drained(&mut connection.inner, backend)).await == Some(true)
     {
         tracing::debug!("statement cancelled on the server");
         pool.put_back(connection);
@@ -56,9 +75,11 @@ pub async fn end_backend(work: Work, connection: Connection) {
 }
 
 /// Reads what the server still has to say. `true` when the connection is fit for another statement.
-async fn is_drained(connection: &mut PgConnection) -> bool {
+async fn is_drained(connection: &mut PgConnection, backend: Backend) -> bool {
     for _ in 0..MAX_ERRORS {
         match connection.ping().await {
+            // sqlx knows nothing of a unit's transaction.
+            Ok(()) if backend.since.is_some() => return sqlx::raw_sql("ROLLBACK").execute(connection).await.is_ok(),
             Ok(()) => return !connection.is_in_transaction(),
             Err(sqlx::Error::Database(_)) => {}
             Err(_) => return false,
@@ -77,11 +98,8 @@ impl Pool {
                 Some((host, connection)) if host == backend.host => connection,
                 _ => self.options.target.open_beside(backend.host, None).await.ok()?,
             };
-            let sql = match signal {
-                Signal::Cancel => "SELECT pg_cancel_backend($1)",
-                Signal::Terminate => "SELECT pg_terminate_backend($1)",
-            };
-            sqlx::query(sql).persistent(false).bind(backend.pid).execute(&mut connection).await.ok()?;
+            let sql = AssertSqlSafe(signal.sql(backend));
+            sqlx::raw_sql(sql).execute(&mut connection).await.ok()?;
             *beside = Some((backend.host, connection));
             Some(())
         })

@@ -55,6 +55,8 @@ pub enum SessionAttributes {
 pub struct Backend {
     pub host: usize,
     pub pid: i32,
+    /// When its transaction began, in microseconds, where a pooler gives it to others afterwards.
+    pub since: Option<i64>,
 }
 
 /// Asks the caller's function, and waits for what it returns.
@@ -93,6 +95,8 @@ pub struct Target {
     pub settings: Vec<(String, String)>,
     /// The value of [`PROBE_SETTING`].
     pub probe: String,
+    /// Through a transaction pooler the settings are made in each transaction, by this statement.
+    pub unit_settings: Option<String>,
 }
 
 /// A new connection.
@@ -227,13 +231,19 @@ impl Target {
         if let Some(password) = password.map(str::to_owned).or_else(file) {
             options = options.password(&password);
         }
-        tls::configure(options, self.tls.as_ref())
+        let options = tls::configure(options, self.tls.as_ref())
             .host(&host.name)
             .port(host.port)
             .application_name(&self.application_name)
-            .options(self.settings.iter().map(|(name, value)| (name, value)))
-            .statement_cache_capacity(STATEMENT_CACHE)
-            .disable_statement_logging()
+            .disable_statement_logging();
+        if self.is_pooled() {
+            // PgBouncer refuses what it does not know.
+            options.extra_float_digits(None).statement_cache_capacity(0)
+        } else {
+            options
+                .options(self.settings.iter().map(|(name, value)| (name, value)))
+                .statement_cache_capacity(STATEMENT_CACHE)
+        }
     }
 
     async fn password(&self, limit: Option<Duration>) -> Result<Option<String>> {
@@ -262,8 +272,8 @@ impl Target {
     pub fn identify(&self, row: &PgRow, host: usize) -> Result<Backend> {
         let pid: i32 = row.try_get(0).map_err(|error| connect_error(&error))?;
         let probe: Option<String> = row.try_get(1).map_err(|error| connect_error(&error))?;
-        if probe.as_deref() == Some(self.probe.as_str()) {
-            Ok(Backend { host, pid })
+        if self.is_pooled() || probe.as_deref() == Some(self.probe.as_str()) {
+            Ok(Backend { host, pid, since: None })
         } else {
             Err(Error::new(
                 Code::ConnectionFailed,

@@ -1,7 +1,7 @@
 //! A connection in use.
 
 use super::cancel::{end_backend, recover};
-use super::connect::Backend;
+use super::connect::{Backend, Target};
 use super::pool::{Connection, Pool, Work, close_in_background, in_background};
 use crate::error::{Code, Error, Result};
 use sqlx::PgConnection;
@@ -48,6 +48,12 @@ impl Lease {
     /// Says whether the connection survived its statement.
     pub fn settle(&mut self, survives: bool) {
         self.condition = if survives { Condition::Ready } else { Condition::Broken };
+        if self.pool.options.target.is_pooled()
+            && let Some((connection, _)) = &mut self.held
+        {
+            // From here on the backend is others'.
+            connection.backend = None;
+        }
     }
 
     pub fn is_usable(&self) -> bool {
@@ -60,6 +66,10 @@ impl Lease {
             let work = Work::new(&self.pool);
             in_background(|| end_backend(work, connection));
         }
+    }
+
+    pub fn target(&self) -> &Target {
+        &self.pool.options.target
     }
 
     pub fn host(&self) -> usize {

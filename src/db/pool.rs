@@ -164,7 +164,7 @@ impl Pool {
     /// the time by which there must be one.
     pub async fn acquire(self: &Arc<Self>, kind: Option<&'static str>, end: Option<Instant>) -> Result<Lease> {
         let mut lease = self.acquire_unidentified(kind, end).await?;
-        if !lease.is_identified() {
+        if !lease.is_identified() && !self.options.target.is_pooled() {
             let target = Arc::clone(&self.options.target);
             let host = lease.host();
             let backend = until(end, target.ask_identity(lease.connection()?, host))
@@ -239,7 +239,7 @@ impl Pool {
         }
     }
 
-    fn timed_out(&self) -> Error {
+    pub fn timed_out(&self) -> Error {
         let mut error = Error::new(Code::PoolTimeout, "no connection became free within connectionTimeoutMillis");
         error.retryable = true;
         error.cause = lock(&self.last_fault).as_ref().and_then(|fault| fault.cause.clone());

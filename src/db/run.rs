@@ -1,10 +1,11 @@
 //! Running statements: the one place that awaits sqlx. Retries, classification and the log live here.
 
-use super::deadline::{Allowance, attempt_limit, within};
+use super::deadline::{Allowance, attempt_limit, until, within};
 use super::error::{Failure, Remedy, silent_failure, statement_failure};
 use super::give_up::GiveUp;
 use super::lease::Lease;
 use super::pool::{Pool, Work, aborted, millis};
+use super::unit;
 use crate::error::{Code, Error, Result};
 use futures_core::future::BoxFuture;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -121,8 +122,9 @@ impl Db {
         R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
         Q: Fn() -> QueryAs<'static, Postgres, R, PgArguments> + Send + Sync,
     {
+        let is_persistent = !self.is_pooled();
         self.run(repeat, |connection| {
-            let query = query();
+            let query = query().persistent(is_persistent);
             Box::pin(async move {
                 let row = query.fetch_optional(connection).await?;
                 let count = u64::from(row.is_some());
@@ -137,8 +139,9 @@ impl Db {
         R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
         Q: Fn() -> QueryAs<'static, Postgres, R, PgArguments> + Send + Sync,
     {
+        let is_persistent = !self.is_pooled();
         self.run(repeat, |connection| {
-            let query = query();
+            let query = query().persistent(is_persistent);
             Box::pin(async move {
                 let rows = query.fetch_all(connection).await?;
                 let count = rows.len() as u64;
@@ -153,8 +156,9 @@ impl Db {
     where
         Q: Fn() -> Query<'static, Postgres, PgArguments> + Send + Sync,
     {
+        let is_persistent = !self.is_pooled();
         self.run(repeat, |connection| {
-            let query = query();
+            let query = query().persistent(is_persistent);
             Box::pin(async move {
                 let count = query.execute(connection).await?.rows_affected();
                 Ok((count, count))
@@ -163,17 +167,22 @@ impl Db {
         .await
     }
 
-    /// Several statements that take effect together or not at all. The log has one line for them, with the
-    /// count of rows that comes with the result.
+    /// Several statements, none of them persistent, that take effect together or not at all. The log has one line
+    /// for them, with the count of rows that comes with the result.
     pub async fn transaction<T, W>(&mut self, repeat: Repeat, work: W) -> Result<T>
     where
         T: Send + 'static,
         W: for<'t> Fn(&'t mut PgConnection) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync + 'static,
     {
         let work = Arc::new(work);
+        let is_pooled = self.is_pooled();
         self.run(repeat, |connection| {
             let work = Arc::clone(&work);
             Box::pin(async move {
+                if is_pooled {
+                    // It is in one already.
+                    return work(connection).await;
+                }
                 let mut transaction = Acquire::begin(connection).await?;
                 let result = work(&mut transaction).await?;
                 transaction.commit().await?;
@@ -181,6 +190,10 @@ impl Db {
             })
         })
         .await
+    }
+
+    fn is_pooled(&self) -> bool {
+        self.work.pool.options.target.is_pooled()
     }
 
     async fn run<T, W>(&mut self, repeat: Repeat, work: W) -> Result<T>
@@ -258,12 +271,18 @@ impl Db {
             Some(lease) => lease,
             None => self.acquire().await.map_err(Stage::Connecting)?,
         };
+        self.begin_unit(&mut lease).await.map_err(Stage::Connecting)?;
         let doubt = self.doubt;
         self.send(repeat).await;
         let statement_timeout = self.work.pool.options.statement_timeout;
         let started = Instant::now();
+        let is_pooled = self.is_pooled();
         let connection = lease.connection().map_err(Stage::Connecting)?;
-        let result = within(attempt_limit(statement_timeout), work(connection)).await;
+        let result = within(attempt_limit(statement_timeout), async move {
+            let result = work(connection).await;
+            if is_pooled { unit::end(connection, result).await } else { result }
+        })
+        .await;
         let ran = started.elapsed();
         let failure = match result {
             Some(Ok((value, rows))) => {
@@ -290,6 +309,21 @@ impl Db {
             self.undone(doubt);
         }
         Err(Stage::Running(failure))
+    }
+
+    /// Through a transaction pooler a call has a connection only when it has a transaction.
+    async fn begin_unit(&mut self, lease: &mut Lease) -> Result<()> {
+        let pool = Arc::clone(&self.work.pool);
+        let Some(settings) = &pool.options.target.unit_settings else { return Ok(()) };
+        let started = Instant::now();
+        let begun = until(self.connecting.end(), unit::begin(lease, settings)).await;
+        self.connecting.spend(started.elapsed());
+        let begun = begun.unwrap_or_else(|| Err(pool.timed_out()));
+        if begun.is_err() {
+            // The pooler may have gone, and all connections with it.
+            pool.suspect_idle();
+        }
+        begun
     }
 
     async fn acquire(&mut self) -> Result<Lease> {

@@ -126,7 +126,7 @@ input! {
         allow_exit_on_idle "allowExitOnIdle": Option<bool>,
         /// PostgreSQL schema that holds our tables; created if missing. Default: the connection's own `search_path`.
         schema "schema": Option<Text>,
-        /// A connection pooler on the way. Only `'none'` is supported yet. Default `'none'`.
+        /// A connection pooler on the way: `'transaction'` for PgBouncer and the like in transaction mode. Default `'none'`.
         pooler "pooler": Option<Pooler>,
         /// Gets the log: an object with `debug`, `info`, `warn` and `error(message, fields)`. Default: none.
         logger "logger": Option<Logger>,

@@ -10,13 +10,14 @@ mod zones;
 pub use given::{LogLevel, Natural};
 
 use crate::db::Zones;
-use crate::db::connect::{AskPassword, Password, SessionAttributes, Target};
+use crate::db::connect::{AskPassword, PROBE_SETTING, Password, SessionAttributes, Target};
 use crate::db::pool::PoolOptions;
+use crate::db::unit::settings_sql;
 use crate::error::{Error, Result};
 use crate::input::Text;
 use given::{GivenPassword, Logger, Pooler, PostgresStorageAdapterOptions, Secret, read_options};
 use hosts::{read_hosts, read_session_attributes};
-use settings::{Limits, start_up};
+use settings::{Limits, StartUp, start_up};
 use ssl::read_tls;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -87,9 +88,6 @@ impl Options {
             migrate,
             legacy_time_zone,
         } = read_options(json)?;
-        if pooler == Some(Pooler::Transaction) {
-            return Err(Error::invalid_input("pooler", "'transaction' is not supported yet"));
-        }
         let url = ConnectionUrl::read(connection_string)?;
         let limits = Limits {
             statement_timeout: statement_timeout_ms.or(statement_timeout),
@@ -117,6 +115,7 @@ impl Options {
                 .or(environment.owned("PGAPPNAME"))
                 .unwrap_or_else(|| "auth-postgres".to_owned()),
             keeps_alive: keep_alive.unwrap_or(false),
+            unit_settings: unit_settings(pooler, &start_up)?,
             settings: start_up.settings,
             probe: start_up.probe,
         };
@@ -144,6 +143,23 @@ impl Options {
             legacy_zones: legacy_time_zone.map(|LegacyTimeZone(zones)| zones).unwrap_or_default(),
             log_level: logger.map(|Logger| log_level.unwrap_or(LogLevel::Debug)),
         })
+    }
+}
+
+/// With a transaction pooler, what makes our settings in each transaction.
+fn unit_settings(pooler: Option<Pooler>, start_up: &StartUp) -> Result<Option<String>> {
+    match pooler {
+        None | Some(Pooler::None) => Ok(None),
+        // The driver sends it by itself.
+        Some(Pooler::Transaction) if std::env::var_os("PGOPTIONS").is_some() => Err(Error::invalid_input(
+            "PGOPTIONS",
+            "cannot be sent through a transaction pooler: unset it, and use the option `options`",
+        )),
+        Some(Pooler::Transaction) => {
+            let settings: Vec<_> =
+                start_up.settings.iter().filter(|(name, _)| name != PROBE_SETTING).cloned().collect();
+            Ok(Some(settings_sql(&settings)))
+        }
     }
 }
 

@@ -143,7 +143,6 @@ fn refuses_by_name() {
         (r#"{"schema":"pg_x"}"#, "schema"),
         (r#"{"schema":"$user"}"#, "schema"),
         (r#"{"lockTimeout":5}"#, "lockTimeout"),
-        (r#"{"pooler":"transaction"}"#, "pooler"),
         (r#"{"pooler":"session"}"#, "pooler"),
         (r#"{"ssl":"require"}"#, "ssl"),
         (r#"{"ssl":{"ca":"x"}}"#, "ssl.ca"),

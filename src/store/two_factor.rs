@@ -291,6 +291,7 @@ pub async fn create_backup_codes(
             Box::pin(async move {
                 let owner: Option<Nothing> = query_as("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE")
                     .bind(user_id.clone())
+                    .persistent(false)
                     .fetch_optional(&mut *transaction)
                     .await?;
                 if owner.is_none() {
@@ -298,6 +299,7 @@ pub async fn create_backup_codes(
                 }
                 query("DELETE FROM twofa_backup_codes WHERE user_id = $1")
                     .bind(user_id.clone())
+                    .persistent(false)
                     .execute(&mut *transaction)
                     .await?;
                 query_as(
@@ -325,6 +327,7 @@ pub async fn create_backup_codes(
                 .bind(texts)
                 .bind(used)
                 .bind(used_at)
+                .persistent(false)
                 .fetch_all(transaction)
                 .await
                 .map(|rows: Vec<BackupCode>| {

@@ -14,7 +14,7 @@ use super::lease::Lease;
 use super::pool::{Pool, millis};
 use crate::error::{Code, Error, Result};
 use sha2::{Digest, Sha256};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -107,10 +107,9 @@ pub async fn status(pool: &Arc<Pool>, migrations: &'static [Migration]) -> Resul
         let pending = applied.pending(migrations)?.iter().map(|migration| migration.id).collect();
         Ok(Status { server_version: applied.server_version, pending })
     } else {
-        let result =
-            sqlx::query_scalar("SELECT current_setting('server_version')").fetch_one(lease.connection()?).await;
+        let result = lease.one_row("SELECT current_setting('server_version')").await?;
         lease.settle(result.is_ok());
-        let server_version = result.map_err(|error| failure(&error).error)?;
+        let server_version = result.and_then(|row| row.try_get(0)).map_err(|error| failure(&error).error)?;
         Ok(Status { server_version, pending: migrations.iter().map(|migration| migration.id).collect() })
     }
 }
@@ -118,7 +117,7 @@ pub async fn status(pool: &Arc<Pool>, migrations: &'static [Migration]) -> Resul
 /// `None` when there is no bookkeeping table yet.
 async fn check(lease: &mut Lease, operation: &'static str) -> Result<Option<Applied>> {
     let started = Instant::now();
-    let result = sqlx::query(history::CHECK).fetch_one(lease.connection()?).await;
+    let result = lease.one_row(history::CHECK).await?;
     tracing::debug!(
         operation,
         durationMs = millis(started.elapsed()),
@@ -157,8 +156,7 @@ type Step = Option<(&'static str, Duration)>;
 async fn locked(lease: &mut Lease, direction: Direction<'_>, plan: &Plan) -> Result<Step> {
     let mut pause = Duration::from_millis(10);
     loop {
-        let connection = lease.connection()?;
-        let mut transaction = connection.begin().await.map_err(|error| failure(&error).error)?;
+        let mut transaction = lease.begin().await?;
         sqlx::query(NO_LIMITS)
             .bind(LOCK_TIMEOUT)
             .persistent(false)
@@ -167,6 +165,7 @@ async fn locked(lease: &mut Lease, direction: Direction<'_>, plan: &Plan) -> Res
             .map_err(|error| failure(&error).error)?;
         let is_ours: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
             .bind(LOCK)
+            .persistent(false)
             .fetch_one(&mut *transaction)
             .await
             .map_err(|error| failure(&error).error)?;
@@ -229,6 +228,7 @@ async fn undo_last(connection: &mut PgConnection, plan: &Plan, to: Option<&str>)
     run(connection, migration.id, migration.down).await?;
     sqlx::query("DELETE FROM auth_migrations WHERE id = $1")
         .bind(migration.id)
+        .persistent(false)
         .execute(connection)
         .await
         .map_err(|error| migration_failed(migration.id, &error))?;

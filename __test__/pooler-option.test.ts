@@ -1,0 +1,71 @@
+/** What `pooler: 'transaction'` sends; what PgBouncer makes of it is tested among the system's programs. */
+import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import { useDatabase } from './helpers/database';
+import { expectCode } from './helpers/errors';
+import { runScript } from './helpers/process';
+import { Relay } from './helpers/relay';
+
+const db = useDatabase();
+let relay: Relay;
+let storage: PostgresStorageAdapter;
+
+beforeAll(async () => {
+  relay = await Relay.start(db.url);
+  storage = db.adapter({ pooler: 'transaction', max: 1, lock_timeout: 1_234, options: '-c geqo=off' }, relay.url);
+  await storage.connect();
+});
+
+afterAll(async () => {
+  await storage.disconnect();
+  await relay.close();
+});
+
+/** A statement name is the first string of a Parse message. */
+const statementNames = () =>
+  relay.messages
+    .filter(({ from, type }) => from === 'client' && type === 'P')
+    .map(({ bytes }) => bytes.subarray(5, bytes.indexOf(0, 5)).toString());
+
+it('makes each call a transaction of its own, with our settings and no named statement', async () => {
+  await storage.getUser('x');
+  relay.reset();
+  await expect(storage.getUser('x')).resolves.toBeNull();
+  const [begin, select, commit, ...rest] = relay.statements;
+  expect(begin).toMatch(/^BEGIN; SELECT/);
+  expect(begin).toContain("set_config(E'statement_timeout', E'5000', true)");
+  expect(begin).toContain("set_config(E'lock_timeout', E'1234', true)");
+  expect(begin).toContain("set_config(E'geqo', E'off', true)");
+  expect(select).toContain('FROM users');
+  expect(commit).toBe('COMMIT');
+  expect(rest).toEqual([]);
+  expect(statementNames()).toEqual(['']);
+  expect(relay.roundTrips).toBe(4);
+});
+
+it('sends nothing among the start-up parameters that a pooler refuses', async () => {
+  await storage.disconnect();
+  relay.reset();
+  await storage.connect();
+  const start = relay.messages.find(({ type }) => type === 'StartupMessage')?.bytes.toString() ?? '';
+  expect(start).toContain('application_name');
+  for (const name of ['extra_float_digits', 'options', 'statement_timeout']) expect(start).not.toContain(name);
+});
+
+it('rolls back what failed, and the connection serves the next call', async () => {
+  const email = 'taken@example.com';
+  const { id } = await storage.createUser({ email });
+  relay.reset();
+  await expectCode(storage.createUser({ email }), 'conflict');
+  expect(relay.statements.at(-1)).toBe('ROLLBACK');
+  await expect(storage.getUser(id)).resolves.toMatchObject({ id });
+  expect(relay.connections).toBe(0);
+});
+
+it('refuses the variable PGOPTIONS, which the driver would send', async () => {
+  const script = `
+    import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+    try { new PostgresStorageAdapter('postgres://h', { pooler: 'transaction' }); }
+    catch (error) { console.log(error.code, error.message); }`;
+  const { stdout } = await runScript(script, { env: { PGOPTIONS: '-c geqo=off' } });
+  expect(stdout).toMatch(/^auth_postgres\/invalid_input .*`PGOPTIONS`.*`options`/);
+});
