@@ -94,7 +94,13 @@ describe('a migration that fails', () => {
     expect(error.message).toContain(FIRST);
     expect(error.cause?.message).toContain('tenant_saml_configs');
     expect(await db.query(CATALOGUE)).toEqual(before);
-    expect(await db.query(`SELECT 1 FROM pg_locks WHERE locktype = 'advisory'`)).toEqual([]);
+    expect(
+      await db.query(
+        `SELECT 1 FROM pg_locks
+          WHERE locktype = 'advisory'
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      ),
+    ).toEqual([]);
     await db.query('DROP TABLE tenant_saml_configs');
     await db.storage.connect();
   });
