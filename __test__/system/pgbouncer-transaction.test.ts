@@ -1,9 +1,11 @@
 /** `pooler: 'transaction'`: PgBouncer gives each transaction another server process, and every answer is still right. */
 import { randomUUID } from 'node:crypto';
-import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import type { InternalError, PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
+import { startPostgres } from '../../scripts/postgres-server.cjs';
 import { type AdapterOptions, useDatabase } from '../helpers/database';
 import { expectCode } from '../helpers/errors';
+import { until } from '../helpers/failing';
 import { organizationInput, roleInput, sessionInput, userInput } from '../helpers/fixtures';
 import { type PgBouncer, startPgBouncer } from '../helpers/pgbouncer';
 
@@ -218,5 +220,40 @@ it('a pooler whose servers are all taken is a `pool_timeout`', async () => {
     await holder.end();
     await storage.disconnect();
     await pgbouncer.stop();
+  }
+});
+
+it('a pooler whose server is down is worth another attempt, and so is one that was down', async () => {
+  const server = await startPostgres();
+  const pgbouncer = await startPgBouncer(server.url, { pool_mode: 'transaction', server_login_retry: '1' });
+  const options = { pooler: 'transaction', connectionTimeoutMillis: 2_000, maxRetries: 0 } as const;
+  const fresh = db.adapter(options, pgbouncer.url);
+  const used = db.adapter(options, pgbouncer.url);
+  try {
+    await used.connect();
+    await server.control('stop fast');
+    // The first to ask finds out; the second is told what is known already.
+    for (const call of [() => used.getUser('x'), () => used.getUser('x'), () => fresh.connect()]) {
+      const error = await call().then(
+        () => undefined,
+        (reason) => reason as InternalError,
+      );
+      expect(['auth_postgres/connection_failed', 'auth_postgres/pool_timeout']).toContain(error?.code);
+      expect(error?.retryable).toBe(true);
+      expect(error?.message).not.toContain('pool_mode');
+    }
+    await server.control('start');
+    for (const adapter of [used, fresh]) {
+      await until(() =>
+        adapter.connect().then(
+          () => true,
+          () => false,
+        ),
+      );
+    }
+  } finally {
+    await Promise.all([used.disconnect(), fresh.disconnect()]);
+    await pgbouncer.stop();
+    await server.stop();
   }
 });

@@ -10,7 +10,7 @@ use futures_core::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A setting of ours among the start-up options; a pooler that swallows them makes it read back empty.
@@ -97,6 +97,8 @@ pub struct Target {
     pub probe: String,
     /// Through a transaction pooler the settings are made in each transaction, by this statement.
     pub unit_settings: Option<String>,
+    /// Whether such a transaction has ever begun.
+    pub has_begun: AtomicBool,
 }
 
 /// A new connection.
@@ -198,7 +200,7 @@ impl Target {
                 tracing::debug!(durationMs = millis(started.elapsed()), "connection opened");
                 Ok(connection)
             }
-            Some(Err(error)) => Err(connect_error(&error)),
+            Some(Err(error)) => Err(self.refusal(&error)),
             None => Err(unanswered(NO_ANSWER)),
         }
     }

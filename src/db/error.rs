@@ -160,6 +160,11 @@ pub fn connect_error(error: &sqlx::Error) -> Error {
     }
 }
 
+/// Whether the server, or a pooler, ended the connection.
+pub fn is_lost_connection(error: &sqlx::Error) -> bool {
+    server_error(error).is_some_and(|server| remedy_of(server.code()) == Remedy::RepeatIfHarmless)
+}
+
 fn rustls_error(io: &std::io::Error) -> Option<&rustls::Error> {
     io.get_ref()?.downcast_ref()
 }

@@ -68,7 +68,7 @@ impl Lease {
         }
     }
 
-    pub fn target(&self) -> &Target {
+    pub fn target(&self) -> &Arc<Target> {
         &self.pool.options.target
     }
 

@@ -5,12 +5,19 @@
 //! the statements of others.
 
 use super::connect::{Backend, Target};
-use super::error::connect_error;
+use super::deadline::within;
+use super::error::{connect_error, is_lost_connection};
 use super::lease::Lease;
 use crate::error::{Error, Result};
 use sqlx::postgres::{PgRow, Postgres};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row, Transaction};
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How long it may take to find out what a pooler is.
+const PROBE_LIMIT: Duration = Duration::from_secs(2);
 
 /// The statement that applies settings to its transaction. Its row says which backend that is on, and since when.
 pub fn settings_sql(settings: &[(String, String)]) -> String {
@@ -36,16 +43,23 @@ pub async fn begin(lease: &mut Lease, settings: &str) -> Result<()> {
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
         Ok(Backend { host, pid: row.try_get(0)?, since: Some(row.try_get(1)?) })
     });
-    lease.identified_as(backend.map_err(|error| refusal(&error))?);
-    Ok(())
-}
-
-fn refusal(error: &sqlx::Error) -> Error {
-    let mut refused = connect_error(error);
-    if refused.context.sql_state.as_deref() == Some("08P01") {
-        refused.message = "the connection pooler did not begin a transaction: its pool_mode must be transaction (or session), and its reason is the cause".into();
+    let target = lease.target();
+    match backend {
+        Ok(backend) => {
+            target.has_begun.store(true, Ordering::Relaxed);
+            lease.identified_as(backend);
+            Ok(())
+        }
+        Err(error) => {
+            let mut refused = target.refusal(&error);
+            let is_known = target.has_begun.load(Ordering::Relaxed);
+            if refused.is_poolers() && !is_known && target.has_no_transactions(host).await {
+                refused.message = "the connection pooler has no transactions: its pool_mode must be transaction (or session)".into();
+                refused.retryable = false;
+            }
+            Err(refused)
+        }
     }
-    refused
 }
 
 /// Ends a unit: what was written takes effect, or nothing does.
@@ -63,13 +77,14 @@ pub async fn end<T>(connection: &mut PgConnection, result: sqlx::Result<T>) -> s
 impl Lease {
     /// A transaction, with our settings in it.
     pub async fn begin(&mut self) -> Result<Transaction<'_, Postgres>> {
-        let begin = self.target().unit_settings.as_ref().map(|settings| format!("BEGIN; {settings}"));
+        let target = Arc::clone(self.target());
+        let begin = target.unit_settings.as_ref().map(|settings| format!("BEGIN; {settings}"));
         let connection = self.connection()?;
         let transaction = match begin {
             Some(sql) => connection.begin_with(AssertSqlSafe(sql)).await,
             None => connection.begin().await,
         };
-        transaction.map_err(|error| connect_error(&error))
+        transaction.map_err(|error| target.refusal(&error))
     }
 
     /// The row of a statement without parameters, through a pooler in a unit of its own.
@@ -88,6 +103,35 @@ impl Target {
     /// Whether every transaction may get another server process.
     pub fn is_pooled(&self) -> bool {
         self.unit_settings.is_some()
+    }
+
+    /// Why there is no connection, or no transaction on it; nothing of the caller's has run.
+    pub fn refusal(&self, error: &sqlx::Error) -> Error {
+        let mut refused = connect_error(error);
+        if self.is_pooled() {
+            // PgBouncer has this one SQLSTATE for all it has to say, from a wrong password to a server that is down.
+            if refused.is_poolers() {
+                refused.message = "the connection pooler refused the connection, or has no server for it: its reason is the cause".into();
+            }
+            refused.retryable |= is_lost_connection(error);
+        }
+        refused
+    }
+
+    /// Whether a pooler lets a statement through, but no transaction.
+    async fn has_no_transactions(&self, host: usize) -> bool {
+        let probed = within(Some(PROBE_LIMIT), async {
+            let mut connection = self.open_beside(host, None).await.ok()?;
+            sqlx::raw_sql("SELECT 1").execute(&mut connection).await.ok()?;
+            sqlx::raw_sql("BEGIN").execute(&mut connection).await.err()
+        });
+        probed.await.flatten().is_some()
+    }
+}
+
+impl Error {
+    fn is_poolers(&self) -> bool {
+        self.context.sql_state.as_deref() == Some("08P01")
     }
 }
 

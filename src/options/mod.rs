@@ -21,7 +21,7 @@ use settings::{Limits, StartUp, start_up};
 use ssl::read_tls;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 use url::ConnectionUrl;
 use zones::LegacyTimeZone;
@@ -116,6 +116,7 @@ impl Options {
                 .unwrap_or_else(|| "auth-postgres".to_owned()),
             keeps_alive: keep_alive.unwrap_or(false),
             unit_settings: unit_settings(pooler, &start_up)?,
+            has_begun: AtomicBool::new(false),
             settings: start_up.settings,
             probe: start_up.probe,
         };
