@@ -54,7 +54,8 @@ pub async fn begin(lease: &mut Lease, settings: &str) -> Result<()> {
             let mut refused = target.refusal(&error);
             let is_known = target.has_begun.load(Ordering::Relaxed);
             if refused.is_poolers() && !is_known && target.has_no_transactions(host).await {
-                refused.message = "the connection pooler has no transactions: its pool_mode must be transaction (or session)".into();
+                refused.message =
+                    "the connection pooler has no transactions: its pool_mode must be transaction (or session)".into();
                 refused.retryable = false;
             }
             Err(refused)
@@ -111,7 +112,9 @@ impl Target {
         if self.is_pooled() {
             // PgBouncer has this one SQLSTATE for all it has to say, from a wrong password to a server that is down.
             if refused.is_poolers() {
-                refused.message = "the connection pooler refused the connection, or has no server for it: its reason is the cause".into();
+                refused.message =
+                    "the connection pooler refused the connection, or has no server for it: its reason is the cause"
+                        .into();
             }
             refused.retryable |= is_lost_connection(error);
         }
