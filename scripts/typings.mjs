@@ -78,6 +78,8 @@ const lines = generated
   .replace(/\/\*\*[^/]*\*\/\nexport declare const __napiBindingTarget.*\n\n/, '')
   // The named columns of a type that the header writes out.
   .replace(/^export interface \w+Row \{\n[^}]*\}\n\n/gm, '')
+  // What a method without typings leaves behind; a debug build has more of them.
+  .replace(/^\n(?= {2}\S)/gm, '')
   // A doc comment that came through a Rust macro keeps the prefix of its raw string.
   .replace(/^(\s*(?:\/\*\*|\*) )r" ?/gm, '$1')
   .split('\n')

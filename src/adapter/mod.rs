@@ -5,6 +5,8 @@ mod api_keys;
 mod email_tokens;
 mod events;
 mod organizations;
+#[cfg(debug_assertions)]
+mod panics;
 mod roles;
 mod sessions;
 mod sso;

@@ -5,6 +5,7 @@ use super::error::{connect_error, silence};
 use super::pgpass;
 use super::pool::millis;
 use super::tls::{self, Tls};
+use super::understood::understood;
 use crate::error::{Code, Error, Result};
 use futures_core::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgRow};
@@ -170,7 +171,7 @@ impl Target {
             return Ok(Some(Opened { inner, host, backend: None }));
         }
         let left = limit.map(|limit| limit.saturating_sub(started.elapsed()));
-        let Some(row) = within(left, sqlx::raw_sql(IDENTIFY).fetch_one(&mut inner)).await else {
+        let Some(row) = within(left, understood(sqlx::raw_sql(IDENTIFY).fetch_one(&mut inner))).await else {
             return Err(unanswered(NO_ANSWER));
         };
         let row = row.map_err(|error| connect_error(&error))?;
@@ -195,7 +196,7 @@ impl Target {
     async fn open_to(&self, host: usize, password: Option<&str>, limit: Option<Duration>) -> Result<PgConnection> {
         let host = self.hosts.get(host).ok_or_else(|| Error::new(Code::Internal, "a target without a host"))?;
         let started = Instant::now();
-        match within(limit, Box::pin(self.connect(host, self.options(host, password)))).await {
+        match within(limit, understood(Box::pin(self.connect(host, self.options(host, password))))).await {
             Some(Ok(connection)) => {
                 tracing::debug!(durationMs = millis(started.elapsed()), "connection opened");
                 Ok(connection)
@@ -266,7 +267,7 @@ impl Target {
 
     /// Learns which backend serves the connection, and checks that our start-up options reached it.
     pub async fn ask_identity(&self, connection: &mut PgConnection, host: usize) -> Result<Backend> {
-        let row = sqlx::raw_sql(IDENTIFY).fetch_one(connection).await;
+        let row = understood(sqlx::raw_sql(IDENTIFY).fetch_one(connection)).await;
         self.identify(&row.map_err(|error| connect_error(&error))?, host)
     }
 

@@ -16,6 +16,7 @@ pub mod pool;
 mod relay;
 pub mod run;
 pub mod tls;
+mod understood;
 pub mod unit;
 
 pub use batch::{Batch, Batched, Company};

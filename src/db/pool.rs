@@ -6,6 +6,7 @@ use super::connect::{Backend, NO_ANSWER, Opened, Target, unanswered};
 use super::deadline::{Allowance, Watermark, until, within};
 use super::give_up::GiveUp;
 use super::lease::{Lease, Permit};
+use super::understood::understood;
 use crate::error::{Code, Error, Result};
 use sqlx::{Connection as _, PgConnection};
 use std::collections::HashMap;
@@ -429,7 +430,7 @@ pub fn aborted() -> Error {
 }
 
 async fn is_alive(connection: &mut Connection, end: Option<Instant>) -> bool {
-    let answer = until(end, within(Some(PING_LIMIT), connection.inner.ping())).await;
+    let answer = until(end, within(Some(PING_LIMIT), understood(connection.inner.ping()))).await;
     matches!(answer, Some(Some(Ok(()))))
 }
 

@@ -5,6 +5,7 @@ use super::error::{Failure, Remedy, silent_failure, statement_failure};
 use super::give_up::GiveUp;
 use super::lease::Lease;
 use super::pool::{Pool, Work, aborted, millis};
+use super::understood::understood;
 use super::unit;
 use crate::error::{Code, Error, Result};
 use futures_core::future::BoxFuture;
@@ -122,9 +123,43 @@ impl Db {
         R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
         Q: Fn() -> QueryAs<'static, Postgres, R, PgArguments> + Send + Sync,
     {
+        self.fetch_optional(repeat, |_| query()).await
+    }
+
+    pub async fn all<R, Q>(&mut self, repeat: Repeat, query: Q) -> Result<Vec<R>>
+    where
+        R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
+        Q: Fn() -> QueryAs<'static, Postgres, R, PgArguments> + Send + Sync,
+    {
+        self.fetch_all(repeat, |_| query()).await
+    }
+
+    /// An insert, told whether the row may be there already by an attempt before, whose answer was lost.
+    pub async fn create<R, Q>(&mut self, query: Q) -> Result<Option<R>>
+    where
+        R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
+        Q: Fn(bool) -> QueryAs<'static, Postgres, R, PgArguments> + Send + Sync,
+    {
+        self.fetch_optional(Repeat::Create, query).await
+    }
+
+    /// The same for many rows.
+    pub async fn create_all<R, Q>(&mut self, query: Q) -> Result<Vec<R>>
+    where
+        R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
+        Q: Fn(bool) -> QueryAs<'static, Postgres, R, PgArguments> + Send + Sync,
+    {
+        self.fetch_all(Repeat::Create, query).await
+    }
+
+    async fn fetch_optional<R, Q>(&mut self, repeat: Repeat, query: Q) -> Result<Option<R>>
+    where
+        R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
+        Q: Fn(bool) -> QueryAs<'static, Postgres, R, PgArguments> + Send + Sync,
+    {
         let is_persistent = !self.is_pooled();
-        self.run(repeat, |connection| {
-            let query = query().persistent(is_persistent);
+        self.run(repeat, |connection, is_in_doubt| {
+            let query = query(is_in_doubt).persistent(is_persistent);
             Box::pin(async move {
                 let row = query.fetch_optional(connection).await?;
                 let count = u64::from(row.is_some());
@@ -134,14 +169,14 @@ impl Db {
         .await
     }
 
-    pub async fn all<R, Q>(&mut self, repeat: Repeat, query: Q) -> Result<Vec<R>>
+    async fn fetch_all<R, Q>(&mut self, repeat: Repeat, query: Q) -> Result<Vec<R>>
     where
         R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
-        Q: Fn() -> QueryAs<'static, Postgres, R, PgArguments> + Send + Sync,
+        Q: Fn(bool) -> QueryAs<'static, Postgres, R, PgArguments> + Send + Sync,
     {
         let is_persistent = !self.is_pooled();
-        self.run(repeat, |connection| {
-            let query = query().persistent(is_persistent);
+        self.run(repeat, |connection, is_in_doubt| {
+            let query = query(is_in_doubt).persistent(is_persistent);
             Box::pin(async move {
                 let rows = query.fetch_all(connection).await?;
                 let count = rows.len() as u64;
@@ -157,7 +192,7 @@ impl Db {
         Q: Fn() -> Query<'static, Postgres, PgArguments> + Send + Sync,
     {
         let is_persistent = !self.is_pooled();
-        self.run(repeat, |connection| {
+        self.run(repeat, |connection, _| {
             let query = query().persistent(is_persistent);
             Box::pin(async move {
                 let count = query.execute(connection).await?.rows_affected();
@@ -167,24 +202,25 @@ impl Db {
         .await
     }
 
-    /// Several statements, none of them persistent, that take effect together or not at all. The log has one line
-    /// for them, with the count of rows that comes with the result.
+    /// Several statements, none of them persistent, that take effect together or not at all. `work` is told whether
+    /// they may have taken effect already by an attempt before, whose answer was lost. The log has one line for them,
+    /// with the count of rows that comes with the result.
     pub async fn transaction<T, W>(&mut self, repeat: Repeat, work: W) -> Result<T>
     where
         T: Send + 'static,
-        W: for<'t> Fn(&'t mut PgConnection) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync + 'static,
+        W: for<'t> Fn(&'t mut PgConnection, bool) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync + 'static,
     {
         let work = Arc::new(work);
         let is_pooled = self.is_pooled();
-        self.run(repeat, |connection| {
+        self.run(repeat, |connection, is_in_doubt| {
             let work = Arc::clone(&work);
             Box::pin(async move {
                 if is_pooled {
                     // It is in one already.
-                    return work(connection).await;
+                    return work(connection, is_in_doubt).await;
                 }
                 let mut transaction = Acquire::begin(connection).await?;
-                let result = work(&mut transaction).await?;
+                let result = work(&mut transaction, is_in_doubt).await?;
                 transaction.commit().await?;
                 Ok(result)
             })
@@ -199,7 +235,7 @@ impl Db {
     async fn run<T, W>(&mut self, repeat: Repeat, work: W) -> Result<T>
     where
         T: Send,
-        W: for<'t> Fn(&'t mut PgConnection) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync,
+        W: for<'t> Fn(&'t mut PgConnection, bool) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync,
     {
         let pool = Arc::clone(&self.work.pool);
         let result = tokio::select! {
@@ -221,7 +257,7 @@ impl Db {
     async fn attempts<T, W>(&mut self, repeat: Repeat, work: &W) -> Result<T>
     where
         T: Send,
-        W: for<'t> Fn(&'t mut PgConnection) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync,
+        W: for<'t> Fn(&'t mut PgConnection, bool) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync,
     {
         let mut once = true;
         let mut attempt = 1;
@@ -265,7 +301,7 @@ impl Db {
     async fn attempt<T, W>(&mut self, attempt: u32, repeat: Repeat, work: &W) -> Result<T, Stage>
     where
         T: Send,
-        W: for<'t> Fn(&'t mut PgConnection) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync,
+        W: for<'t> Fn(&'t mut PgConnection, bool) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync,
     {
         let mut lease = match self.lease.take() {
             Some(lease) => lease,
@@ -279,8 +315,8 @@ impl Db {
         let is_pooled = self.is_pooled();
         let connection = lease.connection().map_err(Stage::Connecting)?;
         let result = within(attempt_limit(statement_timeout), async move {
-            let result = work(connection).await;
-            if is_pooled { unit::end(connection, result).await } else { result }
+            let result = understood(work(connection, doubt == Doubt::Sent)).await;
+            if is_pooled { understood(unit::end(connection, result)).await } else { result }
         })
         .await;
         let ran = started.elapsed();

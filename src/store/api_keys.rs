@@ -134,7 +134,7 @@ pub async fn create(db: &mut Db, input: ApiKeyInput) -> Result<ApiKeyRecord> {
     } = input;
     let id = NewId::sortable(id);
     let row = db
-        .optional(id.repeat(), || {
+        .create(|is_in_doubt| {
             query_as(concat!(
                 "INSERT INTO api_keys (
                     id
@@ -157,9 +157,9 @@ pub async fn create(db: &mut Db, input: ApiKeyInput) -> Result<ApiKeyRecord> {
                   , COALESCE($6, '{}')
                   , COALESCE($7, '{}')
                   , $8
-                 )
-                 ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $9
-                 RETURNING ",
+                 )",
+                or_own!("$9", "api_keys"),
+                " RETURNING ",
                 columns!()
             ))
             .bind(id.text.clone())
@@ -170,7 +170,7 @@ pub async fn create(db: &mut Db, input: ApiKeyInput) -> Result<ApiKeyRecord> {
             .bind(scopes.clone())
             .bind(metadata.clone().map(|StringMap(object)| object))
             .bind(expires_at)
-            .bind(id.is_ours)
+            .bind(is_in_doubt)
         })
         .await
         .map_err(principal_error)?;
@@ -302,7 +302,7 @@ pub async fn delete(db: &mut Db, id: String) -> Result<()> {
 }
 
 /// One statement makes the new key and lets the old one expire. The hash covers the prefix, which is read before
-/// and must still hold.
+/// and must still hold. Repeated after its answer was lost, it finds the new key by its id, and changes nothing.
 pub async fn rotate(db: &mut Db, id: String, options: RotateApiKeyOptions) -> Result<ApiKeyWithSecret> {
     let RotateApiKeyOptions { expires_old_keys_at } = options;
     loop {
@@ -314,7 +314,7 @@ pub async fn rotate(db: &mut Db, id: String, options: RotateApiKeyOptions) -> Re
         let hash = hash_of(&key);
         let new_id = NewId::sortable(None);
         let record = db
-            .optional(Repeat::Never, || {
+            .create(|_| {
                 query_as(concat!(
                     "WITH old AS (
                         SELECT id AS old_id
@@ -325,7 +325,7 @@ pub async fn rotate(db: &mut Db, id: String, options: RotateApiKeyOptions) -> Re
                              , expires_at
                           FROM api_keys
                          WHERE id = $1
-                           AND prefix = $2
+                           AND (prefix = $2 OR EXISTS (SELECT FROM api_keys AS new WHERE new.id = $4))
                            FOR UPDATE
                      ), closed AS (
                         UPDATE api_keys
@@ -346,6 +346,7 @@ pub async fn rotate(db: &mut Db, id: String, options: RotateApiKeyOptions) -> Re
                      )
                      SELECT $4, principal_user_id, principal_org_id, $5, $2, $6, scopes, metadata, expires_at
                        FROM old
+                         ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id
                   RETURNING ",
                     columns!()
                 ))

@@ -91,7 +91,7 @@ pub async fn create(db: &mut Db, input: EmailVerificationTokenInput) -> Result<E
     } = input;
     let id = NewId::secret(id);
     let row = db
-        .optional(id.repeat(), || {
+        .create(|is_in_doubt| {
             query_as(concat!(
                 "INSERT INTO email_verification_tokens (
                     id
@@ -104,9 +104,9 @@ pub async fn create(db: &mut Db, input: EmailVerificationTokenInput) -> Result<E
                   , expires_at
                   , used_at
                  )
-                 VALUES ($1, $2, $3, $4, $5, $6, COALESCE($7, '{}'), $8, $9)
-                 ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $10
-                 RETURNING ",
+                 VALUES ($1, $2, $3, $4, $5, $6, COALESCE($7, '{}'), $8, $9)",
+                or_own!("$10", "email_verification_tokens"),
+                " RETURNING ",
                 columns!()
             ))
             .bind(id.text.clone())
@@ -118,7 +118,7 @@ pub async fn create(db: &mut Db, input: EmailVerificationTokenInput) -> Result<E
             .bind(metadata.clone())
             .bind(expires_at)
             .bind(used_at)
-            .bind(id.is_ours)
+            .bind(is_in_doubt)
         })
         .await?;
     created(row, "email_verification_tokens")

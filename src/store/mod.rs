@@ -2,6 +2,21 @@
 //! and its SQL, literal and with every column listed. Nothing here knows JavaScript but for the names
 //! that napi's derive copies into the typings.
 
+/// The end of a create. When an attempt before lost its answer, the row that it may have written is taken for this
+/// one's own: it has the same id and is the same in everything but its times. No row comes back when the id is taken.
+macro_rules! or_own {
+    ($is_in_doubt:literal, $table:literal) => {
+        concat!(
+            " ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE ",
+            $is_in_doubt,
+            " AND to_jsonb(",
+            $table,
+            ") - '{created_at,updated_at,linked_at,last_auth_at}'::text[]
+               = to_jsonb(EXCLUDED) - '{created_at,updated_at,linked_at,last_auth_at}'::text[]"
+        )
+    };
+}
+
 pub mod api_keys;
 pub mod email_tokens;
 pub mod events;
@@ -19,7 +34,7 @@ pub mod two_factor;
 pub mod users;
 pub mod variant;
 
-use crate::db::{Company, Repeat};
+use crate::db::Company;
 use crate::error::{Code, Error, Result};
 use crate::input::Key;
 
@@ -27,8 +42,7 @@ use crate::input::Key;
 #[derive(Debug, Clone)]
 pub struct NewId {
     pub text: String,
-    /// Ours cannot be anybody else's: a second attempt that meets it has met its own row.
-    pub is_ours: bool,
+    is_ours: bool,
 }
 
 impl NewId {
@@ -49,11 +63,7 @@ impl NewId {
         }
     }
 
-    pub fn repeat(&self) -> Repeat {
-        if self.is_ours { Repeat::Create } else { Repeat::Never }
-    }
-
-    /// In a shared statement an id is inserted once, and all may be repeated or none.
+    /// In a shared statement an id is inserted once, and no two of ours are the same.
     pub fn company(&self) -> Company<'_> {
         if self.is_ours { Company::Any } else { Company::OnePerKey(&self.text) }
     }
@@ -64,7 +74,7 @@ pub fn column<I, T>(items: &[I], value: impl Fn(&I) -> T) -> Vec<T> {
     items.iter().map(value).collect()
 }
 
-/// A create ends in `ON CONFLICT (id) DO UPDATE … WHERE $is_ours`: no row comes back when a caller's id was taken.
+/// What a create that ends in `or_own!` came to.
 pub fn created<R>(row: Option<R>, table: &'static str) -> Result<R> {
     row.ok_or_else(|| {
         let mut error = Error::new(Code::Conflict, "the id is taken").with_field("id");

@@ -142,7 +142,7 @@ pub async fn create(db: &mut Db, input: OrganizationInput) -> Result<Organizatio
     let members = members_json(members)?;
     let id = NewId::sortable(id);
     let row = db
-        .optional(id.repeat(), || {
+        .create(|is_in_doubt| {
             query_as(concat!(
                 "INSERT INTO organizations (
                     id
@@ -152,9 +152,9 @@ pub async fn create(db: &mut Db, input: OrganizationInput) -> Result<Organizatio
                   , members
                   , metadata
                  )
-                 VALUES ($1, $2, $3, $4, $5, COALESCE($6, '{}'))
-                 ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $7
-                 RETURNING ",
+                 VALUES ($1, $2, $3, $4, $5, COALESCE($6, '{}'))",
+                or_own!("$7", "organizations"),
+                " RETURNING ",
                 columns!()
             ))
             .bind(id.text.clone())
@@ -163,7 +163,7 @@ pub async fn create(db: &mut Db, input: OrganizationInput) -> Result<Organizatio
             .bind(seats)
             .bind(members.clone())
             .bind(metadata.clone())
-            .bind(id.is_ours)
+            .bind(is_in_doubt)
         })
         .await?;
     created(row, "organizations")

@@ -126,7 +126,7 @@ pub async fn create(db: &mut Db, input: RoleInput) -> Result<RoleRecord> {
     let permissions = permissions_json(permissions.unwrap_or_default())?;
     let id = NewId::sortable(id);
     let row = db
-        .optional(id.repeat(), || {
+        .create(|is_in_doubt| {
             query_as(concat!(
                 "INSERT INTO roles (
                     id
@@ -137,9 +137,9 @@ pub async fn create(db: &mut Db, input: RoleInput) -> Result<RoleRecord> {
                   , is_system
                   , metadata
                  )
-                 VALUES ($1, $2, $3, $4, $5, COALESCE($6, false), COALESCE($7, '{}'))
-                 ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $8
-                 RETURNING ",
+                 VALUES ($1, $2, $3, $4, $5, COALESCE($6, false), COALESCE($7, '{}'))",
+                or_own!("$8", "roles"),
+                " RETURNING ",
                 columns!()
             ))
             .bind(id.text.clone())
@@ -149,7 +149,7 @@ pub async fn create(db: &mut Db, input: RoleInput) -> Result<RoleRecord> {
             .bind(permissions.clone())
             .bind(is_system)
             .bind(metadata.clone())
-            .bind(id.is_ours)
+            .bind(is_in_doubt)
         })
         .await?;
     created(row, "roles")

@@ -54,7 +54,7 @@ impl Batched for Create {
 async fn create_one(db: &mut Db, NewSession { id, input }: &NewSession) -> Result<Option<SessionRecord>> {
     let SessionInput { id: _, user_id, org_id, plan, entitlements, expires_at, metadata, created_at: _, updated_at: _ } =
         input;
-    db.optional(id.repeat(), || {
+    db.create(|is_in_doubt| {
         query_as(concat!(
             "INSERT INTO sessions (
                 id
@@ -65,9 +65,9 @@ async fn create_one(db: &mut Db, NewSession { id, input }: &NewSession) -> Resul
               , expires_at
               , metadata
              )
-             VALUES ($1, $2, $3, $4, COALESCE($5, '{}'), $6, COALESCE($7, '{}'))
-             ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $8
-             RETURNING ",
+             VALUES ($1, $2, $3, $4, COALESCE($5, '{}'), $6, COALESCE($7, '{}'))",
+            or_own!("$8", "sessions"),
+            " RETURNING ",
             columns!()
         ))
         .bind(id.text.clone())
@@ -77,17 +77,15 @@ async fn create_one(db: &mut Db, NewSession { id, input }: &NewSession) -> Resul
         .bind(entitlements.clone())
         .bind(*expires_at)
         .bind(metadata.clone())
-        .bind(id.is_ours)
+        .bind(is_in_doubt)
     })
     .await
 }
 
 /// Passes over ids that are taken.
 async fn create_many(db: &mut Db, sessions: &[NewSession]) -> Result<Vec<Option<SessionRecord>>> {
-    // All are of one sort: see `company`.
-    let repeat = sessions.first().map_or(Repeat::Never, |session| session.id.repeat());
     let rows: Vec<SessionRecord> = db
-        .all(repeat, || {
+        .create_all(|is_in_doubt| {
             query_as(concat!(
                 "INSERT INTO sessions (
                     id
@@ -106,9 +104,9 @@ async fn create_many(db: &mut Db, sessions: &[NewSession]) -> Result<Vec<Option<
                       , expires_at
                       , COALESCE(metadata, '{}')
                    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::jsonb[])
-                     AS new (id, user_id, org_id, plan, entitlements, expires_at, metadata)
-                 ON CONFLICT (id) DO NOTHING
-                 RETURNING ",
+                     AS new (id, user_id, org_id, plan, entitlements, expires_at, metadata)",
+                or_own!("$8", "sessions"),
+                " RETURNING ",
                 columns!()
             ))
             .bind(column(sessions, |session| session.id.text.clone()))
@@ -118,6 +116,7 @@ async fn create_many(db: &mut Db, sessions: &[NewSession]) -> Result<Vec<Option<
             .bind(column(sessions, |session| session.input.entitlements.as_deref().map(TextList::of)))
             .bind(column(sessions, |session| session.input.expires_at))
             .bind(column(sessions, |session| session.input.metadata.clone()))
+            .bind(is_in_doubt)
         })
         .await?;
     Ok(in_order(rows, sessions.iter().map(|session| session.id.text.as_str())))

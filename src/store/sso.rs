@@ -147,7 +147,7 @@ pub async fn create_provider(db: &mut Db, input: SSOProviderInput) -> Result<SSO
     let id = NewId::sortable(id);
     let Parameters { columns, extra, removed: _ } = fields.into_parameters()?;
     let row = db
-        .optional(id.repeat(), || {
+        .create(|is_in_doubt| {
             query_as(concat!(
                 "INSERT INTO sso_providers (
                     id
@@ -205,15 +205,15 @@ pub async fn create_provider(db: &mut Db, input: SSOProviderInput) -> Result<SSO
                       , given.attribute_mapping
                       , COALESCE(given.metadata, '{}')
                       , $3
-                   FROM jsonb_populate_record(NULL::sso_providers, $2) AS given
-                     ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $4
-              RETURNING ",
+                   FROM jsonb_populate_record(NULL::sso_providers, $2) AS given",
+                or_own!("$4", "sso_providers"),
+                " RETURNING ",
                 columns!()
             ))
             .bind(id.text.clone())
             .bind(columns.clone())
             .bind(extra.clone())
-            .bind(id.is_ours)
+            .bind(is_in_doubt)
         })
         .await?;
     created(row, "sso_providers")
@@ -420,7 +420,7 @@ pub async fn create_link(db: &mut Db, input: SSOLinkInput) -> Result<SSOLink> {
     } = input;
     let id = NewId::sortable(id);
     let row = db
-        .optional(id.repeat(), || {
+        .create(|is_in_doubt| {
             query_as(concat!(
                 "INSERT INTO sso_links (
                     id
@@ -434,9 +434,9 @@ pub async fn create_link(db: &mut Db, input: SSOLinkInput) -> Result<SSOLink> {
                   , linked_at
                   , last_auth_at
                  )
-                 VALUES ($1, $2, $3, $4, $5, $6, COALESCE($7, false), COALESCE($8, '{}'), COALESCE($9, now()), COALESCE($10, now()))
-                 ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $11
-                 RETURNING ",
+                 VALUES ($1, $2, $3, $4, $5, $6, COALESCE($7, false), COALESCE($8, '{}'), COALESCE($9, now()), COALESCE($10, now()))",
+                or_own!("$11", "sso_links"),
+                " RETURNING ",
                 link_columns!()
             ))
             .bind(id.text.clone())
@@ -449,7 +449,7 @@ pub async fn create_link(db: &mut Db, input: SSOLinkInput) -> Result<SSOLink> {
             .bind(metadata.clone())
             .bind(linked_at)
             .bind(last_auth_at)
-            .bind(id.is_ours)
+            .bind(is_in_doubt)
         })
         .await?;
     created(row, "sso_links")
@@ -536,7 +536,7 @@ pub async fn create_session(db: &mut Db, input: SSOSessionInput) -> Result<SSOSe
     } = input;
     let id = NewId::secret(id);
     let row = db
-        .optional(id.repeat(), || {
+        .create(|is_in_doubt| {
             query_as(concat!(
                 "INSERT INTO sso_sessions (
                     id
@@ -549,9 +549,9 @@ pub async fn create_session(db: &mut Db, input: SSOSessionInput) -> Result<SSOSe
                   , linked_at
                   , last_auth_at
                  )
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, COALESCE($8, now()), COALESCE($9, now()))
-                 ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $10
-                 RETURNING ",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, COALESCE($8, now()), COALESCE($9, now()))",
+                or_own!("$10", "sso_sessions"),
+                " RETURNING ",
                 session_columns!()
             ))
             .bind(id.text.clone())
@@ -563,7 +563,7 @@ pub async fn create_session(db: &mut Db, input: SSOSessionInput) -> Result<SSOSe
             .bind(expires_at)
             .bind(linked_at)
             .bind(last_auth_at)
-            .bind(id.is_ours)
+            .bind(is_in_doubt)
         })
         .await?;
     created(row, "sso_sessions")

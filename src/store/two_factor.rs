@@ -8,7 +8,7 @@ use crate::db::{Db, Repeat};
 use crate::error::{Code, Error, Result};
 use crate::input::{Extra, Input, JsonObject, Key, Ours, Path, Text, closed_set, input};
 use serde_json::value::RawValue;
-use sqlx::{query, query_as};
+use sqlx::{PgConnection, query, query_as};
 use std::collections::HashSet;
 
 const METHODS: &[&str] = &["totp", "sms", "backup-code"];
@@ -102,7 +102,7 @@ pub async fn create_device(db: &mut Db, input: TwoFactorDeviceInput) -> Result<T
     let id = NewId::sortable(id);
     let Parameters { columns, extra, removed: _ } = fields.into_parameters()?;
     let row = db
-        .optional(id.repeat(), || {
+        .create(|is_in_doubt| {
             query_as(concat!(
                 "INSERT INTO twofa_devices (
                     id
@@ -126,15 +126,15 @@ pub async fn create_device(db: &mut Db, input: TwoFactorDeviceInput) -> Result<T
                       , given.last_used_at
                       , COALESCE(given.metadata, '{}')
                       , $3
-                   FROM jsonb_populate_record(NULL::twofa_devices, $2) AS given
-                     ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $4
-              RETURNING ",
+                   FROM jsonb_populate_record(NULL::twofa_devices, $2) AS given",
+                or_own!("$4", "twofa_devices"),
+                " RETURNING ",
                 columns!()
             ))
             .bind(id.text.clone())
             .bind(columns.clone())
             .bind(extra.clone())
-            .bind(id.is_ours)
+            .bind(is_in_doubt)
         })
         .await?;
     created(row, "twofa_devices")
@@ -285,7 +285,7 @@ pub async fn create_backup_codes(
         used_at.push(at_time);
     }
     let rows = db
-        .transaction(Repeat::Create, move |transaction| {
+        .transaction(Repeat::Create, move |transaction, is_in_doubt| {
             let (user_id, ids, texts, used, used_at) =
                 (user_id.clone(), ids.clone(), texts.clone(), used.clone(), used_at.clone());
             Box::pin(async move {
@@ -296,6 +296,18 @@ pub async fn create_backup_codes(
                     .await?;
                 if owner.is_none() {
                     return Ok((None, 0));
+                }
+                if is_in_doubt {
+                    let stored = stored_codes(&mut *transaction, &user_id).await?;
+                    // A code that has been used since must not become usable again.
+                    if stored
+                        .iter()
+                        .map(|code| (&code.id, &code.code))
+                        .eq(ids.iter().zip(texts.iter().map(|text| &text.0)))
+                    {
+                        let count = stored.len() as u64;
+                        return Ok((Some(stored), count));
+                    }
                 }
                 query("DELETE FROM twofa_backup_codes WHERE user_id = $1")
                     .bind(user_id.clone())
@@ -341,17 +353,19 @@ pub async fn create_backup_codes(
 }
 
 /// In the order in which they were given.
+async fn stored_codes(connection: &mut PgConnection, user_id: &str) -> sqlx::Result<Vec<BackupCode>> {
+    query_as(STORED_CODES).bind(user_id).fetch_all(connection).await
+}
+
+const STORED_CODES: &str = "
+    SELECT id, user_id, code, used, used_at, created_at
+      FROM twofa_backup_codes
+     WHERE user_id = $1
+     ORDER BY created_at DESC, position, id DESC";
+
+/// In the order in which they were given.
 pub async fn backup_codes(db: &mut Db, user_id: String) -> Result<Vec<BackupCode>> {
-    db.all(Repeat::Read, || {
-        query_as(
-            "SELECT id, user_id, code, used, used_at, created_at
-               FROM twofa_backup_codes
-              WHERE user_id = $1
-              ORDER BY created_at DESC, position, id DESC",
-        )
-        .bind(user_id.clone())
-    })
-    .await
+    db.all(Repeat::Read, || query_as(STORED_CODES).bind(user_id.clone())).await
 }
 
 /// Exactly one caller wins.
@@ -452,7 +466,7 @@ pub async fn create_session(db: &mut Db, input: TwoFactorSessionInput) -> Result
     } = input;
     let id = NewId::secret(id);
     let row = db
-        .optional(id.repeat(), || {
+        .create(|is_in_doubt| {
             query_as(concat!(
                 "INSERT INTO twofa_sessions (
                     id
@@ -466,9 +480,9 @@ pub async fn create_session(db: &mut Db, input: TwoFactorSessionInput) -> Result
                   , expires_at
                   , completed_at
                  )
-                 VALUES ($1, $2, $3, $4, $5, $6, COALESCE($7, 0), COALESCE($8, 5), $9, $10)
-                 ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $11
-                 RETURNING ",
+                 VALUES ($1, $2, $3, $4, $5, $6, COALESCE($7, 0), COALESCE($8, 5), $9, $10)",
+                or_own!("$11", "twofa_sessions"),
+                " RETURNING ",
                 session_columns!()
             ))
             .bind(id.text.clone())
@@ -481,7 +495,7 @@ pub async fn create_session(db: &mut Db, input: TwoFactorSessionInput) -> Result
             .bind(max_attempts.map(i32::from))
             .bind(expires_at)
             .bind(completed_at)
-            .bind(id.is_ours)
+            .bind(is_in_doubt)
         })
         .await?;
     created(row, "twofa_sessions")

@@ -130,7 +130,7 @@ pub async fn create(db: &mut Db, input: UserInput) -> Result<UserRecord> {
         input;
     let id = NewId::sortable(id);
     let row = db
-        .optional(id.repeat(), || {
+        .create(|is_in_doubt| {
             query_as(concat!(
                 "INSERT INTO users (
                     id
@@ -141,9 +141,9 @@ pub async fn create(db: &mut Db, input: UserInput) -> Result<UserRecord> {
                   , entitlements
                   , metadata
                  )
-                 VALUES ($1, $2, $3, $4, COALESCE($5, 'free'), COALESCE($6, '{}'), COALESCE($7, '{}'))
-                 ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE $8
-                 RETURNING ",
+                 VALUES ($1, $2, $3, $4, COALESCE($5, 'free'), COALESCE($6, '{}'), COALESCE($7, '{}'))",
+                or_own!("$8", "users"),
+                " RETURNING ",
                 columns!()
             ))
             .bind(id.text.clone())
@@ -153,7 +153,7 @@ pub async fn create(db: &mut Db, input: UserInput) -> Result<UserRecord> {
             .bind(plan.clone())
             .bind(entitlements.clone())
             .bind(metadata.clone())
-            .bind(id.is_ours)
+            .bind(is_in_doubt)
         })
         .await?;
     created(row, "users")
@@ -223,8 +223,26 @@ pub async fn update(db: &mut Db, id: String, patch: UserPatch) -> Result<UserRec
     row.ok_or_else(|| Error::not_found("user"))
 }
 
+/// Locks the user's organizations before the user, as those do who add a member: in the other order they and we could
+/// wait for each other.
 pub async fn delete(db: &mut Db, id: String) -> Result<()> {
-    db.execute(Repeat::Harmless, || query("DELETE FROM users WHERE id = $1").bind(id.clone())).await.map(drop)
+    db.execute(Repeat::Harmless, || {
+        query(
+            "WITH locked AS (
+                SELECT id
+                  FROM organizations
+                 WHERE id IN (SELECT org_id FROM organization_members WHERE user_id = $1)
+                 ORDER BY id
+                   FOR NO KEY UPDATE
+             )
+             DELETE FROM users
+              WHERE id = $1
+                AND (SELECT count(*) FROM locked) >= 0",
+        )
+        .bind(id.clone())
+    })
+    .await
+    .map(drop)
 }
 
 /// A link that replaces another gives one pair free and takes one: two users who swap would wait for each other.

@@ -1,0 +1,121 @@
+/** More calls than the pool can serve at once. */
+import { useDatabase } from './helpers/database';
+import { rejection } from './helpers/errors';
+import { backendsOf, until, whileLocked } from './helpers/failing';
+import { eventInput, sessionInput, userInput } from './helpers/fixtures';
+import { race } from './helpers/race';
+
+const db = useDatabase();
+const NAME = 'overload-test';
+const LOCK_USER = 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE';
+const isWaiting = async () => (await backendsOf(db, NAME, { waiting: true })).length > 0;
+const adapter = (options = {}) => db.adapter({ application_name: NAME, ...options });
+
+it('ten thousand calls at once on five connections are all answered, whatever their kind', async () => {
+  const storage = adapter({ max: 5 });
+  const user = await storage.createUser(userInput());
+  const session = await storage.createSession(sessionInput(user.id));
+  const kinds = [
+    () => storage.getUser(user.id),
+    () => storage.getSession(session.id),
+    () => storage.createSession(sessionInput(user.id)),
+    () => storage.emitEvent(eventInput()),
+    () => storage.listApiKeys(user.id),
+    () => storage.deleteRole('x'),
+  ];
+  const { rejected } = await race(10_000, kinds, (call): Promise<unknown> => call());
+  expect(rejected).toEqual([]);
+  const { pool } = await storage.healthCheck();
+  expect(pool).toMatchObject({ waiting: 0 });
+  expect(pool.total).toBeLessThanOrEqual(5);
+  expect((await backendsOf(db, NAME)).length).toBeLessThanOrEqual(5);
+  await storage.disconnect();
+});
+
+it('a saturated pool refuses in time, all kinds alike, and recovers at once', async () => {
+  const storage = adapter({ max: 3, connectionTimeoutMillis: 300, statementTimeoutMs: 0 });
+  const { id } = await storage.createUser(userInput());
+  await whileLocked(db, LOCK_USER, [id], async (release) => {
+    const holders = Array.from({ length: 3 }, () => storage.updateUser(id, { name: 'late' }));
+    await until(async () => (await backendsOf(db, NAME, { waiting: true })).length === 3);
+    const kinds = [
+      () => storage.getUser(id),
+      () => storage.emitEvent(eventInput()),
+      () => storage.createUser(userInput()),
+      () => storage.listApiKeys(id),
+    ];
+    const { rejected, fulfilled } = await race(10_000, kinds, (call): Promise<unknown> => call());
+    expect(fulfilled).toEqual([]);
+    expect(new Set(rejected.map(({ code }) => code))).toEqual(new Set(['auth_postgres/pool_timeout']));
+    await release();
+    await Promise.all(holders);
+  });
+  await expect(storage.getUser(id)).resolves.toMatchObject({ name: 'late' });
+  await expect(storage.healthCheck()).resolves.toMatchObject({ status: 'ok', pool: { waiting: 0 } });
+  await storage.disconnect();
+});
+
+it('a kind of call that waits for locks leaves connections to the others', async () => {
+  const storage = adapter({ max: 4, connectionTimeoutMillis: 0, statementTimeoutMs: 0 });
+  const { id } = await storage.createUser(userInput());
+  const session = await storage.createSession(sessionInput(id));
+  await whileLocked(db, LOCK_USER, [id], async (release) => {
+    const stuck = Array.from({ length: 100 }, () => storage.updateUser(id, { name: 'late' }));
+    await until(isWaiting);
+    for (let round = 0; round < 10; round += 1) {
+      await expect(storage.getSession(session.id)).resolves.toMatchObject({ id: session.id });
+      await expect(storage.createUser(userInput())).resolves.toBeDefined();
+      await storage.emitEvent(eventInput());
+    }
+    await release();
+    await Promise.all(stuck);
+  });
+  await storage.disconnect();
+});
+
+it('refuses what is beyond 65 536 calls, and serves on when they are done', async () => {
+  const storage = adapter({ max: 1, connectionTimeoutMillis: 0, statementTimeoutMs: 0 });
+  const { id } = await storage.createUser(userInput());
+  await whileLocked(db, LOCK_USER, [id], async (release) => {
+    const update = storage.updateUser(id, { name: 'late' });
+    await until(isWaiting);
+    const calls = Array.from({ length: 66_000 }, () =>
+      storage.getUser(id).then(
+        () => undefined,
+        (error) => error,
+      ),
+    );
+    const refused = calls.slice(-400);
+    for (const call of refused) {
+      expect(await call).toMatchObject({ code: 'auth_postgres/resource_exhausted', retryable: true, statusCode: 503 });
+    }
+    await release();
+    await update;
+    const outcomes = await Promise.all(calls);
+    expect(outcomes.filter((error) => error === undefined).length).toBeGreaterThan(65_000);
+  });
+  await expect(storage.getUser(id)).resolves.toMatchObject({ name: 'late' });
+  await storage.disconnect();
+});
+
+it('calls that were given up do not fill the queue', async () => {
+  const storage = adapter({ max: 1, connectionTimeoutMillis: 0, statementTimeoutMs: 0 });
+  const { id } = await storage.createUser(userInput());
+  await whileLocked(db, LOCK_USER, [id], async (release) => {
+    const update = storage.updateUser(id, { name: 'late' });
+    await until(isWaiting);
+    for (let round = 0; round < 8; round += 1) {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const calls = Array.from({ length: 10_000 }, (_, at) =>
+        rejection(at % 2 === 0 ? storage.getUser(id, { signal }) : storage.listApiKeys(id, { signal })),
+      );
+      controller.abort();
+      expect(new Set((await Promise.all(calls)).map(({ code }) => code))).toEqual(new Set(['auth_postgres/cancelled']));
+    }
+    await release();
+    await update;
+  });
+  await expect(storage.getUser(id)).resolves.toMatchObject({ name: 'late' });
+  await storage.disconnect();
+});

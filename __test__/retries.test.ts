@@ -1,0 +1,367 @@
+/** What is repeated when the answer was lost, what is not, and that nothing is done twice. */
+import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import { useDatabase } from './helpers/database';
+import { expectCode, rejection } from './helpers/errors';
+import { whileFailing } from './helpers/failing';
+import { FAMILIES, makeWorld, type World } from './helpers/families';
+import {
+  apiKeyInput,
+  backupCodesInput,
+  emailTokenInput,
+  eventInput,
+  oauthLink,
+  roleInput,
+  sessionInput,
+  sha256,
+  tenantSamlInput,
+  twoFactorSessionInput,
+  unique,
+  userInput,
+} from './helpers/fixtures';
+import { Relay } from './helpers/relay';
+
+const db = useDatabase();
+const ROUNDS = 15;
+let relay: Relay;
+let storage: PostgresStorageAdapter;
+let world: World;
+
+beforeAll(async () => {
+  relay = await Relay.start(db.url);
+  storage = db.adapter({}, relay.url);
+  world = await makeWorld(db.storage);
+});
+afterAll(async () => {
+  await storage.disconnect();
+  await relay.close();
+});
+
+/**
+ * Breaks the line between commit and answer: the server sends what it has to say of a statement, from its
+ * BindComplete on, when it is done with it.
+ */
+async function withLostAnswers<T>(count: number, call: () => Promise<T>): Promise<{ result: T; lost: number }> {
+  let lost = 0;
+  relay.onMessage(({ from, type }) => {
+    if (from === 'client' || type !== '2' || lost >= count) return 'pass';
+    lost += 1;
+    return 'cut';
+  });
+  try {
+    return { result: await call(), lost };
+  } finally {
+    relay.onMessage();
+  }
+}
+
+const countOf = async (table: string) => (await db.query(`SELECT count(*)::int FROM ${table}`))[0].count;
+
+describe.each(FAMILIES)('a create whose answer is lost: $name', (family) => {
+  it('is done once, and resolves with its own row', async () => {
+    const before = await countOf(family.table);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const input = family.input(world);
+      const { result, lost } = await withLostAnswers(1 + (round % 2), () => family.create(storage, input));
+      expect(lost).toBe(1 + (round % 2));
+      expect(await family.get(db.storage, result.id)).toEqual(result);
+    }
+    expect(await countOf(family.table)).toBe(before + ROUNDS);
+  });
+
+  it("is done once with the caller's id", async () => {
+    const before = await countOf(family.table);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const input = { ...family.input(world), id: unique() };
+      const { result } = await withLostAnswers(1, () => family.create(storage, input));
+      expect(result.id).toBe(input.id);
+      expect(await family.get(db.storage, input.id)).toEqual(result);
+    }
+    expect(await countOf(family.table)).toBe(before + ROUNDS);
+  });
+
+  it("does not take another's row for its own", async () => {
+    const id = unique();
+    const other = await family.create(db.storage, { ...family.input(world), id });
+    const { result } = await withLostAnswers(1, () =>
+      rejection(family.create(storage, { ...family.input(world), id })),
+    );
+    expect(result).toMatchObject({ code: 'auth_postgres/conflict', retryable: false });
+    expect(await family.get(db.storage, id)).toEqual(other);
+  });
+
+  it('tells that the outcome is unknown when no answer ever comes', async () => {
+    const before = await countOf(family.table);
+    const { result } = await withLostAnswers(99, () => rejection(family.create(storage, family.input(world))));
+    expect(result).toMatchObject({
+      code: 'auth_postgres/connection_failed',
+      retryable: false,
+      context: { outcome: 'unknown', attempts: 3 },
+    });
+    expect(await countOf(family.table)).toBe(before + 1);
+  });
+});
+
+describe('creates of several rows', () => {
+  it('sessions that share a statement', async () => {
+    for (const id of [() => undefined, () => unique()]) {
+      const inputs = Array.from({ length: 200 }, () => sessionInput(world.userId, { id: id() }));
+      const before = await countOf('sessions');
+      const { result, lost } = await withLostAnswers(2, () =>
+        Promise.all(inputs.map((input) => storage.createSession(input))),
+      );
+      expect(lost).toBe(2);
+      expect(await countOf('sessions')).toBe(before + 200);
+      expect(await Promise.all(result.map((session) => db.storage.getSession(session.id)))).toEqual(result);
+    }
+  });
+
+  it('createApiKeyWithSecret makes one key, and its secret is right', async () => {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const before = await countOf('api_keys');
+      const { result } = await withLostAnswers(1, () => storage.createApiKeyWithSecret(world.userId, ['read']));
+      expect(await countOf('api_keys')).toBe(before + 1);
+      expect(await db.storage.verifyApiKeySecret(result.key)).toEqual(result.record);
+    }
+  });
+
+  it('rotateApiKey makes one new key, and the old one expires', async () => {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const old = await db.storage.createApiKey(apiKeyInput(world.userId));
+      const before = await countOf('api_keys');
+      // The first answer is that of reading the prefix.
+      const { result, lost } = await withLostAnswers(2, () => storage.rotateApiKey(old.id));
+      expect(lost).toBe(2);
+      expect(await countOf('api_keys')).toBe(before + 1);
+      expect(await db.storage.verifyApiKeySecret(result.key)).toEqual(result.record);
+      expect(result.record.expiresAt).toEqual(old.expiresAt);
+      expect((await db.storage.getApiKey(old.id))?.expiresAt?.getTime()).toBeLessThan(Number(old.expiresAt));
+    }
+  });
+
+  it('createBackupCodes leaves one whole set, whichever answer is lost', async () => {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      let answers = 0;
+      relay.onMessage(({ from, type }) => {
+        if (from !== 'server' || !'2C'.includes(type)) return 'pass';
+        answers += 1;
+        return answers === 1 + (round % 8) ? 'cut' : 'pass';
+      });
+      const codes = await storage.createBackupCodes(world.userId, backupCodesInput(world.userId, 5));
+      relay.onMessage();
+      expect(await db.storage.getBackupCodes(world.userId)).toEqual(codes);
+    }
+  });
+
+  it('a backup code used meanwhile does not become usable again', async () => {
+    const codes = backupCodesInput(world.userId, 3).map((code) => ({ ...code, id: unique() }));
+    let isCommitted = false;
+    let use: Promise<void> | undefined;
+    relay.onMessage(({ from, type, bytes }) => {
+      if (from === 'server' && type === 'C' && bytes.toString('latin1').includes('COMMIT') && !isCommitted) {
+        isCommitted = true;
+        use = db
+          .query('UPDATE twofa_backup_codes SET used = true, used_at = now() WHERE id = $1', [codes[0]?.id])
+          .then(() => undefined);
+        return 'cut';
+      }
+      return 'pass';
+    });
+    await storage.createBackupCodes(world.userId, codes);
+    relay.onMessage();
+    await use;
+    const stored = await db.storage.getBackupCodes(world.userId);
+    expect(stored.map(({ used }) => used)).toEqual([true, false, false]);
+  });
+});
+
+type Act = (storage: PostgresStorageAdapter, world: World, id: string) => Promise<unknown>;
+interface Case {
+  name: string;
+  /** Makes what the act is about; returns its id. */
+  make(storage: PostgresStorageAdapter, world: World): Promise<string>;
+  act: Act;
+}
+
+const none = async () => '';
+const ONCE: Case[] = [
+  { name: 'emitEvent', make: none, act: (s) => s.emitEvent(eventInput({ type: 'once' })) },
+  {
+    name: 'incrementEmailVerificationTokenAttempts',
+    make: async (s) => (await s.createEmailVerificationToken(emailTokenInput())).id,
+    act: (s, _, id) => s.incrementEmailVerificationTokenAttempts(id),
+  },
+  {
+    name: 'markEmailVerificationTokenAsUsed',
+    make: async (s) => (await s.createEmailVerificationToken(emailTokenInput())).id,
+    act: (s, _, id) => s.markEmailVerificationTokenAsUsed(id),
+  },
+  {
+    name: 'incrementTwoFactorSessionAttempts',
+    make: async (s, w) => (await s.createTwoFactorSession(twoFactorSessionInput(w.userId, w.deviceId))).id,
+    act: (s, _, id) => s.incrementTwoFactorSessionAttempts(id),
+  },
+  {
+    name: 'completeTwoFactorSession',
+    make: async (s, w) => (await s.createTwoFactorSession(twoFactorSessionInput(w.userId, w.deviceId))).id,
+    act: (s, _, id) => s.completeTwoFactorSession(id),
+  },
+  {
+    name: 'markBackupCodeUsed',
+    make: async (s, w) => (await s.createBackupCodes(w.userId, [sha256(unique())]))[0]?.id ?? '',
+    act: (s, _, id) => s.markBackupCodeUsed(id),
+  },
+  {
+    name: 'updateUser',
+    make: async (s) => (await s.createUser(userInput())).id,
+    act: (s, _, id) => s.updateUser(id, { name: 'x' }),
+  },
+  {
+    name: 'updateSession',
+    make: async (s, w) => (await s.createSession(sessionInput(w.userId))).id,
+    act: (s, _, id) => s.updateSession(id, { plan: 'x' }),
+  },
+  {
+    name: 'deleteUserSessions',
+    make: async (s) => {
+      const { id } = await s.createUser(userInput());
+      await s.createSession(sessionInput(id));
+      return id;
+    },
+    act: (s, _, id) => s.deleteUserSessions(id),
+  },
+  { name: 'deleteExpiredSessions', make: none, act: (s) => s.deleteExpiredSessions() },
+  { name: 'deleteExpiredEmailVerificationTokens', make: none, act: (s) => s.deleteExpiredEmailVerificationTokens() },
+  {
+    name: 'linkOAuthAccount',
+    make: async (s) => (await s.createUser(userInput())).id,
+    act: (s, _, id) => s.linkOAuthAccount(id, 'google', oauthLink('google')),
+  },
+  {
+    name: 'unlinkOAuthAccount',
+    make: async (s) => (await s.createUser(userInput())).id,
+    act: (s, _, id) => s.unlinkOAuthAccount(id, 'google'),
+  },
+  {
+    name: 'updateRole',
+    make: async (s, w) => (await s.createRole(roleInput(w.orgId))).id,
+    act: (s, _, id) => s.updateRole(id, { name: 'x' }),
+  },
+  {
+    name: 'updateTenantSAMLConfig',
+    make: async (s) => {
+      const config = tenantSamlInput();
+      await s.storeTenantSAMLConfig(config);
+      return config.tenantId;
+    },
+    act: (s, _, id) => s.updateTenantSAMLConfig(id, { certificate: 'x' }),
+  },
+];
+
+it.each(ONCE)('$name is not repeated: its outcome is unknown', async ({ name, make, act }) => {
+  const id = await make(db.storage, world);
+  const { result, lost } = await withLostAnswers(99, () => rejection(act(storage, world, id)));
+  expect(lost).toBe(1);
+  expect(result).toMatchObject({
+    code: 'auth_postgres/connection_failed',
+    retryable: false,
+    context: { operation: name, outcome: 'unknown', attempts: 1 },
+  });
+});
+
+it('what is not repeated was done once', async () => {
+  const [{ count }] = await db.query(`SELECT count(*)::int FROM auth_events WHERE type = 'once'`);
+  expect(count).toBe(1);
+  const attempts = await db.query('SELECT attempts FROM email_verification_token_attempts');
+  expect(attempts).toEqual([{ attempts: 1 }]);
+});
+
+it.each<[string, Act]>([
+  ['getUser', (s, w) => s.getUser(w.userId)],
+  ['getUserByEmail', (s) => s.getUserByEmail('x')],
+  ['getUserByOAuth', (s) => s.getUserByOAuth('google', 'x')],
+  ['listApiKeys', (s, w) => s.listApiKeys(w.userId)],
+  ['getEmailVerificationTokenAttempts', (s) => s.getEmailVerificationTokenAttempts('x')],
+  ['deleteUser', (s) => s.deleteUser('x')],
+  ['deleteSession', (s) => s.deleteSession('x')],
+  ['deleteTenantSAMLConfig', (s) => s.deleteTenantSAMLConfig('x')],
+  ['revokeRoleFromUser', (s) => s.revokeRoleFromUser('x', 'y', 'z')],
+  ['storeTenantSAMLConfig', (s) => s.storeTenantSAMLConfig(tenantSamlInput({ tenantId: 'again' }))],
+  ['updateUser({})', (s, w) => s.updateUser(w.userId, {})],
+])('%s is repeated', async (_, act) => {
+  const expected = await act(db.storage, world, '');
+  const { result, lost } = await withLostAnswers(2, () => act(storage, world, ''));
+  expect(lost).toBe(2);
+  expect(result).toEqual(expected);
+});
+
+it('a read without an answer can be made again, and a delete too', async () => {
+  const read = await withLostAnswers(99, () => rejection(storage.getUser('x')));
+  expect(read.result).toMatchObject({ code: 'auth_postgres/connection_failed', retryable: true });
+  expect(read.result.context).not.toHaveProperty('outcome');
+  const deleted = await withLostAnswers(99, () => rejection(storage.deleteUser('x')));
+  expect(deleted.result).toMatchObject({ retryable: true, context: { outcome: 'unknown', attempts: 3 } });
+});
+
+it('without retries, one lost answer is the end', async () => {
+  const once = db.adapter({ maxRetries: 0 }, relay.url);
+  const { result } = await withLostAnswers(1, () => rejection(once.createUser(userInput())));
+  expect(result).toMatchObject({
+    code: 'auth_postgres/connection_failed',
+    context: { outcome: 'unknown', attempts: 1 },
+  });
+  await once.disconnect();
+});
+
+it('a deadlock or a lost serialization race is repeated for every kind of call, and then leaves no doubt', async () => {
+  for (const sqlState of ['40001', '40P01']) {
+    const { id } = await db.storage.createUser(userInput());
+    await whileFailing(db, sqlState, { times: 2 }, async () => {
+      await expect(storage.updateUser(id, { name: sqlState })).resolves.toMatchObject({ name: sqlState });
+    });
+    await whileFailing(db, sqlState, {}, async () => {
+      const error = await expectCode(storage.updateUser(id, { name: 'x' }), 'serialization_failure', { attempts: 3 });
+      expect(error.retryable).toBe(true);
+      expect(error.context).not.toHaveProperty('outcome');
+    });
+  }
+});
+
+it('connections whose plans have become stale serve on', async () => {
+  const warm = db.adapter({ max: 4 });
+  const { id } = await warm.createUser(userInput());
+  const four = () => Promise.all(Array.from({ length: 4 }, () => warm.getUserByOAuth('google', 'x')));
+  for (let round = 0; round < 5; round += 1) await four();
+  await warm.updateUser(id, { name: 'before' });
+  await db.query('ALTER TABLE users ALTER COLUMN picture TYPE VARCHAR(5000)');
+  await expect(four()).resolves.toEqual([null, null, null, null]);
+  await expect(warm.updateUser(id, { name: 'after' })).resolves.toMatchObject({ name: 'after' });
+  await db.query('ALTER TABLE users ALTER COLUMN picture TYPE TEXT');
+  await expect(four()).resolves.toEqual([null, null, null, null]);
+  await warm.disconnect();
+});
+
+it('connections to a server that took no writes are replaced', async () => {
+  await db.query(`ALTER DATABASE ${db.name} SET default_transaction_read_only = on`);
+  const early = db.adapter({ max: 3 });
+  await Promise.all(Array.from({ length: 3 }, () => early.getUserByOAuth('google', 'x')));
+  await db.query(`ALTER DATABASE ${db.name} RESET default_transaction_read_only`);
+  for (let round = 0; round < 3; round += 1) await early.createUser(userInput());
+  await early.disconnect();
+});
+
+it('a server that takes no writes says so', async () => {
+  await db.query(`ALTER DATABASE ${db.name} SET default_transaction_read_only = on`);
+  const standby = db.adapter();
+  const error = await expectCode(standby.createUser(userInput()), 'read_only', { sqlState: '25006', attempts: 2 });
+  expect(error.retryable).toBe(true);
+  await db.query(`ALTER DATABASE ${db.name} RESET default_transaction_read_only`);
+  await standby.disconnect();
+});
+
+it('connections that died while they rested are replaced, all of them', async () => {
+  const rested = db.adapter({ max: 8, application_name: 'rested' });
+  await Promise.all(Array.from({ length: 40 }, () => rested.createUser(userInput())));
+  await db.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1', ['rested']);
+  await expect(Promise.all(Array.from({ length: 8 }, () => rested.createUser(userInput())))).resolves.toHaveLength(8);
+  await rested.disconnect();
+});

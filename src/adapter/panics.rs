@@ -1,0 +1,38 @@
+//! Panics on purpose, for the test that nothing hangs and nobody else notices. Not part of a release build.
+#![expect(clippy::panic, reason = "on purpose")]
+
+use super::{Pending, PostgresStorageAdapter, Void};
+use crate::db::{Batch, Batched, Db, Repeat};
+use crate::error::Result;
+use napi_derive::napi;
+
+struct Panic;
+
+impl Batched for Panic {
+    type Item = ();
+    type Output = ();
+
+    const IS_WRITE: bool = false;
+
+    async fn run(&self, _: &mut Db, _: &[()]) -> Result<Vec<()>> {
+        panic!("a panic in a batch")
+    }
+}
+
+#[napi]
+impl PostgresStorageAdapter {
+    /// With a connection in hand.
+    #[napi(skip_typescript)]
+    pub fn panic_in_call(&self) -> Pending<Void> {
+        self.call("panicInCall", |mut db| async move {
+            db.execute(Repeat::Read, || panic!("a panic in a call")).await.map(|_| Void)
+        })
+    }
+
+    /// All of them are of one batch.
+    #[napi(skip_typescript)]
+    pub fn panic_in_batch(&self, calls: u32) -> Vec<Pending<Void>> {
+        let batch = Batch::new("panicInBatch", Panic);
+        (0..calls).map(|_| self.join(&batch, (), |answer, result| answer.give(&result.map(|()| Void)))).collect()
+    }
+}
