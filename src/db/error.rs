@@ -139,9 +139,13 @@ pub fn silence(message: &'static str) -> Error {
 /// No connection could be made; nothing has run.
 pub fn connect_error(error: &sqlx::Error) -> Error {
     if let Some(server) = server_error(error) {
-        let code = code_of(server.code(), Duration::ZERO, None);
+        let code = match code_of(server.code(), Duration::ZERO, None) {
+            // No statement of ours has failed: 55000 is a database that takes no connections, say.
+            Code::QueryFailed => Code::ConnectionFailed,
+            code => code,
+        };
         let mut failed = from_server(server, code);
-        failed.retryable = matches!(server.code(), "53300" | "57P03");
+        failed.retryable = matches!(server.code(), "53300" | "57P01" | "57P02" | "57P03" | "57P05");
         if server.code() == "08P01" {
             failed.message = "the server refused our start-up options: if a connection pooler stands in between, set pooler: 'transaction'".into();
         }
