@@ -4,7 +4,12 @@ module.exports = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/__test__/**/*.test.ts'],
   // `npm run test:system` needs programs that npm cannot bring, `npm run test:faults` a few minutes.
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/__test__/system/', '<rootDir>/__test__/faults/'],
+  testPathIgnorePatterns: [
+    '/node_modules/',
+    '<rootDir>/__test__/system/',
+    '<rootDir>/__test__/faults/',
+    '<rootDir>/__test__/soak/',
+  ],
   modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/npm/'],
   transform: {
     '\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } }],
