@@ -3,12 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { asSuperuser, useDatabase } from '../helpers/database';
 import { sessionInput } from '../helpers/fixtures';
+import { END_BACKENDS } from './helpers/own-server';
 import { scenario } from './helpers/scenario';
 
 const db = useDatabase();
 
 /** Does something to one backend of the adapter every few milliseconds, until told to stop. */
-function pester(name: 'pg_cancel_backend', everyMs: number) {
+function pester(name: 'pg_terminate_backend' | 'pg_cancel_backend', everyMs: number) {
   let work: Promise<void> | undefined;
   let isOver = false;
   return {
@@ -44,6 +45,25 @@ function locker(...statements: string[]) {
     stop: () => client.end(),
   };
 }
+
+const terminator = pester('pg_terminate_backend', 20);
+
+scenario(db, {
+  title: 'pg_terminate_backend of a random backend, 50 times a second',
+  break: ({ application }) => terminator.start(application),
+  heal: () => terminator.stop(),
+  lastsMs: 1_000,
+  sees: ['connection_failed'],
+  isNoticed: false,
+});
+
+scenario(db, {
+  title: 'all backends are ended at once',
+  break: async ({ application }) => void (await db.query(END_BACKENDS, [application])),
+  heal: () => undefined,
+  sees: ['connection_failed'],
+  isNoticed: false,
+});
 
 const canceller = pester('pg_cancel_backend', 10);
 const writers = locker('LOCK TABLE sessions IN SHARE MODE');
@@ -84,7 +104,6 @@ scenario(db, {
 
 scenario(db, {
   title: 'a deadlock with somebody else, who wins it',
-  options: { statementTimeoutMs: 10_000 },
   break: async ({ storage }) => {
     const user = await storage.createUser({ name: 'deadlock' });
     const session = await storage.createSession(sessionInput(user.id));
@@ -107,4 +126,19 @@ scenario(db, {
   heal: () => undefined,
   lastsMs: 0,
   sees: [],
+});
+
+scenario(db, {
+  title: 'the server ends sessions that idle for 30 ms (idle_session_timeout)',
+  break: async ({ application }) => {
+    await db.query(`ALTER DATABASE ${db.name} SET idle_session_timeout = '30ms'`);
+    await db.query(END_BACKENDS, [application]);
+  },
+  heal: async ({ application }) => {
+    await db.query(`ALTER DATABASE ${db.name} RESET idle_session_timeout`);
+    await db.query(END_BACKENDS, [application]);
+  },
+  lastsMs: 1_500,
+  sees: ['connection_failed'],
+  isNoticed: false,
 });

@@ -17,6 +17,8 @@ export interface ProcessOptions {
   /** Extra flags of `node`. */
   flags?: string[];
   type?: 'module' | 'commonjs';
+  /** The command, with its arguments, that runs node in the place of us. */
+  under?: string[];
   /** Kills the process after this time; its `signal` then reads SIGKILL. */
   timeoutMs?: number;
 }
@@ -27,10 +29,11 @@ export interface ProcessOptions {
  */
 export function runScript(
   script: string,
-  { env = {}, flags = [], type = 'module', timeoutMs = 20_000 }: ProcessOptions = {},
+  { env = {}, flags = [], type = 'module', under = [], timeoutMs = 20_000 }: ProcessOptions = {},
 ): Promise<ProcessResult> {
   const started = performance.now();
-  const child = spawn(process.execPath, [...flags, `--input-type=${type}`, '--eval', script], {
+  const [command, ...args] = [...under, process.execPath, ...flags, `--input-type=${type}`, '--eval', script];
+  const child = spawn(command as string, args, {
     cwd: ROOT,
     // jest's own settings would change what is under test.
     env: { ...process.env, NODE_ENV: '', NODE_OPTIONS: '', ...env },
