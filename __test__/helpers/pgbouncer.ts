@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -12,6 +12,14 @@ const UNPRIVILEGED = 65534;
 export interface PgBouncer {
   /** The URL of the database that it was started for, through PgBouncer. */
   url: string;
+  /** `SIGHUP` reloads its settings, `SIGUSR1` pauses it, `SIGUSR2` lets it go on. */
+  signal(name: 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2'): void;
+  /** Changes settings in its file; a reload makes it read them. */
+  configure(settings: Record<string, string>): void;
+  /** `kill -9`. */
+  kill(): Promise<void>;
+  /** Starts it again at the same address. */
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -24,42 +32,69 @@ export async function startPgBouncer(databaseUrl: string, settings: Record<strin
   const directory = mkdtempSync(join(tmpdir(), 'auth-pgbouncer-'));
   const users = join(directory, 'users.txt');
   const configuration = join(directory, 'pgbouncer.ini');
-  const lines = Object.entries({
-    listen_addr: url.hostname,
-    listen_port: url.port,
-    unix_socket_dir: '',
-    auth_type: 'scram-sha-256',
-    auth_file: users,
-    ...settings,
-  }).map(([name, value]) => `${name} = ${value}`);
-  const server = `* = host=${target.hostname} port=${target.port || 5432}`;
-  writeFileSync(configuration, ['[databases]', server, '[pgbouncer]', ...lines, ''].join('\n'));
+  const write = (changed: Record<string, string>) => {
+    const lines = Object.entries({
+      listen_addr: url.hostname,
+      listen_port: url.port,
+      unix_socket_dir: '',
+      auth_type: 'scram-sha-256',
+      auth_file: users,
+      ...settings,
+      ...changed,
+    }).map(([name, value]) => `${name} = ${value}`);
+    const server = `* = host=${target.hostname} port=${target.port || 5432}`;
+    writeFileSync(configuration, ['[databases]', server, '[pgbouncer]', ...lines, ''].join('\n'));
+  };
+  write({});
   writeFileSync(users, `"${decodeURIComponent(target.username)}" "${decodeURIComponent(target.password)}"\n`);
+  if (isRoot()) for (const path of [directory, users, configuration]) chownSync(path, UNPRIVILEGED, UNPRIVILEGED);
 
-  const isRoot = process.getuid?.() === 0;
-  if (isRoot) for (const path of [directory, users, configuration]) chownSync(path, UNPRIVILEGED, UNPRIVILEGED);
+  let running: Running;
+  const start = async () => {
+    running = run(configuration);
+    const { child } = running;
+    if (await untilListening(url, () => child.exitCode === null && child.signalCode === null)) return;
+    await stop();
+    throw new Error(`PgBouncer did not start:\n${running.log}`);
+  };
+  const end = async (signal: NodeJS.Signals) => {
+    running.child.kill(signal);
+    await running.exited;
+  };
+  const stop = async () => {
+    await end('SIGTERM');
+    rmSync(directory, { recursive: true, force: true });
+  };
+  await start();
+  return {
+    url: url.href,
+    signal: (name) => void running.child.kill(name),
+    configure: write,
+    kill: () => end('SIGKILL'),
+    start,
+    stop,
+  };
+}
+
+const isRoot = () => process.getuid?.() === 0;
+
+interface Running {
+  child: ChildProcess;
+  exited: Promise<unknown>;
+  log: string;
+}
+
+function run(configuration: string): Running {
   const child = spawn('pgbouncer', ['--quiet', configuration], {
-    ...(isRoot ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED } : {}),
+    ...(isRoot() ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED } : {}),
     env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  let log = '';
-  child.stderr.on('data', (chunk) => {
-    log += chunk;
+  const running = { child, exited: once(child, 'exit'), log: '' };
+  child.stderr?.on('data', (chunk) => {
+    running.log += chunk;
   });
-  const exited = once(child, 'exit');
-
-  const stop = async () => {
-    child.kill('SIGTERM');
-    await exited;
-    rmSync(directory, { recursive: true, force: true });
-  };
-  const isUp = await untilListening(url, () => child.exitCode === null && child.signalCode === null);
-  if (!isUp) {
-    await stop();
-    throw new Error(`PgBouncer did not start:\n${log}`);
-  }
-  return { url: url.href, stop };
+  return running;
 }
 
 async function untilListening({ hostname, port }: URL, isAlive: () => boolean): Promise<boolean> {
