@@ -848,8 +848,8 @@ export interface PostgresStorageAdapterOptions {
   maxUses?: number | null | undefined
   /** The server ends a statement after so many milliseconds; 0 never. Default 5 000. */
   statementTimeoutMs?: number | null | undefined
-  /** The same, by node-postgres' name. */
-  statement_timeout?: number | null | undefined
+  /** The same, by node-postgres' name; `false` is 0. */
+  statement_timeout?: number | false | null | undefined
   /** The server gives up waiting for a lock after so many milliseconds; 0 never. Default: the server's. */
   lock_timeout?: number | null | undefined
   /** The server ends a session that idles in a transaction for so many milliseconds; 0 never. Default: the server's. */

@@ -163,12 +163,23 @@ describe('the environment', () => {
     expect(await expectCode(storage.connect(), code as 'tls_failed')).toMatchObject(expected);
   });
 
-  it('limits the wait for a connection by PGCONNECT_TIMEOUT, in seconds', async () => {
+  it('limits the wait for a connection by PGCONNECT_TIMEOUT, in seconds, as the URL does', async () => {
     const relay = await Relay.start(db.url);
     relay.hold();
-    const storage = await withEnvironment({ PGCONNECT_TIMEOUT: '1' }, () => db.adapter({}, relay.url));
-    const error = await expectCode(storage.connect(), 'connection_failed');
-    expect(error.cause).toMatchObject({ code: 'ETIMEDOUT' });
+    const makers = [
+      () => withEnvironment({ PGCONNECT_TIMEOUT: '1' }, () => db.adapter({}, relay.url)),
+      async () => db.adapter({}, `${relay.url}&connect_timeout=1`),
+      async () => db.adapter({ connectionTimeoutMillis: 1_000 }, `${relay.url}&connect_timeout=3600`),
+    ];
+    await Promise.all(
+      makers.map(async (make) => {
+        const storage = await make();
+        const started = performance.now();
+        const error = await expectCode(storage.connect(), 'connection_failed');
+        expect(performance.now() - started).toBeGreaterThan(950);
+        expect(error.cause).toMatchObject({ code: 'ETIMEDOUT' });
+      }),
+    );
     await relay.close();
   });
 
@@ -198,6 +209,22 @@ describe('the environment', () => {
       rmSync(directory, { recursive: true });
     }
   });
+});
+
+it('the parameters `host`, `port`, `user`, `password` and `dbname` of a URL say where it leads', async () => {
+  const { hostname: host, port, username: user, password } = new URL(db.url);
+  const given = { host, port, user, password: decodeURIComponent(password), dbname: db.name };
+  await expectWorking(db.adapter({}, `postgres:///?${new URLSearchParams(given)}`));
+  for (const [name, wrong, code] of [
+    ['host', 'nowhere.invalid', 'connection_failed'],
+    ['port', '1', 'connection_failed'],
+    ['user', 'nobody', 'authentication_failed'],
+    ['password', 'wrong', 'authentication_failed'],
+    ['dbname', 'nothing', 'connection_failed'],
+  ] as const) {
+    const url = `postgres:///?${new URLSearchParams({ ...given, [name]: wrong })}`;
+    await expectCode(db.adapter({}, url).connect(), code);
+  }
 });
 
 describe('the start-up options', () => {

@@ -136,6 +136,7 @@ describe('a session on the server', () => {
     ['statementTimeoutMs', { statementTimeoutMs: 1_234 }, { statement_timeout: '1234ms' }],
     ['no statementTimeoutMs', { statementTimeoutMs: 0 }, { statement_timeout: '0' }],
     ['pg’s statement_timeout', { statement_timeout: 777 }, { statement_timeout: '777ms' }],
+    ['none by pg’s statement_timeout', { statement_timeout: false }, { statement_timeout: '0' }],
     ['ours over pg’s', { statement_timeout: 777, statementTimeoutMs: 888 }, { statement_timeout: '888ms' }],
     ['lock_timeout', { lock_timeout: 250 }, { lock_timeout: '250ms' }],
     [
@@ -216,9 +217,12 @@ describe('an option', () => {
 
   it.each([
     ...['types', 'keepAliveInitialDelayMillis', 'Client', 'Promise', 'stream', 'binary', 'client_encoding'],
-    ...['fallback_application_name', 'parseInputDatesAsUTC', 'connectionString', 'replication'],
+    ...['fallback_application_name', 'parseInputDatesAsUTC', 'connectionString', 'replication', 'pipeline', 'verify'],
+    ...['enableChannelBinding', 'sslnegotiation', 'scramMaxIterations', 'poolSize', 'log', 'onConnect'],
   ])('of node-postgres that cannot hold here, %s, is refused with the reason', (name) => {
-    expect(make({ [name]: {} })).toThrow(refusal(name, expect.not.stringContaining('is not known')));
+    for (const value of [{}, () => undefined, 1]) {
+      expect(make({ [name]: value })).toThrow(refusal(name, expect.not.stringContaining('is not known')));
+    }
   });
 
   // Those that take something else than a number, text or a flag have tests of their own.

@@ -189,6 +189,22 @@ describe('a client certificate', () => {
     await expectEncrypted(urlWith({ dbname: 'postgres', ...parameters }, { user: 'mtls_user' }), options);
   });
 
+  it('is named by PGSSLCERT and PGSSLKEY, and the authority by PGSSLROOTCERT', async () => {
+    const variables = {
+      PGSSLROOTCERT: server.file('env-ca.crt', ca),
+      PGSSLCERT: server.file('env-c.crt', cert),
+      PGSSLKEY: server.file('env-c.key', key),
+    };
+    Object.assign(process.env, variables);
+    try {
+      await expectEncrypted(urlWith({ dbname: 'postgres', sslmode: 'verify-full' }, { user: 'mtls_user' }));
+      process.env.PGSSLROOTCERT = server.file('env-other.crt', other.cert);
+      await expectRefused(urlWith({ sslmode: 'verify-full' }, { user: 'mtls_user' }), {});
+    } finally {
+      for (const name of Object.keys(variables)) delete process.env[name];
+    }
+  });
+
   it('is missed where the server demands one', async () => {
     const error = await expectRefused(urlWith({}, { user: 'mtls_user' }), { ssl: { ca } }, 'authentication_failed');
     expect(error.cause?.message).toContain('certificate');

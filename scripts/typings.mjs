@@ -13,6 +13,7 @@ const EVERYWHERE = {
   Pem: 'string | Uint8Array | readonly (string | Uint8Array)[]',
   Secret: 'string',
   Natural: 'number',
+  NaturalOrFalse: 'number | false',
   StringMap: 'Record<string, string>',
   JsonObject: 'Record<string, unknown>',
   LegacyTimeZone: 'string | LegacyTimeZones',

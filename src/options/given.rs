@@ -22,6 +22,19 @@ impl Input for Natural {
     }
 }
 
+/// A limit that node-postgres also takes as `false`: none.
+#[derive(Debug, Clone, Copy)]
+pub struct NaturalOrFalse(pub Natural);
+
+impl Input for NaturalOrFalse {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        if json.is_some_and(|json| json.get() == "false") {
+            return Ok(Self(Natural(0)));
+        }
+        Natural::read(json, path).map(Self)
+    }
+}
+
 /// The facade keeps the caller's functions and sends `true` in their place.
 #[derive(Debug, Clone)]
 pub struct Logger;
@@ -93,8 +106,8 @@ input! {
         max_uses "maxUses": Option<Natural>,
         /// The server ends a statement after so many milliseconds; 0 never. Default 5 000.
         statement_timeout_ms "statementTimeoutMs": Option<Natural>,
-        /// The same, by node-postgres' name.
-        statement_timeout "statement_timeout": Option<Natural>,
+        /// The same, by node-postgres' name; `false` is 0.
+        statement_timeout "statement_timeout": Option<NaturalOrFalse>,
         /// The server gives up waiting for a lock after so many milliseconds; 0 never. Default: the server's.
         lock_timeout "lock_timeout": Option<Natural>,
         /// The server ends a session that idles in a transaction for so many milliseconds; 0 never. Default: the server's.
@@ -140,7 +153,7 @@ input! {
 }
 
 /// `PoolConfig` keys that mean nothing here, and why.
-const REFUSED: [(&str, &str); 15] = [
+const REFUSED: [(&str, &str); 20] = [
     ("connectionString", "is the first argument"),
     ("types", "is not supported: values are converted in the core"),
     ("keepAliveInitialDelayMillis", "is not supported: the system's setting holds"),
@@ -152,6 +165,11 @@ const REFUSED: [(&str, &str); 15] = [
     ("fallback_application_name", "is not supported: use `application_name`"),
     ("parseInputDatesAsUTC", "is not supported: times carry their zone"),
     ("replication", "is not supported"),
+    ("pipeline", "is not supported: calls that wait share their statements"),
+    ("scramMaxIterations", "is not supported"),
+    ("poolSize", "is not supported: use `max`"),
+    ("log", "is not supported: use `logger`"),
+    ("onConnect", "is not supported: connections are made in the core"),
     ("verify", "is not supported: connections are made in the core"),
     ("enableChannelBinding", "is not supported"),
     ("sslnegotiation", "is not supported: TLS is negotiated as libpq does by default"),

@@ -15,7 +15,7 @@ use crate::db::pool::PoolOptions;
 use crate::db::unit::settings_sql;
 use crate::error::{Error, Result};
 use crate::input::Text;
-use given::{GivenPassword, Logger, Pooler, PostgresStorageAdapterOptions, Secret, read_options};
+use given::{GivenPassword, Logger, NaturalOrFalse, Pooler, PostgresStorageAdapterOptions, Secret, read_options};
 use hosts::{read_hosts, read_session_attributes};
 use settings::{Limits, StartUp, start_up};
 use ssl::read_tls;
@@ -90,7 +90,7 @@ impl Options {
         } = read_options(json)?;
         let url = ConnectionUrl::read(connection_string)?;
         let limits = Limits {
-            statement_timeout: statement_timeout_ms.or(statement_timeout),
+            statement_timeout: statement_timeout_ms.or(statement_timeout.map(|NaturalOrFalse(limit)| limit)),
             lock_timeout,
             idle_in_transaction_session_timeout,
         };
