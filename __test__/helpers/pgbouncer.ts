@@ -4,6 +4,8 @@ import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
 import { freePort } from '../../scripts/postgres-server.cjs';
 
 /** "nobody" everywhere on Linux: PgBouncer refuses to run as root. */
@@ -97,6 +99,29 @@ function run(configuration: string): Running {
   return running;
 }
 
+/**
+ * Others who prepare statements of their own, without a name, on the same servers, and check their answers.
+ * Returns what ends them.
+ */
+export function startStrangers(url: string, count: number): () => Promise<unknown> {
+  let isDone = false;
+  const stranger = async (_: unknown, number: number) => {
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    for (let call = 0; !isDone; call++) {
+      const { rows } = await client.query('SELECT $1::int AS call, $2::text AS stranger', [call, `${number}`]);
+      expect(rows).toEqual([{ call, stranger: `${number}` }]);
+      await sleep(1);
+    }
+    await client.end();
+  };
+  const strangers = Promise.all(Array.from({ length: count }, stranger));
+  return () => {
+    isDone = true;
+    return strangers;
+  };
+}
+
 async function untilListening({ hostname, port }: URL, isAlive: () => boolean): Promise<boolean> {
   for (let attempt = 0; attempt < 100 && isAlive(); attempt++) {
     const socket = connect(Number(port), hostname);
@@ -106,7 +131,7 @@ async function untilListening({ hostname, port }: URL, isAlive: () => boolean): 
     );
     socket.destroy();
     if (isOpen) return true;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
   }
   return false;
 }

@@ -7,7 +7,7 @@ import { type AdapterOptions, useDatabase } from '../helpers/database';
 import { expectCode } from '../helpers/errors';
 import { until } from '../helpers/failing';
 import { organizationInput, roleInput, sessionInput, userInput } from '../helpers/fixtures';
-import { type PgBouncer, startPgBouncer } from '../helpers/pgbouncer';
+import { type PgBouncer, startPgBouncer, startStrangers } from '../helpers/pgbouncer';
 
 const SERVERS = 3;
 const CLIENTS = 32;
@@ -100,21 +100,9 @@ describe.each(['transaction', 'session'])('a PgBouncer in %s mode', (mode) => {
         }
       }
     };
-    // A stranger's statements, prepared without a name as well, on the same servers.
-    let isDone = false;
-    const stranger = async () => {
-      const other = new Client({ connectionString: pgbouncer.url });
-      await other.connect();
-      for (let call = 0; !isDone; call++) {
-        const { rows } = await other.query('SELECT $1::int AS number, $2::text AS text', [call, `text ${call}`]);
-        expect(rows).toEqual([{ number: call, text: `text ${call}` }]);
-      }
-      await other.end();
-    };
-    const strangers = mode === 'session' ? [] : [stranger(), stranger()];
+    const endStrangers = startStrangers(pgbouncer.url, mode === 'session' ? 0 : 2);
     await Promise.all(Array.from({ length: CLIENTS }, (_, first) => client(first)));
-    isDone = true;
-    await Promise.all(strangers);
+    await endStrangers();
 
     for (const [at, token] of tokens.entries()) {
       expect(await storage.getEmailVerificationTokenAttempts(token.id)).toBe(increments[at]);
