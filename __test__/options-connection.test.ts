@@ -365,13 +365,17 @@ async function withEnvironment<T>(variables: Record<string, string>, work: () =>
   }
 }
 
-/** Which timer runs on a local port's TCP connection: 00 none, 02 keepalive (Linux's Documentation/networking/proc_net_tcp). */
+/**
+ * Which timer runs on the TCP connection from a local port to the server: 00 none, 02 keepalive
+ * (Linux's Documentation/networking/proc_net_tcp).
+ */
 function timerOf(port: number): string | undefined {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const hex = (number: number) => `:${number.toString(16).toUpperCase().padStart(4, '0')}`;
   const lines = readFileSync('/proc/net/tcp', 'utf8')
     .split('\n')
     .map((line) => line.trim().split(/\s+/));
-  return lines.find(([, local]) => local?.endsWith(`:${hex}`))?.[5]?.slice(0, 2);
+  const server = hex(Number(new URL(db.url).port));
+  return lines.find(([, local, remote]) => local?.endsWith(hex(port)) && remote?.endsWith(server))?.[5]?.slice(0, 2);
 }
 
 async function asSuperuserHere(work: (run: (sql: string) => Promise<unknown>) => Promise<void>) {

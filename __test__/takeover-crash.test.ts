@@ -67,27 +67,31 @@ async function noTransaction(db: TestDatabase): Promise<void> {
 }
 
 describe('a take-over that fails on the server', () => {
-  const db = useDatabase({ migrated: false });
+  const TRAP = `
+    CREATE SCHEMA trap;
+    CREATE SEQUENCE trap.commands;
+    CREATE TABLE trap.fails_at (n bigint);
+    CREATE TABLE trap.passes (tag text)`;
 
-  it('at any kind of DDL command leaves the database as it was', async () => {
+  /** Takes over again and again, while a DDL command fails where the condition says; returns the commands' tags. */
+  async function failUntilDone(
+    db: TestDatabase,
+    condition: string,
+    prepare: (attempt: number, failed: string | undefined) => Promise<void>,
+  ): Promise<string[]> {
     await makeLegacy(db, '3.0.x');
-    // The counter is a sequence: it survives the transaction that fails.
+    await db.query(TRAP);
     await db.query(`
-      CREATE SCHEMA trap;
-      CREATE SEQUENCE trap.commands;
-      CREATE TABLE trap.fails_at (n bigint);
       CREATE FUNCTION trap.spring() RETURNS event_trigger LANGUAGE plpgsql AS $$
       BEGIN
-        IF nextval('trap.commands') = (SELECT n FROM trap.fails_at) THEN RAISE EXCEPTION 'trapped at %', tg_tag; END IF;
+        IF ${condition} THEN RAISE EXCEPTION 'trapped at %', tg_tag; END IF;
       END $$;
       CREATE EVENT TRIGGER trap ON ddl_command_start EXECUTE FUNCTION trap.spring()`);
     const before = await state(db);
-    const tags = new Set<string>();
-    let failures = 0;
-    for (let n = 1; ; n += n < 5 ? 1 : 31) {
-      await db.query('ALTER EVENT TRIGGER trap DISABLE; DELETE FROM trap.fails_at');
-      await db.query('INSERT INTO trap.fails_at VALUES ($1)', [n]);
-      await db.query(`SELECT setval('trap.commands', 1, false)`);
+    const failed: string[] = [];
+    for (let attempt = 1; ; attempt += 1) {
+      await db.query('ALTER EVENT TRIGGER trap DISABLE');
+      await prepare(attempt, failed.at(-1));
       await db.query('ALTER EVENT TRIGGER trap ENABLE');
       const storage = db.adapter();
       const outcome = await storage.connect().then(
@@ -95,14 +99,39 @@ describe('a take-over that fails on the server', () => {
         (error: Error) => error,
       );
       await storage.disconnect();
-      if (!outcome) break;
-      failures += 1;
-      tags.add(/trapped at ([A-Z ]+)/.exec(outcome.message)?.[1] ?? '');
-      expect({ n, state: await state(db) }).toEqual({ n, state: before });
+      if (!outcome) return failed;
+      failed.push(/trapped at ([A-Z ]+)/.exec(outcome.message)?.[1] ?? outcome.message);
+      expect({ failed, state: await state(db) }).toEqual({ failed, state: before });
     }
-    expect(failures).toBeGreaterThan(10);
-    expect([...tags]).toEqual(expect.arrayContaining(['ALTER TABLE', 'CREATE TABLE']));
-  }, 120_000);
+  }
+
+  describe('at a kind of DDL command', () => {
+    const db = useDatabase({ migrated: false });
+
+    it('leaves the database as it was', async () => {
+      const condition = 'NOT EXISTS (SELECT 1 FROM trap.passes WHERE tag = tg_tag)';
+      const kinds = await failUntilDone(db, condition, async (_, failed) => {
+        if (failed) await db.query('INSERT INTO trap.passes VALUES ($1)', [failed]);
+      });
+      expect(kinds).toEqual(expect.arrayContaining(['ALTER TABLE', 'CREATE TABLE', 'CREATE INDEX']));
+      expect(new Set(kinds).size).toBe(kinds.length);
+    }, 120_000);
+  });
+
+  describe('at any place among its DDL commands', () => {
+    const db = useDatabase({ migrated: false });
+
+    it('leaves the database as it was', async () => {
+      // The counter is a sequence: it survives the transaction that fails.
+      const condition = `nextval('trap.commands') = (SELECT n FROM trap.fails_at)`;
+      const failed = await failUntilDone(db, condition, async (attempt) => {
+        await db.query('DELETE FROM trap.fails_at');
+        await db.query('INSERT INTO trap.fails_at VALUES ($1)', [attempt <= 5 ? attempt : 5 + (attempt - 5) * 31]);
+        await db.query(`SELECT setval('trap.commands', 1, false)`);
+      });
+      expect(failed.length).toBeGreaterThan(10);
+    }, 120_000);
+  });
 });
 
 describe('a take-over that another process is at', () => {

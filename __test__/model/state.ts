@@ -47,7 +47,7 @@ const EVENTS = `
        , principal_id AS "principalId"
        , org_id AS "orgId"
        , data
-       , (extract(epoch FROM timestamp) * 1000)::float8 AS ms
+       , round(extract(epoch FROM timestamp) * 1000)::float8 AS ms
     FROM auth_events
    ORDER BY id`;
 
