@@ -15,7 +15,7 @@ mod users;
 
 use crate::bridge::ask::password_asker;
 use crate::bridge::queue::Queue;
-use crate::bridge::start::{Answer, Calls, spawn};
+use crate::bridge::start::{Answer, Calls, Work, spawn};
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
 use crate::db::migrate::Status;
 use crate::db::pool::millis;
@@ -392,16 +392,20 @@ impl PostgresStorageAdapter {
         T: Serialize,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        match answer.give_up() {
-            None => self.spawn(is_alone, async move { answer.give(&work.await) }),
-            Some(caller) => self.spawn(is_alone, async move {
-                tokio::select! {
-                    biased;
-                    result = work => answer.give(&result),
-                    () = caller.wait() => {}
+        let caller = answer.give_up();
+        self.spawn(is_alone, async move {
+            let given_up = async {
+                match caller {
+                    Some(caller) => caller.wait().await,
+                    None => std::future::pending().await,
                 }
-            }),
-        }
+            };
+            tokio::select! {
+                biased;
+                result = work => answer.give(&result),
+                () = given_up => {}
+            }
+        });
     }
 
     fn fail<T>(&self, operation: &'static str, error: Error) -> Pending<T> {
@@ -411,9 +415,10 @@ impl PostgresStorageAdapter {
     }
 
     fn spawn(&self, is_alone: bool, work: impl Future<Output = ()> + Send + 'static) {
+        let work: Work = Box::pin(work);
         match &self.log {
             None => spawn(is_alone, work),
-            Some(dispatch) => spawn(is_alone, work.with_subscriber(dispatch.clone())),
+            Some(dispatch) => spawn(is_alone, Box::pin(work.with_subscriber(dispatch.clone()))),
         }
     }
 }

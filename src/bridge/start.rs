@@ -120,21 +120,23 @@ impl Calls {
     }
 }
 
-/// Hands a future to the runtime. A lone one is polled once right here, on JavaScript's thread: its statement
+/// The work of a call. Boxed, or the runtime's code would be there once for each method: a megabyte of the addon.
+pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Hands work to the runtime. A lone one is polled once right here, on JavaScript's thread: its statement
 /// leaves at once, and the hand-over happens while the server works.
-pub fn spawn(is_alone: bool, future: impl Future<Output = ()> + Send + 'static) {
+pub fn spawn(is_alone: bool, mut work: Work) {
     if !is_alone {
-        RUNTIME.spawn(future);
+        RUNTIME.spawn(work);
         return;
     }
     let _inside = RUNTIME.enter();
-    let mut future: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(future);
     let poll = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     }));
-    // After a panic the future is dropped, and its answer says so.
+    // After a panic it is dropped, and its answer says so.
     if let Ok(Poll::Pending) = poll {
-        RUNTIME.spawn(future);
+        RUNTIME.spawn(work);
     }
 }
 

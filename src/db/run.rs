@@ -5,13 +5,14 @@ use super::error::{Failure, Remedy, silent_failure, statement_failure};
 use super::give_up::GiveUp;
 use super::lease::Lease;
 use super::pool::{Pool, Work, aborted, millis};
+use super::statement::{All, Counted, Execute, One, Statement, Together, Way};
 use super::understood::understood;
 use super::unit;
 use crate::error::{Code, Error, Result};
 use futures_core::future::BoxFuture;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::{Query, QueryAs};
-use sqlx::{Acquire, Connection as _, FromRow, PgConnection, Postgres};
+use sqlx::{Connection as _, FromRow, PgConnection, Postgres};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -60,9 +61,6 @@ enum Doubt {
     /// Some have taken effect.
     Written,
 }
-
-/// What a statement came to, and how many rows that were (for the log).
-pub type Counted<T> = (T, u64);
 
 impl Db {
     pub fn new(work: Work, operation: &'static str, caller: Option<Arc<GiveUp>>) -> Self {
@@ -155,51 +153,29 @@ impl Db {
     async fn fetch_optional<R, Q>(&mut self, repeat: Repeat, query: Q) -> Result<Option<R>>
     where
         R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
-        Q: Fn(bool) -> QueryAs<'static, Postgres, R, PgArguments> + Send + Sync,
+        Q: Fn(bool) -> QueryAs<'static, Postgres, R, PgArguments> + Send,
     {
-        let is_persistent = !self.is_pooled();
-        self.run(repeat, |connection, is_in_doubt| {
-            let query = query(is_in_doubt).persistent(is_persistent);
-            Box::pin(async move {
-                let row = query.fetch_optional(connection).await?;
-                let count = u64::from(row.is_some());
-                Ok((row, count))
-            })
-        })
-        .await
+        let mut statement = One { query, row: None };
+        self.run(repeat, &mut statement).await?;
+        Ok(statement.row)
     }
 
     async fn fetch_all<R, Q>(&mut self, repeat: Repeat, query: Q) -> Result<Vec<R>>
     where
         R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
-        Q: Fn(bool) -> QueryAs<'static, Postgres, R, PgArguments> + Send + Sync,
+        Q: Fn(bool) -> QueryAs<'static, Postgres, R, PgArguments> + Send,
     {
-        let is_persistent = !self.is_pooled();
-        self.run(repeat, |connection, is_in_doubt| {
-            let query = query(is_in_doubt).persistent(is_persistent);
-            Box::pin(async move {
-                let rows = query.fetch_all(connection).await?;
-                let count = rows.len() as u64;
-                Ok((rows, count))
-            })
-        })
-        .await
+        let mut statement = All { query, rows: Vec::new() };
+        self.run(repeat, &mut statement).await?;
+        Ok(statement.rows)
     }
 
     /// How many rows the statement touched.
     pub async fn execute<Q>(&mut self, repeat: Repeat, query: Q) -> Result<u64>
     where
-        Q: Fn() -> Query<'static, Postgres, PgArguments> + Send + Sync,
+        Q: Fn() -> Query<'static, Postgres, PgArguments> + Send,
     {
-        let is_persistent = !self.is_pooled();
-        self.run(repeat, |connection, _| {
-            let query = query().persistent(is_persistent);
-            Box::pin(async move {
-                let count = query.execute(connection).await?.rows_affected();
-                Ok((count, count))
-            })
-        })
-        .await
+        self.run(repeat, &mut Execute(query)).await
     }
 
     /// Several statements, none of them persistent, that take effect together or not at all. `work` is told whether
@@ -207,40 +183,20 @@ impl Db {
     /// with the count of rows that comes with the result.
     pub async fn transaction<T, W>(&mut self, repeat: Repeat, work: W) -> Result<T>
     where
-        T: Send + 'static,
-        W: for<'t> Fn(&'t mut PgConnection, bool) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync + 'static,
-    {
-        let work = Arc::new(work);
-        let is_pooled = self.is_pooled();
-        self.run(repeat, |connection, is_in_doubt| {
-            let work = Arc::clone(&work);
-            Box::pin(async move {
-                if is_pooled {
-                    // It is in one already.
-                    return work(connection, is_in_doubt).await;
-                }
-                let mut transaction = Acquire::begin(connection).await?;
-                let result = work(&mut transaction, is_in_doubt).await?;
-                transaction.commit().await?;
-                Ok(result)
-            })
-        })
-        .await
-    }
-
-    fn is_pooled(&self) -> bool {
-        self.work.pool.options.target.is_pooled()
-    }
-
-    async fn run<T, W>(&mut self, repeat: Repeat, work: W) -> Result<T>
-    where
         T: Send,
         W: for<'t> Fn(&'t mut PgConnection, bool) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync,
     {
+        let mut statement = Together { work, result: None };
+        self.run(repeat, &mut statement).await?;
+        statement.result.ok_or_else(|| Error::new(Code::Internal, "a transaction ended without a result"))
+    }
+
+    /// How many rows the statement came to.
+    async fn run(&mut self, repeat: Repeat, statement: &mut dyn Statement) -> Result<u64> {
         let pool = Arc::clone(&self.work.pool);
         let result = tokio::select! {
             biased;
-            result = self.attempts(repeat, &work) => result,
+            result = self.attempts(repeat, statement) => result,
             // The attempt is dropped in the middle; its lease sees to the rest.
             () = pool.aborted() => Err(aborted()),
         };
@@ -254,16 +210,12 @@ impl Db {
         })
     }
 
-    async fn attempts<T, W>(&mut self, repeat: Repeat, work: &W) -> Result<T>
-    where
-        T: Send,
-        W: for<'t> Fn(&'t mut PgConnection, bool) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync,
-    {
+    async fn attempts(&mut self, repeat: Repeat, statement: &mut dyn Statement) -> Result<u64> {
         let mut once = true;
         let mut attempt = 1;
         loop {
-            let (error, may_repeat) = match self.attempt(attempt, repeat, work).await {
-                Ok(result) => return Ok(result),
+            let (error, may_repeat) = match self.attempt(attempt, repeat, statement).await {
+                Ok(rows) => return Ok(rows),
                 Err(Stage::Connecting(error)) => {
                     let may_repeat = self.may_reconnect(&error, attempt);
                     (error, may_repeat)
@@ -298,11 +250,7 @@ impl Db {
         Ok(())
     }
 
-    async fn attempt<T, W>(&mut self, attempt: u32, repeat: Repeat, work: &W) -> Result<T, Stage>
-    where
-        T: Send,
-        W: for<'t> Fn(&'t mut PgConnection, bool) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync,
-    {
+    async fn attempt(&mut self, attempt: u32, repeat: Repeat, statement: &mut dyn Statement) -> Result<u64, Stage> {
         let mut lease = match self.lease.take() {
             Some(lease) => lease,
             None => self.acquire().await.map_err(Stage::Connecting)?,
@@ -312,23 +260,23 @@ impl Db {
         self.send(repeat).await;
         let statement_timeout = self.work.pool.options.statement_timeout;
         let started = Instant::now();
-        let is_pooled = self.is_pooled();
+        let way = Way { is_pooled: self.work.pool.options.target.is_pooled(), is_in_doubt: doubt == Doubt::Sent };
         let connection = lease.connection().map_err(Stage::Connecting)?;
         let result = within(attempt_limit(statement_timeout), async move {
-            let result = understood(work(connection, doubt == Doubt::Sent)).await;
-            if is_pooled { understood(unit::end(connection, result)).await } else { result }
+            let result = understood(statement.send(connection, way)).await;
+            if way.is_pooled { understood(unit::end(connection, result)).await } else { result }
         })
         .await;
         let ran = started.elapsed();
         let failure = match result {
-            Some(Ok((value, rows))) => {
+            Some(Ok(rows)) => {
                 lease.settle(true);
                 self.log(ran, rows, attempt, None);
                 self.keep(lease);
                 if repeat.is_write() {
                     self.doubt = Doubt::Written;
                 }
-                return Ok(value);
+                return Ok(rows);
             }
             Some(Err(error)) => {
                 let failure = statement_failure(&error, ran, statement_timeout);
