@@ -160,9 +160,10 @@ describe('updates', () => {
     while (!(await isLocked()));
     const order: number[] = [];
     const updates = sessions.map(async ({ id }, index) => {
-      // So often that every worker would be held up, if one lock could hold a worker.
+      // So often that every worker would be held up, if one lock could hold a worker; but not so often that they take
+      // all connections that one kind of call may have.
       await Promise.all(
-        numbers(index === 20 ? 10 : 1).map((round) => db.storage.updateSession(id, { metadata: { round } })),
+        numbers(index === 20 ? 6 : 1).map((round) => db.storage.updateSession(id, { metadata: { round } })),
       );
       order.push(index);
       if (order.length === 39) await db.query('INSERT INTO latch VALUES (true)');
