@@ -1,0 +1,3 @@
+const { onServer } = require('./server');
+
+module.exports = () => onServer(`DROP DATABASE ${process.env.TEMPLATE_DATABASE}`);
