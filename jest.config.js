@@ -3,13 +3,8 @@ module.exports = {
   rootDir: __dirname,
   testEnvironment: 'node',
   testMatch: ['<rootDir>/__test__/**/*.test.ts'],
-  // `npm run test:system` needs programs that npm cannot bring, `npm run test:faults` a few minutes.
-  testPathIgnorePatterns: [
-    '/node_modules/',
-    '<rootDir>/__test__/system/',
-    '<rootDir>/__test__/faults/',
-    '<rootDir>/__test__/soak/',
-  ],
+  // `npm run test:system` needs programs that npm cannot bring, the others a few minutes.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/__test__/(system|faults|soak|runtimes|package)/'],
   modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/npm/'],
   transform: {
     '\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } }],

@@ -1,0 +1,138 @@
+/** What is published: its contents, what the linters of packages say, and that it installs and works. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { transformSync } from '@swc/core';
+import { installedPackage } from '../../scripts/npm-package.cjs';
+import { useDatabase } from '../helpers/database';
+import { managersFor } from './managers';
+import { type Registry, startRegistry } from './registry';
+import { runProgram } from './run';
+
+interface Tarball {
+  name: string;
+  path: string;
+  files: string[];
+  unpackedSize: number;
+}
+
+const ROOT = join(__dirname, '..', '..');
+const directory = process.env.PACKAGE_DIRECTORY as string;
+const { main, own }: { main: Tarball; own: Tarball } = JSON.parse(
+  readFileSync(join(directory, 'tarballs.json'), 'utf8'),
+);
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const platform = own.name.slice(`${main.name}-`.length);
+const db = useDatabase({ migrated: false });
+/** Outside the repository, where the managers would find its files. */
+const projects = mkdtempSync(join(tmpdir(), 'auth-postgres-package-'));
+afterAll(() => rmSync(projects, { recursive: true, force: true }));
+
+describe('the main package', () => {
+  it('holds the facade, the loader and the typings, and nothing else', () => {
+    expect(main.files).toEqual(['LICENSE', 'README.md', 'index.d.ts', 'index.js', 'native.js', 'package.json']);
+    expect(main.unpackedSize).toBeLessThan(300_000);
+  });
+
+  it('runs nothing when it is installed, and depends on nothing but the platforms’ packages', () => {
+    const contents = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    for (const script of ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish']) {
+      expect(contents.scripts).not.toHaveProperty(script);
+    }
+    expect(contents).not.toHaveProperty('dependencies');
+    const ofPlatforms = new RegExp(`^${main.name}-(linux|darwin|win32)-(x64|arm64)`);
+    expect(Object.keys(contents.optionalDependencies)).toHaveLength(8);
+    for (const name of Object.keys(contents.optionalDependencies)) expect(name).toMatch(ofPlatforms);
+  });
+
+  it('publint has nothing to say', async () => {
+    const program = join(installedPackage('publint', '0.3.25'), 'src', 'cli.js');
+    expect(await runProgram([process.execPath, program, main.path, '--strict'], directory)).toContain('All good!');
+  });
+
+  it('its types are right, for every way to resolve them', async () => {
+    const program = join(installedPackage('@arethetypeswrong/cli', '0.18.5'), 'dist', 'index.js');
+    expect(await runProgram([process.execPath, program, main.path], directory)).toContain('No problems found');
+  });
+});
+
+it('a platform’s package holds the binary, and nothing else', () => {
+  expect(own.files).toEqual(['LICENSE', 'README.md', `auth-postgres.${platform}.node`, 'package.json']);
+});
+
+describe('from a registry', () => {
+  let registry: Registry;
+  const managers = managersFor('', directory).map(({ name }) => name);
+
+  beforeAll(async () => {
+    registry = await startRegistry(join(directory, 'registry'));
+    await publish();
+  }, 120_000);
+
+  afterAll(() => registry?.stop());
+
+  it.each(managers)('%s installs it into an empty folder, where the quick start runs', async (name) => {
+    const manager = managersFor(registry.url, directory).find((each) => each.name === name);
+    if (!manager) throw new Error(name);
+    const project = join(projects, name.replace(/\W+/g, '-'));
+    await manager.install(project, main.name);
+
+    const marker = 'the quick start has ended';
+    writeFileSync(join(project, 'quick-start.mjs'), `${quickStart()}\nconsole.log('${marker}');\n`);
+    const output = await runProgram(manager.node('quick-start.mjs'), project, { DATABASE_URL: db.url });
+    expect(output).toContain(marker);
+    expect(
+      (await db.query('SELECT count(*)::int AS users FROM users WHERE email = $1', ['hi@example.com']))[0],
+    ).toEqual({
+      users: 1,
+    });
+    await db.query('DELETE FROM users');
+  });
+
+  it.each([
+    ['npm', [platform]],
+    // It knows nothing of C libraries: the loader decides.
+    ['yarn-1', platform.startsWith('linux') ? [platform, platform.replace('gnu', 'musl')] : [platform]],
+  ])('%s takes no other platform’s binary', (name, expected) => {
+    const scope = join(projects, name, 'node_modules', '@kitiumai');
+    expect(readdirSync(scope).sort()).toEqual(['auth-postgres', ...expected.map((each) => `auth-postgres-${each}`)]);
+  });
+
+  it('a release that is repeated passes over what is published', async () => {
+    const output = await publish();
+    expect(output.match(/is published already/g)).toHaveLength(9);
+    const published = await (await fetch(`${registry.url}${main.name}`)).json();
+    expect(published['dist-tags'].latest).toBe(version);
+    expect(published.versions[version].repository.url).toBe('git+https://example.com/owner/repository.git');
+  });
+
+  it('a release whose tag is not its version publishes nothing', async () => {
+    await expect(publish('v0.0.1')).rejects.toThrow('The tag v0.0.1 does not fit');
+  });
+
+  /** What the release workflow runs. */
+  function publish(tag = `v${version}`): Promise<string> {
+    const userconfig = join(directory, 'npmrc');
+    writeFileSync(userconfig, `${registry.url.replace('http:', '')}:_authToken=${registry.token}\n`);
+    return runProgram(
+      [process.execPath, join(ROOT, 'scripts', 'publish.mjs'), join(directory, 'binaries')],
+      directory,
+      {
+        npm_config_userconfig: userconfig,
+        npm_config_registry: registry.url,
+        npm_config_cache: join(directory, 'cache', 'publisher'),
+        GITHUB_REF_NAME: tag,
+        GITHUB_SERVER_URL: 'https://example.com',
+        GITHUB_REPOSITORY: 'owner/repository',
+      },
+    );
+  }
+});
+
+/** The README's first example, as JavaScript. */
+function quickStart(): string {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const [, code] = /## Quick start\n\n```ts\n(.*?)```/s.exec(readme) ?? [];
+  if (!code) throw new Error('the README has no quick start');
+  return transformSync(code, { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } }).code;
+}

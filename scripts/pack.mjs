@@ -1,0 +1,98 @@
+/** Packs what would be published for this machine: the main package, and this platform's with a binary in it. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from './inputs.mjs';
+
+/**
+ * @typedef {object} Tarball
+ * @property {string} name of the package
+ * @property {string} path
+ * @property {string[]} files in it
+ * @property {number} unpackedSize in bytes
+ */
+
+/**
+ * @param {string} binary the addon to pack
+ * @param {string} platform such as `linux-x64-gnu`
+ * @param {string} destination directory, emptied first
+ * @returns {{ main: Tarball, platform: Tarball }}
+ */
+export function pack(binary, platform, destination) {
+  rmSync(destination, { recursive: true, force: true });
+  return { main: packMain(destination), platform: tarball(stagePlatform(binary, platform, destination), destination) };
+}
+
+/**
+ * @param {string} destination
+ * @returns {Tarball}
+ */
+export function packMain(destination) {
+  return tarball(ROOT, destination);
+}
+
+/**
+ * Puts a platform's package together.
+ *
+ * @param {string} binary
+ * @param {string} platform
+ * @param {string} destination
+ * @returns {string} its directory
+ */
+export function stagePlatform(binary, platform, destination) {
+  const staged = join(destination, platform);
+  mkdirSync(staged, { recursive: true });
+  for (const file of ['package.json', 'README.md']) copyFileSync(join(ROOT, 'npm', platform, file), join(staged, file));
+  copyFileSync(join(ROOT, 'LICENSE'), join(staged, 'LICENSE'));
+  copyFileSync(binary, join(staged, `auth-postgres.${platform}.node`));
+  return staged;
+}
+
+/**
+ * The addon that `npm run build:debug` has made, and its platform. Its debugging information stays behind, since
+ * it is ten times as large as the code.
+ *
+ * @param {string} directory where to put it
+ * @returns {{ binary: string, platform: string }}
+ */
+export function debugBinary(directory) {
+  const name = readdirSync(ROOT).find((file) => file.endsWith('.node'));
+  if (!name) throw new Error('There is no addon: run "npm run build:debug".');
+  mkdirSync(directory, { recursive: true });
+  const binary = join(directory, name);
+  const { status } = spawnSync('strip', ['--strip-debug', '-o', binary, join(ROOT, name)]);
+  if (status !== 0) copyFileSync(join(ROOT, name), binary);
+  return { binary, platform: /** @type {string} */ (name.split('.')[1]) };
+}
+
+/**
+ * @param {string} directory of the package
+ * @param {string} destination
+ * @returns {Tarball}
+ */
+function tarball(directory, destination) {
+  mkdirSync(destination, { recursive: true });
+  const { name } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
+  const output = execFileSync('npm', ['pack', '--json', '--loglevel=error', '--pack-destination', destination], {
+    cwd: directory,
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  });
+  const [packed] = Object.values(JSON.parse(output));
+  const files = packed.files.map((/** @type {{ path: string }} */ { path }) => path).sort();
+  return { name, path: join(destination, packed.filename), files, unpackedSize: packed.unpackedSize };
+}
+
+/**
+ * Lays packages into a project's node_modules as an installation would.
+ *
+ * @param {Tarball[]} tarballs
+ * @param {string} project directory
+ */
+export function unpackInto(tarballs, project) {
+  for (const { name, path } of tarballs) {
+    const target = join(project, 'node_modules', name);
+    mkdirSync(target, { recursive: true });
+    execFileSync('tar', ['-xzf', path, '-C', target, '--strip-components=1']);
+  }
+}

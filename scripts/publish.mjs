@@ -1,0 +1,64 @@
+/**
+ * Publishes the platform packages and then the main one; for the release workflow:
+ * `node scripts/publish.mjs [directory]`, which holds the binaries as `<platform>/auth-postgres.<platform>.node`.
+ * What is published already is passed over, so that a run that broke off can be repeated. npm takes registry, token and
+ * provenance from its own configuration.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { ROOT } from './inputs.mjs';
+import { packMain, stagePlatform, unpackInto } from './pack.mjs';
+import { platforms, readPackage } from './platforms.mjs';
+
+const binaries = resolve(process.argv[2] ?? join(ROOT, 'npm'));
+const staging = join(ROOT, 'target', 'publish');
+
+const { version, name: mainName } = readPackage();
+const tag = process.env.GITHUB_REF_NAME;
+if (tag !== `v${version}`) throw new Error(`The tag ${tag} does not fit version ${version} of package.json.`);
+
+rmSync(staging, { recursive: true, force: true });
+// All of it is there before anything is published.
+const packages = [...platforms().map(({ name }) => stageBinary(name)), stageMain()];
+for (const directory of packages) publish(directory);
+
+/** @param {string} platform */
+function stageBinary(platform) {
+  const binary = join(binaries, platform, `auth-postgres.${platform}.node`);
+  if (!existsSync(binary)) throw new Error(`There is no ${binary}.`);
+  return stagePlatform(binary, platform, staging);
+}
+
+function stageMain() {
+  const project = join(staging, 'main');
+  unpackInto([packMain(join(staging, 'packed'))], project);
+  return join(project, 'node_modules', mainName);
+}
+
+/** @param {string} directory */
+function publish(directory) {
+  const file = join(directory, 'package.json');
+  const contents = JSON.parse(readFileSync(file, 'utf8'));
+  if (contents.version !== version) throw new Error(`${contents.name} has version ${contents.version}.`);
+  const specifier = `${contents.name}@${version}`;
+  if (npm(['view', specifier, 'version'], 'ignore') === 0) {
+    console.log(`${specifier} is published already`);
+    return;
+  }
+  // Provenance is refused where the package names another repository than the one that builds it.
+  const url = `git+${process.env.GITHUB_SERVER_URL}/${process.env.GITHUB_REPOSITORY}.git`;
+  writeFileSync(file, `${JSON.stringify({ ...contents, repository: { type: 'git', url } }, null, 2)}\n`);
+  const distTag = version.includes('-') ? 'next' : 'latest';
+  if (npm(['publish', directory, '--access=public', `--tag=${distTag}`], 'inherit') !== 0) {
+    throw new Error(`${specifier} could not be published.`);
+  }
+}
+
+/**
+ * @param {string[]} args
+ * @param {'ignore' | 'inherit'} stdio
+ */
+function npm(args, stdio) {
+  return spawnSync('npm', args, { cwd: staging, stdio, shell: process.platform === 'win32' }).status;
+}
