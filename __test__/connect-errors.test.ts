@@ -112,7 +112,7 @@ it('gives up on a silent server after connectionTimeoutMillis', async () => {
 
 it('says that all connections are taken', async () => {
   const application_name = 'connect-errors-full';
-  const storage = db.adapter({ application_name, max: 1, connectionTimeoutMillis: 100, statementTimeoutMs: 0 });
+  const storage = db.adapter({ application_name, max: 1, connectionTimeoutMillis: 3_000, statementTimeoutMs: 0 });
   const { id } = await db.storage.createUser({});
   await whileLocked(db, 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [id], async (release) => {
     const held = storage.updateUser(id, { name: 'a' });

@@ -33,7 +33,7 @@ it('ten thousand calls at once on five connections are all answered, whatever th
 });
 
 it('a saturated pool refuses in time, all kinds alike, and recovers at once', async () => {
-  const storage = adapter({ max: 3, connectionTimeoutMillis: 300, statementTimeoutMs: 0 });
+  const storage = adapter({ max: 3, connectionTimeoutMillis: 3_000, statementTimeoutMs: 0 });
   const { id } = await storage.createUser(userInput());
   await whileLocked(db, LOCK_USER, [id], async (release) => {
     const holders = Array.from({ length: 3 }, () => storage.updateUser(id, { name: 'late' }));

@@ -199,7 +199,7 @@ it('a pooler whose servers are all taken is a `pool_timeout`', async () => {
   const holder = new Client({ connectionString: pgbouncer.url });
   await holder.connect();
   await holder.query('BEGIN');
-  const storage = db.adapter({ pooler: 'transaction', connectionTimeoutMillis: 300, maxRetries: 0 }, pgbouncer.url);
+  const storage = db.adapter({ pooler: 'transaction', connectionTimeoutMillis: 2_000, maxRetries: 0 }, pgbouncer.url);
   try {
     await expectCode(storage.createUser({ id: randomUUID() }), 'pool_timeout');
     await holder.query('ROLLBACK');
