@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CATALOGUE } from './helpers/catalogue';
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
-import { whileLocked } from './helpers/failing';
+import { until, whileLocked } from './helpers/failing';
 import { runScript } from './helpers/process';
 import { Relay } from './helpers/relay';
 
@@ -94,13 +94,15 @@ describe('a migration that fails', () => {
     expect(error.message).toContain(FIRST);
     expect(error.cause?.message).toContain('tenant_saml_configs');
     expect(await db.query(CATALOGUE)).toEqual(before);
-    expect(
-      await db.query(
+    // The server says what failed a little before it lets go of the transaction's locks.
+    await until(async () => {
+      const held = await db.query(
         `SELECT 1 FROM pg_locks
           WHERE locktype = 'advisory'
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-      ),
-    ).toEqual([]);
+      );
+      return held.length === 0;
+    });
     await db.query('DROP TABLE tenant_saml_configs');
     await db.storage.connect();
   });
