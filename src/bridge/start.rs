@@ -7,10 +7,11 @@ use crate::error::{Code, Error, Result};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use tokio::runtime::Runtime;
 
 /// One runtime for the process, shared by all adapters and worker threads; it lives until the process ends.
@@ -123,20 +124,66 @@ impl Calls {
 /// The work of a call. Boxed, or the runtime's code would be there once for each method: a megabyte of the addon.
 pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Hands work to the runtime. A lone one is polled once right here, on JavaScript's thread: its statement
-/// leaves at once, and the hand-over happens while the server works.
-pub fn spawn(is_alone: bool, mut work: Work) {
-    if !is_alone {
-        RUNTIME.spawn(work);
-        return;
+/// Hands work to the runtime. A lone one is polled once right here, on JavaScript's thread, so that its
+/// statement leaves at once; the runtime gets it when the server's answer has come, and is not woken before.
+pub fn spawn(is_alone: bool, work: Work) {
+    if is_alone { Handover::begin(work) } else { drop(RUNTIME.spawn(work)) }
+}
+
+/// The waker of a future's first poll: it hands the future over.
+struct Handover(Mutex<Stage>);
+
+enum Stage {
+    Polling {
+        is_woken: bool,
+    },
+    Waiting(Work),
+    /// Ended, or handed over.
+    Gone,
+}
+
+impl Handover {
+    fn begin(mut work: Work) {
+        let handover = Arc::new(Self(Mutex::new(Stage::Polling { is_woken: false })));
+        let waker = Waker::from(Arc::clone(&handover));
+        let _inside = RUNTIME.enter();
+        let poll = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(&waker))));
+        // After a panic the future is dropped, and its answer says so.
+        if let Ok(Poll::Pending) = poll {
+            handover.wait(work);
+        }
     }
-    let _inside = RUNTIME.enter();
-    let poll = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-    }));
-    // After a panic it is dropped, and its answer says so.
-    if let Ok(Poll::Pending) = poll {
-        RUNTIME.spawn(work);
+
+    /// Keeps the future until it is woken, which may have happened while it was polled.
+    fn wait(&self, work: Work) {
+        let mut stage = self.lock();
+        let is_woken = matches!(*stage, Stage::Polling { is_woken: true });
+        if is_woken {
+            *stage = Stage::Gone;
+            drop(stage);
+            RUNTIME.spawn(work);
+        } else {
+            *stage = Stage::Waiting(work);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stage> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Handover {
+    fn wake(self: Arc<Self>) {
+        let mut stage = self.lock();
+        if let Stage::Polling { is_woken } = &mut *stage {
+            *is_woken = true;
+            return;
+        }
+        let waiting = std::mem::replace(&mut *stage, Stage::Gone);
+        drop(stage);
+        if let Stage::Waiting(work) = waiting {
+            RUNTIME.spawn(work);
+        }
     }
 }
 

@@ -10,10 +10,9 @@ use crate::error::{Code, Error, Result};
 use futures_core::future::BoxFuture;
 use std::collections::{HashSet, VecDeque};
 use std::future::Future;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 /// A statement that can serve several calls at once.
 pub trait Batched: Send + Sync + 'static {
@@ -52,9 +51,9 @@ const MAX_BATCH: usize = 256;
 /// Workers of one kind. More of them make smaller batches, and more statements for the same calls.
 const MAX_WORKERS: usize = 3;
 
-/// A statement that takes longer (it waits for a lock, say) no longer keeps others waiting:
-/// its worker does not count until it is done, and another may start.
-const STEP_ASIDE_AFTER: Duration = Duration::from_millis(50);
+/// When nothing has been taken from a queue for so long (the statements of all workers wait for locks, say), a
+/// further worker starts: what keeps some calls waiting must not keep all.
+const STALL: Duration = Duration::from_millis(50);
 
 /// When so many more wait, those that have been given up are taken out.
 const SWEEP_EVERY: usize = 1_024;
@@ -90,6 +89,11 @@ impl<B: Batched> Waiting<B> {
 struct State<B: Batched> {
     waiting: VecDeque<Waiting<B>>,
     workers: usize,
+    /// Those of them whose statement is running.
+    serving: usize,
+    /// Whether somebody looks out for a stall.
+    is_watched: bool,
+    last_taken_at: Instant,
 }
 
 impl<B: Batched> State<B> {
@@ -121,14 +125,16 @@ pub struct Batch<B: Batched> {
 
 impl<B: Batched> Batch<B> {
     pub fn new(operation: &'static str, statement: B) -> Arc<Self> {
-        Arc::new(Self { operation, statement, state: Mutex::new(State { waiting: VecDeque::new(), workers: 0 }) })
+        let (waiting, last_taken_at) = (VecDeque::new(), Instant::now());
+        let state = State { waiting, workers: 0, serving: 0, is_watched: false, last_taken_at };
+        Arc::new(Self { operation, statement, state: Mutex::new(state) })
     }
 
     pub fn operation(&self) -> &'static str {
         self.operation
     }
 
-    /// Joins the queue. The worker to be started, when there is one, is returned for the caller to spawn.
+    /// Joins the queue. What has to be done about it, if anything, is returned for the caller to spawn.
     pub fn join(
         self: &Arc<Self>,
         work: Work,
@@ -142,12 +148,35 @@ impl<B: Batched> Batch<B> {
         if state.waiting.len().is_multiple_of(SWEEP_EVERY) {
             state.waiting.retain(|waiting| !waiting.call.is_given_up());
         }
-        if state.workers >= MAX_WORKERS {
+        let is_worker = state.workers < MAX_WORKERS;
+        if !is_worker && state.is_watched {
             return None;
         }
-        state.workers += 1;
+        if is_worker {
+            state.workers += 1;
+        } else {
+            state.is_watched = true;
+        }
         drop(state);
-        Some(Worker::new(Arc::clone(self)).work())
+        let batch = Arc::clone(self);
+        Some(async move { if is_worker { Worker::new(batch).work().await } else { batch.watch().await } })
+    }
+
+    /// Starts a worker whenever the queue stalls, until it is empty. Costs nothing while calls come one by one.
+    async fn watch(self: Arc<Self>) {
+        loop {
+            sleep(STALL).await;
+            let mut state = self.lock();
+            if state.waiting.is_empty() {
+                state.is_watched = false;
+                return;
+            }
+            // A worker that waits for a connection would not be helped by another.
+            if state.last_taken_at.elapsed() >= STALL && state.serving == state.workers {
+                state.workers += 1;
+                self.start_worker();
+            }
+        }
     }
 
     async fn serve(&self, db: &mut Db, batch: Vec<Waiting<B>>) {
@@ -191,7 +220,7 @@ impl<B: Batched> Batch<B> {
         }
     }
 
-    /// For the worker that serves them to take: it has not left.
+    /// For the workers to take.
     fn rejoin(&self, again: Vec<(B::Item, Call<B>)>) {
         let mut state = self.lock();
         for (item, call) in again {
@@ -222,6 +251,7 @@ impl<B: Batched> Batch<B> {
         if state.waiting.front().is_none_or(|first| !Arc::ptr_eq(&first.call.work.pool, pool)) {
             return Vec::new();
         }
+        state.last_taken_at = Instant::now();
         let count = state.next_batch();
         let batch = state.waiting.drain(..count);
         batch.filter(|waiting| waiting.call.caller.as_ref().is_none_or(|caller| caller.send(B::IS_WRITE))).collect()
@@ -245,6 +275,21 @@ impl<B: Batched> Batch<B> {
         }
     }
 
+    /// Counts a worker out although calls wait, when there are enough others, and a stall would be seen.
+    fn leave_if_crowded(&self) -> bool {
+        let mut state = self.lock();
+        let leaves = state.workers > MAX_WORKERS && state.is_watched;
+        state.workers -= usize::from(leaves);
+        leaves
+    }
+
+    /// A further worker, counted already.
+    fn start_worker(self: &Arc<Self>) {
+        // Boxed, or the future would contain itself.
+        let work: BoxFuture<'static, ()> = Box::pin(Worker::new(Arc::clone(self)).work());
+        in_background(|| work);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<B>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -254,12 +299,13 @@ impl<B: Batched> Batch<B> {
 struct Worker<B: Batched> {
     batch: Arc<Batch<B>>,
     is_counted: bool,
+    is_serving: bool,
 }
 
 impl<B: Batched> Worker<B> {
     /// One that has been counted already.
     fn new(batch: Arc<Batch<B>>) -> Self {
-        Self { batch, is_counted: true }
+        Self { batch, is_counted: true, is_serving: false }
     }
 
     async fn work(mut self) {
@@ -279,6 +325,10 @@ impl<B: Batched> Worker<B> {
                 Err(error) => batch.refuse(&pool, begun, &error),
             }
             db.yield_lease();
+            // Others may have started meanwhile.
+            if begun.elapsed() >= STALL && batch.leave_if_crowded() {
+                break;
+            }
         }
         self.is_counted = false;
     }
@@ -288,38 +338,26 @@ impl<B: Batched> Worker<B> {
         if waiting.is_empty() {
             return;
         }
-        let batch = Arc::clone(&self.batch);
-        let mut served = pin!(batch.serve(db, waiting));
-        if timeout(STEP_ASIDE_AFTER, &mut served).await.is_err() {
-            self.step_aside();
-            served.await;
-            self.step_back();
-        }
-    }
-
-    fn step_aside(&mut self) {
-        self.is_counted = false;
-        let mut state = self.batch.lock();
-        if state.waiting.is_empty() {
-            state.workers -= 1;
-        } else {
-            // Boxed, or the future would contain itself.
-            let successor: BoxFuture<'static, ()> = Box::pin(Self::new(Arc::clone(&self.batch)).work());
-            in_background(|| successor);
-        }
-    }
-
-    fn step_back(&mut self) {
-        self.is_counted = true;
-        self.batch.lock().workers += 1;
+        self.batch.lock().serving += 1;
+        self.is_serving = true;
+        self.batch.serve(db, waiting).await;
+        self.batch.lock().serving -= 1;
+        self.is_serving = false;
     }
 }
 
 /// A worker that panicked is counted out too, and another goes on. Its calls are answered as they are dropped.
 impl<B: Batched> Drop for Worker<B> {
     fn drop(&mut self) {
-        if self.is_counted {
-            self.step_aside();
+        let mut state = self.batch.lock();
+        state.serving -= usize::from(self.is_serving);
+        if !self.is_counted {
+            return;
+        }
+        if state.waiting.is_empty() {
+            state.workers -= 1;
+        } else {
+            self.batch.start_worker();
         }
     }
 }
