@@ -4,7 +4,7 @@
  */
 
 const { createPrivateKey } = require('node:crypto');
-const { setInterval, setTimeout, clearTimeout } = require('node:timers');
+const { setImmediate, setInterval, setTimeout, clearTimeout } = require('node:timers');
 const { isDate, isUint8Array } = require('node:util/types');
 const native = require('./native.js');
 
@@ -347,6 +347,9 @@ const METHODS = {
 /** `query_timeout` is no limit for these. */
 const LIFECYCLE = new Set(['connect', 'disconnect', 'rollback', 'healthCheck']);
 
+/** Timers and sockets have their turn between. More at once are fewer statements for what follows from them. */
+const RESULTS_PER_TURN = 32;
+
 // ── Calls ────────────────────────────────────────────────────────────────────────────────────────
 
 /** Holds the process open while calls are pending; the core's own wake-up never does. */
@@ -400,7 +403,10 @@ class Core {
     this.isHeldOpen = false;
     // Must not refer to the core itself, or neither would ever be collected.
     const note = (value) => ('ask' in value ? answerPassword(value.ask, password) : log(logger, value));
-    this.drain = (chunks) => drain(chunks, pending, note);
+    const core = new WeakRef(this);
+    const inbox = new Inbox(pending, note, () => core.deref()?.gather());
+    this.drain = (chunks) => inbox.take(chunks);
+    this.isGathering = false;
     this.isListening = false;
     this.isClosed = false;
     this.native = new native.PostgresStorageAdapter(connectionString, json, environment());
@@ -444,6 +450,19 @@ class Core {
     this.native.stopListening();
   }
 
+  /** Many results lead to many calls: the core gathers them until this turn of the event loop ends. */
+  gather() {
+    if (this.isGathering) return;
+    this.isGathering = true;
+    this.native.openTurn();
+    const end = () => {
+      this.isGathering = false;
+      this.native.closeTurn();
+    };
+    // A tick that a microtask asks for comes when no microtask is left.
+    queueMicrotask(() => process.nextTick(end));
+  }
+
   /** With `allowExitOnIdle: false` an open adapter holds the process. */
   setOpen(isOpen) {
     if (!this.holdsOpen || isOpen === this.isHeldOpen) return;
@@ -453,26 +472,55 @@ class Core {
   }
 }
 
-/** A chunk is a JSON array of pairs: `id, result` · `-id, error` · `0, log line or question`. */
-function drain(chunks, pending, note) {
-  let settled = 0;
-  for (const chunk of chunks) {
-    const entries = JSON.parse(chunk);
-    for (let at = 0; at < entries.length; at += 2) {
-      const id = entries[at];
-      const value = entries[at + 1];
-      if (id === 0) {
-        note(value);
-        continue;
-      }
-      const resolve = pending.get(Math.abs(id));
-      if (resolve === undefined) continue;
-      pending.delete(Math.abs(id));
-      settled += 1;
-      resolve(id > 0 ? value : new Failure(value));
-    }
+/** What has come out of the core, on its way to those who wait for it: in order, so many in each turn of the event loop. */
+class Inbox {
+  constructor(pending, note, onMany) {
+    this.pending = pending;
+    this.note = note;
+    this.onMany = onMany;
+    this.chunks = [];
+    this.entries = [];
+    this.at = 0;
+    this.isScheduled = false;
   }
-  if (settled > 0) hold.release(settled);
+
+  take(chunks) {
+    for (const chunk of chunks) this.chunks.push(chunk);
+    if (!this.isScheduled) this.settle();
+  }
+
+  settle() {
+    let settled = 0;
+    while (settled < RESULTS_PER_TURN && this.hasEntry()) {
+      const id = this.entries[this.at];
+      const value = this.entries[this.at + 1];
+      this.at += 2;
+      if (id === 0) this.note(value);
+      else settled += this.answer(id, value);
+    }
+    this.isScheduled = this.hasEntry();
+    if (this.isScheduled) setImmediate(() => this.settle());
+    if (settled > 0) hold.release(settled);
+    if (settled > 1) this.onMany();
+  }
+
+  /** A chunk is a JSON array of pairs: `id, result` · `-id, error` · `0, log line or question`. */
+  hasEntry() {
+    if (this.at < this.entries.length) return true;
+    const chunk = this.chunks.shift();
+    this.entries = chunk === undefined ? [] : JSON.parse(chunk);
+    this.at = 0;
+    return chunk !== undefined;
+  }
+
+  answer(id, value) {
+    const call = Math.abs(id);
+    const resolve = this.pending.get(call);
+    if (resolve === undefined) return 0;
+    this.pending.delete(call);
+    resolve(id > 0 ? value : new Failure(value));
+    return 1;
+  }
 }
 
 /** A logger that throws must not keep others from their results. */

@@ -113,7 +113,7 @@ describe('updates', () => {
     await expect(Promise.all(sessions.map(({ id }) => db.storage.getSession(id)))).resolves.toEqual(updated);
   });
 
-  it('of one session all take effect', async () => {
+  it('of one session all take effect, in the order of the calls', async () => {
     const [session] = await sessionsOf(1);
     const id = session?.id as string;
     const results = await Promise.all(
@@ -123,6 +123,7 @@ describe('updates', () => {
     );
     expect(results.filter((result, index) => index % 2 === 0 && result.plan !== `p${index}`)).toEqual([]);
     expect(results.filter((result, index) => index % 2 === 1 && result.metadata?.index !== index)).toEqual([]);
+    await expect(db.storage.getSession(id)).resolves.toMatchObject({ plan: 'p198', metadata: { index: 199 } });
   });
 
   it('that are bad fail alone, each with its own error', async () => {
@@ -160,10 +161,9 @@ describe('updates', () => {
     while (!(await isLocked()));
     const order: number[] = [];
     const updates = sessions.map(async ({ id }, index) => {
-      // So often that every worker would be held up, if one lock could hold a worker; but not so often that they take
-      // all connections that one kind of call may have.
+      // So often that every connection would be held up, if each of them took one.
       await Promise.all(
-        numbers(index === 20 ? 6 : 1).map((round) => db.storage.updateSession(id, { metadata: { round } })),
+        numbers(index === 20 ? 100 : 1).map((round) => db.storage.updateSession(id, { metadata: { round } })),
       );
       order.push(index);
       if (order.length === 39) await db.query('INSERT INTO latch VALUES (true)');

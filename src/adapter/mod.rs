@@ -15,7 +15,8 @@ mod users;
 
 use crate::bridge::ask::password_asker;
 use crate::bridge::queue::Queue;
-use crate::bridge::start::{Answer, Calls, Work, spawn};
+use crate::bridge::start::{self, Answer, Calls, Work};
+use crate::bridge::turn::Turn;
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
 use crate::db::migrate::Status;
 use crate::db::pool::millis;
@@ -59,6 +60,7 @@ pub struct PostgresStorageAdapter {
     session_creates: Arc<Batch<session_writes::Create>>,
     session_updates: Arc<Batch<session_writes::Update>>,
     events: Arc<Batch<Emit>>,
+    turn: Arc<Turn>,
 }
 
 /// The look-ups by key, each with a queue of its own.
@@ -184,6 +186,7 @@ impl PostgresStorageAdapter {
             session_creates: session_writes::create(),
             session_updates: session_writes::update(),
             events: crate::store::events::emit(),
+            turn: Arc::default(),
         })
     }
 
@@ -191,6 +194,18 @@ impl PostgresStorageAdapter {
     #[napi(skip_typescript)]
     pub fn listen(&self, drain: Function<'_, Vec<String>, ()>) -> napi::Result<()> {
         self.queue.listen(&drain)
+    }
+
+    /// The facade's: calls are made one after the other from now on, as results are taken.
+    #[napi(skip_typescript)]
+    pub fn open_turn(&self) {
+        self.turn.open();
+    }
+
+    /// The facade's: they have been made.
+    #[napi(skip_typescript)]
+    pub fn close_turn(&self) {
+        self.turn.close();
     }
 
     /// The facade's: nothing is waited for any more.
@@ -367,8 +382,11 @@ impl PostgresStorageAdapter {
             Ok(entered) => {
                 let caller = answer.give_up();
                 let respond = move |result: Result<B::Output>| respond(answer, result.map_err(crate::store::explain));
-                if let Some(worker) = batch.join(entered, caller, item, Box::new(respond)) {
-                    self.spawn(is_alone, worker);
+                batch.join(entered, caller, item, Box::new(respond));
+                if self.turn.is_open() {
+                    self.gather(batch);
+                } else if let Some(work) = batch.begin() {
+                    spawn(is_alone, self.log.as_ref(), work);
                 }
             }
         }
@@ -393,7 +411,7 @@ impl PostgresStorageAdapter {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let caller = answer.give_up();
-        self.spawn(is_alone, async move {
+        spawn(is_alone, self.log.as_ref(), async move {
             let given_up = async {
                 match caller {
                     Some(caller) => caller.wait().await,
@@ -414,13 +432,25 @@ impl PostgresStorageAdapter {
         pending
     }
 
-    fn spawn(&self, is_alone: bool, work: impl Future<Output = ()> + Send + 'static) {
-        let work: Work = Box::pin(work);
-        match &self.log {
-            None => spawn(is_alone, work),
-            Some(dispatch) => spawn(is_alone, Box::pin(work.with_subscriber(dispatch.clone()))),
-        }
+    fn gather<B: Batched>(&self, batch: &Arc<Batch<B>>) {
+        self.turn.gather(batch.operation(), || {
+            let (batch, log) = (Arc::clone(batch), self.log.clone());
+            move || {
+                if let Some(work) = batch.begin() {
+                    spawn(true, log.as_ref(), work);
+                }
+            }
+        });
     }
+}
+
+/// With the adapter's log.
+fn spawn(begins_here: bool, log: Option<&Dispatch>, work: impl Future<Output = ()> + Send + 'static) {
+    let work: Work = match log {
+        None => Box::pin(work),
+        Some(log) => Box::pin(work.with_subscriber(log.clone())),
+    };
+    start::spawn(begins_here, work);
 }
 
 fn level_filter(level: LogLevel) -> LevelFilter {

@@ -7,6 +7,7 @@
 pub mod ask;
 pub mod queue;
 pub mod start;
+pub mod turn;
 mod values;
 
 pub use values::{CallOptions, Json, Nullable, Pending, Void};

@@ -124,10 +124,10 @@ impl Calls {
 /// The work of a call. Boxed, or the runtime's code would be there once for each method: a megabyte of the addon.
 pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Hands work to the runtime. A lone one is polled once right here, on JavaScript's thread, so that its
-/// statement leaves at once; the runtime gets it when the server's answer has come, and is not woken before.
-pub fn spawn(is_alone: bool, work: Work) {
-    if is_alone { Handover::begin(work) } else { drop(RUNTIME.spawn(work)) }
+/// Hands work to the runtime. What begins here is polled once on JavaScript's thread, so that its statement
+/// leaves at once; the runtime gets it when the server's answer has come, and is not woken before.
+pub fn spawn(begins_here: bool, work: Work) {
+    if begins_here { Handover::begin(work) } else { drop(RUNTIME.spawn(work)) }
 }
 
 /// The waker of a future's first poll: it hands the future over.

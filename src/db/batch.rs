@@ -1,14 +1,14 @@
 //! Calls of one kind that wait together travel together. A call joins its kind's queue; a few workers each take
-//! whatever waits, one or many, and run one statement for all of it. Nothing is delayed for company: a batch
-//! forms only while all workers are busy. A read still sees every write acknowledged before it was made, since
+//! whatever waits, one or many, and run one statement for all of it. Nothing is delayed for company here: a batch
+//! forms while all workers are busy, or before [`Batch::begin`]. A read still sees every write acknowledged before it was made, since
 //! its statement starts after it joined.
 
 use super::give_up::{GiveUp, all_gave_up};
 use super::pool::{Pool, Work, in_background};
 use super::run::Db;
+use super::waiting::{Call, Company, Queue, Respond, Waiting, keys};
 use crate::error::{Code, Error, Result};
 use futures_core::future::BoxFuture;
-use std::collections::{HashSet, VecDeque};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,18 +36,6 @@ pub trait Batched: Send + Sync + 'static {
     }
 }
 
-/// Items share a statement with items of the same sort only.
-#[derive(Debug, Clone, Copy)]
-pub enum Company<'item> {
-    None,
-    Any,
-    /// All but one with the same key.
-    OnePerKey(&'item str),
-}
-
-/// The most calls that one statement serves.
-const MAX_BATCH: usize = 256;
-
 /// Workers of one kind. More of them make smaller batches, and more statements for the same calls.
 const MAX_WORKERS: usize = 3;
 
@@ -55,66 +43,14 @@ const MAX_WORKERS: usize = 3;
 /// further worker starts: what keeps some calls waiting must not keep all.
 const STALL: Duration = Duration::from_millis(50);
 
-/// When so many more wait, those that have been given up are taken out.
-const SWEEP_EVERY: usize = 1_024;
-
-type Respond<T> = Box<dyn FnOnce(Result<T>) + Send>;
-
-struct Waiting<B: Batched> {
-    item: B::Item,
-    call: Call<B>,
-    goes_alone: bool,
-}
-
-struct Call<B: Batched> {
-    work: Work,
-    respond: Respond<B::Output>,
-    joined_at: Instant,
-    /// Who may give the call up.
-    caller: Option<Arc<GiveUp>>,
-}
-
-impl<B: Batched> Call<B> {
-    fn is_given_up(&self) -> bool {
-        self.caller.as_ref().is_some_and(|caller| caller.is_given_up())
-    }
-}
-
-impl<B: Batched> Waiting<B> {
-    fn company(&self) -> Company<'_> {
-        if self.goes_alone { Company::None } else { B::company(&self.item) }
-    }
-}
-
 struct State<B: Batched> {
-    waiting: VecDeque<Waiting<B>>,
+    queue: Queue<B>,
     workers: usize,
     /// Those of them whose statement is running.
     serving: usize,
     /// Whether somebody looks out for a stall.
     is_watched: bool,
     last_taken_at: Instant,
-}
-
-impl<B: Batched> State<B> {
-    /// How many of those in front may share one statement.
-    fn next_batch(&self) -> usize {
-        let Some(first) = self.waiting.front() else { return 0 };
-        let mut keys = HashSet::new();
-        let mut count = 0;
-        for next in self.waiting.iter().take(MAX_BATCH) {
-            let shares = match (first.company(), next.company()) {
-                (Company::Any, Company::Any) => true,
-                (Company::OnePerKey(_), Company::OnePerKey(key)) => keys.insert(key),
-                (Company::None | Company::Any | Company::OnePerKey(_), _) => false,
-            };
-            if !shares || !Arc::ptr_eq(&next.call.work.pool, &first.call.work.pool) {
-                break;
-            }
-            count += 1;
-        }
-        count.max(1)
-    }
 }
 
 pub struct Batch<B: Batched> {
@@ -125,8 +61,8 @@ pub struct Batch<B: Batched> {
 
 impl<B: Batched> Batch<B> {
     pub fn new(operation: &'static str, statement: B) -> Arc<Self> {
-        let (waiting, last_taken_at) = (VecDeque::new(), Instant::now());
-        let state = State { waiting, workers: 0, serving: 0, is_watched: false, last_taken_at };
+        let (queue, last_taken_at) = (Queue::default(), Instant::now());
+        let state = State { queue, workers: 0, serving: 0, is_watched: false, last_taken_at };
         Arc::new(Self { operation, statement, state: Mutex::new(state) })
     }
 
@@ -134,19 +70,16 @@ impl<B: Batched> Batch<B> {
         self.operation
     }
 
-    /// Joins the queue. What has to be done about it, if anything, is returned for the caller to spawn.
-    pub fn join(
-        self: &Arc<Self>,
-        work: Work,
-        caller: Option<Arc<GiveUp>>,
-        item: B::Item,
-        respond: Respond<B::Output>,
-    ) -> Option<impl Future<Output = ()> + Send + use<B>> {
-        let call = Call { work, respond, joined_at: Instant::now(), caller };
+    /// Joins the queue. Then [`Self::begin`].
+    pub fn join(&self, work: Work, caller: Option<Arc<GiveUp>>, item: B::Item, respond: Respond<B::Output>) {
+        self.lock().queue.join(item, Call { work, respond, joined_at: Instant::now(), caller });
+    }
+
+    /// What has to be done about the calls that wait, if anything: for the caller to spawn.
+    pub fn begin(self: &Arc<Self>) -> Option<impl Future<Output = ()> + Send + use<B>> {
         let mut state = self.lock();
-        state.waiting.push_back(Waiting { item, call, goes_alone: false });
-        if state.waiting.len().is_multiple_of(SWEEP_EVERY) {
-            state.waiting.retain(|waiting| !waiting.call.is_given_up());
+        if state.queue.is_empty() {
+            return None;
         }
         let is_worker = state.workers < MAX_WORKERS;
         if !is_worker && state.is_watched {
@@ -167,7 +100,7 @@ impl<B: Batched> Batch<B> {
         loop {
             sleep(STALL).await;
             let mut state = self.lock();
-            if state.waiting.is_empty() {
+            if state.queue.is_empty() {
                 state.is_watched = false;
                 return;
             }
@@ -209,67 +142,39 @@ impl<B: Batched> Batch<B> {
                         (call.respond)(Ok(output));
                     }
                 }
-                self.rejoin(again);
+                self.lock().queue.rejoin(again);
             }
             Ok(_) => calls.into_iter().for_each(|call| {
                 (call.respond)(Err(Error::new(Code::Internal, "a batch lost count of its results")));
             }),
             // The fault of one item: each on its own, so that the bad one fails alone.
-            Err(error) if is_shared && error.is_data_fault() => self.rejoin(items.into_iter().zip(calls).collect()),
+            Err(error) if is_shared && error.is_data_fault() => {
+                self.lock().queue.rejoin(items.into_iter().zip(calls).collect());
+            }
             Err(error) => calls.into_iter().for_each(|call| (call.respond)(Err(error.clone()))),
         }
     }
 
-    /// For the workers to take.
-    fn rejoin(&self, again: Vec<(B::Item, Call<B>)>) {
-        let mut state = self.lock();
-        for (item, call) in again {
-            // Nothing of it was written.
-            if let Some(caller) = &call.caller {
-                caller.undone();
-            }
-            state.waiting.push_back(Waiting { item, call, goes_alone: true });
-        }
-    }
-
-    /// The call that has waited longest, and since when; `None`, and the worker is counted out, when none does.
+    /// The call that has waited longest, and since when; `None`, and the worker is counted out, when none may go.
     fn first(&self) -> Option<(Work, Instant)> {
         let mut state = self.lock();
-        while let Some(Waiting { call, .. }) = state.waiting.front() {
-            if !call.is_given_up() {
-                return Some((call.work.clone(), call.joined_at));
-            }
-            state.waiting.pop_front();
-        }
-        state.workers -= 1;
-        None
+        let first = state.queue.first();
+        state.workers -= usize::from(first.is_none());
+        first
     }
 
-    /// What waits, as far as it may share a statement on that pool. From here on it counts as sent.
     fn take(&self, pool: &Arc<Pool>) -> Vec<Waiting<B>> {
         let mut state = self.lock();
-        if state.waiting.front().is_none_or(|first| !Arc::ptr_eq(&first.call.work.pool, pool)) {
-            return Vec::new();
+        let taken = state.queue.take(pool);
+        if !taken.is_empty() {
+            state.last_taken_at = Instant::now();
         }
-        state.last_taken_at = Instant::now();
-        let count = state.next_batch();
-        let batch = state.waiting.drain(..count);
-        batch.filter(|waiting| waiting.call.caller.as_ref().is_none_or(|caller| caller.send(B::IS_WRITE))).collect()
+        taken
     }
 
     /// No connection could be had for those who have waited on that pool since then or longer.
     fn refuse(&self, pool: &Arc<Pool>, since: Instant, error: &Error) {
-        let mut refused = Vec::new();
-        {
-            let mut state = self.lock();
-            for waiting in std::mem::take(&mut state.waiting) {
-                if waiting.call.joined_at <= since && Arc::ptr_eq(&waiting.call.work.pool, pool) {
-                    refused.push(waiting.call);
-                } else {
-                    state.waiting.push_back(waiting);
-                }
-            }
-        }
+        let refused = self.lock().queue.withdraw(pool, since);
         for call in refused {
             (call.respond)(Err(error.clone()));
         }
@@ -300,12 +205,14 @@ struct Worker<B: Batched> {
     batch: Arc<Batch<B>>,
     is_counted: bool,
     is_serving: bool,
+    /// Of what it serves.
+    keys: Vec<String>,
 }
 
 impl<B: Batched> Worker<B> {
     /// One that has been counted already.
     fn new(batch: Arc<Batch<B>>) -> Self {
-        Self { batch, is_counted: true, is_serving: false }
+        Self { batch, is_counted: true, is_serving: false, keys: Vec::new() }
     }
 
     async fn work(mut self) {
@@ -340,21 +247,27 @@ impl<B: Batched> Worker<B> {
         }
         self.batch.lock().serving += 1;
         self.is_serving = true;
+        self.keys = keys(&waiting);
         self.batch.serve(db, waiting).await;
-        self.batch.lock().serving -= 1;
-        self.is_serving = false;
+        self.served();
+    }
+
+    fn served(&mut self) {
+        let mut state = self.batch.lock();
+        state.serving -= usize::from(std::mem::take(&mut self.is_serving));
+        state.queue.release(&std::mem::take(&mut self.keys));
     }
 }
 
 /// A worker that panicked is counted out too, and another goes on. Its calls are answered as they are dropped.
 impl<B: Batched> Drop for Worker<B> {
     fn drop(&mut self) {
-        let mut state = self.batch.lock();
-        state.serving -= usize::from(self.is_serving);
+        self.served();
         if !self.is_counted {
             return;
         }
-        if state.waiting.is_empty() {
+        let mut state = self.batch.lock();
+        if state.queue.is_empty() {
             state.workers -= 1;
         } else {
             self.batch.start_worker();
