@@ -1,0 +1,82 @@
+/** The plans that the server really used, as it tells them to the client: nothing is copied, nothing asked twice. */
+import type { AdapterOptions, TestDatabase } from './database';
+import { Relay } from './relay';
+
+export interface Plan {
+  sql: string;
+  /** Tables that were read from end to end, although the statement came with a key. */
+  sequentialScans: string[];
+  /** Pages read, from the cache or not. */
+  pages: number;
+}
+
+interface PlanNode {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Shared Hit Blocks'?: number;
+  'Shared Read Blocks'?: number;
+  Plans?: PlanNode[];
+}
+
+/** Each statement explains itself when it ends, those of triggers and foreign keys as well. */
+const EXPLAIN = {
+  session_preload_libraries: 'auto_explain',
+  'auto_explain.log_min_duration': '0',
+  'auto_explain.log_analyze': 'on',
+  'auto_explain.log_buffers': 'on',
+  'auto_explain.log_timing': 'off',
+  'auto_explain.log_format': 'json',
+  'auto_explain.log_nested_statements': 'on',
+  client_min_messages: 'log',
+};
+
+/** An adapter whose every statement is explained. */
+export class Explained {
+  private constructor(
+    readonly storage: ReturnType<TestDatabase['adapter']>,
+    private readonly relay: Relay,
+  ) {}
+
+  /** `settings` are further ones of its connections. */
+  static async start(db: TestDatabase, settings: Record<string, string>, options: AdapterOptions = {}) {
+    const relay = await Relay.start(db.url);
+    const all = Object.entries({ ...EXPLAIN, ...settings }).map(([name, value]) => `-c ${name}=${value}`);
+    return new Explained(db.adapter({ ...options, options: all.join(' ') }, relay.url), relay);
+  }
+
+  /** The plans of all statements that the work leads to. */
+  async plansOf(work: () => Promise<unknown>): Promise<Plan[]> {
+    this.relay.reset();
+    await work();
+    return this.relay.messages
+      .filter(({ from, type }) => from === 'server' && type === 'N')
+      .flatMap(({ bytes }) => planOf(noticeText(bytes)) ?? []);
+  }
+
+  async stop(): Promise<void> {
+    await this.storage.disconnect();
+    await this.relay.close();
+  }
+}
+
+/** The field M of a NoticeResponse: after type and length, a letter and a string that ends with a zero, again and again. */
+function noticeText(bytes: Buffer): string {
+  const fields = bytes.subarray(5).toString().split('\0');
+  return fields.find((field) => field.startsWith('M'))?.slice(1) ?? '';
+}
+
+function planOf(notice: string): Plan | undefined {
+  const start = notice.indexOf('{');
+  if (!/^duration: .* plan:/.test(notice) || start < 0) return undefined;
+  const { 'Query Text': sql, Plan: plan } = JSON.parse(notice.slice(start)) as { 'Query Text': string; Plan: PlanNode };
+  const scans = nodesOf(plan).filter((node) => node['Node Type'] === 'Seq Scan');
+  return {
+    sql: sql.replace(/\s+/g, ' '),
+    sequentialScans: scans.map((node) => node['Relation Name'] ?? '?'),
+    pages: (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0),
+  };
+}
+
+function nodesOf(node: PlanNode): PlanNode[] {
+  return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+}

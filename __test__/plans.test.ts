@@ -1,0 +1,75 @@
+/**
+ * Plans with full tables, as the server used them: where a key is given, no table is read from end to end.
+ * PLANS_ROWS says how full; `npm run test:plans` takes a million.
+ */
+import { crowd } from './helpers/crowd';
+import { useDatabase } from './helpers/database';
+import { argumentsOf, call, makeScene } from './helpers/every-method';
+import { inAnHour, sessionInput, userInput } from './helpers/fixtures';
+import { Explained, type Plan } from './helpers/plans';
+
+const ROWS = Number(process.env.PLANS_ROWS ?? 100_000);
+const MANY = 256;
+/** More than an index's way down and a few rows, less than any full table. */
+const FEW_PAGES = 60;
+
+const db = useDatabase();
+
+beforeAll(() => crowd(db, ROWS), 30 * 60_000);
+
+/** Sweeps have no key. */
+const SWEEPS = ['deleteExpiredSessions', 'deleteExpiredEmailVerificationTokens'];
+
+/** Calls that share a statement, by what the row is called that the n-th looks for. */
+const TOGETHER: Record<string, (n: number) => unknown[]> = {
+  getUser: (n) => [`u${n}`],
+  getUserByEmail: (n) => [`U${n}@example.com`],
+  getSession: (n) => [`x${n}`],
+  updateSession: (n) => [`x${n}`, { expiresAt: inAnHour() }],
+  createSession: (n) => [sessionInput(`u${n}`, { orgId: `o${n}` })],
+  createUser: () => [userInput()],
+  getApiKey: (n) => [`x${n}`],
+  getApiKeyByHash: (n) => [`h${n}`],
+  getOrganization: (n) => [`o${n}`],
+  getEmailVerificationTokenById: (n) => [`x${n}`],
+  getRole: (n) => [`r${n}`],
+  getUserRoles: (n) => [`u${n}`, `o${n}`],
+  getSSOProvider: (n) => [`p${n}`],
+  getSSOLink: (n) => [`x${n}`],
+  getSSOSession: (n) => [`x${n}`],
+  getTenantSAMLConfig: (n) => [`t${n}`],
+  getTwoFactorDevice: (n) => [`d${n}`],
+  getTwoFactorSession: (n) => [`x${n}`],
+};
+
+const scanning = (plans: Plan[]) => plans.filter(({ sequentialScans }) => sequentialScans.length > 0);
+
+describe.each(['force_generic_plan', 'force_custom_plan'])('with plan_cache_mode = %s', (plan_cache_mode) => {
+  it('every method that is given a key uses an index', async () => {
+    const explained = await Explained.start(db, { plan_cache_mode });
+    const { storage } = explained;
+    const calls = argumentsOf(await makeScene(storage));
+    for (const [method, args] of Object.entries(calls).filter(([name]) => !SWEEPS.includes(name))) {
+      const plans = await explained.plansOf(() => call(storage, method, args));
+      expect({ method, plans: plans.length > 0 }).toEqual({ method, plans: true });
+      expect({ method, scanning: scanning(plans) }).toEqual({ method, scanning: [] });
+      const heaviest = Math.max(...plans.map(({ pages }) => pages));
+      // A deleted organization or user takes along what hangs on it.
+      if (!/^delete(User|Organization)$/.test(method)) expect({ method, heaviest: heaviest > FEW_PAGES && plans }).toEqual({ method, heaviest: false });
+    }
+    await explained.stop();
+  }, 60_000);
+
+  it.each(Object.entries(TOGETHER))(`${MANY} calls of %s at once use an index`, async (method, argumentsFor) => {
+    const explained = await Explained.start(db, { plan_cache_mode });
+    const { storage } = explained;
+    const step = Math.floor(ROWS / MANY);
+    const plans = await explained.plansOf(() =>
+      Promise.all(Array.from({ length: MANY }, (_, at) => call(storage, method, argumentsFor(1 + at * step)))),
+    );
+    // Shared, or this would not be the statement for many.
+    expect(plans.some(({ sql }) => /ANY\(|unnest\(/.test(sql))).toBe(true);
+    expect(scanning(plans)).toEqual([]);
+    await explained.stop();
+  });
+});
