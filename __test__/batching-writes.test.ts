@@ -86,6 +86,37 @@ describe('creates', () => {
   });
 });
 
+describe('creates of users', () => {
+  it('give each caller the user it asked for', async () => {
+    const wanted = numbers(CALLS).map((index) => ({
+      ...(index % 2 === 0 && { email: `${unique('Batch')}@Example.com`, name: `${index}`, plan: `plan-${index}` }),
+      entitlements: index % 3 === 0 ? [] : [`${index}`, '","', '\\'],
+      metadata: { index },
+    }));
+    const made = await Promise.all(wanted.map((input) => db.storage.createUser(input)));
+    const shown = made.map(({ id: _, createdAt: _1, updatedAt: _2, ...rest }) => rest);
+    expect(shown).toEqual(wanted.map((input) => ({ plan: 'free', ...input })));
+    await expect(Promise.all(made.map(({ id }) => db.storage.getUser(id)))).resolves.toEqual(made);
+  });
+
+  it('of one e-mail have one winner, and keep nobody else from being created', async () => {
+    const email = `${unique('Once')}@example.com`;
+    const [taken] = await Promise.all([db.storage.createUser(userInput())]);
+    const results = await Promise.allSettled(
+      numbers(200).map((index) => {
+        if (index % 20 === 3) return db.storage.createUser({ email: index % 40 === 3 ? email : email.toUpperCase() });
+        if (index % 20 === 4) return db.storage.createUser({ id: taken.id });
+        return db.storage.createUser(userInput());
+      }),
+    );
+    const won = results.filter(({ status }) => status === 'fulfilled').length;
+    expect(won).toBe(200 - 10 - 10 + 1);
+    for (const [index, reason] of failures(results)) {
+      await expectCode(Promise.reject(reason), 'conflict', { field: index % 20 === 3 ? 'email' : 'id' });
+    }
+  });
+});
+
 describe('updates', () => {
   it('change each its own session, and only what they name', async () => {
     const sessions = await sessionsOf(CALLS);

@@ -1,7 +1,15 @@
 /** Calls of one kind that wait together share a statement; each still gets its own answer. */
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
-import { apiKeyInput, inAnHour, sessionInput, unique, userInput } from './helpers/fixtures';
+import {
+  apiKeyInput,
+  inAnHour,
+  organizationInput,
+  roleInput,
+  sessionInput,
+  unique,
+  userInput,
+} from './helpers/fixtures';
 import { Relay } from './helpers/relay';
 
 const db = useDatabase();
@@ -140,4 +148,23 @@ it('does not let an expired session through with its batch', async () => {
   );
   expect(found.filter((_, index) => index % 2 === 0)).toEqual(numbers(100).map(() => null));
   expect(found.filter((session, index) => index % 2 === 1 && session?.id !== live.id)).toEqual([]);
+});
+
+it('answers each caller with the roles of its own user, in order', async () => {
+  const { id: orgId } = await db.storage.createOrganization(organizationInput());
+  const { id: otherOrgId } = await db.storage.createOrganization(organizationInput());
+  const roles = await Promise.all(numbers(4).map(() => db.storage.createRole(roleInput(orgId))));
+  const users = await Promise.all(numbers(20).map(() => db.storage.createUser(userInput())));
+  for (const [at, { id }] of users.entries()) {
+    // One after the other: they are listed by the time of assignment.
+    for (const role of roles.slice(0, at % 5)) await db.storage.assignRoleToUser(id, role.id, orgId);
+  }
+  const alone = await Promise.all(users.map(({ id }) => db.adapter({ max: 1 }).getUserRoles(id, orgId)));
+  expect(alone.map((list) => list.length)).toEqual(users.map((_, at) => at % 5));
+  const calls = numbers(300).map((call) => ({
+    at: call % 20,
+    of: call % 7 === 0 ? otherOrgId : orgId,
+  }));
+  const together = await Promise.all(calls.map(({ at, of }) => db.storage.getUserRoles(users[at]?.id as string, of)));
+  expect(together).toEqual(calls.map(({ at, of }) => (of === orgId ? alone[at] : [])));
 });

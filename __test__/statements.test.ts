@@ -94,6 +94,8 @@ async function preparedStatements(): Promise<string[]> {
       await Promise.all(Array.from({ length: 20 }, () => call(storage, method, [unique()])));
     }
     await Promise.all(Array.from({ length: 20 }, () => storage.createSession(sessionInput(scene.userId))));
+    await Promise.all(Array.from({ length: 20 }, () => storage.createUser({})));
+    await Promise.all(Array.from({ length: 20 }, () => storage.getUserRoles(scene.userId, scene.orgId)));
     const sessions = await Promise.all([1, 2, 3].map(() => storage.createSession(sessionInput(scene.userId))));
     await Promise.all(
       Array.from({ length: 21 }, (_, at) => storage.updateSession(sessions[at % 3]?.id as string, { plan: `${at}` })),

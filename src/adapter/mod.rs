@@ -27,11 +27,11 @@ use crate::log::Logger;
 use crate::options::{Environment, LogLevel, Natural, Options};
 use crate::store::events::Emit;
 use crate::store::lookup::Lookup;
-use crate::store::session_writes;
 use crate::store::{api_keys as api_key_store, email_tokens as token_store, organizations as organization_store};
 use crate::store::{
     roles as role_store, saml as saml_store, schema::LEGACY, schema::MIGRATIONS, sessions as session_store,
 };
+use crate::store::{session_writes, user_creates, user_roles};
 use crate::store::{sso as sso_store, two_factor as two_factor_store, users as user_store};
 use napi::bindgen_prelude::Function;
 use napi_derive::napi;
@@ -57,6 +57,8 @@ pub struct PostgresStorageAdapter {
     /// The adapter's log; `None` costs nothing.
     log: Option<Dispatch>,
     lookups: Lookups,
+    user_creates: Arc<Batch<user_creates::Create>>,
+    user_roles: Arc<Batch<user_roles::OfUser>>,
     session_creates: Arc<Batch<session_writes::Create>>,
     session_updates: Arc<Batch<session_writes::Update>>,
     events: Arc<Batch<Emit>>,
@@ -183,6 +185,8 @@ impl PostgresStorageAdapter {
             migrates: options.migrates,
             log,
             lookups: Lookups::new(),
+            user_creates: user_creates::create(),
+            user_roles: user_roles::of_user(),
             session_creates: session_writes::create(),
             session_updates: session_writes::update(),
             events: crate::store::events::emit(),

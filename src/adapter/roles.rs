@@ -2,6 +2,7 @@ use super::users::check_texts;
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
 use crate::input::{check_key, check_text};
 use crate::store::roles::{self, RoleInput, RolePatch, RoleRecord};
+use crate::store::user_roles::{self, UserInOrganization};
 use napi_derive::napi;
 
 #[napi]
@@ -69,7 +70,7 @@ impl PostgresStorageAdapter {
             check_key(&user_id, "userId")?;
             check_key(&role_id, "roleId")?;
             check_key(&org_id, "orgId")?;
-            roles::assign(&mut db, user_id, role_id, org_id).await
+            user_roles::assign(&mut db, user_id, role_id, org_id).await
         })
     }
 
@@ -84,7 +85,7 @@ impl PostgresStorageAdapter {
     ) -> Pending<Void> {
         self.call("revokeRoleFromUser", move |mut db| async move {
             check_texts(&[("userId", &user_id), ("roleId", &role_id), ("orgId", &org_id)])?;
-            roles::revoke(&mut db, user_id, role_id, org_id).await.map(|()| Void)
+            user_roles::revoke(&mut db, user_id, role_id, org_id).await.map(|()| Void)
         })
     }
 
@@ -96,9 +97,11 @@ impl PostgresStorageAdapter {
         org_id: String,
         _options: Option<CallOptions>,
     ) -> Pending<Vec<RoleRecord>> {
-        self.call("getUserRoles", move |mut db| async move {
-            check_texts(&[("userId", &user_id), ("orgId", &org_id)])?;
-            roles::of_user(&mut db, user_id, org_id).await
-        })
+        match check_texts(&[("userId", &user_id), ("orgId", &org_id)]) {
+            Ok(()) => self.join(&self.user_roles, UserInOrganization { user_id, org_id }, |answer, listed| {
+                answer.give(&listed);
+            }),
+            Err(error) => self.fail("getUserRoles", error),
+        }
     }
 }

@@ -1,6 +1,8 @@
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
 use crate::error::Result;
 use crate::input::{check_key, check_text};
+use crate::store;
+use crate::store::user_creates::NewUser;
 use crate::store::users::{self, OAuthLinkInput, UserInput, UserPatch, UserRecord};
 use napi_derive::napi;
 
@@ -11,7 +13,12 @@ impl PostgresStorageAdapter {
     /// Rejects with `conflict` when the e-mail or the id is taken.
     #[napi]
     pub fn create_user(&self, user: Json<UserInput>, _options: Option<CallOptions>) -> Pending<UserRecord> {
-        self.call("createUser", move |mut db| async move { users::create(&mut db, user.parse("user")?).await })
+        match user.parse("user") {
+            Ok(user) => self.join(&self.user_creates, NewUser::from(user), |answer, created| {
+                answer.give(&created.and_then(|row| store::created(row, "users")));
+            }),
+            Err(error) => self.fail("createUser", error),
+        }
     }
 
     /// Finds a user by id.

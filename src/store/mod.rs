@@ -31,18 +31,21 @@ pub mod sessions;
 pub mod sso;
 pub mod text_list;
 pub mod two_factor;
+pub mod user_creates;
+pub mod user_roles;
 pub mod users;
 pub mod variant;
 
 use crate::db::Company;
 use crate::error::{Code, Error, Result};
 use crate::input::Key;
+use std::collections::HashMap;
 
 /// The id of a new row: the caller's, or one of our making, fixed before the first attempt.
 #[derive(Debug, Clone)]
 pub struct NewId {
     pub text: String,
-    is_ours: bool,
+    pub is_ours: bool,
 }
 
 impl NewId {
@@ -72,6 +75,16 @@ impl NewId {
 /// One parameter for many items: the array of what each has in one column.
 pub fn column<I, T>(items: &[I], value: impl Fn(&I) -> T) -> Vec<T> {
     items.iter().map(value).collect()
+}
+
+/// The row of each id.
+pub fn in_order<'i, R>(
+    rows: Vec<R>,
+    id_of: impl Fn(&R) -> &String,
+    ids: impl Iterator<Item = &'i String>,
+) -> Vec<Option<R>> {
+    let mut by_id: HashMap<String, R> = rows.into_iter().map(|row| (id_of(&row).clone(), row)).collect();
+    ids.map(|id| by_id.remove(id)).collect()
 }
 
 /// What a create that ends in `or_own!` came to.

@@ -5,7 +5,7 @@ use super::lookup::{Lookup, by_key};
 use super::{NewId, created, record};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::input::{Change, IsEmpty, JsonObject, Key, Ours, Patch, Text, input};
 use serde::Serialize;
 use sqlx::types::Json;
@@ -100,6 +100,7 @@ macro_rules! columns {
         "id, org_id, name, description, permissions, is_system, metadata, created_at, updated_at"
     };
 }
+pub(super) use columns;
 
 pub fn by_id() -> Lookup<RoleRecord> {
     by_key!(RoleRecord, "getRole", columns!(), "roles", "id", |role| role.id.clone())
@@ -219,68 +220,6 @@ pub async fn list(db: &mut Db, org_id: String) -> Result<Vec<RoleRecord>> {
     db.all(Repeat::Read, || {
         query_as(concat!("SELECT ", columns!(), " FROM roles WHERE org_id = $1 ORDER BY created_at DESC, id DESC"))
             .bind(org_id.clone())
-    })
-    .await
-}
-
-/// Assigning twice is assigning once. The foreign keys see to it that user, role and organization belong together.
-pub async fn assign(db: &mut Db, user_id: String, role_id: String, org_id: String) -> Result<RoleRecord> {
-    let id = NewId::sortable(None);
-    let role = db
-        .optional(Repeat::Harmless, || {
-            query_as(concat!(
-                "WITH assigned AS (
-                    INSERT INTO user_roles (id, user_id, role_id, org_id)
-                    VALUES ($1, $2, $3, $4)
-                        ON CONFLICT (user_id, role_id) DO NOTHING
-                 )
-                 SELECT ",
-                columns!(),
-                " FROM roles WHERE id = $3 AND org_id = $4"
-            ))
-            .bind(id.text.clone())
-            .bind(user_id.clone())
-            .bind(role_id.clone())
-            .bind(org_id.clone())
-        })
-        .await?;
-    // Assigned before, so that no foreign key was asked.
-    role.ok_or_else(|| {
-        Error::new(Code::InvalidReference, "the role is not one of the organization").with_field("roleId")
-    })
-}
-
-pub async fn revoke(db: &mut Db, user_id: String, role_id: String, org_id: String) -> Result<()> {
-    db.execute(Repeat::Harmless, || {
-        query("DELETE FROM user_roles WHERE user_id = $1 AND role_id = $2 AND org_id = $3")
-            .bind(user_id.clone())
-            .bind(role_id.clone())
-            .bind(org_id.clone())
-    })
-    .await
-    .map(drop)
-}
-
-pub async fn of_user(db: &mut Db, user_id: String, org_id: String) -> Result<Vec<RoleRecord>> {
-    db.all(Repeat::Read, || {
-        query_as(
-            "SELECT role.id
-                  , role.org_id
-                  , role.name
-                  , role.description
-                  , role.permissions
-                  , role.is_system
-                  , role.metadata
-                  , role.created_at
-                  , role.updated_at
-               FROM user_roles AS assignment
-               JOIN roles AS role ON role.id = assignment.role_id
-              WHERE assignment.user_id = $1
-                AND assignment.org_id = $2
-              ORDER BY assignment.assigned_at DESC, role.id DESC",
-        )
-        .bind(user_id.clone())
-        .bind(org_id.clone())
     })
     .await
 }

@@ -2,12 +2,11 @@
 
 use super::sessions::{SessionInput, SessionPatch, SessionRecord, columns};
 use super::text_list::TextList;
-use super::{NewId, column};
+use super::{NewId, column, in_order};
 use crate::db::{Batch, Batched, Company, Db, Repeat};
 use crate::error::Result;
 use crate::input::IsEmpty;
 use sqlx::query_as;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A session to be created; its id is fixed before the first attempt.
@@ -84,7 +83,7 @@ async fn create_one(db: &mut Db, NewSession { id, input }: &NewSession) -> Resul
 
 /// Passes over ids that are taken.
 async fn create_many(db: &mut Db, sessions: &[NewSession]) -> Result<Vec<Option<SessionRecord>>> {
-    let rows: Vec<SessionRecord> = db
+    let rows = db
         .create_all(|is_in_doubt| {
             query_as(concat!(
                 "INSERT INTO sessions (
@@ -119,7 +118,7 @@ async fn create_many(db: &mut Db, sessions: &[NewSession]) -> Result<Vec<Option<
             .bind(is_in_doubt)
         })
         .await?;
-    Ok(in_order(rows, sessions.iter().map(|session| session.id.text.as_str())))
+    Ok(in_order(rows, |row: &SessionRecord| &row.id, sessions.iter().map(|session| &session.id.text)))
 }
 
 pub struct SessionUpdate {
@@ -219,7 +218,7 @@ async fn update_one(db: &mut Db, SessionUpdate { id, patch }: &SessionUpdate) ->
 
 /// Passes over rows that somebody else has locked: nobody waits for another's lock, and no two batches for each other.
 async fn update_many(db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Option<SessionRecord>>> {
-    let rows: Vec<SessionRecord> = db
+    let rows = db
         .all(Repeat::Never, || {
             query_as(concat!(
                 "UPDATE sessions
@@ -270,11 +269,5 @@ async fn update_many(db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Optio
             .bind(column(updates, |update| update.patch.metadata.value()))
         })
         .await?;
-    Ok(in_order(rows, updates.iter().map(|update| update.id.as_str())))
-}
-
-/// The row of each id.
-fn in_order<'i>(rows: Vec<SessionRecord>, ids: impl Iterator<Item = &'i str>) -> Vec<Option<SessionRecord>> {
-    let mut by_id: HashMap<String, SessionRecord> = rows.into_iter().map(|row| (row.id.clone(), row)).collect();
-    ids.map(|id| by_id.remove(id)).collect()
+    Ok(in_order(rows, |row: &SessionRecord| &row.id, updates.iter().map(|update| &update.id)))
 }

@@ -2,7 +2,7 @@
 
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
-use super::{NewId, created, record};
+use super::record;
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Error, Result};
@@ -108,6 +108,7 @@ macro_rules! columns {
         "id, email, name, picture, plan, entitlements, NULLIF(oauth, '{}') AS oauth, metadata, created_at, updated_at"
     };
 }
+pub(super) use columns;
 
 pub fn by_id() -> Lookup<UserRecord> {
     by_key!(UserRecord, "getUser", columns!(), "users", "id", |user| user.id.clone())
@@ -123,40 +124,6 @@ pub fn by_email() -> Lookup<UserRecord> {
 /// E-mails are compared without regard to ASCII case. Unicode's folding differs between systems and invites look-alikes.
 pub fn email_key(email: &str) -> String {
     email.to_ascii_lowercase()
-}
-
-pub async fn create(db: &mut Db, input: UserInput) -> Result<UserRecord> {
-    let UserInput { id, email, name, picture, plan, entitlements, metadata, oauth: _, created_at: _, updated_at: _ } =
-        input;
-    let id = NewId::sortable(id);
-    let row = db
-        .create(|is_in_doubt| {
-            query_as(concat!(
-                "INSERT INTO users (
-                    id
-                  , email
-                  , name
-                  , picture
-                  , plan
-                  , entitlements
-                  , metadata
-                 )
-                 VALUES ($1, $2, $3, $4, COALESCE($5, 'free'), COALESCE($6, '{}'), COALESCE($7, '{}'))",
-                or_own!("$8", "users"),
-                " RETURNING ",
-                columns!()
-            ))
-            .bind(id.text.clone())
-            .bind(email.clone())
-            .bind(name.clone())
-            .bind(picture.clone())
-            .bind(plan.clone())
-            .bind(entitlements.clone())
-            .bind(metadata.clone())
-            .bind(is_in_doubt)
-        })
-        .await?;
-    created(row, "users")
 }
 
 pub async fn by_oauth(db: &mut Db, provider: String, sub: String) -> Result<Option<UserRecord>> {
