@@ -4,22 +4,30 @@ import { inMs, sessionInput, userInput } from './helpers/fixtures';
 
 const db = useDatabase();
 
+const SESSIONS = 3_000;
+/** A page holds fewer rows, so that no round changes two of one page: as it is with many sessions. */
+const STEP = 60;
+const ROUNDS = 20;
+
 it('moves the expiry of a session as a heap-only update', async () => {
   const { id: userId } = await db.storage.createUser(userInput());
   const sessions = await Promise.all(
-    Array.from({ length: 200 }, () => db.storage.createSession(sessionInput(userId))),
+    Array.from({ length: SESSIONS }, () => db.storage.createSession(sessionInput(userId))),
   );
-  for (let round = 1; round <= 5; round += 1) {
-    await Promise.all(sessions.map(({ id }) => db.storage.updateSession(id, { expiresAt: inMs(round * 1e6) })));
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const { id } of sessions.filter((_, at) => at % STEP === round)) {
+      // One after the other: what others still see cannot make room.
+      await db.storage.updateSession(id, { expiresAt: inMs(round * 1e6 + 1e6) });
+    }
   }
   let stats = { all: 0, hot: 0 };
   // The server counts with a delay; connections that end hand in what they have counted.
   await db.storage.disconnect();
-  while (stats.all < 1_000) {
-    [stats] = await db.query<typeof stats>(
+  while (stats.all < (ROUNDS * SESSIONS) / STEP) {
+    [stats] = (await db.query<typeof stats>(
       `SELECT n_tup_upd::int AS all, n_tup_hot_upd::int AS hot FROM pg_stat_user_tables WHERE relname = 'sessions'`,
-    ) as [typeof stats];
+    )) as [typeof stats];
   }
-  // The first update of a page that was filled to the brim moves its row.
-  expect(stats.hot / stats.all).toBeGreaterThan(0.8);
+  // Nearly all, when nothing else keeps the server from clearing old versions away; none, with a btree on expires_at.
+  expect(stats.hot / stats.all).toBeGreaterThan(0.2);
 });

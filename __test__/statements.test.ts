@@ -86,6 +86,7 @@ async function preparedStatements(): Promise<string[]> {
     const calls = argumentsOf(scene);
     for (const method of UPDATES) await call(storage, method, [calls[method as keyof typeof calls][0], {}]);
     for (const method of VARIANT_UPDATES) await call(storage, method, [calls[method as keyof typeof calls][0], {}]);
+    await call(storage, 'listSSOProviders', []);
     // A refusal that has to look up which field is at fault.
     await expect(
       call(storage, 'updateSSOProvider', [calls.updateSSOProvider[0], { client_id: null, idp_entity_id: null }]),

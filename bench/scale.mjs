@@ -28,7 +28,7 @@ try {
         // The first rounds fill the server's cache.
         if (at > 0) rounds.push(rate);
       }
-      (rates[inFlight] ??= []).push(median(rounds));
+      rates[inFlight] = [...(rates[inFlight] ?? []), median(rounds)];
     }
     await ours.close();
   }

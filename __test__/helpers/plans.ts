@@ -13,6 +13,7 @@ export interface Plan {
 interface PlanNode {
   'Node Type': string;
   'Relation Name'?: string;
+  'Actual Loops': number;
   'Shared Hit Blocks'?: number;
   'Shared Read Blocks'?: number;
   Plans?: PlanNode[];
@@ -69,7 +70,7 @@ function planOf(notice: string): Plan | undefined {
   const start = notice.indexOf('{');
   if (!/^duration: .* plan:/.test(notice) || start < 0) return undefined;
   const { 'Query Text': sql, Plan: plan } = JSON.parse(notice.slice(start)) as { 'Query Text': string; Plan: PlanNode };
-  const scans = nodesOf(plan).filter((node) => node['Node Type'] === 'Seq Scan');
+  const scans = nodesOf(plan).filter((node) => node['Node Type'] === 'Seq Scan' && node['Actual Loops'] > 0);
   return {
     sql: sql.replace(/\s+/g, ' '),
     sequentialScans: scans.map((node) => node['Relation Name'] ?? '?'),

@@ -337,11 +337,18 @@ pub async fn delete_provider(db: &mut Db, id: String) -> Result<()> {
 
 /// With an organization: its own and the global ones.
 pub async fn list_providers(db: &mut Db, org_id: Option<String>) -> Result<Vec<SSOProvider>> {
+    let Some(org_id) = org_id else {
+        return db
+            .all(Repeat::Read, || {
+                query_as(concat!("SELECT ", columns!(), " FROM sso_providers ORDER BY created_at DESC, id DESC"))
+            })
+            .await;
+    };
     db.all(Repeat::Read, || {
         query_as(concat!(
             "SELECT ",
             columns!(),
-            " FROM sso_providers WHERE $1 IS NULL OR org_id = $1 OR org_id IS NULL ORDER BY created_at DESC, id DESC"
+            " FROM sso_providers WHERE org_id = $1 OR org_id IS NULL ORDER BY created_at DESC, id DESC"
         ))
         .bind(org_id.clone())
     })
