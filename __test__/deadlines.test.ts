@@ -79,8 +79,8 @@ describe('a network that has gone', () => {
     const storage = adapter({ connectionTimeoutMillis: 0, statementTimeoutMs: 0 });
     const { id } = await storage.createUser(userInput());
     relay.hold();
-    await expectCode(storage.updateUser(id, { name: 'x' }, { timeoutMs: 50 }), 'cancelled', { outcome: 'unknown' });
-    await expectCode(storage.getUser(id, { timeoutMs: 50 }), 'cancelled');
+    await expectCode(storage.updateUser(id, { name: 'x' }, { timeoutMs: 500 }), 'cancelled', { outcome: 'unknown' });
+    await expectCode(storage.getUser(id, { timeoutMs: 500 }), 'cancelled');
     relay.release();
     await heals(storage);
     await storage.disconnect();
