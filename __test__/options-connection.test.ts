@@ -240,6 +240,15 @@ describe('the start-up options', () => {
     expect(await settingOf(db.adapter({}, url), setting)).toBe(expected);
   });
 
+  it.each([
+    ['plan_cache_mode', 'force_generic_plan', 'auto'],
+    ['enable_seqscan', 'off', 'on'],
+    ['jit', 'off', 'on'],
+  ])('win over our own %s, which is %s', async (setting, ours, given) => {
+    expect(await settingOf(db.adapter(), setting)).toBe(ours);
+    expect(await settingOf(db.adapter({ options: `-c ${setting}=${given}` }), setting)).toBe(given);
+  });
+
   it('give way to an option of their own', async () => {
     const storage = db.adapter({ options: '-c statement_timeout=2s', statementTimeoutMs: 3_000 });
     expect(await settingOf(storage, 'statement_timeout')).toBe('3s');

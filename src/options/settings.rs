@@ -18,6 +18,13 @@ pub struct Limits {
     pub idle_in_transaction_session_timeout: Option<Natural>,
 }
 
+/// What the caller may set otherwise. All statements find rows by indexes, so that a plan is as good for one value as for
+/// any other; the server would plan look-ups of two to nine keys anew each time, which takes longer than they do. A plan
+/// that was made while a table was empty must not read it from end to end when it has grown. Where there is no
+/// index the table is read all the same, and its price on paper must not make the server compile the statement.
+const DEFAULTS: [(&str, &str); 3] =
+    [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off"), ("jit", "off")];
+
 pub struct StartUp {
     pub settings: Vec<Setting>,
     pub probe: String,
@@ -37,8 +44,10 @@ pub fn start_up(
         (None, Some(text), _) => (text.clone(), "connectionString"),
         (None, None, text) => (text.unwrap_or_default().to_owned(), "PGOPTIONS"),
     };
-    let mut settings = read_settings(&text)
+    let given = read_settings(&text)
         .map_err(|reason| Error::invalid_input(field, &format!("has start-up options that {reason}")))?;
+    let mut settings: Vec<Setting> =
+        DEFAULTS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).chain(given).collect();
     let in_text = settings.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case("statement_timeout"));
     let statement_timeout = match (limits.statement_timeout, in_text) {
         (None, Some((_, value))) => read_duration(value)

@@ -99,7 +99,16 @@ fn merges_start_up_options() {
         .collect();
     assert_eq!(
         settings,
-        ["statement_timeout=2s", "geqo=off", "statement_timeout=2000", "lock_timeout=3", "search_path=\"s\""]
+        [
+            "plan_cache_mode=force_generic_plan",
+            "enable_seqscan=off",
+            "jit=off",
+            "statement_timeout=2s",
+            "geqo=off",
+            "statement_timeout=2000",
+            "lock_timeout=3",
+            "search_path=\"s\""
+        ]
     );
     assert_eq!(fault(URL, r#"{"options":"-e"}"#).0, "options");
     assert_eq!(fault(URL, r#"{"options":"-c statement_timeout=soon"}"#).0, "options");

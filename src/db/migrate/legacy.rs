@@ -133,8 +133,8 @@ fn same<'t>(tables: &[&'t str]) -> impl Iterator<Item = (&'t str, &'t str)> {
     tables.iter().map(|table| (*table, *table))
 }
 
-/// Locks the tables, fixes the search path to their schema, and sets the clocks. Compiling statements as long as the
-/// rules, each run once, would cost more than running them.
+/// Locks the tables, fixes the search path to their schema, and sets the clocks. The rules read whole tables; compiling
+/// statements as long as theirs, each run once, would cost more than running them.
 async fn prepare(connection: &mut PgConnection, legacy: &Legacy, origin: &Origin, tables: &[&str]) -> Result<()> {
     run(connection, ID, AssertSqlSafe(format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", ")))).await?;
     let Zones { server, client } = &origin.zones;
@@ -143,6 +143,7 @@ async fn prepare(connection: &mut PgConnection, legacy: &Legacy, origin: &Origin
               , set_config('auth_postgres.server_zone', $1, true)
               , set_config('auth_postgres.client_zone', $2, true)
               , set_config('auth_postgres.update_zone', $3, true)
+              , set_config('enable_seqscan', 'on', true)
               , set_config('jit', 'off', true)",
     )
     .bind(server)
