@@ -139,10 +139,10 @@ export class TcpProxy {
   /** Resets every open connection. */
   cut(): void {
     for (const { client, server } of this.links) {
-      client.resetAndDestroy();
-      server.resetAndDestroy();
+      reset(client);
+      reset(server);
     }
-    for (const client of this.ignored) client.resetAndDestroy();
+    for (const client of this.ignored) reset(client);
   }
 
   /** Nobody listens on the port any more, and open connections break; `listen()` undoes it. */
@@ -182,7 +182,7 @@ export class TcpProxy {
   protected opened(_link: Link): void {}
 
   private meet(client: Socket): void {
-    if (this.greeting === 'reset') client.resetAndDestroy();
+    if (this.greeting === 'reset') reset(client);
     else if (this.greeting === 'silence') this.ignore(client);
     else this.join(client);
   }
@@ -240,8 +240,8 @@ export class TcpProxy {
   }
 
   private break({ client, server }: Link): void {
-    client.resetAndDestroy();
-    server.resetAndDestroy();
+    reset(client);
+    reset(server);
   }
 
   private destination(): { host: string; port: number } | { path: string } {
@@ -250,4 +250,10 @@ export class TcpProxy {
     if (directory?.startsWith('/')) return { path: `${directory}/.s.PGSQL.${port}` };
     return { host: this.target.hostname, port };
   }
+}
+
+/** Node never closes a socket that is reset while it is being shut down, and cannot exit: such a one is destroyed. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
