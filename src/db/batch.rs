@@ -132,6 +132,10 @@ impl<B: Batched> Batch<B> {
             // They have been answered.
             () = all_gave_up(callers) => return,
         };
+        // Before the answers: the call that follows from one of them finds the connection at rest.
+        if self.lock().queue.is_empty() {
+            db.give_back();
+        }
         match result {
             Ok(outputs) if outputs.len() == calls.len() => {
                 let mut again = Vec::new();

@@ -79,8 +79,13 @@ impl Db {
 
     pub fn yield_lease(&mut self) {
         if self.work.pool.has_waiters() {
-            self.lease = None;
+            self.give_back();
         }
+    }
+
+    /// The connection, if one is kept, serves others.
+    pub fn give_back(&mut self) {
+        self.lease = None;
     }
 
     /// Takes the connection for the next statement, which is of other callers: they have waited `since` then.
