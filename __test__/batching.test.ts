@@ -59,6 +59,16 @@ it('answers many calls with few statements', async () => {
   await relay.close();
 });
 
+it('has given its connection back when it answers: what follows needs no second one', async () => {
+  const storage = db.adapter();
+  for (const index of numbers(100)) {
+    const { id } = await storage.createUser(userInput());
+    await storage.updateUser(id, { name: `${index}` });
+  }
+  expect((await storage.healthCheck()).pool.total).toBe(1);
+  await storage.disconnect();
+});
+
 /** Keeps JavaScript's thread from everything else. */
 function compute(ms: number) {
   const end = Date.now() + ms;
