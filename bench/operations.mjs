@@ -20,10 +20,10 @@ function draws(sessions) {
   };
 }
 
-const event = (/** @type {string} */ type, /** @type {string} */ principalId) => ({
-  ...{ type, principalId },
-  ...{ data: { ip: '127.0.0.1' }, timestamp: new Date() },
-});
+/** One literal: spreads took an eighth of JavaScript's thread at 256 in flight, from all candidates alike. */
+function event(/** @type {string} */ type, /** @type {string} */ principalId) {
+  return { type, principalId, data: { ip: '127.0.0.1' }, timestamp: new Date() };
+}
 
 /** Never twice, in no process. */
 const newUser = () => ({ email: `new-${Math.random()}-${performance.now()}-${process.pid}@example.com`, name: 'New' });
@@ -110,7 +110,6 @@ function mix(candidate, sessions) {
   };
 }
 
-const newSession = (/** @type {string} */ user, /** @type {Date} */ expiresAt) => ({
-  ...{ userId: user, expiresAt },
-  metadata: { ip: '127.0.0.1' },
-});
+function newSession(/** @type {string} */ userId, /** @type {Date} */ expiresAt) {
+  return { userId, expiresAt, metadata: { ip: '127.0.0.1' } };
+}
