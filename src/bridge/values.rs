@@ -51,7 +51,8 @@ impl Serialize for Void {
     }
 }
 
-/// An argument that crosses as JSON text and is parsed on the runtime, not on JavaScript's thread.
+/// An argument that crosses as JSON text. It is parsed on the runtime, or on JavaScript's thread when the call joins a
+/// batch.
 pub struct Json<T> {
     text: String,
     value: PhantomData<fn() -> T>,
