@@ -1,5 +1,6 @@
-/** One round: so many calls in flight for so long, and what they cost. */
+/** One round: calls for so long, and what they cost. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Node's timers fire at whole milliseconds; what is above that is delay. */
 const RESOLUTION_MS = 1;
@@ -18,28 +19,64 @@ const RESOLUTION_MS = 1;
  */
 
 /**
+ * So many calls in flight, each followed by the next.
+ *
  * @param {() => PromiseLike<unknown>} call
  * @param {{inFlight: number, ms: number}} load
  * @returns {Promise<Round>}
  */
-export async function measure(call, { inFlight, ms }) {
+export function measure(call, { inFlight, ms }) {
+  return observe(async (latencies) => {
+    const end = performance.now() + ms;
+    await Promise.all(
+      Array.from({ length: inFlight }, async () => {
+        let now = performance.now();
+        while (now < end) {
+          await call();
+          const done = performance.now();
+          latencies.add(done - now);
+          now = done;
+        }
+      }),
+    );
+  });
+}
+
+/**
+ * So many calls a second, whatever becomes of them: each millisecond those that are due.
+ *
+ * @param {() => PromiseLike<unknown>} call
+ * @param {{perSecond: number, ms: number}} load
+ * @returns {Promise<Round>}
+ */
+export function measurePaced(call, { perSecond, ms }) {
+  return observe(async (latencies) => {
+    /** @type {Promise<void>[]} */
+    const calls = [];
+    const one = async () => {
+      const made = performance.now();
+      await call();
+      latencies.add(performance.now() - made);
+    };
+    const started = performance.now();
+    let elapsed = 0;
+    while (elapsed < ms) {
+      await sleep(RESOLUTION_MS);
+      elapsed = performance.now() - started;
+      while (calls.length < (elapsed / 1000) * perSecond) calls.push(one());
+    }
+    await Promise.all(calls);
+  });
+}
+
+/** @param {(latencies: Samples) => Promise<void>} load @returns {Promise<Round>} */
+async function observe(load) {
   const latencies = new Samples();
   const loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   const cpu = process.cpuUsage();
   const started = performance.now();
-  const end = started + ms;
   loop.enable();
-  await Promise.all(
-    Array.from({ length: inFlight }, async () => {
-      let now = performance.now();
-      while (now < end) {
-        await call();
-        const done = performance.now();
-        latencies.add(done - now);
-        now = done;
-      }
-    }),
-  );
+  await load(latencies);
   const elapsed = performance.now() - started;
   loop.disable();
   const { user, system } = process.cpuUsage(cpu);

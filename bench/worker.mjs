@@ -1,9 +1,9 @@
 /**
  * One candidate in a process of its own, so that its CPU, memory and event loop are its own: takes orders
- * from the benchmark, `{find}` or `{operation, inFlight, ms}`, and answers each.
+ * from the benchmark, `{find}`, `{operation, inFlight, ms}` or `{operation, perSecond, ms}`, and answers each.
  */
 import { apiKeyHash, email, organizationOf, sessionId, userId } from './data.mjs';
-import { measure } from './measure.mjs';
+import { measure, measurePaced } from './measure.mjs';
 import { OPERATIONS } from './operations.mjs';
 
 const { name, url, max, sessions } = JSON.parse(process.argv[2] ?? '{}');
@@ -28,7 +28,7 @@ async function find() {
 async function answer(order) {
   if (order.find) return find();
   const call = OPERATIONS[order.operation]?.(candidate, sessions);
-  return call && measure(call, order);
+  return call && (order.perSecond ? measurePaced(call, order) : measure(call, order));
 }
 
 process.on('message', async (/** @type {any} */ order) => {

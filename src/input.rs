@@ -3,7 +3,10 @@
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Ids, e-mails, hashes and the like are at most this many bytes of UTF-8: an index entry must fit.
@@ -20,40 +23,37 @@ pub trait Input: Sized {
     fn read(json: Option<&RawValue>, path: &Path) -> Result<Self>;
 }
 
-/// Where a value stands: `email`, `members[2].role`.
-#[derive(Debug, Clone)]
-pub struct Path {
-    name: String,
-    /// An argument's own name is no part of its fields' names: `email`, not `user.email`.
-    is_argument: bool,
+/// Where a value stands: `email`, `members[2].role`. Its name is made when it is asked for: errors do.
+#[derive(Debug, Clone, Copy)]
+pub enum Path<'p> {
+    Argument(&'p str),
+    Member(&'p Path<'p>, &'p str),
+    Item(&'p Path<'p>, usize),
 }
 
-impl Path {
-    fn argument(name: &str) -> Self {
-        Self { name: name.to_owned(), is_argument: true }
+impl<'p> Path<'p> {
+    pub fn member(&'p self, key: &'p str) -> Self {
+        Self::Member(self, key)
     }
 
-    pub fn member(&self, key: &str) -> Self {
-        let name = if self.is_argument { key.to_owned() } else { format!("{}.{key}", self.name) };
-        Self { name, is_argument: false }
-    }
-
-    fn item(&self, at: usize) -> Self {
-        Self { name: format!("{}[{at}]", self.name), is_argument: false }
-    }
-
-    pub fn name(&self) -> &str {
-        &self.name
+    pub fn name(&self) -> String {
+        match self {
+            Self::Argument(name) => (*name).to_owned(),
+            // An argument's own name is no part of its fields' names: `email`, not `user.email`.
+            Self::Member(Path::Argument(_), key) => (*key).to_owned(),
+            Self::Member(object, key) => format!("{}.{key}", object.name()),
+            Self::Item(array, at) => format!("{}[{at}]", array.name()),
+        }
     }
 
     pub fn invalid(&self, reason: &str) -> Error {
-        Error::invalid_input(&self.name, reason)
+        Error::invalid_input(&self.name(), reason)
     }
 }
 
 /// Parses the text that the facade made of one argument.
 pub fn parse<T: Input>(text: &str, argument: &str) -> Result<T> {
-    let path = Path::argument(argument);
+    let path = Path::Argument(argument);
     if text.len() > MAX_ARGUMENT_BYTES {
         return Err(path.invalid("must be at most 32 MiB as JSON"));
     }
@@ -150,14 +150,20 @@ pub struct Extra(pub BTreeMap<String, Box<RawValue>>);
 
 /// The members of one JSON object while they are read, one by one.
 pub struct Fields<'a> {
-    path: &'a Path,
-    members: BTreeMap<String, &'a RawValue>,
+    path: &'a Path<'a>,
+    members: Vec<Member<'a>>,
+}
+
+struct Member<'a> {
+    key: Cow<'a, str>,
+    /// `None` once it has been read.
+    json: Option<&'a RawValue>,
 }
 
 impl<'a> Fields<'a> {
-    pub fn of(json: Option<&'a RawValue>, path: &'a Path) -> Result<Self> {
+    pub fn of(json: Option<&'a RawValue>, path: &'a Path<'a>) -> Result<Self> {
         let json = present(json, path)?;
-        let members: BTreeMap<String, &RawValue> = serde_json::from_str(json.get()).map_err(|_| {
+        let Members(members) = serde_json::from_str(json.get()).map_err(|_| {
             let is_object = json.get().starts_with('{');
             path.invalid(if is_object { "must not have keys with lone surrogates" } else { "must be an object" })
         })?;
@@ -167,16 +173,20 @@ impl<'a> Fields<'a> {
     /// Reads one member.
     pub fn take<T: Input>(&mut self, key: &str) -> Result<T> {
         // An empty id is none: a new row gets one of our making.
-        let json = self.members.remove(key).filter(|json| key != "id" || json.get() != "\"\"");
+        let json = self.remove(key).filter(|json| key != "id" || json.get() != "\"\"");
         T::read(json, &self.path.member(key))
+    }
+
+    fn remove(&mut self, key: &str) -> Option<&'a RawValue> {
+        self.members.iter_mut().find(|member| member.key == key)?.json.take()
     }
 
     /// Reads one member that, when its name is in snake_case, may be given in camelCase as well.
     pub fn take_either<T>(&mut self, key: &str, read: impl FnOnce(Option<&RawValue>, &Path) -> Result<T>) -> Result<T> {
-        let mut json = self.members.remove(key);
+        let mut json = self.remove(key);
         if key.contains('_') {
             let camel_case = to_camel_case(key);
-            match self.members.remove(&camel_case) {
+            match self.remove(&camel_case) {
                 Some(_) if json.is_some() => {
                     return Err(self.path.member(&camel_case).invalid(&format!("is given twice, also as `{key}`")));
                 }
@@ -189,7 +199,7 @@ impl<'a> Fields<'a> {
 
     /// Refuses what has not been read, naming the nearest of the known keys.
     pub fn finish(self, known: &[&str]) -> Result<()> {
-        let Some(key) = self.members.keys().next() else { return Ok(()) };
+        let Some(Member { key, .. }) = self.members.iter().find(|member| member.json.is_some()) else { return Ok(()) };
         let reason = match nearest(key, known) {
             Some(name) => format!("is not known here; did you mean `{name}`?"),
             None => "is not known here".to_owned(),
@@ -200,14 +210,45 @@ impl<'a> Fields<'a> {
     /// Keeps what has not been read.
     pub fn rest(self) -> Result<Extra> {
         let mut extra = BTreeMap::new();
-        for (key, json) in self.members {
+        for Member { key, json } in self.members {
+            let Some(json) = json else { continue };
             check_text(&key, "key")?;
             check_json(json, &self.path.member(&key))?;
-            extra.insert(key, json.to_owned());
+            extra.insert(key.into_owned(), json.to_owned());
         }
         Ok(Extra(extra))
     }
 }
+
+struct Members<'a>(Vec<Member<'a>>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, out: &mut std::fmt::Formatter) -> std::fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = Vec::with_capacity(8);
+        while let Some((MemberKey(key), json)) = map.next_entry()? {
+            members.push(Member { key, json: Some(json) });
+        }
+        Ok(Members(members))
+    }
+}
+
+/// Borrowed from the text, unless it holds escapes.
+#[derive(Deserialize)]
+struct MemberKey<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The one of the known names that was probably meant.
 pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
@@ -296,8 +337,11 @@ pub fn check_key(text: &str, argument: &str) -> Result<()> {
 impl Input for Text {
     fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
         let json = present(json, path)?;
-        if !json.get().starts_with('"') {
+        let Some(text) = json.get().strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
             return Err(path.invalid("must be a string"));
+        };
+        if !text.contains('\\') {
+            return Ok(Self(text.to_owned()));
         }
         check_json(json, path)?;
         serde_json::from_str(json.get()).map(Self).map_err(|_| path.invalid("must be a string"))
@@ -409,7 +453,7 @@ impl<T: Input> Input for Vec<T> {
     fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
         let items: Vec<&RawValue> =
             serde_json::from_str(present(json, path)?.get()).map_err(|_| path.invalid("must be an array"))?;
-        items.into_iter().enumerate().map(|(at, item)| T::read(Some(item), &path.item(at))).collect()
+        items.into_iter().enumerate().map(|(at, item)| T::read(Some(item), &Path::Item(path, at))).collect()
     }
 }
 
@@ -469,7 +513,7 @@ macro_rules! closed_set {
         impl $crate::input::Input for $name {
             fn read(json: Option<&serde_json::value::RawValue>, path: &$crate::input::Path) -> $crate::error::Result<Self> {
                 let $crate::input::Text(text) = $crate::input::Text::read(json, path)?;
-                Self::parse(&text, path.name())
+                Self::parse(&text, &path.name())
             }
         }
     };
@@ -509,6 +553,12 @@ mod tests {
         assert!(sample.id.is_none());
         let sample: Sample = parse(r#"{"name":"a"}"#, "sample").unwrap();
         assert!(matches!(sample.plan, Patch::Keep));
+    }
+
+    #[test]
+    fn reads_keys_with_escapes() {
+        assert_eq!(parse::<Sample>(r#"{"na\u006de":"a"}"#, "sample").unwrap().name.0, "a");
+        assert_eq!(fault(r#"{"name":"a","\"":1}"#).0.as_deref(), Some("\""));
     }
 
     #[test]
