@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { useDatabase } from './helpers/database';
 import { argumentsOf, call, makeScene } from './helpers/every-method';
-import { sessionInput, unique } from './helpers/fixtures';
+import { eventInput, sessionInput, unique } from './helpers/fixtures';
 import { Relay } from './helpers/relay';
 
 const db = useDatabase();
@@ -96,6 +96,7 @@ async function preparedStatements(): Promise<string[]> {
     }
     await Promise.all(Array.from({ length: 20 }, () => storage.createSession(sessionInput(scene.userId))));
     await Promise.all(Array.from({ length: 20 }, () => storage.createUser({})));
+    await Promise.all(Array.from({ length: 20 }, () => storage.emitEvent(eventInput())));
     await Promise.all(Array.from({ length: 20 }, () => storage.getUserRoles(scene.userId, scene.orgId)));
     const sessions = await Promise.all([1, 2, 3].map(() => storage.createSession(sessionInput(scene.userId))));
     await Promise.all(
