@@ -393,10 +393,55 @@ function watch(signal, onAbort) {
   };
 }
 
+const BLOCK_SIZE = 1024;
+
+/**
+ * What waits, by the calls' ids. They follow each other, so it stands in blocks. The table of a Map would be made anew
+ * again and again; tables that V8 takes for old keep the results that came to their calls until all memory is searched.
+ */
+class Pending {
+  constructor() {
+    this.size = 0;
+    this.blocks = new Map();
+    this.newest = undefined;
+  }
+
+  add(id, resolve) {
+    const number = Math.floor(id / BLOCK_SIZE);
+    if (this.newest?.number !== number) this.begin(number);
+    this.newest.resolves[id % BLOCK_SIZE] = resolve;
+    this.newest.count += 1;
+    this.size += 1;
+  }
+
+  /** `undefined` when nothing waits under that id. */
+  take(id) {
+    const block = this.blocks.get(Math.floor(id / BLOCK_SIZE));
+    const at = id % BLOCK_SIZE;
+    const resolve = block?.resolves[at];
+    if (resolve === undefined) return undefined;
+    block.resolves[at] = undefined;
+    block.count -= 1;
+    this.size -= 1;
+    if (block !== this.newest) this.dropIfEmpty(block);
+    return resolve;
+  }
+
+  begin(number) {
+    if (this.newest !== undefined) this.dropIfEmpty(this.newest);
+    this.newest = { number, count: 0, resolves: new Array(BLOCK_SIZE) };
+    this.blocks.set(number, this.newest);
+  }
+
+  dropIfEmpty({ number, count }) {
+    if (count === 0) this.blocks.delete(number);
+  }
+}
+
 /** One adapter's native half and the calls that wait for it. */
 class Core {
   constructor(connectionString, { logger, password, json, holdsOpen, queryTimeoutMs }) {
-    const pending = new Map();
+    const pending = new Pending();
     this.pending = pending;
     this.queryTimeoutMs = queryTimeoutMs;
     this.holdsOpen = holdsOpen;
@@ -422,7 +467,7 @@ class Core {
     const id = this.native[name](...args);
     hold.take();
     return new Promise((resolve) => {
-      this.pending.set(id, mayGiveUp ? this.untilGivenUp(id, signal, timeoutMs, resolve) : resolve);
+      this.pending.add(id, mayGiveUp ? this.untilGivenUp(id, signal, timeoutMs, resolve) : resolve);
     });
   }
 
@@ -481,27 +526,35 @@ class Inbox {
     this.chunks = [];
     this.entries = [];
     this.at = 0;
+    this.settledInTurn = 0;
     this.isScheduled = false;
   }
 
+  /** May be called again and again without a turn between. */
   take(chunks) {
     for (const chunk of chunks) this.chunks.push(chunk);
     if (!this.isScheduled) this.settle();
   }
 
   settle() {
-    let settled = 0;
-    while (settled < RESULTS_PER_TURN && this.hasEntry()) {
+    const before = this.settledInTurn;
+    while (this.settledInTurn < RESULTS_PER_TURN && this.hasEntry()) {
       const id = this.entries[this.at];
       const value = this.entries[this.at + 1];
       this.at += 2;
       if (id === 0) this.note(value);
-      else settled += this.answer(id, value);
+      else this.settledInTurn += this.answer(id, value);
     }
-    this.isScheduled = this.hasEntry();
-    if (this.isScheduled) setImmediate(() => this.settle());
+    this.isScheduled = this.settledInTurn >= RESULTS_PER_TURN;
+    if (this.isScheduled) setImmediate(() => this.nextTurn());
+    const settled = this.settledInTurn - before;
     if (settled > 0) hold.release(settled);
     if (settled > 1) this.onMany();
+  }
+
+  nextTurn() {
+    this.settledInTurn = 0;
+    this.settle();
   }
 
   /** A chunk is a JSON array of pairs: `id, result` · `-id, error` · `0, log line or question`. */
@@ -514,10 +567,8 @@ class Inbox {
   }
 
   answer(id, value) {
-    const call = Math.abs(id);
-    const resolve = this.pending.get(call);
+    const resolve = this.pending.take(Math.abs(id));
     if (resolve === undefined) return 0;
-    this.pending.delete(call);
     resolve(id > 0 ? value : new Failure(value));
     return 1;
   }

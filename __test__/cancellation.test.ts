@@ -3,6 +3,7 @@ import { useDatabase } from './helpers/database';
 import { expectCode, rejection } from './helpers/errors';
 import { backendsOf, until, whileLocked } from './helpers/failing';
 import { eventInput, sessionInput, userInput } from './helpers/fixtures';
+import { Relay } from './helpers/relay';
 
 const db = useDatabase();
 const NAME = 'cancellation-test';
@@ -72,6 +73,31 @@ it('the connection serves nobody until the server has confirmed, and then serves
   await until(async () => (await backends()).length === 1);
   expect(await backends()).toEqual([before]);
   await storage.disconnect();
+});
+
+it('a cancel that overtakes its statement is sent again', async () => {
+  const relay = await Relay.start(db.url);
+  const storage = db.adapter({ application_name: NAME, statementTimeoutMs: 0, max: 1 }, relay.url);
+  try {
+    const { id } = await storage.createUser({});
+    // From now on the statement is prepared, and leaves whole.
+    await storage.updateUser(id, { name: 'first' });
+    const [before] = await backends();
+    await whileLocked(db, LOCK_USER, [id], async () => {
+      relay.holdOpen();
+      const update = storage.updateUser(id, { name: 'never' }, { timeoutMs: 20 });
+      await expectCode(update, 'cancelled', { outcome: 'unknown' });
+      await until(async () => relay.statements.some((sql) => sql.includes('pg_cancel_backend')));
+      // Goodbye: it has been answered.
+      await until(async () => relay.messages.at(-1)?.type === 'X');
+      relay.release();
+      await storage.createUser(userInput());
+    });
+    expect(await backends()).toEqual([before]);
+  } finally {
+    await storage.disconnect({ timeoutMs: 0 });
+    await relay.close();
+  }
 });
 
 it('a call that waits for a connection was not sent, and leaves its place', async () => {

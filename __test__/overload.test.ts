@@ -3,6 +3,7 @@ import { useDatabase } from './helpers/database';
 import { rejection } from './helpers/errors';
 import { backendsOf, until, whileLocked } from './helpers/failing';
 import { eventInput, sessionInput, userInput } from './helpers/fixtures';
+import { runScript } from './helpers/process';
 import { race } from './helpers/race';
 
 const db = useDatabase();
@@ -120,3 +121,61 @@ it('calls that were given up do not fill the queue', async () => {
   await storage.disconnect();
   // More calls than the queue holds take a while on a busy machine.
 }, 120_000);
+
+/** Rounds of so many calls, made in waves, on a pool whose only connection waits for a lock. */
+const FLOOD = `
+  import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+  const { URL, ID } = process.env;
+  const storage = new PostgresStorageAdapter(URL, { max: 1, connectionTimeoutMillis: 0, statementTimeoutMs: 0 });
+  await storage.healthCheck();
+  const megabytes = () => process.memoryUsage.rss() / 2 ** 20;
+  const samples = [];
+  storage.updateUser(ID, { name: 'late' }).catch(() => undefined);
+  for (let round = 0; round < 3; round += 1) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const outcomes = {};
+    const count = ({ code }) => { outcomes[code] = (outcomes[code] ?? 0) + 1; };
+    let open = 0;
+    const call = async () => {
+      open += 1;
+      await storage.getUser(ID, { signal }).catch(count);
+      open -= 1;
+    };
+    for (let wave = 0; wave < 300; wave += 1) {
+      for (let at = 0; at < 1000; at += 1) call();
+      await new Promise(setImmediate);
+    }
+    gc();
+    const full = megabytes();
+    controller.abort();
+    while (open > 0) await new Promise(setImmediate);
+    gc();
+    samples.push({ outcomes, full, after: megabytes() });
+    // What was given up leaves the queue.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  await storage.disconnect({ timeoutMs: 0 });
+  console.log(JSON.stringify(samples));`;
+
+it('takes no more memory at the third flood than at the first, and calls that were given up make room', async () => {
+  const { id } = await db.storage.createUser(userInput());
+  await whileLocked(db, LOCK_USER, [id], async () => {
+    const { stdout, stderr } = await runScript(FLOOD, {
+      ...{ env: { URL: db.url, ID: id }, flags: ['--expose-gc'], timeoutMs: 120_000 },
+    });
+    expect(stderr).toBe('');
+    const [first, second, last] = JSON.parse(stdout);
+    for (const { outcomes } of [first, second, last]) {
+      const { 'auth_postgres/cancelled': cancelled, 'auth_postgres/resource_exhausted': refused, ...others } = outcomes;
+      expect(others).toEqual({});
+      expect(cancelled + refused).toBe(300_000);
+      // The update is one of those under way, and workers count as well.
+      expect(cancelled).toBeGreaterThan(65_500);
+      expect(cancelled).toBeLessThan(65_536);
+    }
+    // The heap's pages are not given back at once: it must not need more of them each time.
+    expect(last.full).toBeLessThan(first.full * 1.1);
+    expect(last.after).toBeLessThan(first.after * 1.1);
+  });
+}, 150_000);

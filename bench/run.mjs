@@ -118,7 +118,7 @@ async function measureAll(server, entrants) {
 }
 
 /**
- * The same calls a second for all: nine tenths of what `pg` can do. Where each does what it can, the fastest is the busiest.
+ * The same calls a second for all: half of what `pg` can do. Where each does what it can, the fastest is the busiest.
  *
  * @param {Server} server @param {Entrant[]} entrants @param {Cell[]} cells @returns {Promise<Paced | undefined>}
  */
@@ -126,7 +126,7 @@ async function measurePaced(server, entrants, cells) {
   const { operation, inFlight, against } = PACED;
   const limit = figureOf(cells, { operation, inFlight, candidate: against });
   if (limit === undefined) return undefined;
-  const perSecond = Math.round(limit * 0.9);
+  const perSecond = Math.round(limit / 2);
   process.stderr.write(`${operation}, ${perSecond} calls a second `);
   const taking = entrantsAt(entrants, operation).filter(({ name }) => name !== 'pgbench');
   const candidates = await takeTurns(server, taking, { operation, perSecond, ms });

@@ -72,13 +72,18 @@ export class TcpProxy {
   /** Nothing passes either way any more, as if the network had gone; connections stay open. */
   hold(): void {
     this.held = true;
+    this.holdOpen();
+  }
+
+  /** The same for the connections that are open now. */
+  holdOpen(): void {
     for (const { client, server } of this.links) {
       client.pause();
       server.pause();
     }
   }
 
-  /** Ends `hold()`; what was held back arrives. */
+  /** Ends `hold()` and `holdOpen()`; what was held back arrives. */
   release(): void {
     this.held = false;
     for (const { client, server } of this.links) {

@@ -95,11 +95,14 @@ impl<B: Batched> Batch<B> {
         Some(async move { if is_worker { Worker::new(batch).work().await } else { batch.watch().await } })
     }
 
-    /// Starts a worker whenever the queue stalls, until it is empty. Costs nothing while calls come one by one.
+    /// Sweeps the queue, and starts a worker whenever it stalls, until it is empty. Costs nothing while calls come one by
+    /// one.
     async fn watch(self: Arc<Self>) {
         loop {
             sleep(STALL).await;
             let mut state = self.lock();
+            // They count among the calls that the pool takes, and more may not join.
+            state.queue.sweep();
             if state.queue.is_empty() {
                 state.is_watched = false;
                 return;
@@ -118,7 +121,10 @@ impl<B: Batched> Batch<B> {
         let mut calls = Vec::with_capacity(batch.len());
         // Only when all callers may give up can the statement be left by all.
         let mut callers = Some(Vec::new());
-        for Waiting { item, call, goes_alone: _ } in batch {
+        for Waiting { item, call, goes_alone: _, is_in_doubt } in batch {
+            if is_in_doubt {
+                db.suspect();
+            }
             callers = callers.zip(call.caller.clone()).map(|(mut callers, caller)| {
                 callers.push(caller);
                 callers
@@ -146,14 +152,15 @@ impl<B: Batched> Batch<B> {
                         (call.respond)(Ok(output));
                     }
                 }
-                self.lock().queue.rejoin(again);
+                // A row of its own, made by an attempt before, would not have been passed over.
+                self.lock().queue.rejoin(again, false);
             }
             Ok(_) => calls.into_iter().for_each(|call| {
                 (call.respond)(Err(Error::new(Code::Internal, "a batch lost count of its results")));
             }),
             // The fault of one item: each on its own, so that the bad one fails alone.
             Err(error) if is_shared && error.is_data_fault() => {
-                self.lock().queue.rejoin(items.into_iter().zip(calls).collect());
+                self.lock().queue.rejoin(items.into_iter().zip(calls).collect(), db.is_in_doubt());
             }
             Err(error) => calls.into_iter().for_each(|call| (call.respond)(Err(error.clone()))),
         }

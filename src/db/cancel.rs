@@ -9,11 +9,16 @@ use super::deadline::within;
 use super::lease::Permit;
 use super::pool::{Connection, Pool, Work};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// How long the server may take to hear of it, and then again to confirm it.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// A cancel that overtakes its statement does nothing: while the statement goes on, it is sent again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// The most errors that an unfinished statement leaves to be read: its own, and those of the statements after it.
 const MAX_ERRORS: usize = 4;
@@ -54,7 +59,7 @@ pub async fn recover(work: Work, mut connection: Connection, permit: Permit) {
     let Some(backend) = connection.backend else { return };
     if !pool.is_closing()
         && pool.signal(Signal::Cancel, backend).await
-        && within(Some(GRACE), is_drained(&mut connection.inner, backend)).await == Some(true)
+        && within(Some(GRACE), is_ended(&pool, &mut connection.inner, backend)).await == Some(true)
     {
         tracing::debug!("statement cancelled on the server");
         pool.put_back(connection);
@@ -71,6 +76,19 @@ pub async fn end_backend(work: Work, connection: Connection) {
     if let Some(backend) = backend {
         let is_done = work.pool.signal(Signal::Terminate, backend).await;
         tracing::warn!(isDone = is_done, "connection given up, its backend ended");
+    }
+}
+
+/// Waits for the end of a statement whose cancel has been sent.
+async fn is_ended(pool: &Pool, connection: &mut PgConnection, backend: Backend) -> bool {
+    let mut drained = pin!(is_drained(connection, backend));
+    loop {
+        if let Ok(is_fit) = timeout(AGAIN, &mut drained).await {
+            return is_fit;
+        }
+        if !pool.signal(Signal::Cancel, backend).await {
+            return false;
+        }
     }
 }
 

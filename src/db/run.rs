@@ -106,6 +106,16 @@ impl Db {
         Ok(())
     }
 
+    /// The next statement may have taken effect already.
+    pub fn suspect(&mut self) {
+        self.doubt = Doubt::Sent;
+    }
+
+    /// Whether a statement whose answer was lost may have taken effect.
+    pub fn is_in_doubt(&self) -> bool {
+        self.doubt != Doubt::None
+    }
+
     /// A connection, if need be after further attempts.
     async fn connect(&mut self) -> Result<Lease> {
         let mut attempt = 1;

@@ -29,7 +29,7 @@ const MAX_BATCH: usize = 256;
 /// How many calls are looked at for those that may go: behind a key that many change, others could be far away.
 const MAX_LOOKED_AT: usize = 4 * MAX_BATCH;
 
-/// When so many more wait, those that have been given up are taken out.
+/// When so many more wait, the queue is swept.
 const SWEEP_EVERY: usize = 1_024;
 
 pub type Respond<T> = Box<dyn FnOnce(Result<T>) + Send>;
@@ -46,6 +46,8 @@ pub struct Waiting<B: Batched> {
     pub item: B::Item,
     pub call: Call<B>,
     pub goes_alone: bool,
+    /// Whether a statement with this item, whose answer was lost, may have taken effect.
+    pub is_in_doubt: bool,
 }
 
 impl<B: Batched> Waiting<B> {
@@ -88,20 +90,26 @@ impl<B: Batched> Queue<B> {
     }
 
     pub fn join(&mut self, item: B::Item, call: Call<B>) {
-        self.waiting.push_back(Waiting { item, call, goes_alone: false });
+        self.waiting.push_back(Waiting { item, call, goes_alone: false, is_in_doubt: false });
         if self.waiting.len().is_multiple_of(SWEEP_EVERY) {
-            self.waiting.retain(|waiting| !waiting.is_given_up());
+            self.sweep();
         }
     }
 
+    /// Takes out the calls that have been given up.
+    pub fn sweep(&mut self) {
+        self.waiting.retain(|waiting| !waiting.is_given_up());
+    }
+
     /// Each goes alone now, before those that came later.
-    pub fn rejoin(&mut self, again: Vec<(B::Item, Call<B>)>) {
+    pub fn rejoin(&mut self, again: Vec<(B::Item, Call<B>)>, is_in_doubt: bool) {
         for (item, call) in again.into_iter().rev() {
-            // Nothing of it was written.
-            if let Some(caller) = &call.caller {
+            if let Some(caller) = &call.caller
+                && !is_in_doubt
+            {
                 caller.undone();
             }
-            self.waiting.push_front(Waiting { item, call, goes_alone: true });
+            self.waiting.push_front(Waiting { item, call, goes_alone: true, is_in_doubt });
         }
     }
 

@@ -1,0 +1,28 @@
+/** What the facade leaves to be collected. */
+import { useDatabase } from './helpers/database';
+import { runScript } from './helpers/process';
+
+const db = useDatabase();
+
+const LOOKUPS = `
+  import { PerformanceObserver, constants } from 'node:perf_hooks';
+  import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+  let collections = 0;
+  new PerformanceObserver((list) => {
+    collections += list.getEntries().filter(({ detail }) => detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR).length;
+  }).observe({ entryTypes: ['gc'] });
+  const storage = new PostgresStorageAdapter(process.env.URL);
+  const { id } = await storage.createUser({ name: 'n'.repeat(500) });
+  let left = 150_000;
+  const caller = async () => {
+    while (left-- > 0) await storage.getUser(id);
+  };
+  await Promise.all(Array.from({ length: 256 }, caller));
+  await storage.disconnect();
+  console.log(collections);`;
+
+it('results that were taken go with the young: they do not pile up until all memory is searched', async () => {
+  const { stdout, stderr } = await runScript(LOOKUPS, { env: { URL: db.url }, timeoutMs: 60_000 });
+  expect(stderr).toBe('');
+  expect(Number(stdout)).toBeLessThan(4);
+}, 90_000);
