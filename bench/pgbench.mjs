@@ -31,8 +31,8 @@ export class Pgbench {
     return candidates.find((path) => path && existsSync(path));
   }
 
-  /** @param {{inFlight?: number, ms: number}} order */
-  async ask({ inFlight = this.target.max, ms }) {
+  /** @param {{inFlight: number, ms: number}} order */
+  async ask({ inFlight, ms }) {
     const clients = Math.min(inFlight, this.target.max);
     const args = ['-n', '-M', 'prepared', '-f', this.script, '-c', clients, '-j', Math.min(clients, 2)];
     const seconds = Math.max(1, Math.round(ms / 1000));

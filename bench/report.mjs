@@ -3,7 +3,7 @@ import { median } from './measure.mjs';
 import { targetsTable } from './targets.mjs';
 
 /** @typedef {import('./run.mjs').Measured} Measured */
-/** @typedef {{date: string, machine: {cpu: string, cores: number, platform: string}, versions: Record<string, string>, settings: Record<string, number>, cells: import('./run.mjs').Cell[], paced?: import('./run.mjs').Paced | undefined}} Results */
+/** @typedef {{date: string, machine: {cpu: string, cores: number, platform: string}, versions: Record<string, string>, settings: Record<string, number>, cells: import('./run.mjs').Cell[]}} Results */
 
 /** @param {Measured[]} rounds @param {keyof Measured} figure @param {number} digits */
 function of(rounds, figure, digits) {
@@ -17,32 +17,26 @@ function spread(rounds) {
   return `${Math.round(Math.min(...rates))} – ${Math.round(Math.max(...rates))}`;
 }
 
-/** @param {string | number} load @param {{candidate: string, rounds: Measured[]}} cell */
-function row(load, { candidate, rounds }) {
+/** @param {import('./run.mjs').Cell} cell */
+function row({ candidate, inFlight, rounds }) {
   const columns = [
-    ...[String(load), candidate, of(rounds, 'rate', 0), spread(rounds)],
+    ...[String(inFlight), candidate, of(rounds, 'rate', 0), spread(rounds)],
     ...[of(rounds, 'p50', 2), of(rounds, 'p99', 2), of(rounds, 'p999', 2)],
     ...[of(rounds, 'cpu', 1), of(rounds, 'serverCpu', 1), of(rounds, 'loopP99', 2), of(rounds, 'rss', 0)],
   ];
   return `| ${columns.join(' | ')} |`;
 }
 
-const head = (
-  /** @type {string} */ load,
-) => `| ${load} | | calls/s | least – most | p50 ms | p99 ms | p99.9 ms | CPU µs, Node | CPU µs, server | loop p99 ms | RSS MiB |
+const HEAD = `| in flight | | calls/s | least – most | p50 ms | p99 ms | p99.9 ms | CPU µs, Node | CPU µs, server | loop p99 ms | RSS MiB |
 |---|---|---|---|---|---|---|---|---|---|---|`;
 
 /** @param {Results} results */
-export function toMarkdown({ date, machine, versions, settings, cells, paced }) {
+export function toMarkdown({ date, machine, versions, settings, cells }) {
   const operations = [...new Set(cells.map(({ operation }) => operation))];
   const tables = operations.map((operation) => {
-    const rows = cells.filter((cell) => cell.operation === operation).map((cell) => row(cell.inFlight, cell));
-    return `## ${operation}\n\n${head('in flight')}\n${rows.join('\n')}\n`;
+    const rows = cells.filter((cell) => cell.operation === operation).map(row);
+    return `## ${operation}\n\n${HEAD}\n${rows.join('\n')}\n`;
   });
-  if (paced) {
-    const rows = paced.candidates.map((each) => row(paced.perSecond, each));
-    tables.push(`## ${paced.operation}, at the same pace\n\n${head('a second')}\n${rows.join('\n')}\n`);
-  }
   return `# Benchmark
 
 ${date} · ${machine.cpu}, ${machine.cores} cores, ${machine.platform} · Node ${versions.node}, PostgreSQL ${versions.postgres} on the same machine, durable commits ·
@@ -51,7 +45,7 @@ CPU is for one call; of the server all its processes. Auth.js and Better Auth wo
 
 ## Promises
 
-${targetsTable({ cells, paced })}
+${targetsTable(cells)}
 
 ${tables.join('\n')}`;
 }

@@ -15,7 +15,7 @@ import { OPERATIONS } from './operations.mjs';
 import { Pgbench } from './pgbench.mjs';
 import { toMarkdown } from './report.mjs';
 import { Server } from './server.mjs';
-import { figureOf, PACED, TARGETED, targetsTable } from './targets.mjs';
+import { TARGETED, targetsTable } from './targets.mjs';
 
 const ALL = ['ours', 'pg', 'postgres-js', 'kysely', 'drizzle', 'authjs', 'better-auth'];
 
@@ -50,8 +50,6 @@ The server is an embedded PostgreSQL with durable commits, or that of DATABASE_U
 
 /** @typedef {import('./measure.mjs').Round & {serverCpu?: number | undefined}} Measured */
 /** @typedef {{operation: string, inFlight: number, candidate: string, rounds: Measured[]}} Cell */
-/** @typedef {{operation: string, perSecond: number, candidates: {candidate: string, rounds: Measured[]}[]}} Paced */
-/** @typedef {{operation: string, ms: number, inFlight?: number, perSecond?: number}} Order */
 /** @typedef {Contestant | Pgbench} Entrant */
 
 /** @param {string | undefined} text @param {string[]} all */
@@ -72,7 +70,7 @@ function entrantsAt(/** @type {Entrant[]} */ entrants, /** @type {string} */ ope
   );
 }
 
-/** @param {Server} server @param {Entrant} entrant @param {Order} order */
+/** @param {Server} server @param {Entrant} entrant @param {{operation: string, inFlight: number, ms: number}} order */
 async function oneRound(server, entrant, order) {
   const before = server.cpu();
   const round = await entrant.ask(order);
@@ -81,67 +79,44 @@ async function oneRound(server, entrant, order) {
   return { ...round, serverCpu };
 }
 
-/**
- * All of them in turn, round by round.
- *
- * @param {Server} server @param {Entrant[]} taking @param {Order} order @returns {Promise<{candidate: string, rounds: Measured[]}[]>}
- */
-async function takeTurns(server, taking, order) {
-  const inThis = taking.map(({ name }) => ({ candidate: name, rounds: /** @type {Measured[]} */ ([]) }));
-  for (let round = 0; round <= rounds; round += 1) {
-    for (const turn of taking.keys()) {
-      // Nobody always goes first.
-      const who = (turn + round) % taking.length;
-      const measured = await oneRound(server, /** @type {Entrant} */ (taking[who]), order);
-      // The first round warms up.
-      if (round > 0) inThis[who]?.rounds.push(measured);
-    }
-    process.stderr.write('.');
-  }
-  return inThis;
-}
-
 /** @param {Server} server @param {Entrant[]} entrants @returns {Promise<Cell[]>} */
 async function measureAll(server, entrants) {
   const plan = operations.flatMap((operation) => inFlights.map((inFlight) => ({ operation, inFlight, ms })));
   const cells = [];
   for (const [at, order] of plan.entries()) {
+    const taking = entrantsAt(entrants, order.operation);
+    const inThis = taking.map(({ name }) => ({
+      ...{ operation: order.operation, inFlight: order.inFlight, candidate: name },
+      rounds: /** @type {Measured[]} */ ([]),
+    }));
     process.stderr.write(`[${at + 1}/${plan.length}] ${order.operation}, ${order.inFlight} in flight `);
-    const inThis = await takeTurns(server, entrantsAt(entrants, order.operation), order);
+    for (let round = 0; round <= rounds; round += 1) {
+      for (const turn of taking.keys()) {
+        // Nobody always goes first.
+        const who = (turn + round) % taking.length;
+        const measured = await oneRound(server, /** @type {Entrant} */ (taking[who]), order);
+        // The first round warms up.
+        if (round > 0) inThis[who]?.rounds.push(measured);
+      }
+      process.stderr.write('.');
+    }
     const rates = inThis.map(
       ({ candidate, rounds: of }) => `${candidate} ${Math.round(median(of.map(({ rate }) => rate)))}/s`,
     );
     process.stderr.write(` ${rates.join(' · ')}\n`);
-    for (const each of inThis) cells.push({ operation: order.operation, inFlight: order.inFlight, ...each });
+    cells.push(...inThis);
   }
   return cells;
 }
 
-/**
- * The same calls a second for all: half of what `pg` can do. Where each does what it can, the fastest is the busiest.
- *
- * @param {Server} server @param {Entrant[]} entrants @param {Cell[]} cells @returns {Promise<Paced | undefined>}
- */
-async function measurePaced(server, entrants, cells) {
-  const { operation, inFlight, against } = PACED;
-  const limit = figureOf(cells, { operation, inFlight, candidate: against });
-  if (limit === undefined) return undefined;
-  const perSecond = Math.round(limit / 2);
-  process.stderr.write(`${operation}, ${perSecond} calls a second `);
-  const taking = entrantsAt(entrants, operation).filter(({ name }) => name !== 'pgbench');
-  const candidates = await takeTurns(server, taking, { operation, perSecond, ms });
-  process.stderr.write('\n');
-  return { operation, perSecond, candidates };
-}
-
-/** @param {string} version @param {Cell[]} cells @param {Paced | undefined} paced */
-function results(version, cells, paced) {
+/** @param {string} version @param {Cell[]} cells */
+function results(version, cells) {
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, platform: process.platform },
     versions: { node: process.version, postgres: version },
     settings: { sessions, pool: Number(flags.pool), rounds, seconds: ms / 1000 },
-    ...{ cells, paced },
+    cells,
   };
 }
 
@@ -160,9 +135,8 @@ async function main() {
     await checkEqualWork(contestants);
     const program = names.includes('pgbench') ? await Pgbench.find() : undefined;
     if (program) entrants.push(new Pgbench(program, target));
-    const cells = await measureAll(server, entrants);
-    const found = results(await server.version(), cells, await measurePaced(server, entrants, cells));
-    console.log(flags.quick ? targetsTable(found) : toMarkdown(found));
+    const found = results(await server.version(), await measureAll(server, entrants));
+    console.log(flags.quick ? targetsTable(found.cells) : toMarkdown(found));
     if (flags.write || process.argv.length === 2) await keep(found);
   } finally {
     await Promise.all(entrants.map((each) => each.close()));

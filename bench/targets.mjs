@@ -41,56 +41,31 @@ for (const { operation, against } of TARGETS) {
   TARGETED[operation] = [...new Set([...(TARGETED[operation] ?? ['ours']), against])];
 }
 
-/** At how many calls in flight whose rate is taken for the paced rounds; and the bound on the event loop's delay in them. */
-export const PACED = { operation: 'session by id', inFlight: 64, against: 'pg', loopP99: 0.5 };
-
-/** @typedef {import('./run.mjs').Cell} Cell */
-
-/**
- * @param {Cell[]} cells
- * @param {{operation: string, inFlight: number, candidate: string}} which
- * @param {keyof typeof FIGURES} figure
- */
-export function figureOf(cells, which, figure = 'rate') {
-  const cell = cells.find(
-    (each) =>
-      each.candidate === which.candidate && each.operation === which.operation && each.inFlight === which.inFlight,
-  );
-  return cell && median(cell.rounds.map((round) => round[figure]));
-}
-
-/** @param {number | undefined} ours @param {number | undefined} theirs @param {keyof typeof FIGURES} figure @param {number | undefined} bound */
-function verdict(ours, theirs, figure, bound) {
-  if (ours === undefined || theirs === undefined) return '–';
-  const ratio = ours / theirs;
-  if (bound === undefined) return ratio.toFixed(2);
-  const isMet = FIGURES[figure].isMet(ratio, bound);
-  return `${ratio.toFixed(2)} (${figure === 'rate' ? '≥' : '≤'} ${bound}) ${isMet ? 'met' : '**missed**'}`;
-}
-
-/** @param {{cells: Cell[], paced?: import('./run.mjs').Paced | undefined}} results */
-export function targetsTable({ cells, paced }) {
+/** @param {import('./run.mjs').Cell[]} cells */
+export function targetsTable(cells) {
+  /** @param {string} candidate @param {string} operation @param {number} inFlight @param {keyof typeof FIGURES} figure */
+  const value = (candidate, operation, inFlight, figure) => {
+    const cell = cells.find(
+      (each) => each.candidate === candidate && each.operation === operation && each.inFlight === inFlight,
+    );
+    return cell && median(cell.rounds.map((round) => round[figure]));
+  };
   const rows = TARGETS.map(({ operation, against, figure, bounds }) => {
+    const { title, isMet } = FIGURES[figure];
     const columns = LEVELS.map((inFlight, at) => {
-      const of = (/** @type {string} */ candidate) => figureOf(cells, { operation, inFlight, candidate }, figure);
-      return verdict(of('ours'), of(against), figure, bounds[at]);
+      const bound = bounds[at];
+      const ours = value('ours', operation, inFlight, figure);
+      const theirs = value(against, operation, inFlight, figure);
+      if (ours === undefined || theirs === undefined) return '–';
+      const ratio = ours / theirs;
+      if (bound === undefined) return ratio.toFixed(2);
+      return `${ratio.toFixed(2)} (${figure === 'rate' ? '≥' : '≤'} ${bound}) ${isMet(ratio, bound) ? 'met' : '**missed**'}`;
     });
-    return `| ${operation}, ${FIGURES[figure].title}, against ${against} | ${columns.join(' | ')} |`;
+    return `| ${operation}, ${title}, against ${against} | ${columns.join(' | ')} |`;
   });
   return [
     `| ratio | ${LEVELS.map((level) => `${level} in flight`).join(' | ')} |`,
     '|---|---|---|---|---|',
     ...rows,
-    ...(paced ? ['', pacedLine(paced)] : []),
   ].join('\n');
-}
-
-/** @param {import('./run.mjs').Paced} paced */
-function pacedLine({ operation, perSecond, candidates }) {
-  const of = (/** @type {string} */ name) => {
-    const found = candidates.find(({ candidate }) => candidate === name);
-    return found && median(found.rounds.map(({ loopP99 }) => loopP99));
-  };
-  const { against, loopP99 } = PACED;
-  return `${operation}, ${perSecond} calls a second: event-loop delay p99 against ${against} ${verdict(of('ours'), of(against), 'loopP99', loopP99)}`;
 }
