@@ -396,8 +396,8 @@ function watch(signal, onAbort) {
 const BLOCK_SIZE = 1024;
 
 /**
- * What waits, by the calls' ids. They follow each other, so it stands in blocks. The table of a Map would be made anew
- * again and again; tables that V8 takes for old keep the results that came to their calls until all memory is searched.
+ * Who waits, by the calls' ids, which follow each other: in blocks. The table of a Map would be made anew again and
+ * again, and each one that V8 takes for old would keep the results of its calls until all memory is searched.
  */
 class Pending {
   constructor() {
@@ -429,7 +429,8 @@ class Pending {
 
   begin(number) {
     if (this.newest !== undefined) this.dropIfEmpty(this.newest);
-    this.newest = { number, count: 0, resolves: new Array(BLOCK_SIZE) };
+    // It is there already when the ids have begun again.
+    this.newest = this.blocks.get(number) ?? { number, count: 0, resolves: new Array(BLOCK_SIZE) };
     this.blocks.set(number, this.newest);
   }
 
