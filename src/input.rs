@@ -47,7 +47,7 @@ impl<'p> Path<'p> {
     }
 
     pub fn invalid(&self, reason: &str) -> Error {
-        Error::invalid_input(&self.name(), reason)
+        Error::invalid_input(self.name(), reason)
     }
 }
 
