@@ -200,6 +200,9 @@ impl<'a> Fields<'a> {
     /// Refuses what has not been read, naming the nearest of the known keys.
     pub fn finish(self, known: &[&str]) -> Result<()> {
         let Some(Member { key, .. }) = self.members.iter().find(|member| member.json.is_some()) else { return Ok(()) };
+        if key.is_empty() {
+            return Err(self.path.invalid("must not have an empty key"));
+        }
         let reason = match nearest(key, known) {
             Some(name) => format!("is not known here; did you mean `{name}`?"),
             None => "is not known here".to_owned(),
@@ -559,6 +562,8 @@ mod tests {
     fn reads_keys_with_escapes() {
         assert_eq!(parse::<Sample>(r#"{"na\u006de":"a"}"#, "sample").unwrap().name.0, "a");
         assert_eq!(fault(r#"{"name":"a","\"":1}"#).0.as_deref(), Some("\""));
+        // No field has that name.
+        assert_eq!(fault(r#"{"name":"a","":1}"#).0.as_deref(), Some("sample"));
     }
 
     #[test]
