@@ -80,7 +80,8 @@ pub fn options(data: &[u8]) {
     };
     // A caller may put the word anywhere; only where a password stands is it one.
     let authority = url.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next()).unwrap_or_default();
-    if authority.contains(&format!(":{PASSWORD}@")) && url.matches(PASSWORD).count() == 1 {
+    let count = url.matches(PASSWORD).count() + json.matches(PASSWORD).count();
+    if authority.contains(&format!(":{PASSWORD}@")) && count == 1 {
         assert!(!said.contains(PASSWORD), "a password was told");
     }
 }
