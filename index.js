@@ -401,7 +401,6 @@ const BLOCK_SIZE = 1024;
  */
 class Pending {
   constructor() {
-    this.size = 0;
     this.blocks = new Map();
     this.newest = undefined;
   }
@@ -411,7 +410,6 @@ class Pending {
     if (this.newest?.number !== number) this.begin(number);
     this.newest.resolves[id % BLOCK_SIZE] = resolve;
     this.newest.count += 1;
-    this.size += 1;
   }
 
   /** `undefined` when nothing waits under that id. */
@@ -422,9 +420,12 @@ class Pending {
     if (resolve === undefined) return undefined;
     block.resolves[at] = undefined;
     block.count -= 1;
-    this.size -= 1;
     if (block !== this.newest) this.dropIfEmpty(block);
     return resolve;
+  }
+
+  isEmpty() {
+    return [...this.blocks.values()].every(({ count }) => count === 0);
   }
 
   begin(number) {
@@ -491,7 +492,7 @@ class Core {
 
   /** What watches for open handles (jest does, if asked to) would take a closed adapter's for one. */
   stopListening() {
-    if (!this.isClosed || !this.isListening || this.pending.size > 0) return;
+    if (!this.isClosed || !this.isListening || !this.pending.isEmpty()) return;
     this.isListening = false;
     this.native.stopListening();
   }

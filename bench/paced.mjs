@@ -5,6 +5,7 @@
 import { Contestant } from './contestant.mjs';
 import { median } from './measure.mjs';
 import { Server } from './server.mjs';
+import { inTurns } from './turns.mjs';
 
 const NAMES = ['ours', 'pg', 'postgres-js'];
 const OPERATION = 'session by id';
@@ -14,18 +15,12 @@ const MS = 2_000;
 
 /** @param {Contestant[]} contestants @param {number} perSecond */
 async function measureAt(contestants, perSecond) {
-  /** @type {import('./measure.mjs').Round[][]} */
-  const rounds = contestants.map(() => []);
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const turn of contestants.keys()) {
-      // Nobody always goes first.
-      const who = (turn + round) % contestants.length;
-      const contestant = /** @type {Contestant} */ (contestants[who]);
-      // Connections that rested are opened anew, and code that has not run for a while is cold.
-      await contestant.ask({ operation: OPERATION, perSecond, ms: 300 });
-      rounds[who]?.push(await contestant.ask({ operation: OPERATION, perSecond, ms: MS }));
-    }
-  }
+  const rounds = await inTurns(contestants, ROUNDS, async (contestant) => {
+    // Connections that rested are opened anew, and code that has not run for a while is cold.
+    await contestant.ask({ operation: OPERATION, perSecond, ms: 300 });
+    return contestant.ask({ operation: OPERATION, perSecond, ms: MS });
+  });
+  process.stderr.write('\n');
   for (const [at, { name }] of contestants.entries()) {
     const of = (/** @type {keyof import('./measure.mjs').Round} */ figure) =>
       median((rounds[at] ?? []).map((round) => round[figure])).toFixed(2);

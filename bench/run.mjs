@@ -16,6 +16,7 @@ import { Pgbench } from './pgbench.mjs';
 import { toMarkdown } from './report.mjs';
 import { Server } from './server.mjs';
 import { TARGETED, targetsTable } from './targets.mjs';
+import { inTurns } from './turns.mjs';
 
 const ALL = ['ours', 'pg', 'postgres-js', 'kysely', 'drizzle', 'authjs', 'better-auth'];
 
@@ -85,21 +86,13 @@ async function measureAll(server, entrants) {
   const cells = [];
   for (const [at, order] of plan.entries()) {
     const taking = entrantsAt(entrants, order.operation);
-    const inThis = taking.map(({ name }) => ({
-      ...{ operation: order.operation, inFlight: order.inFlight, candidate: name },
-      rounds: /** @type {Measured[]} */ ([]),
-    }));
     process.stderr.write(`[${at + 1}/${plan.length}] ${order.operation}, ${order.inFlight} in flight `);
-    for (let round = 0; round <= rounds; round += 1) {
-      for (const turn of taking.keys()) {
-        // Nobody always goes first.
-        const who = (turn + round) % taking.length;
-        const measured = await oneRound(server, /** @type {Entrant} */ (taking[who]), order);
-        // The first round warms up.
-        if (round > 0) inThis[who]?.rounds.push(measured);
-      }
-      process.stderr.write('.');
-    }
+    // The first round warms up.
+    const measured = await inTurns(taking, rounds + 1, (entrant) => oneRound(server, entrant, order));
+    const inThis = taking.map(({ name }, which) => ({
+      ...{ operation: order.operation, inFlight: order.inFlight, candidate: name },
+      rounds: (measured[which] ?? []).slice(1),
+    }));
     const rates = inThis.map(
       ({ candidate, rounds: of }) => `${candidate} ${Math.round(median(of.map(({ rate }) => rate)))}/s`,
     );

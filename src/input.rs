@@ -497,12 +497,10 @@ macro_rules! closed_set {
         }
 
         impl $name {
-            /// For an argument of its own.
-            #[allow(dead_code, reason = "most sets are only read as part of an object")]
-            pub fn parse(text: &str, argument: &str) -> $crate::error::Result<Self> {
+            pub fn parse(text: &str, path: &$crate::input::Path) -> $crate::error::Result<Self> {
                 match text {
                     $($text => Ok(Self::$variant),)+
-                    _ => Err($crate::error::Error::invalid_input(argument, concat!("must be one of" $(, " \"", $text, "\"")+))),
+                    _ => Err(path.invalid(concat!("must be one of" $(, " \"", $text, "\"")+))),
                 }
             }
         }
@@ -516,7 +514,7 @@ macro_rules! closed_set {
         impl $crate::input::Input for $name {
             fn read(json: Option<&serde_json::value::RawValue>, path: &$crate::input::Path) -> $crate::error::Result<Self> {
                 let $crate::input::Text(text) = $crate::input::Text::read(json, path)?;
-                Self::parse(&text, &path.name())
+                Self::parse(&text, path)
             }
         }
     };

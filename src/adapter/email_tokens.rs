@@ -1,6 +1,6 @@
 use super::users::check_texts;
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter};
-use crate::input::check_text;
+use crate::input::{Path, check_text};
 use crate::store::email_tokens::{self, EmailTokenType, EmailVerificationToken, EmailVerificationTokenInput};
 use napi_derive::napi;
 
@@ -32,7 +32,8 @@ impl PostgresStorageAdapter {
     ) -> Pending<Vec<EmailVerificationToken>> {
         self.call("getEmailVerificationTokens", move |mut db| async move {
             check_texts(&[("email", &email), ("type", r#type.as_deref().unwrap_or_default())])?;
-            let r#type = r#type.as_deref().map(|text| EmailTokenType::parse(text, "type")).transpose()?;
+            let r#type =
+                r#type.as_deref().map(|text| EmailTokenType::parse(text, &Path::Argument("type"))).transpose()?;
             email_tokens::list(&mut db, email, r#type).await
         })
     }

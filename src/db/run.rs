@@ -217,7 +217,7 @@ impl Db {
         };
         result.map_err(|mut error| {
             // Data that cannot be written at all was not written by an earlier attempt either.
-            if self.doubt != Doubt::None && !error.is_data_fault() {
+            if self.is_in_doubt() && !error.is_data_fault() {
                 error.context.outcome = Some("unknown");
                 error.retryable &= repeat == Repeat::Harmless;
             }

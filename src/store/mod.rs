@@ -184,7 +184,7 @@ macro_rules! set_column {
         impl<'r> sqlx::Decode<'r, sqlx::Postgres> for $name {
             fn decode(value: sqlx::postgres::PgValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
                 let text = <&str as sqlx::Decode<sqlx::Postgres>>::decode(value)?;
-                Self::parse(text, "the column").map_err(Into::into)
+                Self::parse(text, &$crate::input::Path::Argument("the column")).map_err(Into::into)
             }
         }
     };
