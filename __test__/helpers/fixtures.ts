@@ -1,6 +1,7 @@
 /**
- * Valid inputs for every create method, unique wherever the database wants them unique. Each takes
- * overrides: `sessionInput(user.id, { plan: 'pro' })`.
+ * Valid inputs for every create method, unique wherever the database wants them unique, and no two of a family alike:
+ * a create with the id of a row that is the same but for its times is taken for a repeat. Each takes overrides:
+ * `sessionInput(user.id, { plan: 'pro' })`.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
@@ -65,7 +66,13 @@ export function oauthLink<O extends object = None>(provider: string, overrides?:
 
 export function sessionInput<O extends Partial<Input<'createSession'>> = None>(userId: string, overrides?: O) {
   return merge(
-    { userId, plan: 'pro', entitlements: ['read'], expiresAt: inAnHour(), metadata: { ip: '127.0.0.1' } },
+    {
+      userId,
+      plan: 'pro',
+      entitlements: ['read'],
+      expiresAt: inAnHour(),
+      metadata: { ip: '127.0.0.1', device: unique('device') },
+    },
     overrides,
   );
 }
@@ -247,7 +254,7 @@ export function totpDeviceInput<O extends object = None>(userId: string, overrid
 
 export function smsDeviceInput<O extends object = None>(userId: string, overrides?: O) {
   return merge(
-    { userId, method: 'sms' as const, name: 'SMS', verified: false, phoneNumber: '+15555550100' },
+    { userId, method: 'sms' as const, name: unique('SMS'), verified: false, phoneNumber: '+15555550100' },
     overrides,
   );
 }
