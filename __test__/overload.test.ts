@@ -131,7 +131,7 @@ const FLOOD = `
   const megabytes = () => process.memoryUsage.rss() / 2 ** 20;
   const samples = [];
   storage.updateUser(ID, { name: 'late' }).catch(() => undefined);
-  for (let round = 0; round < 3; round += 1) {
+  for (let round = 0; round < 4; round += 1) {
     const controller = new AbortController();
     const { signal } = controller;
     const outcomes = {};
@@ -151,22 +151,22 @@ const FLOOD = `
     controller.abort();
     while (open > 0) await new Promise(setImmediate);
     gc();
-    samples.push({ outcomes, full, after: megabytes() });
+    samples.push({ outcomes, full });
     // What was given up leaves the queue.
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   await storage.disconnect({ timeoutMs: 0 });
   console.log(JSON.stringify(samples));`;
 
-it('takes no more memory at the third flood than at the first, and calls that were given up make room', async () => {
+it('takes no more memory at later floods than at the first, and calls that were given up make room', async () => {
   const { id } = await db.storage.createUser(userInput());
   await whileLocked(db, LOCK_USER, [id], async () => {
     const { stdout, stderr } = await runScript(FLOOD, {
       ...{ env: { URL: db.url, ID: id }, flags: ['--expose-gc'], timeoutMs: 120_000 },
     });
     expect(stderr).toBe('');
-    const [first, second, last] = JSON.parse(stdout);
-    for (const { outcomes } of [first, second, last]) {
+    const floods: { outcomes: Record<string, number>; full: number }[] = JSON.parse(stdout);
+    for (const { outcomes } of floods) {
       const { 'auth_postgres/cancelled': cancelled, 'auth_postgres/resource_exhausted': refused, ...others } = outcomes;
       expect(others).toEqual({});
       expect(cancelled + refused).toBe(300_000);
@@ -174,8 +174,9 @@ it('takes no more memory at the third flood than at the first, and calls that we
       expect(cancelled).toBeGreaterThan(65_500);
       expect(cancelled).toBeLessThan(65_536);
     }
-    // The heap's pages are not given back at once: it must not need more of them each time.
-    expect(last.full).toBeLessThan(first.full * 1.1);
-    expect(last.after).toBeLessThan(first.after * 1.1);
+    // The heap's pages are not given back at once, and before some floods a tenth of them is. A leak of 300 bytes a
+    // call would make it 1.2.
+    const full = floods.map((flood) => flood.full);
+    expect(Math.max(...full.slice(2)) / Math.max(...full.slice(0, 2))).toBeLessThan(1.15);
   });
 }, 150_000);
