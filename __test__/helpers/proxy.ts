@@ -16,6 +16,12 @@ export type Passage = Buffer | 'cut';
 
 type Alteration = (bytes: Buffer, direction: Direction) => { bytes: Buffer; cut: boolean };
 
+/** A test that fails may leave some behind, and they would keep jest waiting. */
+const listening = new Set<TcpProxy>();
+afterAll(async () => {
+  await Promise.all([...listening].map((proxy) => proxy.close()));
+});
+
 /**
  * A TCP proxy between an adapter and its server that breaks the line in every way a network can.
  * Faults last until `heal()`; connections that a fault has cut off stay as they are.
@@ -152,6 +158,7 @@ export class TcpProxy {
 
   /** Nobody listens on the port any more, and open connections break; `listen()` undoes it. */
   async close(): Promise<void> {
+    listening.delete(this);
     this.cut();
     if (this.listener.listening) await new Promise((resolve) => this.listener.close(resolve));
   }
@@ -166,6 +173,7 @@ export class TcpProxy {
         resolve();
       });
     });
+    listening.add(this);
     this.port = (this.listener.address() as AddressInfo).port;
   }
 
