@@ -452,6 +452,7 @@ class Core {
     const note = (value) => ('ask' in value ? answerPassword(value.ask, password) : log(logger, value));
     const core = new WeakRef(this);
     const inbox = new Inbox(pending, note, () => core.deref()?.gather());
+    this.inbox = inbox;
     this.drain = (chunks) => inbox.take(chunks);
     this.isGathering = false;
     this.isListening = false;
@@ -497,14 +498,14 @@ class Core {
     this.native.stopListening();
   }
 
-  /** Many results lead to many calls: the core gathers them until this turn of the event loop ends. */
+  /** Many results lead to many calls: the core gathers them until this turn of the event loop ends, or the last one. */
   gather() {
     if (this.isGathering) return;
     this.isGathering = true;
     this.native.openTurn();
     const end = () => {
       this.isGathering = false;
-      this.native.closeTurn();
+      this.native.closeTurn(this.inbox.isScheduled);
     };
     // A tick that a microtask asks for comes when no microtask is left.
     queueMicrotask(() => process.nextTick(end));
@@ -538,7 +539,9 @@ class Inbox {
     if (!this.isScheduled) this.settle();
   }
 
-  settle() {
+  /** A later turn settles what an earlier one has left, and ends the gathering. */
+  settle({ isLater = false } = {}) {
+    if (isLater) this.settledInTurn = 0;
     const before = this.settledInTurn;
     while (this.settledInTurn < RESULTS_PER_TURN && this.hasEntry()) {
       const id = this.entries[this.at];
@@ -548,15 +551,10 @@ class Inbox {
       else this.settledInTurn += this.answer(id, value);
     }
     this.isScheduled = this.settledInTurn >= RESULTS_PER_TURN;
-    if (this.isScheduled) setImmediate(() => this.nextTurn());
+    if (this.isScheduled) setImmediate(() => this.settle({ isLater: true }));
     const settled = this.settledInTurn - before;
     if (settled > 0) hold.release(settled);
-    if (settled > 1) this.onMany();
-  }
-
-  nextTurn() {
-    this.settledInTurn = 0;
-    this.settle();
+    if (settled > 1 || isLater) this.onMany();
   }
 
   /** A chunk is a JSON array of pairs: `id, result` · `-id, error` · `0, log line or question`. */

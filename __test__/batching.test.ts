@@ -11,6 +11,7 @@ import {
   userInput,
 } from './helpers/fixtures';
 import { Relay } from './helpers/relay';
+import type { Message } from './helpers/wire';
 
 const db = useDatabase();
 const CALLS = 1_000;
@@ -88,6 +89,62 @@ it('answers what follows from many results with few statements too', async () =>
     }),
   );
   expect(relay.roundTrips).toBeLessThan((100 * turns) / 8);
+  await storage.disconnect();
+  await relay.close();
+});
+
+it('sends few calls of a kind in one statement, from however many results they follow', async () => {
+  let statements = 0;
+  const { id } = await db.storage.createUser(userInput());
+  const debug = (_: string, { operation }: { operation?: string }) => {
+    if (operation === 'getSession') statements += 1;
+  };
+  const nothing = () => undefined;
+  const storage = db.adapter({ logger: { debug, info: nothing, warn: nothing, error: nothing } });
+  const counts = [];
+  for (const _ of numbers(30)) {
+    statements = 0;
+    const together = numbers(100).map((at) =>
+      storage.getUser(id).then(() => (at % 30 === 0 ? storage.getSession(id) : undefined)),
+    );
+    // Their results will be handed over at once, in several turns.
+    compute(20);
+    await Promise.all(together);
+    counts.push(statements);
+  }
+  // Now and then a turn is long. Did the first turn's calls not wait, no round would do with one.
+  expect(Math.min(...counts)).toBe(1);
+});
+
+/** The most statements that the server had to answer at one time. */
+function mostAtOnce(messages: Message[]) {
+  let open = 0;
+  let most = 0;
+  for (const { from, type } of messages) {
+    if (from === 'client' && type === 'S') open += 1;
+    if (from === 'server' && type === 'Z') open -= 1;
+    most = Math.max(most, open);
+  }
+  return most;
+}
+
+it('starts no small statement beside a large one', async () => {
+  const relay = await Relay.start(db.url);
+  const storage = db.adapter({ min: 3 }, relay.url);
+  const { id } = await storage.createUser(userInput());
+  const most = [];
+  for (const _ of numbers(60)) {
+    relay.reset();
+    const large = numbers(40).map(() => storage.getUser(id));
+    await new Promise(setImmediate);
+    const small = numbers(5).map(() => storage.getUser(id));
+    await Promise.all([...large, ...small]);
+    most.push(mostAtOnce(relay.messages));
+  }
+  // At first there are too few connections; later those of a long turn do not go together. Beside each other they
+  // would be in nine rounds of ten.
+  const beside = most.slice(20).filter((count) => count > 1);
+  expect(beside.length).toBeLessThan(26);
   await storage.disconnect();
   await relay.close();
 });

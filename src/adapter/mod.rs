@@ -206,10 +206,10 @@ impl PostgresStorageAdapter {
         self.turn.open();
     }
 
-    /// The facade's: they have been made.
+    /// The facade's: they have been made. Results may be left, for a turn that follows.
     #[napi(skip_typescript)]
-    pub fn close_turn(&self) {
-        self.turn.close();
+    pub fn close_turn(&self, results_are_left: bool) {
+        if results_are_left { self.turn.pause() } else { self.turn.close() }
     }
 
     /// The facade's: nothing is waited for any more.

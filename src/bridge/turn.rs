@@ -1,6 +1,7 @@
 //! When many results reach JavaScript at once, what it does about them comes at once too: calls of the same kind, one
 //! after the other. They are gathered until that turn of the event loop ends, and then leave in few statements;
-//! a worker that started at the first of them would find that one alone.
+//! a worker that started at the first of them would find that one alone. Kinds of which there are only a few stay,
+//! if results are left for further turns, until those have been handed over, too.
 
 use super::start::RUNTIME;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,89 +9,92 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-/// A turn may turn out to be long, for JavaScript may compute. The calls do not wait for that.
+/// A turn may turn out to be long, for JavaScript may compute, and many may follow. No call waits longer for that.
 const LIMIT: Duration = Duration::from_millis(1);
 
-/// After so many limits without a turn nobody looks out for long ones.
+/// So many calls of a kind leave at the end of a turn whether results are left or not.
+const MANY: usize = 16;
+
+/// After so many limits without a call nobody looks out for those that wait too long.
 const QUIET: u32 = 50;
 
+/// Opened and closed by JavaScript's thread, which makes the calls.
 #[derive(Default)]
 pub struct Turn {
     is_open: AtomicBool,
     gathered: Mutex<Gathered>,
 }
 
-type Begin = Box<dyn FnOnce() + Send>;
-
 #[derive(Default)]
 struct Gathered {
-    /// What begins the calls of each kind.
-    begins: Vec<(&'static str, Begin)>,
-    opened_at: Option<Instant>,
+    kinds: Vec<Kind>,
     is_guarded: bool,
+}
+
+/// The calls of one kind that have been gathered.
+struct Kind {
+    name: &'static str,
+    calls: usize,
+    since: Instant,
+    /// Begins all of them.
+    begin: Box<dyn FnOnce() + Send>,
 }
 
 impl Turn {
     /// Results are being handed to JavaScript.
     pub fn open(&self) {
-        self.lock().opened_at = Some(Instant::now());
-        self.is_open.store(true, Ordering::Release);
+        self.is_open.store(true, Ordering::Relaxed);
     }
 
-    /// JavaScript has done what it does about them.
+    /// JavaScript has done what it does about them, and others are left.
+    pub fn pause(&self) {
+        self.begin_those(|kind| kind.calls >= MANY);
+    }
+
+    /// JavaScript has done what it does about the last of them.
     pub fn close(&self) {
-        self.is_open.store(false, Ordering::Release);
-        let begins = {
-            let mut gathered = self.lock();
-            gathered.opened_at = None;
-            std::mem::take(&mut gathered.begins)
-        };
-        for (_, begin) in begins {
-            begin();
-        }
+        self.is_open.store(false, Ordering::Relaxed);
+        self.begin_those(|_| true);
     }
 
     pub fn is_open(&self) -> bool {
-        self.is_open.load(Ordering::Acquire)
+        self.is_open.load(Ordering::Relaxed)
     }
 
-    /// Begins the calls of that kind when the turn ends, once for all of them.
+    /// Begins the calls of that kind when the turn ends, or the last one does, once for all of them.
     pub fn gather<B: FnOnce() + Send + 'static>(self: &Arc<Self>, kind: &'static str, begin: impl FnOnce() -> B) {
         let mut gathered = self.lock();
-        // It has ended meanwhile.
-        if gathered.opened_at.is_none() {
-            drop(gathered);
-            begin()();
+        if let Some(known) = gathered.kinds.iter_mut().find(|known| known.name == kind) {
+            known.calls += 1;
             return;
         }
-        if gathered.begins.iter().all(|(known, _)| *known != kind) {
-            gathered.begins.push((kind, Box::new(begin())));
-        }
+        gathered.kinds.push(Kind { name: kind, calls: 1, since: Instant::now(), begin: Box::new(begin()) });
         if !gathered.is_guarded {
             gathered.is_guarded = true;
             drop(RUNTIME.spawn(Arc::clone(self).guard()));
         }
     }
 
-    /// Closes turns that are long.
+    fn begin_those(&self, which: impl Fn(&Kind) -> bool) {
+        let begun: Vec<_> = self.lock().kinds.extract_if(.., |kind| which(kind)).collect();
+        for kind in begun {
+            (kind.begin)();
+        }
+    }
+
+    /// Begins what has waited too long.
     async fn guard(self: Arc<Self>) {
         let mut quiet = 0;
         while !self.is_unguarded_after(quiet) {
             sleep(LIMIT).await;
-            quiet += 1;
-            let opened_at = self.lock().opened_at;
-            if let Some(opened_at) = opened_at {
-                quiet = 0;
-                if opened_at.elapsed() >= LIMIT {
-                    self.close();
-                }
-            }
+            quiet = if self.lock().kinds.is_empty() { quiet + 1 } else { 0 };
+            self.begin_those(|kind| kind.since.elapsed() >= LIMIT);
         }
     }
 
     fn is_unguarded_after(&self, quiet: u32) -> bool {
         let mut gathered = self.lock();
-        gathered.is_guarded = quiet < QUIET || gathered.opened_at.is_some();
+        gathered.is_guarded = quiet < QUIET || !gathered.kinds.is_empty();
         !gathered.is_guarded
     }
 
@@ -101,7 +105,7 @@ impl Turn {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, LIMIT, Turn};
+    use super::{Arc, LIMIT, MANY, Turn};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn counting(count: &Arc<AtomicUsize>) -> impl FnOnce() + Send + 'static {
@@ -129,18 +133,27 @@ mod tests {
     }
 
     #[test]
-    fn holds_nothing_up_between_turns() {
-        let (turn, count) = (Arc::<Turn>::default(), Arc::default());
-        turn.gather("one", || counting(&count));
+    fn keeps_the_rare_kinds_while_results_are_left() {
+        let (turn, rare, common) = (Arc::<Turn>::default(), Arc::default(), Arc::default());
+        turn.open();
+        turn.lock().is_guarded = true;
+        turn.gather("rare", || counting(&rare));
+        for _ in 0..MANY {
+            turn.gather("common", || counting(&common));
+        }
+        turn.pause();
+        assert!(turn.is_open());
+        assert_eq!((rare.load(Ordering::SeqCst), common.load(Ordering::SeqCst)), (0, 1));
+        turn.close();
         assert!(!turn.is_open());
-        assert_eq!(count.load(Ordering::SeqCst), 1);
+        assert_eq!((rare.load(Ordering::SeqCst), common.load(Ordering::SeqCst)), (1, 1));
     }
 
     #[test]
-    fn ends_by_itself() {
+    fn lets_nothing_wait_for_a_turn_that_does_not_end() {
         let (turn, count) = (Arc::<Turn>::default(), Arc::default());
+        turn.open();
         for round in 1..=3 {
-            turn.open();
             turn.gather("one", || counting(&count));
             while count.load(Ordering::SeqCst) < round {
                 std::thread::sleep(LIMIT);

@@ -1,7 +1,7 @@
 //! Calls of one kind that wait together travel together. A call joins its kind's queue; a few workers each take
-//! whatever waits, one or many, and run one statement for all of it. Nothing is delayed for company here: a batch
-//! forms while all workers are busy, or before [`Batch::begin`]. A read still sees every write acknowledged before it was made, since
-//! its statement starts after it joined.
+//! whatever waits, one or many, and run one statement for all of it. A batch forms before [`Batch::begin`], while all
+//! workers are busy, and while those that serve many find fewer that wait. A read still sees every write acknowledged
+//! before it was made, since its statement starts after it joined.
 
 use super::give_up::{GiveUp, all_gave_up};
 use super::pool::{Pool, Work, in_background};
@@ -39,6 +39,9 @@ pub trait Batched: Send + Sync + 'static {
 /// Workers of one kind. More of them make smaller batches, and more statements for the same calls.
 const MAX_WORKERS: usize = 3;
 
+/// A statement for no more calls than these is done soon, whatever goes beside it.
+const FEW: usize = 8;
+
 /// When nothing has been taken from a queue for so long (the statements of all workers wait for locks, say), a
 /// further worker starts: what keeps some calls waiting must not keep all.
 const STALL: Duration = Duration::from_millis(50);
@@ -48,9 +51,18 @@ struct State<B: Batched> {
     workers: usize,
     /// Those of them whose statement is running.
     serving: usize,
+    /// The calls that those statements are for.
+    served: usize,
     /// Whether somebody looks out for a stall.
     is_watched: bool,
     last_taken_at: Instant,
+}
+
+impl<B: Batched> State<B> {
+    /// A small statement beside a large one takes its calls from the next large one, and all have their price.
+    fn is_worth_a_worker(&self) -> bool {
+        self.workers < MAX_WORKERS && (self.served <= FEW || self.queue.len() >= self.served)
+    }
 }
 
 pub struct Batch<B: Batched> {
@@ -62,7 +74,7 @@ pub struct Batch<B: Batched> {
 impl<B: Batched> Batch<B> {
     pub fn new(operation: &'static str, statement: B) -> Arc<Self> {
         let (queue, last_taken_at) = (Queue::default(), Instant::now());
-        let state = State { queue, workers: 0, serving: 0, is_watched: false, last_taken_at };
+        let state = State { queue, workers: 0, serving: 0, served: 0, is_watched: false, last_taken_at };
         Arc::new(Self { operation, statement, state: Mutex::new(state) })
     }
 
@@ -81,7 +93,7 @@ impl<B: Batched> Batch<B> {
         if state.queue.is_empty() {
             return None;
         }
-        let is_worker = state.workers < MAX_WORKERS;
+        let is_worker = state.is_worth_a_worker();
         if !is_worker && state.is_watched {
             return None;
         }
@@ -216,6 +228,8 @@ struct Worker<B: Batched> {
     batch: Arc<Batch<B>>,
     is_counted: bool,
     is_serving: bool,
+    /// How many calls it serves.
+    served: usize,
     /// Of what it serves.
     keys: Vec<String>,
 }
@@ -223,7 +237,7 @@ struct Worker<B: Batched> {
 impl<B: Batched> Worker<B> {
     /// One that has been counted already.
     fn new(batch: Arc<Batch<B>>) -> Self {
-        Self { batch, is_counted: true, is_serving: false, keys: Vec::new() }
+        Self { batch, is_counted: true, is_serving: false, served: 0, keys: Vec::new() }
     }
 
     async fn work(mut self) {
@@ -256,9 +270,14 @@ impl<B: Batched> Worker<B> {
         if waiting.is_empty() {
             return;
         }
-        self.batch.lock().serving += 1;
-        self.is_serving = true;
         self.keys = keys(&waiting);
+        self.is_serving = true;
+        self.served = waiting.len();
+        {
+            let mut state = self.batch.lock();
+            state.serving += 1;
+            state.served += self.served;
+        }
         self.batch.serve(db, waiting).await;
         self.served();
     }
@@ -266,6 +285,7 @@ impl<B: Batched> Worker<B> {
     fn served(&mut self) {
         let mut state = self.batch.lock();
         state.serving -= usize::from(std::mem::take(&mut self.is_serving));
+        state.served -= std::mem::take(&mut self.served);
         state.queue.release(&std::mem::take(&mut self.keys));
     }
 }

@@ -5,6 +5,8 @@ use futures_core::future::BoxFuture;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::{Query, QueryAs};
 use sqlx::{Acquire, FromRow, PgConnection, Postgres};
+use std::future::poll_fn;
+use tokio::task::yield_now;
 
 /// What a statement came to, and how many rows that were (for the log).
 pub type Counted<T> = (T, u64);
@@ -58,9 +60,28 @@ where
     fn send<'a>(&'a mut self, connection: &'a mut PgConnection, way: Way) -> BoxFuture<'a, sqlx::Result<u64>> {
         let query = (self.query)(way.is_in_doubt).persistent(!way.is_pooled);
         Box::pin(async move {
-            self.rows = query.fetch_all(connection).await?;
+            self.rows.clear();
+            let mut rows = query.fetch(connection);
+            while let Some(row) = poll_fn(|cx| rows.as_mut().poll_next(cx)).await.transpose()? {
+                if self.rows.len() == A_FEW {
+                    move_to_runtime().await;
+                }
+                self.rows.push(row);
+            }
             Ok(self.rows.len() as u64)
         })
+    }
+}
+
+/// More rows than these are read by the runtime.
+const A_FEW: usize = 8;
+
+/// JavaScript's thread, which sends what begins on it, has better things to do than to read a long answer that
+/// came before it had left. Yielding hands the call over.
+async fn move_to_runtime() {
+    let is_on_runtime = tokio::task::try_id().is_some();
+    if !is_on_runtime {
+        yield_now().await;
     }
 }
 

@@ -89,6 +89,10 @@ impl<B: Batched> Queue<B> {
         self.waiting.is_empty()
     }
 
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub fn join(&mut self, item: B::Item, call: Call<B>) {
         self.waiting.push_back(Waiting { item, call, goes_alone: false, is_in_doubt: false });
         if self.waiting.len().is_multiple_of(SWEEP_EVERY) {
