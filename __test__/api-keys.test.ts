@@ -55,6 +55,14 @@ it('with a secret are verified, rotated and expire', async () => {
   await expectCode(db.storage.rotateApiKey(unique('none')), 'not_found');
 });
 
+it('that was rotated is refused from then on, wherever in a millisecond that was', async () => {
+  for (let round = 0; round < 100; round += 1) {
+    const { record, key } = await db.storage.createApiKeyWithSecret(userId, [], 'kit');
+    await db.storage.rotateApiKey(record.id);
+    expect(await db.storage.verifyApiKeySecret(key)).toBeNull();
+  }
+});
+
 it('are told apart by their hash', async () => {
   const [one, two] = await Promise.all([1, 2].map(() => db.storage.createApiKey(apiKeyInput(userId))));
   const { hash } = one as { hash: string };

@@ -303,6 +303,7 @@ pub async fn delete(db: &mut Db, id: String) -> Result<()> {
 
 /// One statement makes the new key and lets the old one expire. The hash covers the prefix, which is read before
 /// and must still hold. Repeated after its answer was lost, it finds the new key by its id, and changes nothing.
+/// Now is cut to the millisecond: the column would round it, and half of the keys would live on for a moment.
 pub async fn rotate(db: &mut Db, id: String, options: RotateApiKeyOptions) -> Result<ApiKeyWithSecret> {
     let RotateApiKeyOptions { expires_old_keys_at } = options;
     loop {
@@ -329,7 +330,7 @@ pub async fn rotate(db: &mut Db, id: String, options: RotateApiKeyOptions) -> Re
                            FOR UPDATE
                      ), closed AS (
                         UPDATE api_keys
-                           SET expires_at = LEAST(api_keys.expires_at, COALESCE($3, now()))
+                           SET expires_at = LEAST(api_keys.expires_at, COALESCE($3, date_trunc('milliseconds', now())))
                           FROM old
                          WHERE api_keys.id = old.old_id
                      )
