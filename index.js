@@ -347,8 +347,8 @@ const METHODS = {
 /** `query_timeout` is no limit for these. */
 const LIFECYCLE = new Set(['connect', 'disconnect', 'rollback', 'healthCheck']);
 
-/** Timers and sockets have their turn between. More at once are fewer statements for what follows from them. */
-const RESULTS_PER_TURN = 32;
+/** Timers and sockets have their turn between. */
+const RESULTS_PER_TURN = 16;
 
 // ── Calls ────────────────────────────────────────────────────────────────────────────────────────
 

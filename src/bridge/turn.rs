@@ -13,7 +13,7 @@ use tokio::time::sleep;
 const LIMIT: Duration = Duration::from_millis(1);
 
 /// So many calls of a kind leave at the end of a turn whether results are left or not.
-const MANY: usize = 16;
+const MANY: usize = 32;
 
 /// After so many limits without a call nobody looks out for those that wait too long.
 const QUIET: u32 = 50;
