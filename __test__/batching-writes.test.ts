@@ -1,6 +1,7 @@
 /** Writes of one kind that wait together share a statement; each is still a call of its own. */
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
+import { backendsOf, until, whileLocked } from './helpers/failing';
 import { inAnHour, inMs, sessionInput, unique, userInput } from './helpers/fixtures';
 import { Relay } from './helpers/relay';
 
@@ -50,6 +51,22 @@ describe('creates', () => {
     expect(relay.roundTrips).toBeLessThan(CALLS / 10);
     await storage.disconnect();
     await relay.close();
+  });
+
+  it('are not held up by many that wait for a lock', async () => {
+    const { id: locked } = await db.storage.createUser(userInput());
+    const storage = db.adapter({ application_name: 'many-wait', statementTimeoutMs: 0 });
+    await whileLocked(db, 'SELECT FROM users WHERE id = $1 FOR UPDATE', [locked], async (release) => {
+      const waiting = numbers(40).map(() => storage.createSession(sessionInput(locked)));
+      await until(async () => (await backendsOf(db, 'many-wait', { waiting: true })).length > 0);
+      // One stall is waited for, not one for each call.
+      const begun = performance.now();
+      for (const _ of numbers(40)) await storage.createSession(sessionInput(userId));
+      expect(performance.now() - begun).toBeLessThan(1_000);
+      await release();
+      await Promise.all(waiting);
+    });
+    await storage.disconnect();
   });
 
   it('that are bad fail alone, each with its own error', async () => {

@@ -42,26 +42,39 @@ const MAX_WORKERS: usize = 3;
 /// A statement for no more calls than these is done soon, whatever goes beside it.
 const FEW: usize = 8;
 
-/// When nothing has been taken from a queue for so long (the statements of all workers wait for locks, say), a
-/// further worker starts: what keeps some calls waiting must not keep all.
+/// A statement that takes so long (it waits for a lock, say) may take longer: it is not waited for, nor does its worker
+/// count. When nothing has been taken from a queue for so long, a further worker starts. What keeps some calls waiting
+/// must not keep all.
 const STALL: Duration = Duration::from_millis(50);
 
 struct State<B: Batched> {
     queue: Queue<B>,
     workers: usize,
-    /// Those of them whose statement is running.
-    serving: usize,
-    /// The calls that those statements are for.
-    served: usize,
+    /// The statements of some of them.
+    running: Vec<Running>,
     /// Whether somebody looks out for a stall.
     is_watched: bool,
     last_taken_at: Instant,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Running {
+    calls: usize,
+    since: Instant,
+}
+
 impl<B: Batched> State<B> {
     /// A small statement beside a large one takes its calls from the next large one, and all have their price.
     fn is_worth_a_worker(&self) -> bool {
-        self.workers < MAX_WORKERS && (self.served <= FEW || self.queue.len() >= self.served)
+        let (mut workers, mut served) = (self.workers, 0);
+        for Running { calls, since } in &self.running {
+            if since.elapsed() < STALL {
+                served += calls;
+            } else {
+                workers -= 1;
+            }
+        }
+        workers < MAX_WORKERS && (served <= FEW || self.queue.len() >= served)
     }
 }
 
@@ -74,7 +87,7 @@ pub struct Batch<B: Batched> {
 impl<B: Batched> Batch<B> {
     pub fn new(operation: &'static str, statement: B) -> Arc<Self> {
         let (queue, last_taken_at) = (Queue::default(), Instant::now());
-        let state = State { queue, workers: 0, serving: 0, served: 0, is_watched: false, last_taken_at };
+        let state = State { queue, workers: 0, running: Vec::new(), is_watched: false, last_taken_at };
         Arc::new(Self { operation, statement, state: Mutex::new(state) })
     }
 
@@ -120,7 +133,7 @@ impl<B: Batched> Batch<B> {
                 return;
             }
             // A worker that waits for a connection would not be helped by another.
-            if state.last_taken_at.elapsed() >= STALL && state.serving == state.workers {
+            if state.last_taken_at.elapsed() >= STALL && state.running.len() == state.workers {
                 state.workers += 1;
                 self.start_worker();
             }
@@ -227,9 +240,7 @@ impl<B: Batched> Batch<B> {
 struct Worker<B: Batched> {
     batch: Arc<Batch<B>>,
     is_counted: bool,
-    is_serving: bool,
-    /// How many calls it serves.
-    served: usize,
+    running: Option<Running>,
     /// Of what it serves.
     keys: Vec<String>,
 }
@@ -237,7 +248,7 @@ struct Worker<B: Batched> {
 impl<B: Batched> Worker<B> {
     /// One that has been counted already.
     fn new(batch: Arc<Batch<B>>) -> Self {
-        Self { batch, is_counted: true, is_serving: false, served: 0, keys: Vec::new() }
+        Self { batch, is_counted: true, running: None, keys: Vec::new() }
     }
 
     async fn work(mut self) {
@@ -271,21 +282,20 @@ impl<B: Batched> Worker<B> {
             return;
         }
         self.keys = keys(&waiting);
-        self.is_serving = true;
-        self.served = waiting.len();
-        {
-            let mut state = self.batch.lock();
-            state.serving += 1;
-            state.served += self.served;
-        }
+        let running = Running { calls: waiting.len(), since: Instant::now() };
+        self.running = Some(running);
+        self.batch.lock().running.push(running);
         self.batch.serve(db, waiting).await;
         self.served();
     }
 
     fn served(&mut self) {
         let mut state = self.batch.lock();
-        state.serving -= usize::from(std::mem::take(&mut self.is_serving));
-        state.served -= std::mem::take(&mut self.served);
+        let mine = self.running.take();
+        // One that is equal will do.
+        if let Some(at) = state.running.iter().position(|running| Some(*running) == mine) {
+            state.running.swap_remove(at);
+        }
         state.queue.release(&std::mem::take(&mut self.keys));
     }
 }
