@@ -1,7 +1,8 @@
 /**
  * `node bench/scale.mjs [--small 100000] [--large 10000000]`: how much a look-up slows as the table grows, ours and
  * `pg`'s. Ten million rows take some minutes and 5 GB of disk; the server has them in its cache before anything is
- * measured, if a quarter of the memory is enough for them.
+ * measured, if a quarter of the memory is enough for them, and in huge pages where the system has them
+ * (`sysctl vm.nr_hugepages`).
  */
 import { parseArgs } from 'node:util';
 import { Contestant } from './contestant.mjs';
