@@ -50,11 +50,13 @@ export class Server {
   /** Reads the sessions and their keys into the server's cache, where it has the means. */
   async warm() {
     await this.query(async (client) => {
-      await client.query('CREATE EXTENSION IF NOT EXISTS pg_prewarm');
-      const sessions = `${SCHEMA}.sessions`;
+      const { rows } = await client.query(`SELECT FROM pg_available_extensions WHERE name = 'pg_prewarm'`);
+      if (rows.length === 0) return;
+      // It goes with the schema.
+      await client.query(`CREATE EXTENSION IF NOT EXISTS pg_prewarm SCHEMA ${SCHEMA}`);
+      await client.query(`SET search_path = ${SCHEMA}, public`);
       await client.query(
-        `SELECT pg_prewarm($1::text::regclass), (SELECT sum(pg_prewarm(indexrelid::regclass)) FROM pg_index WHERE indrelid = $1::text::regclass)`,
-        [sessions],
+        `SELECT pg_prewarm('sessions'), (SELECT sum(pg_prewarm(indexrelid)) FROM pg_index WHERE indrelid = 'sessions'::regclass)`,
       );
     });
   }
