@@ -199,15 +199,6 @@ impl<B: Batched> Batch<B> {
         first
     }
 
-    fn take(&self, pool: &Arc<Pool>) -> Vec<Waiting<B>> {
-        let mut state = self.lock();
-        let taken = state.queue.take(pool);
-        if !taken.is_empty() {
-            state.last_taken_at = Instant::now();
-        }
-        taken
-    }
-
     /// No connection could be had for those who have waited on that pool since then or longer.
     fn refuse(&self, pool: &Arc<Pool>, since: Instant, error: &Error) {
         let refused = self.lock().queue.withdraw(pool, since);
@@ -263,7 +254,7 @@ impl<B: Batched> Worker<B> {
             let begun = Instant::now();
             // Before anything is taken: who waits for the connection can still give up, and is refused in time.
             match db.ready(since).await {
-                Ok(()) => self.serve(db, batch.take(&pool)).await,
+                Ok(()) => self.serve(db, &pool).await,
                 Err(error) if error.code == Code::PoolTimeout => batch.refuse(&pool, since, &error),
                 Err(error) => batch.refuse(&pool, begun, &error),
             }
@@ -276,17 +267,27 @@ impl<B: Batched> Worker<B> {
         self.is_counted = false;
     }
 
-    async fn serve(&mut self, db: &mut Db, waiting: Vec<Waiting<B>>) {
+    async fn serve(&mut self, db: &mut Db, pool: &Arc<Pool>) {
+        let taken = self.take(pool);
         // Another worker was faster.
-        if waiting.is_empty() {
+        if taken.is_empty() {
             return;
         }
-        self.keys = keys(&waiting);
-        let running = Running { calls: waiting.len(), since: Instant::now() };
-        self.running = Some(running);
-        self.batch.lock().running.push(running);
-        self.batch.serve(db, waiting).await;
+        self.keys = keys(&taken);
+        self.batch.serve(db, taken).await;
         self.served();
+    }
+
+    fn take(&mut self, pool: &Arc<Pool>) -> Vec<Waiting<B>> {
+        let mut state = self.batch.lock();
+        let taken = state.queue.take(pool);
+        if !taken.is_empty() {
+            let running = Running { calls: taken.len(), since: Instant::now() };
+            state.last_taken_at = running.since;
+            state.running.push(running);
+            self.running = Some(running);
+        }
+        taken
     }
 
     fn served(&mut self) {
