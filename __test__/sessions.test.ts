@@ -43,14 +43,24 @@ it('need a user and an end, and get a random id', async () => {
   });
 });
 
-it('slide: their end can be moved on, and what has expired can be made to live', async () => {
-  const { id } = await db.storage.createSession(sessionInput(userId, { expiresAt: anHourAgo() }));
-  expect(await db.storage.getSession(id)).toBeNull();
+it('slide: their end can be moved on until they have expired', async () => {
+  const { id } = await db.storage.createSession(sessionInput(userId));
   const expiresAt = inAnHour();
   await expect(db.storage.updateSession(id, { expiresAt })).resolves.toMatchObject({ id, expiresAt });
   await expect(db.storage.getSession(id)).resolves.toMatchObject({ id, expiresAt });
   await db.storage.updateSession(id, { expiresAt: anHourAgo() });
   expect(await db.storage.getSession(id)).toBeNull();
+});
+
+it('that have expired are not found by an update, alone or together with others', async () => {
+  const expired = await db.storage.createSession(sessionInput(userId, { expiresAt: anHourAgo() }));
+  const live = await db.storage.createSession(sessionInput(userId));
+  for (const patch of [{ expiresAt: inAnHour() }, { plan: 'x' }, {}]) {
+    await expectCode(db.storage.updateSession(expired.id, patch), 'not_found');
+    const [revived] = await Promise.allSettled([expired, live].map(({ id }) => db.storage.updateSession(id, patch)));
+    expect(revived?.status).toBe('rejected');
+  }
+  expect(await db.storage.getSession(expired.id)).toBeNull();
 });
 
 it('move to another user or organization that exists', async () => {

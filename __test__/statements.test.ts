@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { useDatabase } from './helpers/database';
 import { argumentsOf, call, makeScene } from './helpers/every-method';
+import { until, whileLocked } from './helpers/failing';
 import { eventInput, sessionInput, unique } from './helpers/fixtures';
 import { Relay } from './helpers/relay';
 
@@ -96,6 +97,23 @@ async function preparedStatements(): Promise<string[]> {
     }
     await Promise.all(Array.from({ length: 20 }, () => storage.createSession(sessionInput(scene.userId))));
     await Promise.all(Array.from({ length: 20 }, () => storage.createUser({})));
+    // The answer is lost once, so that the statement is sent in doubt.
+    let isLost = false;
+    relay.onMessage(({ from, type }) => {
+      if (from === 'client' || type !== '2' || isLost) return 'pass';
+      isLost = true;
+      return 'cut';
+    });
+    await Promise.all(Array.from({ length: 20 }, () => storage.createUser({})));
+    // Calls that wait for a lock ask which of them it concerns; for that there must be a second connection.
+    const several = db.adapter({ max: 4 }, relay.url);
+    await whileLocked(db, 'SELECT FROM users WHERE id = $1 FOR UPDATE', [scene.userId], async (release) => {
+      const created = Array.from({ length: 20 }, () => several.createSession(sessionInput(scene.userId)));
+      await until(async () => relay.statements.some((sql) => sql.includes('free_users')));
+      await release();
+      await Promise.all(created);
+    });
+    await several.disconnect();
     await Promise.all(Array.from({ length: 20 }, () => storage.emitEvent(eventInput())));
     await Promise.all(Array.from({ length: 20 }, () => storage.getUserRoles(scene.userId, scene.orgId)));
     const sessions = await Promise.all([1, 2, 3].map(() => storage.createSession(sessionInput(scene.userId))));

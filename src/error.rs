@@ -237,10 +237,9 @@ impl Error {
         self
     }
 
-    /// Whether the data cannot be written at all: SQLSTATE classes 22 (data exception) and 23 (integrity constraint
-    /// violation).
-    pub fn is_data_fault(&self) -> bool {
-        self.context.sql_state.as_deref().is_some_and(|state| state.starts_with("22") || state.starts_with("23"))
+    /// Whether the data cannot be written at all, at whatever time: SQLSTATE class 22 (data exception).
+    pub fn is_unwritable(&self) -> bool {
+        self.context.sql_state.as_deref().is_some_and(|state| state.starts_with("22"))
     }
 
     pub fn is_violation_of(&self, constraint: &str) -> bool {

@@ -389,7 +389,7 @@ impl PostgresStorageAdapter {
                 batch.join(entered, caller, item, Box::new(respond));
                 if self.turn.is_open() {
                     self.gather(batch);
-                } else if let Some(work) = batch.begin() {
+                } else if let Some(work) = batch.next_task() {
                     spawn(is_alone, self.log.as_ref(), work);
                 }
             }
@@ -440,7 +440,7 @@ impl PostgresStorageAdapter {
         self.turn.gather(batch.operation(), || {
             let (batch, log) = (Arc::clone(batch), self.log.clone());
             move || {
-                if let Some(work) = batch.begin() {
+                if let Some(work) = batch.next_task() {
                     spawn(true, log.as_ref(), work);
                 }
             }

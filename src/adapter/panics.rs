@@ -14,7 +14,11 @@ impl Batched for Panic {
 
     const IS_WRITE: bool = false;
 
-    async fn run(&self, _: &mut Db, _: &[()]) -> Result<Vec<()>> {
+    async fn one(&self, _: &mut Db, (): &()) -> Result<()> {
+        panic!("a panic in a batch")
+    }
+
+    async fn many(&self, _: &mut Db, _: &[()]) -> Result<Vec<Option<()>>> {
         panic!("a panic in a batch")
     }
 }

@@ -1,7 +1,5 @@
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
-use crate::error::Error;
 use crate::input::check_text;
-use crate::store;
 use crate::store::session_writes::{NewSession, SessionUpdate};
 use crate::store::sessions::{
     self, DeleteExpiredSessionsOptions, DeleteUserSessionsOptions, SessionInput, SessionPatch, SessionRecord,
@@ -16,9 +14,9 @@ impl PostgresStorageAdapter {
     #[napi]
     pub fn create_session(&self, session: Json<SessionInput>, _options: Option<CallOptions>) -> Pending<SessionRecord> {
         match session.parse("session") {
-            Ok(session) => self.join(&self.session_creates, NewSession::from(session), |answer, created| {
-                answer.give(&created.and_then(|row| store::created(row, "sessions")));
-            }),
+            Ok(session) => {
+                self.join(&self.session_creates, NewSession::from(session), |answer, created| answer.give(&created))
+            }
             Err(error) => self.fail("createSession", error),
         }
     }
@@ -41,7 +39,7 @@ impl PostgresStorageAdapter {
     ) -> Pending<SessionRecord> {
         match check_text(&id, "id").and_then(|()| patch.parse("patch")) {
             Ok(patch) => self.join(&self.session_updates, SessionUpdate { id, patch }, |answer, updated| {
-                answer.give(&updated.and_then(|row| row.ok_or_else(|| Error::not_found("session"))));
+                answer.give(&updated.flatten());
             }),
             Err(error) => self.fail("updateSession", error),
         }

@@ -1,7 +1,6 @@
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
 use crate::error::Result;
 use crate::input::{check_key, check_text};
-use crate::store;
 use crate::store::user_creates::NewUser;
 use crate::store::users::{self, OAuthLinkInput, UserInput, UserPatch, UserRecord};
 use napi_derive::napi;
@@ -14,9 +13,7 @@ impl PostgresStorageAdapter {
     #[napi]
     pub fn create_user(&self, user: Json<UserInput>, _options: Option<CallOptions>) -> Pending<UserRecord> {
         match user.parse("user") {
-            Ok(user) => self.join(&self.user_creates, NewUser::from(user), |answer, created| {
-                answer.give(&created.and_then(|row| store::created(row, "users")));
-            }),
+            Ok(user) => self.join(&self.user_creates, NewUser::from(user), |answer, created| answer.give(&created)),
             Err(error) => self.fail("createUser", error),
         }
     }

@@ -4,19 +4,11 @@
 //! if results are left for further turns, until those have been handed over, too.
 
 use super::start::RUNTIME;
+use crate::db::batch::policy::{GATHER_LIMIT, GATHER_QUIET, GATHERED_ENOUGH};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::time::sleep;
-
-/// A turn may turn out to be long, for JavaScript may compute, and many may follow. No call waits longer for that.
-const LIMIT: Duration = Duration::from_millis(1);
-
-/// So many calls of a kind leave at the end of a turn whether results are left or not.
-const MANY: usize = 32;
-
-/// After so many limits without a call nobody looks out for those that wait too long.
-const QUIET: u32 = 50;
 
 /// Opened and closed by JavaScript's thread, which makes the calls.
 #[derive(Default)]
@@ -48,7 +40,7 @@ impl Turn {
 
     /// JavaScript has done what it does about them, and others are left.
     pub fn pause(&self) {
-        self.begin_those(|kind| kind.calls >= MANY);
+        self.begin_those(|kind| kind.calls >= GATHERED_ENOUGH);
     }
 
     /// JavaScript has done what it does about the last of them.
@@ -86,15 +78,15 @@ impl Turn {
     async fn guard(self: Arc<Self>) {
         let mut quiet = 0;
         while !self.is_unguarded_after(quiet) {
-            sleep(LIMIT).await;
+            sleep(GATHER_LIMIT).await;
             quiet = if self.lock().kinds.is_empty() { quiet + 1 } else { 0 };
-            self.begin_those(|kind| kind.since.elapsed() >= LIMIT);
+            self.begin_those(|kind| kind.since.elapsed() >= GATHER_LIMIT);
         }
     }
 
     fn is_unguarded_after(&self, quiet: u32) -> bool {
         let mut gathered = self.lock();
-        gathered.is_guarded = quiet < QUIET || !gathered.kinds.is_empty();
+        gathered.is_guarded = quiet < GATHER_QUIET || !gathered.kinds.is_empty();
         !gathered.is_guarded
     }
 
@@ -105,7 +97,7 @@ impl Turn {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, LIMIT, MANY, Turn};
+    use super::{Arc, GATHER_LIMIT, GATHERED_ENOUGH, Turn};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn counting(count: &Arc<AtomicUsize>) -> impl FnOnce() + Send + 'static {
@@ -138,7 +130,7 @@ mod tests {
         turn.open();
         turn.lock().is_guarded = true;
         turn.gather("rare", || counting(&rare));
-        for _ in 0..MANY {
+        for _ in 0..GATHERED_ENOUGH {
             turn.gather("common", || counting(&common));
         }
         turn.pause();
@@ -156,7 +148,7 @@ mod tests {
         for round in 1..=3 {
             turn.gather("one", || counting(&count));
             while count.load(Ordering::SeqCst) < round {
-                std::thread::sleep(LIMIT);
+                std::thread::sleep(GATHER_LIMIT);
             }
         }
     }

@@ -48,6 +48,10 @@ impl Allowance {
     pub fn spend(&mut self, spent: Duration) {
         self.0 = self.0.map(|left| left.saturating_sub(spent));
     }
+
+    pub fn is_spent(self) -> bool {
+        self.0.is_some_and(|left| left.is_zero())
+    }
 }
 
 /// A point in time that only moves forward, read without a lock. At first it lies before everything.

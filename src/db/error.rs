@@ -89,11 +89,8 @@ pub fn statement_failure(error: &sqlx::Error, ran: Duration, statement_timeout: 
             connection_survives: false,
             is_undone: false,
         },
-        sqlx::Error::ColumnDecode { index, source } => {
-            let mut failed =
-                Error::new(Code::QueryFailed, format!("a stored value of {index} cannot be read: {source}"));
-            failed.context.column = Some(index.trim_matches('"').to_owned());
-            Failure { error: failed, remedy: Remedy::None, connection_survives: true, is_undone: false }
+        sqlx::Error::ColumnDecode { .. } => {
+            Failure { error: unreadable(error), remedy: Remedy::None, connection_survives: true, is_undone: false }
         }
         other => Failure {
             error: with_cause(Code::Internal, "the database driver failed", other),
@@ -102,6 +99,23 @@ pub fn statement_failure(error: &sqlx::Error, ran: Duration, statement_timeout: 
             is_undone: false,
         },
     }
+}
+
+/// A stored value cannot be read.
+fn unreadable(error: &sqlx::Error) -> Error {
+    let sqlx::Error::ColumnDecode { index, source } = error else {
+        return with_cause(Code::Internal, "the database driver failed", error);
+    };
+    let mut failed = Error::new(Code::QueryFailed, format!("a stored value of {index} cannot be read: {source}"));
+    failed.context.column = Some(index.trim_matches('"').to_owned());
+    failed
+}
+
+/// The row that a statement has written cannot be read.
+pub fn unreadable_write(error: sqlx::Error) -> Error {
+    let mut failed = unreadable(&error);
+    failed.context.outcome = Some("unknown");
+    failed
 }
 
 /// Whether the same statement may succeed a moment later, when this one has changed nothing.

@@ -19,11 +19,9 @@ mod statement;
 pub mod tls;
 mod understood;
 pub mod unit;
-pub mod waiting;
 
-pub use batch::{Batch, Batched};
+pub use batch::{Batch, Batched, LockKey};
 pub use database::Database;
 pub use give_up::GiveUp;
 pub use migrate::{Plan, Zones};
 pub use run::{Db, Repeat};
-pub use waiting::Company;

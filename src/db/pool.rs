@@ -219,11 +219,15 @@ impl Pool {
     /// One kind of call leaves a quarter of the connections to the others, so that what waits for a lock
     /// does not keep everything waiting. A pool of less than four is too small to be shared.
     fn share_of(&self, kind: &'static str) -> Option<Arc<Semaphore>> {
-        let reserved = self.options.max / 4;
-        (reserved > 0).then(|| {
+        (self.share() < self.options.max).then(|| {
             let mut shares = lock(&self.shares);
-            Arc::clone(shares.entry(kind).or_insert_with(|| Arc::new(Semaphore::new(self.options.max - reserved))))
+            Arc::clone(shares.entry(kind).or_insert_with(|| Arc::new(Semaphore::new(self.share()))))
         })
+    }
+
+    /// How many connections one kind of call may use.
+    pub fn share(&self) -> usize {
+        self.options.max - self.options.max / 4
     }
 
     async fn take_permit(&self, of: Arc<Semaphore>, end: Option<Instant>) -> Result<OwnedSemaphorePermit> {

@@ -47,6 +47,14 @@ pub struct Db {
     /// Who may give the call up.
     caller: Option<Arc<GiveUp>>,
     doubt: Doubt,
+    /// Whether the last statement was told that an attempt before may have taken effect.
+    was_in_doubt: bool,
+    /// How often statements have been repeated.
+    retries: u32,
+    /// How long it has waited for connections.
+    waited: Duration,
+    /// How long statements wait for a lock; `None` when the server's own limits say.
+    lock_limit: Option<Duration>,
     // After the lease, so that a connection is back before the call counts as ended.
     work: Work,
 }
@@ -65,7 +73,19 @@ enum Doubt {
 impl Db {
     pub fn new(work: Work, operation: &'static str, caller: Option<Arc<GiveUp>>) -> Self {
         let connecting = Allowance::new(work.pool.options.connection_timeout);
-        Self { lease: None, keeps_lease: false, operation, connecting, caller, doubt: Doubt::None, work }
+        Self {
+            lease: None,
+            keeps_lease: false,
+            operation,
+            connecting,
+            caller,
+            doubt: Doubt::None,
+            was_in_doubt: false,
+            retries: 0,
+            waited: Duration::ZERO,
+            lock_limit: None,
+            work,
+        }
     }
 
     /// Keeps the connection between statements; [`Self::yield_lease`] gives way to calls that wait.
@@ -88,12 +108,12 @@ impl Db {
         self.lease = None;
     }
 
-    /// Takes the connection for the next statement, which is of other callers: they have waited `since` then.
-    pub async fn ready(&mut self, since: Instant) -> Result<()> {
+    /// Takes the connection for the next statement, which is of other callers: so long may they still wait.
+    pub async fn ready(&mut self, allowance: Allowance) -> Result<()> {
         let pool = Arc::clone(&self.work.pool);
-        self.connecting = Allowance::new(pool.options.connection_timeout);
-        self.connecting.spend(since.elapsed());
-        self.doubt = Doubt::None;
+        self.connecting = allowance;
+        self.resume(false, 0);
+        self.was_in_doubt = false;
         if self.lease.is_none() {
             let operation = self.operation;
             let lease = tokio::select! {
@@ -103,31 +123,46 @@ impl Db {
             };
             self.lease = Some(lease.map_err(|error| error.in_operation(operation))?);
         }
+        // While they waited for this connection, they also waited for their turn.
+        self.waited = Duration::ZERO;
         Ok(())
     }
 
-    /// The next statement may have taken effect already.
-    pub fn suspect(&mut self) {
-        self.doubt = Doubt::Sent;
+    /// The next statement has been sent before: it may have taken effect, and has been repeated so often.
+    pub fn resume(&mut self, is_in_doubt: bool, retries: u32) {
+        self.doubt = if is_in_doubt { Doubt::Sent } else { Doubt::None };
+        self.retries = retries;
     }
 
-    /// Whether a statement whose answer was lost may have taken effect.
+    /// Statements that wait for a lock longer than this are undone, with the code `lock_timeout`.
+    pub fn give_up_on_locks_after(&mut self, limit: Option<Duration>) {
+        self.lock_limit = limit;
+    }
+
+    /// Whether a statement whose answer was lost may have taken effect, as far as the last one did not settle that.
     pub fn is_in_doubt(&self) -> bool {
-        self.doubt != Doubt::None
+        self.doubt == Doubt::Sent || self.was_in_doubt
+    }
+
+    pub fn retries(&self) -> u32 {
+        self.retries
+    }
+
+    /// How long it has waited for connections since it was ready.
+    pub fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// A connection, if need be after further attempts.
     async fn connect(&mut self) -> Result<Lease> {
-        let mut attempt = 1;
         loop {
             match self.acquire().await {
                 Ok(lease) => return Ok(lease),
                 Err(error) => {
-                    let may_repeat = self.may_reconnect(&error, attempt);
-                    self.pause(attempt, error, may_repeat).await?;
+                    let may_repeat = self.may_reconnect(&error);
+                    self.pause(error, may_repeat).await?;
                 }
             }
-            attempt += 1;
         }
     }
 
@@ -217,7 +252,7 @@ impl Db {
         };
         result.map_err(|mut error| {
             // Data that cannot be written at all was not written by an earlier attempt either.
-            if self.is_in_doubt() && !error.is_data_fault() {
+            if self.doubt != Doubt::None && !error.is_unwritable() {
                 error.context.outcome = Some("unknown");
                 error.retryable &= repeat == Repeat::Harmless;
             }
@@ -227,27 +262,26 @@ impl Db {
 
     async fn attempts(&mut self, repeat: Repeat, statement: &mut dyn Statement) -> Result<u64> {
         let mut once = true;
-        let mut attempt = 1;
         loop {
-            let (error, may_repeat) = match self.attempt(attempt, repeat, statement).await {
+            let (error, may_repeat) = match self.attempt(repeat, statement).await {
                 Ok(rows) => return Ok(rows),
                 Err(Stage::Connecting(error)) => {
-                    let may_repeat = self.may_reconnect(&error, attempt);
+                    let may_repeat = self.may_reconnect(&error);
                     (error, may_repeat)
                 }
                 Err(Stage::Running(failure)) => judge(failure, repeat, &mut once),
             };
-            self.pause(attempt, error, may_repeat).await?;
-            attempt += 1;
+            self.pause(error, may_repeat).await?;
         }
     }
 
-    fn may_reconnect(&self, error: &Error, attempt: u32) -> bool {
-        may_reconnect(error) || (attempt == 1 && self.work.pool.options.target.may_have_rotated(error))
+    fn may_reconnect(&self, error: &Error) -> bool {
+        may_reconnect(error) || (self.retries == 0 && self.work.pool.options.target.may_have_rotated(error))
     }
 
     /// Waits before the next attempt, or says with the error that there is none.
-    async fn pause(&self, attempt: u32, mut error: Error, may_repeat: bool) -> Result<()> {
+    async fn pause(&mut self, mut error: Error, may_repeat: bool) -> Result<()> {
+        let attempt = self.retries + 1;
         if !may_repeat || attempt > self.work.pool.options.max_retries {
             error.context.attempts = Some(attempt);
             return Err(error);
@@ -262,24 +296,35 @@ impl Db {
             "retry"
         );
         tokio::time::sleep(pause).await;
+        self.retries = attempt;
         Ok(())
     }
 
-    async fn attempt(&mut self, attempt: u32, repeat: Repeat, statement: &mut dyn Statement) -> Result<u64, Stage> {
+    async fn attempt(&mut self, repeat: Repeat, statement: &mut dyn Statement) -> Result<u64, Stage> {
         let mut lease = match self.lease.take() {
             Some(lease) => lease,
             None => self.acquire().await.map_err(Stage::Connecting)?,
         };
         self.begin_unit(&mut lease).await.map_err(Stage::Connecting)?;
+        let attempt = self.retries + 1;
         let doubt = self.doubt;
         self.send(repeat).await;
         let statement_timeout = self.work.pool.options.statement_timeout;
         let started = Instant::now();
         let way = Way { is_pooled: self.work.pool.options.target.is_pooled(), is_in_doubt: doubt == Doubt::Sent };
+        self.was_in_doubt = way.is_in_doubt;
+        let lock_limit = self.lock_limit;
         let connection = lease.connection().map_err(Stage::Connecting)?;
         let result = within(attempt_limit(statement_timeout), async move {
-            let result = understood(statement.send(connection, way)).await;
-            if way.is_pooled { understood(unit::end(connection, result)).await } else { result }
+            match lock_limit {
+                Some(limit) if !way.is_pooled => {
+                    understood(unit::with_lock_limit(connection, limit, statement, way)).await
+                }
+                _ => {
+                    let result = understood(statement.send(connection, way)).await;
+                    if way.is_pooled { understood(unit::end(connection, result)).await } else { result }
+                }
+            }
         })
         .await;
         let ran = started.elapsed();
@@ -315,8 +360,8 @@ impl Db {
         let pool = Arc::clone(&self.work.pool);
         let Some(settings) = &pool.options.target.unit_settings else { return Ok(()) };
         let started = Instant::now();
-        let begun = until(self.connecting.end(), unit::begin(lease, settings)).await;
-        self.connecting.spend(started.elapsed());
+        let begun = until(self.connecting.end(), unit::begin(lease, settings, self.lock_limit)).await;
+        self.spend(started.elapsed());
         let begun = begun.unwrap_or_else(|| Err(pool.timed_out()));
         if begun.is_err() {
             // The pooler may have gone, and all connections with it.
@@ -328,8 +373,13 @@ impl Db {
     async fn acquire(&mut self) -> Result<Lease> {
         let started = Instant::now();
         let lease = self.work.pool.acquire(Some(self.operation), self.connecting.end()).await;
-        self.connecting.spend(started.elapsed());
+        self.spend(started.elapsed());
         lease
+    }
+
+    fn spend(&mut self, waited: Duration) {
+        self.connecting.spend(waited);
+        self.waited += waited;
     }
 
     /// The statement goes out now, unless the caller has left: then it waits for its own end, which has begun.

@@ -8,6 +8,7 @@ use super::connect::{Backend, Target};
 use super::deadline::within;
 use super::error::{connect_error, is_lost_connection};
 use super::lease::Lease;
+use super::statement::{Statement, Way};
 use crate::error::{Error, Result};
 use sqlx::postgres::{PgRow, Postgres};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row, Transaction};
@@ -35,9 +36,10 @@ fn literal(text: &str) -> String {
 }
 
 /// Begins a unit. Nothing of the caller's has been sent yet.
-pub async fn begin(lease: &mut Lease, settings: &str) -> Result<()> {
+pub async fn begin(lease: &mut Lease, settings: &str, lock_limit: Option<Duration>) -> Result<()> {
     let host = lease.host();
-    let sql = AssertSqlSafe(format!("BEGIN; {settings}"));
+    let lock_limit = lock_limit.map(|limit| format!("; {}", lock_limit_sql(limit))).unwrap_or_default();
+    let sql = AssertSqlSafe(format!("BEGIN; {settings}{lock_limit}"));
     let rows = sqlx::raw_sql(sql).fetch_all(lease.connection()?).await;
     let backend = rows.and_then(|rows| {
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
@@ -59,6 +61,28 @@ pub async fn begin(lease: &mut Lease, settings: &str) -> Result<()> {
                 refused.retryable = false;
             }
             Err(refused)
+        }
+    }
+}
+
+fn lock_limit_sql(limit: Duration) -> String {
+    format!("SET LOCAL lock_timeout = {}", limit.as_millis())
+}
+
+/// Without a pooler: a statement in a transaction of its own, undone when it waits for a lock longer than that.
+pub async fn with_lock_limit(
+    connection: &mut PgConnection,
+    limit: Duration,
+    statement: &mut dyn Statement,
+    way: Way,
+) -> sqlx::Result<u64> {
+    let mut transaction = connection.begin_with(AssertSqlSafe(format!("BEGIN; {}", lock_limit_sql(limit)))).await?;
+    match statement.send(&mut transaction, way).await {
+        Ok(rows) => transaction.commit().await.map(|()| rows),
+        Err(error) => {
+            // Where this fails, the connection is of no use any more, as its next statement will show.
+            let _ = transaction.rollback().await;
+            Err(error)
         }
     }
 }
@@ -93,7 +117,7 @@ impl Lease {
         let Some(settings) = self.target().unit_settings.clone() else {
             return Ok(sqlx::raw_sql(sql).fetch_one(self.connection()?).await);
         };
-        begin(self, &settings).await?;
+        begin(self, &settings, None).await?;
         let connection = self.connection()?;
         let result = sqlx::raw_sql(sql).fetch_one(&mut *connection).await;
         Ok(end(connection, result).await)

@@ -174,7 +174,7 @@ pub async fn create(db: &mut Db, input: ApiKeyInput) -> Result<ApiKeyRecord> {
         })
         .await
         .map_err(principal_error)?;
-    created(row, "api_keys")
+    created(db, row, "api_keys")
 }
 
 /// Makes the secret as well: `prefix`, an underscore and 64 hexadecimal digits.

@@ -121,7 +121,7 @@ pub async fn create(db: &mut Db, input: EmailVerificationTokenInput) -> Result<E
             .bind(is_in_doubt)
         })
         .await?;
-    created(row, "email_verification_tokens")
+    created(db, row, "email_verification_tokens")
 }
 
 /// Those that can still be used.

@@ -2,6 +2,7 @@
 
 use super::column;
 use crate::clock::Timestamp;
+use crate::db::batch::policy::gives_up_on_locks;
 use crate::db::{Batch, Batched, Db, Repeat};
 use crate::error::Result;
 use crate::input::{JsonObject, Key, Text, input};
@@ -33,12 +34,17 @@ impl Batched for Emit {
 
     const IS_WRITE: bool = true;
 
-    async fn run(&self, db: &mut Db, events: &[EventInput]) -> Result<Vec<()>> {
-        match events {
-            [event] => emit_one(db, event).await?,
-            _ => emit_many(db, events).await?,
-        };
-        Ok(vec![(); events.len()])
+    async fn one(&self, db: &mut Db, event: &EventInput) -> Result<()> {
+        emit_one(db, event).await.map(drop)
+    }
+
+    async fn many(&self, db: &mut Db, events: &[EventInput]) -> Result<Vec<Option<()>>> {
+        emit_many(db, events).await?;
+        Ok(vec![Some(()); events.len()])
+    }
+
+    fn bytes(event: &EventInput) -> usize {
+        event.r#type.0.len() + event.data.0.get().len()
     }
 }
 
@@ -67,7 +73,7 @@ async fn emit_one(db: &mut Db, event: &EventInput) -> Result<u64> {
 
 async fn emit_many(db: &mut Db, events: &[EventInput]) -> Result<u64> {
     db.execute(Repeat::Never, || {
-        query(
+        query(concat!(
             "INSERT INTO auth_events (
                 type
               , principal_id
@@ -77,8 +83,10 @@ async fn emit_many(db: &mut Db, events: &[EventInput]) -> Result<u64> {
              )
              SELECT type, principal_id, org_id, data, timestamp
                FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[])
-                 AS event (type, principal_id, org_id, data, timestamp)",
-        )
+                 AS event (type, principal_id, org_id, data, timestamp)
+              WHERE ",
+            gives_up_on_locks!()
+        ))
         .bind(column(events, |event| event.r#type.clone()))
         .bind(column(events, |event| event.principal_id.clone()))
         .bind(column(events, |event| event.org_id.clone()))

@@ -2,6 +2,7 @@
 
 use crate::db::{Batch, Batched, Db, Repeat};
 use crate::error::Result;
+use crate::store::Readable;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, query_as};
 use std::collections::HashMap;
@@ -26,14 +27,25 @@ where
 
     const IS_WRITE: bool = false;
 
-    async fn run(&self, db: &mut Db, keys: &[String]) -> Result<Vec<Option<Arc<R>>>> {
-        if let [key] = keys {
-            let row = db.optional(Repeat::Read, || query_as(self.one).bind(key.clone())).await?;
-            return Ok(vec![row.map(Arc::new)]);
-        }
-        let rows: Vec<R> = db.all(Repeat::Read, || query_as(self.many).bind(keys.to_vec())).await?;
-        let found: HashMap<String, Arc<R>> = rows.into_iter().map(|row| ((self.key_of)(&row), Arc::new(row))).collect();
-        Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
+    async fn one(&self, db: &mut Db, key: &String) -> Result<Option<Arc<R>>> {
+        let row = db.optional(Repeat::Read, || query_as(self.one).bind(key.clone())).await?;
+        Ok(row.map(Arc::new))
+    }
+
+    /// What has no row, while there is one that cannot be read, goes alone: it may be its own.
+    async fn many(&self, db: &mut Db, keys: &[String]) -> Result<Vec<Option<Option<Arc<R>>>>> {
+        let rows: Vec<Readable<R>> = db.all(Repeat::Read, || query_as(self.many).bind(keys.to_vec())).await?;
+        let are_all_readable = rows.iter().all(|Readable(row)| row.is_ok());
+        let found: HashMap<String, Arc<R>> = rows
+            .into_iter()
+            .filter_map(|Readable(row)| row.ok())
+            .map(|row| ((self.key_of)(&row), Arc::new(row)))
+            .collect();
+        let row_of = |key| match found.get(key) {
+            None if !are_all_readable => None,
+            row => Some(row.cloned()),
+        };
+        Ok(keys.iter().map(row_of).collect())
     }
 }
 

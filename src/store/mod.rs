@@ -36,9 +36,9 @@ pub mod user_roles;
 pub mod users;
 pub mod variant;
 
-use crate::db::Company;
+use crate::db::Db;
 use crate::error::{Code, Error, Result};
-use crate::input::Key;
+use crate::input::{JsonObject, Key, Text};
 use std::collections::HashMap;
 
 /// The id of a new row: the caller's, or one of our making, fixed before the first attempt.
@@ -66,9 +66,9 @@ impl NewId {
         }
     }
 
-    /// In a shared statement an id is inserted once, and no two of ours are the same.
-    pub fn company(&self) -> Company<'_> {
-        if self.is_ours { Company::Any } else { Company::OnePerKey(&self.text) }
+    /// Creates with one id take effect one after the other; no two ids of our making are the same.
+    pub fn serial_key(&self) -> Option<&str> {
+        (!self.is_ours).then_some(self.text.as_str())
     }
 }
 
@@ -77,7 +77,13 @@ pub fn column<I, T>(items: &[I], value: impl Fn(&I) -> T) -> Vec<T> {
     items.iter().map(value).collect()
 }
 
-/// The row of each id.
+/// About how many bytes the parameters of an item have, by those of its fields that may be long.
+pub fn bytes_of(texts: [&Option<Text>; 3], list: Option<&[Text]>, json: Option<&JsonObject>) -> usize {
+    let texts = texts.into_iter().flatten().chain(list.unwrap_or_default());
+    texts.map(|Text(text)| text.len()).sum::<usize>() + json.map_or(0, |JsonObject(json)| json.get().len())
+}
+
+/// The row of each id, where there is one.
 pub fn in_order<'i, R>(
     rows: Vec<R>,
     id_of: impl Fn(&R) -> &String,
@@ -87,12 +93,14 @@ pub fn in_order<'i, R>(
     ids.map(|id| by_id.remove(id)).collect()
 }
 
-/// What a create that ends in `or_own!` came to.
-pub fn created<R>(row: Option<R>, table: &'static str) -> Result<R> {
+/// What a create that ends in `or_own!` came to. If its answer was lost once, the row that has the id now may be its own,
+/// changed by somebody since.
+pub fn created<R>(db: &Db, row: Option<R>, table: &'static str) -> Result<R> {
     row.ok_or_else(|| {
         let mut error = Error::new(Code::Conflict, "the id is taken").with_field("id");
         error.context.constraint = Some(format!("{table}_pkey"));
         error.context.table = Some(table.to_owned());
+        error.context.outcome = db.is_in_doubt().then_some("unknown");
         error
     })
 }
@@ -119,6 +127,15 @@ impl<'r, R: sqlx::FromRow<'r, sqlx::postgres::PgRow>> sqlx::FromRow<'r, sqlx::po
         use sqlx::Row;
         let has_won: bool = row.try_get("has_won")?;
         Ok(Self { won: has_won.then(|| R::from_row(row)).transpose()?, is_expired: row.try_get("is_expired")? })
+    }
+}
+
+/// A row, or why it cannot be read: among those of several calls it is the fault of one.
+pub struct Readable<R>(pub sqlx::Result<R>);
+
+impl<'r, R: sqlx::FromRow<'r, sqlx::postgres::PgRow>> sqlx::FromRow<'r, sqlx::postgres::PgRow> for Readable<R> {
+    fn from_row(row: &'r sqlx::postgres::PgRow) -> sqlx::Result<Self> {
+        Ok(Self(R::from_row(row)))
     }
 }
 

@@ -166,7 +166,7 @@ pub async fn create(db: &mut Db, input: OrganizationInput) -> Result<Organizatio
             .bind(is_in_doubt)
         })
         .await?;
-    created(row, "organizations")
+    created(db, row, "organizations")
 }
 
 pub async fn update(db: &mut Db, id: String, patch: OrganizationPatch) -> Result<OrganizationRecord> {

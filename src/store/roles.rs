@@ -153,7 +153,7 @@ pub async fn create(db: &mut Db, input: RoleInput) -> Result<RoleRecord> {
             .bind(is_in_doubt)
         })
         .await?;
-    created(row, "roles")
+    created(db, row, "roles")
 }
 
 pub async fn update(db: &mut Db, id: String, patch: RolePatch) -> Result<RoleRecord> {

@@ -2,11 +2,15 @@
 
 use super::sessions::{SessionInput, SessionPatch, SessionRecord, columns};
 use super::text_list::TextList;
-use super::{NewId, column, in_order};
-use crate::db::{Batch, Batched, Company, Db, Repeat};
-use crate::error::Result;
-use crate::input::IsEmpty;
-use sqlx::query_as;
+use super::{NewId, Readable, bytes_of, column, created, in_order};
+use crate::db::batch::policy::gives_up_on_locks;
+use crate::db::error::unreadable_write;
+use crate::db::{Batch, Batched, Db, LockKey, Repeat};
+use crate::error::{Error, Result};
+use crate::input::{IsEmpty, Key};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row, query_as};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A session to be created; its id is fixed before the first attempt.
@@ -29,24 +33,33 @@ pub fn create() -> Arc<Batch<Create>> {
 
 impl Batched for Create {
     type Item = NewSession;
-    /// `None` when the id was taken.
-    type Output = Option<SessionRecord>;
+    type Output = SessionRecord;
 
     const IS_WRITE: bool = true;
 
-    async fn run(&self, db: &mut Db, sessions: &[NewSession]) -> Result<Vec<Option<SessionRecord>>> {
-        match sessions {
-            [session] => create_one(db, session).await.map(|row| vec![row]),
-            _ => create_many(db, sessions).await,
-        }
+    async fn one(&self, db: &mut Db, session: &NewSession) -> Result<SessionRecord> {
+        let row = create_one(db, session).await?;
+        created(db, row, "sessions")
     }
 
-    fn company(session: &NewSession) -> Company<'_> {
-        session.id.company()
+    async fn many(&self, db: &mut Db, sessions: &[NewSession]) -> Result<Vec<Option<SessionRecord>>> {
+        create_many(db, sessions).await
     }
 
-    fn is_passed_over(row: &Option<SessionRecord>) -> bool {
-        row.is_none()
+    fn serial_key(session: &NewSession) -> Option<&str> {
+        session.id.serial_key()
+    }
+
+    fn bytes(NewSession { id: _, input }: &NewSession) -> usize {
+        bytes_of([&input.plan, &None, &None], input.entitlements.as_deref(), input.metadata.as_ref())
+    }
+
+    fn lock_keys(NewSession { id: _, input }: &NewSession) -> Vec<LockKey> {
+        owners(Some(&input.user_id), input.org_id.as_ref())
+    }
+
+    async fn locked_keys(&self, db: &mut Db, sessions: &[NewSession]) -> Vec<Option<LockKey>> {
+        locked_owners(db, column(sessions, Self::lock_keys)).await
     }
 }
 
@@ -83,6 +96,10 @@ async fn create_one(db: &mut Db, NewSession { id, input }: &NewSession) -> Resul
 
 /// Passes over ids that are taken.
 async fn create_many(db: &mut Db, sessions: &[NewSession]) -> Result<Vec<Option<SessionRecord>>> {
+    // In one order: two statements that want the same ids meet at the first of them instead of in a deadlock.
+    let mut in_order_of_id: Vec<&NewSession> = sessions.iter().collect();
+    in_order_of_id.sort_by_key(|session| &session.id.text);
+    let sessions_by_id = &in_order_of_id;
     let rows = db
         .create_all(|is_in_doubt| {
             query_as(concat!(
@@ -103,18 +120,20 @@ async fn create_many(db: &mut Db, sessions: &[NewSession]) -> Result<Vec<Option<
                       , expires_at
                       , COALESCE(metadata, '{}')
                    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::jsonb[])
-                     AS new (id, user_id, org_id, plan, entitlements, expires_at, metadata)",
+                     AS new (id, user_id, org_id, plan, entitlements, expires_at, metadata)
+                  WHERE ",
+                gives_up_on_locks!(),
                 or_own!("$8", "sessions"),
                 " RETURNING ",
                 columns!()
             ))
-            .bind(column(sessions, |session| session.id.text.clone()))
-            .bind(column(sessions, |session| session.input.user_id.clone()))
-            .bind(column(sessions, |session| session.input.org_id.clone()))
-            .bind(column(sessions, |session| session.input.plan.clone()))
-            .bind(column(sessions, |session| session.input.entitlements.as_deref().map(TextList::of)))
-            .bind(column(sessions, |session| session.input.expires_at))
-            .bind(column(sessions, |session| session.input.metadata.clone()))
+            .bind(column(sessions_by_id, |session| session.id.text.clone()))
+            .bind(column(sessions_by_id, |session| session.input.user_id.clone()))
+            .bind(column(sessions_by_id, |session| session.input.org_id.clone()))
+            .bind(column(sessions_by_id, |session| session.input.plan.clone()))
+            .bind(column(sessions_by_id, |session| session.input.entitlements.as_deref().map(TextList::of)))
+            .bind(column(sessions_by_id, |session| session.input.expires_at))
+            .bind(column(sessions_by_id, |session| session.input.metadata.clone()))
             .bind(is_in_doubt)
         })
         .await?;
@@ -156,32 +175,46 @@ pub fn update() -> Arc<Batch<Update>> {
 
 impl Batched for Update {
     type Item = SessionUpdate;
-    /// `None` when there is no such session.
-    type Output = Option<SessionRecord>;
+    /// An error when the session has been changed, but cannot be read.
+    type Output = Result<SessionRecord>;
 
     const IS_WRITE: bool = true;
 
-    async fn run(&self, db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Option<SessionRecord>>> {
-        match updates {
-            [update] if update.is_empty() => read(db, &update.id).await.map(|row| vec![row]),
-            [update] => update_one(db, update).await.map(|row| vec![row]),
-            _ => update_many(db, updates).await,
-        }
+    async fn one(&self, db: &mut Db, update: &SessionUpdate) -> Result<Result<SessionRecord>> {
+        let row = if update.is_empty() { read(db, &update.id).await? } else { update_one(db, update).await? };
+        row.map(Ok).ok_or_else(|| Error::not_found("session"))
     }
 
-    fn company(update: &SessionUpdate) -> Company<'_> {
-        if update.is_empty() { Company::None } else { Company::OnePerKey(&update.id) }
+    async fn many(&self, db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Option<Result<SessionRecord>>>> {
+        update_many(db, updates).await
     }
 
-    fn is_passed_over(row: &Option<SessionRecord>) -> bool {
-        row.is_none()
+    fn goes_alone(update: &SessionUpdate) -> bool {
+        update.is_empty()
+    }
+
+    fn serial_key(update: &SessionUpdate) -> Option<&str> {
+        Some(&update.id)
+    }
+
+    fn bytes(SessionUpdate { id: _, patch }: &SessionUpdate) -> usize {
+        bytes_of([&patch.plan.value(), &None, &None], patch.entitlements.0.as_deref(), patch.metadata.value().as_ref())
+    }
+
+    fn lock_keys(SessionUpdate { id: _, patch }: &SessionUpdate) -> Vec<LockKey> {
+        owners(patch.user_id.0.as_ref(), patch.org_id.value().as_ref())
+    }
+
+    async fn locked_keys(&self, db: &mut Db, updates: &[SessionUpdate]) -> Vec<Option<LockKey>> {
+        locked_owners(db, column(updates, Self::lock_keys)).await
     }
 }
 
 /// An update that changes nothing answers with what is there.
 async fn read(db: &mut Db, id: &str) -> Result<Option<SessionRecord>> {
     db.optional(Repeat::Read, || {
-        query_as(concat!("SELECT ", columns!(), " FROM sessions WHERE id = $1")).bind(id.to_owned())
+        query_as(concat!("SELECT ", columns!(), " FROM sessions WHERE id = $1 AND expires_at > now()"))
+            .bind(id.to_owned())
     })
     .await
 }
@@ -199,6 +232,7 @@ async fn update_one(db: &mut Db, SessionUpdate { id, patch }: &SessionUpdate) ->
                   , expires_at   = COALESCE($8, expires_at)
                   , metadata     = CASE WHEN $9 THEN COALESCE($10, '{}') ELSE metadata END
               WHERE id = $1
+                AND expires_at > now()
           RETURNING ",
             columns!()
         ))
@@ -217,7 +251,7 @@ async fn update_one(db: &mut Db, SessionUpdate { id, patch }: &SessionUpdate) ->
 }
 
 /// Passes over rows that somebody else has locked: nobody waits for another's lock, and no two batches for each other.
-async fn update_many(db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Option<SessionRecord>>> {
+async fn update_many(db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Option<Result<SessionRecord>>>> {
     let rows = db
         .all(Repeat::Never, || {
             query_as(concat!(
@@ -253,8 +287,11 @@ async fn update_many(db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Optio
                           , new_metadata
                         )
                   WHERE id = patched_id
+                    AND expires_at > now()
                     AND id IN (SELECT id FROM sessions WHERE id = ANY($1) FOR NO KEY UPDATE SKIP LOCKED)
-              RETURNING ",
+                    AND ",
+                gives_up_on_locks!(),
+                " RETURNING ",
                 columns!()
             ))
             .bind(column(updates, |update| update.id.clone()))
@@ -269,5 +306,63 @@ async fn update_many(db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Optio
             .bind(column(updates, |update| update.patch.metadata.value()))
         })
         .await?;
-    Ok(in_order(rows, |row: &SessionRecord| &row.id, updates.iter().map(|update| &update.id)))
+    let rows = in_order(rows, |row: &Updated| &row.id, updates.iter().map(|update| &update.id));
+    Ok(rows
+        .into_iter()
+        .map(|row| row.map(|Updated { id: _, row: Readable(row) }| row.map_err(unreadable_write)))
+        .collect())
+}
+
+/// A session after its update, which has been made whether the row can be read or not.
+struct Updated {
+    id: String,
+    row: Readable<SessionRecord>,
+}
+
+impl<'r> FromRow<'r, PgRow> for Updated {
+    fn from_row(row: &'r PgRow) -> sqlx::Result<Self> {
+        Ok(Self { id: row.try_get("id")?, row: Readable::from_row(row)? })
+    }
+}
+
+const USER: &str = "user";
+const ORGANIZATION: &str = "organization";
+
+/// Foreign keys lock what they refer to.
+fn owners(user_id: Option<&Key>, org_id: Option<&Key>) -> Vec<LockKey> {
+    let of = |kind, id: Option<&Key>| id.map(|Key(id)| (kind, id.clone()));
+    of(USER, user_id).into_iter().chain(of(ORGANIZATION, org_id)).collect()
+}
+
+/// For each item the owner that another transaction has locked against it. What cannot be found out is not said.
+async fn locked_owners(db: &mut Db, items: Vec<Vec<LockKey>>) -> Vec<Option<LockKey>> {
+    let ids = |kind| items.iter().flatten().filter(|key| key.0 == kind).map(|key| key.1.clone()).collect::<Vec<_>>();
+    let (user_ids, org_ids) = (ids(USER), ids(ORGANIZATION));
+    let locked: Result<Vec<(bool, String)>> = db
+        .all(Repeat::Read, || {
+            query_as(
+                "WITH free_users AS MATERIALIZED (
+                    SELECT id FROM users WHERE id = ANY($1) FOR KEY SHARE SKIP LOCKED
+                 )
+                 , free_organizations AS MATERIALIZED (
+                    SELECT id FROM organizations WHERE id = ANY($2) FOR KEY SHARE SKIP LOCKED
+                 )
+                 SELECT true, id
+                   FROM users
+                  WHERE id = ANY($1)
+                    AND id NOT IN (SELECT id FROM free_users)
+                  UNION ALL
+                 SELECT false, id
+                   FROM organizations
+                  WHERE id = ANY($2)
+                    AND id NOT IN (SELECT id FROM free_organizations)",
+            )
+            .bind(user_ids.clone())
+            .bind(org_ids.clone())
+        })
+        .await;
+    let locked = locked.unwrap_or_default().into_iter();
+    let locked: HashSet<LockKey> =
+        locked.map(|(is_user, id)| (if is_user { USER } else { ORGANIZATION }, id)).collect();
+    items.into_iter().map(|keys| keys.into_iter().find(|key| locked.contains(key))).collect()
 }

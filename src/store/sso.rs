@@ -216,7 +216,7 @@ pub async fn create_provider(db: &mut Db, input: SSOProviderInput) -> Result<SSO
             .bind(is_in_doubt)
         })
         .await?;
-    created(row, "sso_providers")
+    created(db, row, "sso_providers")
 }
 
 pub async fn update_provider(db: &mut Db, id: String, patch: SSOProviderPatch) -> Result<SSOProvider> {
@@ -459,7 +459,7 @@ pub async fn create_link(db: &mut Db, input: SSOLinkInput) -> Result<SSOLink> {
             .bind(is_in_doubt)
         })
         .await?;
-    created(row, "sso_links")
+    created(db, row, "sso_links")
 }
 
 pub async fn links_of_user(db: &mut Db, user_id: String) -> Result<Vec<SSOLink>> {
@@ -573,5 +573,5 @@ pub async fn create_session(db: &mut Db, input: SSOSessionInput) -> Result<SSOSe
             .bind(is_in_doubt)
         })
         .await?;
-    created(row, "sso_sessions")
+    created(db, row, "sso_sessions")
 }

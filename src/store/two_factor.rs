@@ -137,7 +137,7 @@ pub async fn create_device(db: &mut Db, input: TwoFactorDeviceInput) -> Result<T
             .bind(is_in_doubt)
         })
         .await?;
-    created(row, "twofa_devices")
+    created(db, row, "twofa_devices")
 }
 
 pub async fn update_device(db: &mut Db, id: String, patch: TwoFactorDevicePatch) -> Result<TwoFactorDevice> {
@@ -498,7 +498,7 @@ pub async fn create_session(db: &mut Db, input: TwoFactorSessionInput) -> Result
             .bind(is_in_doubt)
         })
         .await?;
-    created(row, "twofa_sessions")
+    created(db, row, "twofa_sessions")
 }
 
 /// Exactly once, in time, and within the attempts allowed.

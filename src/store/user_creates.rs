@@ -1,10 +1,12 @@
 //! Creating users, many in one statement.
 
 use super::text_list::TextList;
-use super::users::{UserInput, UserRecord, columns};
-use super::{NewId, column, in_order};
-use crate::db::{Batch, Batched, Company, Db};
+use super::users::{UserInput, UserRecord, columns, email_key};
+use super::{NewId, bytes_of, column, created, in_order};
+use crate::db::batch::policy::gives_up_on_locks;
+use crate::db::{Batch, Batched, Db, LockKey};
 use crate::error::Result;
+use crate::input::Key;
 use sqlx::query_as;
 use std::sync::Arc;
 
@@ -20,6 +22,12 @@ impl From<UserInput> for NewUser {
     }
 }
 
+impl NewUser {
+    fn email_key(&self) -> Option<String> {
+        self.input.email.as_ref().map(|Key(email)| email_key(email))
+    }
+}
+
 pub struct Create;
 
 pub fn create() -> Arc<Batch<Create>> {
@@ -28,24 +36,37 @@ pub fn create() -> Arc<Batch<Create>> {
 
 impl Batched for Create {
     type Item = NewUser;
-    /// `None` when the id was taken.
-    type Output = Option<UserRecord>;
+    type Output = UserRecord;
 
     const IS_WRITE: bool = true;
 
-    async fn run(&self, db: &mut Db, users: &[NewUser]) -> Result<Vec<Option<UserRecord>>> {
+    async fn one(&self, db: &mut Db, user: &NewUser) -> Result<UserRecord> {
+        let row = create_one(db, user).await?;
+        created(db, row, "users")
+    }
+
+    async fn many(&self, db: &mut Db, users: &[NewUser]) -> Result<Vec<Option<UserRecord>>> {
+        create_many(db, users).await
+    }
+
+    fn serial_key(user: &NewUser) -> Option<&str> {
+        user.id.serial_key()
+    }
+
+    fn bytes(NewUser { id: _, input }: &NewUser) -> usize {
+        bytes_of([&input.name, &input.picture, &input.plan], input.entitlements.as_deref(), input.metadata.as_ref())
+    }
+
+    fn lock_keys(user: &NewUser) -> Vec<LockKey> {
+        user.email_key().map(|email| ("email", email)).into_iter().collect()
+    }
+
+    /// A row that another transaction is inserting cannot be seen, but of a single user it is clear what it waits for.
+    async fn locked_keys(&self, _: &mut Db, users: &[NewUser]) -> Vec<Option<LockKey>> {
         match users {
-            [user] => create_one(db, user).await.map(|row| vec![row]),
-            _ => create_many(db, users).await,
+            [user] => vec![Self::lock_keys(user).pop()],
+            _ => users.iter().map(|_| None).collect(),
         }
-    }
-
-    fn company(user: &NewUser) -> Company<'_> {
-        if user.id.is_ours { Company::Any } else { Company::None }
-    }
-
-    fn is_passed_over(row: &Option<UserRecord>) -> bool {
-        row.is_none()
     }
 }
 
@@ -80,47 +101,56 @@ async fn create_one(db: &mut Db, NewUser { id, input }: &NewUser) -> Result<Opti
     .await
 }
 
-/// Passes over users whose e-mail is taken. The ids are ours: what is there under one, an attempt before has made.
+/// The insert of many users, up to what happens on a conflict.
+macro_rules! insert_many {
+    () => {
+        concat!(
+            "INSERT INTO users (
+                id
+              , email
+              , name
+              , picture
+              , plan
+              , entitlements
+              , metadata
+             )
+             SELECT id
+                  , email
+                  , name
+                  , picture
+                  , COALESCE(plan, 'free')
+                  , COALESCE(entitlements::text[], '{}')
+                  , COALESCE(metadata, '{}')
+               FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[])
+                 AS new (id, email, name, picture, plan, entitlements, metadata)
+              WHERE ",
+            gives_up_on_locks!()
+        )
+    };
+}
+
+/// Passes over users whose id or e-mail is taken. If an attempt before may have written them, its rows are these users'
+/// own; an e-mail that is taken then fails the statement, since only one index can be named.
 async fn create_many(db: &mut Db, users: &[NewUser]) -> Result<Vec<Option<UserRecord>>> {
+    // In one order: two statements that want the same e-mails meet at the first of them instead of in a deadlock.
+    let mut in_order_of_email: Vec<&NewUser> = users.iter().collect();
+    in_order_of_email.sort_by_cached_key(|user| user.email_key());
+    let users_by_email = &in_order_of_email;
     let rows = db
         .create_all(|is_in_doubt| {
-            query_as(concat!(
-                "WITH made AS (
-                    INSERT INTO users (
-                        id
-                      , email
-                      , name
-                      , picture
-                      , plan
-                      , entitlements
-                      , metadata
-                    )
-                    SELECT id
-                         , email
-                         , name
-                         , picture
-                         , COALESCE(plan, 'free')
-                         , COALESCE(entitlements::text[], '{}')
-                         , COALESCE(metadata, '{}')
-                      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[])
-                        AS new (id, email, name, picture, plan, entitlements, metadata)
-                        ON CONFLICT DO NOTHING
-                 RETURNING ",
-                columns!(),
-                ") SELECT ",
-                columns!(),
-                " FROM made UNION ALL SELECT ",
-                columns!(),
-                " FROM users WHERE $8 AND id = ANY($1)"
-            ))
-            .bind(column(users, |user| user.id.text.clone()))
-            .bind(column(users, |user| user.input.email.clone()))
-            .bind(column(users, |user| user.input.name.clone()))
-            .bind(column(users, |user| user.input.picture.clone()))
-            .bind(column(users, |user| user.input.plan.clone()))
-            .bind(column(users, |user| user.input.entitlements.as_deref().map(TextList::of)))
-            .bind(column(users, |user| user.input.metadata.clone()))
-            .bind(is_in_doubt)
+            let query = if is_in_doubt {
+                query_as(concat!(insert_many!(), or_own!("true", "users"), " RETURNING ", columns!()))
+            } else {
+                query_as(concat!(insert_many!(), " ON CONFLICT DO NOTHING RETURNING ", columns!()))
+            };
+            query
+                .bind(column(users_by_email, |user| user.id.text.clone()))
+                .bind(column(users_by_email, |user| user.input.email.clone()))
+                .bind(column(users_by_email, |user| user.input.name.clone()))
+                .bind(column(users_by_email, |user| user.input.picture.clone()))
+                .bind(column(users_by_email, |user| user.input.plan.clone()))
+                .bind(column(users_by_email, |user| user.input.entitlements.as_deref().map(TextList::of)))
+                .bind(column(users_by_email, |user| user.input.metadata.clone()))
         })
         .await?;
     Ok(in_order(rows, |row: &UserRecord| &row.id, users.iter().map(|user| &user.id.text)))

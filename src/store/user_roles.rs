@@ -1,7 +1,7 @@
 //! Who has which roles.
 
 use super::roles::{RoleRecord, columns};
-use super::{NewId, column};
+use super::{NewId, Readable, column};
 use crate::db::{Batch, Batched, Db, Repeat};
 use crate::error::{Code, Error, Result};
 use sqlx::postgres::PgRow;
@@ -65,11 +65,12 @@ impl Batched for OfUser {
 
     const IS_WRITE: bool = false;
 
-    async fn run(&self, db: &mut Db, users: &[UserInOrganization]) -> Result<Vec<Vec<RoleRecord>>> {
-        match users {
-            [user] => of_one(db, user).await.map(|roles| vec![roles]),
-            _ => of_many(db, users).await,
-        }
+    async fn one(&self, db: &mut Db, user: &UserInOrganization) -> Result<Vec<RoleRecord>> {
+        of_one(db, user).await
+    }
+
+    async fn many(&self, db: &mut Db, users: &[UserInOrganization]) -> Result<Vec<Option<Vec<RoleRecord>>>> {
+        of_many(db, users).await
     }
 }
 
@@ -97,7 +98,8 @@ async fn of_one(db: &mut Db, UserInOrganization { user_id, org_id }: &UserInOrga
     .await
 }
 
-async fn of_many(db: &mut Db, users: &[UserInOrganization]) -> Result<Vec<Vec<RoleRecord>>> {
+/// A user with a role that cannot be read goes alone.
+async fn of_many(db: &mut Db, users: &[UserInOrganization]) -> Result<Vec<Option<Vec<RoleRecord>>>> {
     let rows: Vec<Listed> = db
         .all(Repeat::Read, || {
             query_as(
@@ -123,10 +125,13 @@ async fn of_many(db: &mut Db, users: &[UserInOrganization]) -> Result<Vec<Vec<Ro
         })
         .await?;
     let mut lists = Vec::new();
-    lists.resize_with(users.len(), Vec::new);
-    for Listed { at, role } in rows {
+    lists.resize_with(users.len(), || Some(Vec::new()));
+    for Listed { at, role: Readable(role) } in rows {
         if let Some(list) = lists.get_mut(at) {
-            list.push(role);
+            *list = list.take().zip(role.ok()).map(|(mut list, role)| {
+                list.push(role);
+                list
+            });
         }
     }
     Ok(lists)
@@ -135,7 +140,7 @@ async fn of_many(db: &mut Db, users: &[UserInOrganization]) -> Result<Vec<Vec<Ro
 /// A role, and whose list it stands in.
 struct Listed {
     at: usize,
-    role: RoleRecord,
+    role: Readable<RoleRecord>,
 }
 
 impl<'r> FromRow<'r, PgRow> for Listed {
@@ -143,6 +148,6 @@ impl<'r> FromRow<'r, PgRow> for Listed {
         let position: i64 = row.try_get("position")?;
         // Positions begin with 1; another would be none of ours.
         let at = usize::try_from(position - 1).unwrap_or(usize::MAX);
-        Ok(Self { at, role: RoleRecord::from_row(row)? })
+        Ok(Self { at, role: Readable::from_row(row)? })
     }
 }

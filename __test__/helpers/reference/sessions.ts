@@ -49,7 +49,8 @@ export function sessions(state: State) {
     },
 
     async updateSession(id: unknown, patch: unknown) {
-      return visible(update(state, state.sessions, [id, patch], SESSION, constraints));
+      const live = new Map([...state.sessions].filter(([, session]) => !isExpired(session)));
+      return visible(update(state, live, [id, patch], SESSION, constraints));
     },
 
     async deleteSession(id: unknown) {

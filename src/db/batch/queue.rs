@@ -1,0 +1,356 @@
+//! The calls of one kind that wait, and which of them may leave now.
+//!
+//! A call waits in one of five places. `ready`: it may share a statement. `single`: it was separated from others, and
+//! needs a statement of its own. `stuck`: it waits for a lock, and for a connection that may wait with it. `serial`:
+//! behind another call with the same serial key. `behind_lock`: it needs what a stuck call waits for. So no key stands
+//! before another's: what cannot leave is not in the way of what can.
+
+use super::Batched;
+use super::policy::{MAX_BYTES, MAX_CALLS};
+use crate::db::deadline::Allowance;
+use crate::db::give_up::GiveUp;
+use crate::db::pool::{Pool, Work};
+use crate::error::Result;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub type Respond<T> = Box<dyn FnOnce(Result<T>) + Send>;
+
+/// Something that a transaction can lock and that several calls may need: what it is, and which one.
+pub type LockKey = (&'static str, String);
+
+/// What a call is besides its item.
+pub struct Call<B: Batched> {
+    pub work: Work,
+    pub respond: Respond<B::Output>,
+    /// Who may give the call up.
+    pub caller: Option<Arc<GiveUp>>,
+    /// It has this serial key, and the calls behind it wait until it has ended.
+    pub serial_key: Option<String>,
+    /// Calls that need this wait until this one has ended.
+    pub holds: Option<LockKey>,
+    /// Whether a statement with this item, whose answer was lost, may have taken effect.
+    pub is_in_doubt: bool,
+    /// How often its statements have been repeated.
+    pub retries: u32,
+    /// `None` while it is served.
+    waiting_since: Option<Instant>,
+    /// How long it had waited before, all together.
+    waited: Duration,
+}
+
+impl<B: Batched> Call<B> {
+    pub fn new(work: Work, caller: Option<Arc<GiveUp>>, respond: Respond<B::Output>) -> Self {
+        Self {
+            work,
+            respond,
+            caller,
+            serial_key: None,
+            holds: None,
+            is_in_doubt: false,
+            retries: 0,
+            waiting_since: Some(Instant::now()),
+            waited: Duration::ZERO,
+        }
+    }
+
+    pub fn is_on(&self, pool: &Arc<Pool>) -> bool {
+        Arc::ptr_eq(&self.work.pool, pool)
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.caller.as_ref().is_some_and(|caller| caller.is_given_up())
+    }
+
+    /// What is left of the time for which it may wait for its turn and for connections.
+    pub fn allowance(&self) -> Allowance {
+        let mut allowance = Allowance::new(self.work.pool.options.connection_timeout);
+        allowance.spend(self.waited + self.waiting_since.map_or(Duration::ZERO, |since| since.elapsed()));
+        allowance
+    }
+
+    /// What serving it has come to, should it go again.
+    pub fn note(&mut self, is_in_doubt: bool, retries: u32, waited: Duration) {
+        self.is_in_doubt = is_in_doubt;
+        self.retries = retries;
+        self.waited += waited;
+    }
+
+    /// Answers it. What may have taken effect by a statement before is not refused without saying so.
+    pub fn answer(self, result: Result<B::Output>) {
+        (self.respond)(result.map_err(|mut error| {
+            if self.is_in_doubt && !error.is_unwritable() {
+                error.context.outcome = Some("unknown");
+                error.retryable = false;
+            }
+            error
+        }));
+    }
+
+    pub fn is_overdue(&self) -> bool {
+        self.allowance().is_spent()
+    }
+
+    fn stop_waiting(&mut self) {
+        self.waited += self.waiting_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+    }
+
+    fn wait_again(&mut self) {
+        self.waiting_since = Some(Instant::now());
+        if let Some(caller) = &self.caller
+            && !self.is_in_doubt
+        {
+            caller.undone();
+        }
+    }
+
+    /// Its statement is about to be sent; `false` when nobody waits for it any more.
+    fn may_be_sent(&self) -> bool {
+        self.caller.as_ref().is_none_or(|caller| caller.send(B::IS_WRITE))
+    }
+}
+
+pub struct Waiting<B: Batched> {
+    pub item: B::Item,
+    pub call: Call<B>,
+}
+
+pub struct Queue<B: Batched> {
+    ready: VecDeque<Waiting<B>>,
+    single: VecDeque<Waiting<B>>,
+    stuck: VecDeque<Waiting<B>>,
+    /// An entry for each serial key of a call that has not ended, with those behind it.
+    serial: HashMap<String, VecDeque<Waiting<B>>>,
+    /// An entry for each key that a stuck call waits for, with those that need it, too.
+    behind_lock: HashMap<LockKey, VecDeque<Waiting<B>>>,
+    /// In all places.
+    count: usize,
+}
+
+impl<B: Batched> Default for Queue<B> {
+    fn default() -> Self {
+        Self {
+            ready: VecDeque::new(),
+            single: VecDeque::new(),
+            stuck: VecDeque::new(),
+            serial: HashMap::new(),
+            behind_lock: HashMap::new(),
+            count: 0,
+        }
+    }
+}
+
+impl<B: Batched> Queue<B> {
+    /// How many calls wait, wherever.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// How many may share a statement.
+    pub fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// How many need a statement of their own, and may have it now.
+    pub fn single(&self) -> usize {
+        self.single.len()
+    }
+
+    /// A new call.
+    pub fn join(&mut self, item: B::Item, mut call: Call<B>) {
+        call.serial_key = B::serial_key(&item).map(str::to_owned);
+        let waiting = Waiting { item, call };
+        self.count += 1;
+        if let Some(key) = &waiting.call.serial_key {
+            match self.serial.entry(key.clone()) {
+                Entry::Occupied(mut behind) => return behind.get_mut().push_back(waiting),
+                Entry::Vacant(entry) => {
+                    entry.insert(VecDeque::new());
+                }
+            }
+        }
+        self.admit(waiting);
+    }
+
+    /// The call waits for nothing but a worker.
+    fn admit(&mut self, waiting: Waiting<B>) {
+        if B::goes_alone(&waiting.item) || waiting.call.is_in_doubt {
+            self.single.push_back(waiting);
+        } else {
+            self.ready.push_back(waiting);
+        }
+    }
+
+    /// The calls may leave again, before those that came later; together, or each in a statement of its own.
+    pub fn rejoin(&mut self, waiting: Vec<Waiting<B>>, together: bool) {
+        self.count += waiting.len();
+        for mut waiting in waiting.into_iter().rev() {
+            waiting.call.wait_again();
+            if together && !waiting.call.is_in_doubt {
+                self.ready.push_front(waiting);
+            } else {
+                self.single.push_front(waiting);
+            }
+        }
+    }
+
+    /// The call waits for a lock: on `key`, if that is known. Of several that wait for the same, one is sent at a time.
+    pub fn wait_for_lock(&mut self, mut waiting: Waiting<B>, key: Option<LockKey>) {
+        self.count += 1;
+        waiting.call.wait_again();
+        if let Some(key) = key {
+            match self.behind_lock.entry(key.clone()) {
+                Entry::Occupied(mut behind) => return behind.get_mut().push_back(waiting),
+                Entry::Vacant(entry) => {
+                    entry.insert(VecDeque::new());
+                }
+            }
+            waiting.call.holds = Some(key);
+        }
+        self.stuck.push_back(waiting);
+    }
+
+    /// A call has ended, or left: those behind it may go. Who waited for the same lock may try together.
+    pub fn release(&mut self, serial_key: Option<String>, holds: Option<LockKey>) {
+        if let Some(key) = serial_key
+            && let Entry::Occupied(mut behind) = self.serial.entry(key)
+        {
+            match behind.get_mut().pop_front() {
+                // At the end: a key with many calls is not before others.
+                Some(next) => self.admit(next),
+                None => drop(behind.remove()),
+            }
+        }
+        for waiting in holds.and_then(|key| self.behind_lock.remove(&key)).into_iter().flatten() {
+            self.admit(waiting);
+        }
+    }
+
+    /// The pool that the next call is for, and how long that call may still wait.
+    pub fn next(&self, may_try: bool) -> Option<(Work, Allowance)> {
+        let single = if may_try { self.single.front() } else { None };
+        let call = &single.or_else(|| self.ready.front())?.call;
+        Some((call.work.clone(), call.allowance()))
+    }
+
+    /// What may share a statement on that pool. It counts as sent from here on.
+    pub fn take_shared(&mut self, pool: &Arc<Pool>) -> Vec<Waiting<B>> {
+        let mut taken: Vec<Waiting<B>> = Vec::new();
+        let mut bytes = 0;
+        while taken.len() < MAX_CALLS
+            && let Some(next) = self.ready.front()
+            && next.call.is_on(pool)
+        {
+            let size = B::bytes(&next.item);
+            if !taken.is_empty() && bytes + size > MAX_BYTES {
+                break;
+            }
+            let Some(next) = self.ready.pop_front() else { break };
+            if let Some(next) = self.divert(next)
+                && let Some(next) = self.leave(next)
+            {
+                bytes += size;
+                taken.push(next);
+            }
+        }
+        taken
+    }
+
+    /// One call that needs a statement of its own.
+    pub fn take_single(&mut self, pool: &Arc<Pool>) -> Option<Waiting<B>> {
+        while self.single.front()?.call.is_on(pool) {
+            let next = self.single.pop_front()?;
+            if let Some(next) = self.divert(next)
+                && let Some(next) = self.leave(next)
+            {
+                return Some(next);
+            }
+        }
+        None
+    }
+
+    /// One call that waits for a lock.
+    pub fn take_stuck(&mut self) -> Option<Waiting<B>> {
+        while let Some(next) = self.stuck.pop_front() {
+            if let Some(next) = self.leave(next) {
+                return Some(next);
+            }
+        }
+        None
+    }
+
+    /// Puts the call aside if it needs what a stuck one waits for.
+    fn divert(&mut self, waiting: Waiting<B>) -> Option<Waiting<B>> {
+        if self.behind_lock.is_empty() {
+            return Some(waiting);
+        }
+        for key in B::lock_keys(&waiting.item) {
+            if let Some(behind) = self.behind_lock.get_mut(&key) {
+                behind.push_back(waiting);
+                return None;
+            }
+        }
+        Some(waiting)
+    }
+
+    /// The call leaves the queue to be sent; unless nobody waits for it any more.
+    fn leave(&mut self, mut waiting: Waiting<B>) -> Option<Waiting<B>> {
+        self.count -= 1;
+        waiting.call.stop_waiting();
+        if waiting.call.may_be_sent() {
+            return Some(waiting);
+        }
+        self.release(waiting.call.serial_key.take(), waiting.call.holds.take());
+        None
+    }
+
+    /// Takes out the calls that nobody waits for any more, and returns those that have waited too long.
+    pub fn sweep(&mut self) -> Vec<Call<B>> {
+        let mut removed = self.remove(|call| call.is_given_up() || call.is_overdue());
+        removed.retain(|call| !call.is_given_up());
+        removed
+    }
+
+    /// Takes out the calls that have waited on that pool since then or longer.
+    pub fn withdraw(&mut self, pool: &Arc<Pool>, since: Instant) -> Vec<Call<B>> {
+        self.remove(|call| call.waiting_since.is_some_and(|joined_at| joined_at <= since) && call.is_on(pool))
+    }
+
+    fn remove(&mut self, goes: impl Fn(&Call<B>) -> bool) -> Vec<Call<B>> {
+        let mut removed = Vec::new();
+        for behind in self.serial.values_mut() {
+            remove_from(behind, &goes, &mut removed);
+        }
+        for call in &mut removed {
+            // It was not its turn yet.
+            call.serial_key = None;
+        }
+        let places = [&mut self.ready, &mut self.single, &mut self.stuck];
+        for place in places.into_iter().chain(self.behind_lock.values_mut()) {
+            remove_from(place, &goes, &mut removed);
+        }
+        self.count -= removed.len();
+        for call in &mut removed {
+            self.release(call.serial_key.take(), call.holds.take());
+        }
+        removed
+    }
+}
+
+fn remove_from<B: Batched>(
+    place: &mut VecDeque<Waiting<B>>,
+    goes: &impl Fn(&Call<B>) -> bool,
+    removed: &mut Vec<Call<B>>,
+) {
+    if place.iter().any(|waiting| goes(&waiting.call)) {
+        for waiting in std::mem::take(place) {
+            if goes(&waiting.call) {
+                removed.push(waiting.call);
+            } else {
+                place.push_back(waiting);
+            }
+        }
+    }
+}
