@@ -26,12 +26,14 @@ export class Facts implements Sources {
 
   constructor(private readonly query: TestDatabase['query']) {}
 
-  begin(method: string): void {
-    this.method = method;
+  /** The call, or the first of several, is being made. */
+  begin(): void {
     this.startedAt = Date.now();
   }
 
-  end(actual: Outcome): void {
+  /** It has been answered. */
+  end(method: string, actual: Outcome): void {
+    this.method = method;
     this.actual = actual;
   }
 

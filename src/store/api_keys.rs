@@ -158,7 +158,7 @@ pub async fn create(db: &mut Db, input: ApiKeyInput) -> Result<ApiKeyRecord> {
                   , COALESCE($7, '{}')
                   , $8
                  )",
-                or_own!("$9", "api_keys"),
+                or_own!("$9", "api_keys", "created_at"),
                 " RETURNING ",
                 columns!()
             ))

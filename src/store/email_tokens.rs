@@ -105,7 +105,7 @@ pub async fn create(db: &mut Db, input: EmailVerificationTokenInput) -> Result<E
                   , used_at
                  )
                  VALUES ($1, $2, $3, $4, $5, $6, COALESCE($7, '{}'), $8, $9)",
-                or_own!("$10", "email_verification_tokens"),
+                or_own!("$10", "email_verification_tokens", "created_at"),
                 " RETURNING ",
                 columns!()
             ))

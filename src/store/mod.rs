@@ -4,10 +4,17 @@
 
 /// The end of a create. When an attempt before lost its answer, the row that it may have written is taken for this
 /// one's own: it has the same id and is the same in everything but its times. No row comes back when the id is taken.
+/// The update changes nothing. It names a column that is no key, so that it does not wait for those who refer to the row.
 macro_rules! or_own {
-    ($is_in_doubt:literal, $table:literal) => {
+    ($is_in_doubt:literal, $table:literal, $time:literal) => {
         concat!(
-            " ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id WHERE ",
+            " ON CONFLICT (id) DO UPDATE SET ",
+            $time,
+            " = ",
+            $table,
+            ".",
+            $time,
+            " WHERE ",
             $is_in_doubt,
             " AND to_jsonb(",
             $table,

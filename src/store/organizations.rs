@@ -153,7 +153,7 @@ pub async fn create(db: &mut Db, input: OrganizationInput) -> Result<Organizatio
                   , metadata
                  )
                  VALUES ($1, $2, $3, $4, $5, COALESCE($6, '{}'))",
-                or_own!("$7", "organizations"),
+                or_own!("$7", "organizations", "created_at"),
                 " RETURNING ",
                 columns!()
             ))

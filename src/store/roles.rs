@@ -139,7 +139,7 @@ pub async fn create(db: &mut Db, input: RoleInput) -> Result<RoleRecord> {
                   , metadata
                  )
                  VALUES ($1, $2, $3, $4, $5, COALESCE($6, false), COALESCE($7, '{}'))",
-                or_own!("$8", "roles"),
+                or_own!("$8", "roles", "created_at"),
                 " RETURNING ",
                 columns!()
             ))

@@ -78,7 +78,7 @@ async fn create_one(db: &mut Db, NewSession { id, input }: &NewSession) -> Resul
               , metadata
              )
              VALUES ($1, $2, $3, $4, COALESCE($5, '{}'), $6, COALESCE($7, '{}'))",
-            or_own!("$8", "sessions"),
+            or_own!("$8", "sessions", "created_at"),
             " RETURNING ",
             columns!()
         ))
@@ -123,7 +123,7 @@ async fn create_many(db: &mut Db, sessions: &[NewSession]) -> Result<Vec<Option<
                      AS new (id, user_id, org_id, plan, entitlements, expires_at, metadata)
                   WHERE ",
                 gives_up_on_locks!(),
-                or_own!("$8", "sessions"),
+                or_own!("$8", "sessions", "created_at"),
                 " RETURNING ",
                 columns!()
             ))

@@ -206,7 +206,7 @@ pub async fn create_provider(db: &mut Db, input: SSOProviderInput) -> Result<SSO
                       , COALESCE(given.metadata, '{}')
                       , $3
                    FROM jsonb_populate_record(NULL::sso_providers, $2) AS given",
-                or_own!("$4", "sso_providers"),
+                or_own!("$4", "sso_providers", "created_at"),
                 " RETURNING ",
                 columns!()
             ))
@@ -442,7 +442,7 @@ pub async fn create_link(db: &mut Db, input: SSOLinkInput) -> Result<SSOLink> {
                   , last_auth_at
                  )
                  VALUES ($1, $2, $3, $4, $5, $6, COALESCE($7, false), COALESCE($8, '{}'), COALESCE($9, now()), COALESCE($10, now()))",
-                or_own!("$11", "sso_links"),
+                or_own!("$11", "sso_links", "linked_at"),
                 " RETURNING ",
                 link_columns!()
             ))
@@ -557,7 +557,7 @@ pub async fn create_session(db: &mut Db, input: SSOSessionInput) -> Result<SSOSe
                   , last_auth_at
                  )
                  VALUES ($1, $2, $3, $4, $5, $6, $7, COALESCE($8, now()), COALESCE($9, now()))",
-                or_own!("$10", "sso_sessions"),
+                or_own!("$10", "sso_sessions", "linked_at"),
                 " RETURNING ",
                 session_columns!()
             ))

@@ -127,7 +127,7 @@ pub async fn create_device(db: &mut Db, input: TwoFactorDeviceInput) -> Result<T
                       , COALESCE(given.metadata, '{}')
                       , $3
                    FROM jsonb_populate_record(NULL::twofa_devices, $2) AS given",
-                or_own!("$4", "twofa_devices"),
+                or_own!("$4", "twofa_devices", "created_at"),
                 " RETURNING ",
                 columns!()
             ))
@@ -481,7 +481,7 @@ pub async fn create_session(db: &mut Db, input: TwoFactorSessionInput) -> Result
                   , completed_at
                  )
                  VALUES ($1, $2, $3, $4, $5, $6, COALESCE($7, 0), COALESCE($8, 5), $9, $10)",
-                or_own!("$11", "twofa_sessions"),
+                or_own!("$11", "twofa_sessions", "created_at"),
                 " RETURNING ",
                 session_columns!()
             ))

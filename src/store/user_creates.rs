@@ -85,7 +85,7 @@ async fn create_one(db: &mut Db, NewUser { id, input }: &NewUser) -> Result<Opti
               , metadata
              )
              VALUES ($1, $2, $3, $4, COALESCE($5, 'free'), COALESCE($6, '{}'), COALESCE($7, '{}'))",
-            or_own!("$8", "users"),
+            or_own!("$8", "users", "created_at"),
             " RETURNING ",
             columns!()
         ))
@@ -139,7 +139,7 @@ async fn create_many(db: &mut Db, users: &[NewUser]) -> Result<Vec<Option<UserRe
     let rows = db
         .create_all(|is_in_doubt| {
             let query = if is_in_doubt {
-                query_as(concat!(insert_many!(), or_own!("true", "users"), " RETURNING ", columns!()))
+                query_as(concat!(insert_many!(), or_own!("true", "users", "created_at"), " RETURNING ", columns!()))
             } else {
                 query_as(concat!(insert_many!(), " ON CONFLICT DO NOTHING RETURNING ", columns!()))
             };

@@ -49,8 +49,10 @@ export function sessions(state: State) {
     },
 
     async updateSession(id: unknown, patch: unknown) {
-      const live = new Map([...state.sessions].filter(([, session]) => !isExpired(session)));
-      return visible(update(state, live, [id, patch], SESSION, constraints));
+      const rows = new Map([...state.sessions].filter(([, session]) => !isExpired(session)));
+      const updated = update(state, rows, [id, patch], SESSION, constraints);
+      state.sessions.set(id as string, updated);
+      return visible(updated);
     },
 
     async deleteSession(id: unknown) {

@@ -1,0 +1,267 @@
+/**
+ * The rule of batches, as one property: whatever a set of calls comes to when each travels alone, in some order, it
+ * comes to when they travel together; and a call that cannot proceed delays or fails only itself and those for the same
+ * key. Sets of calls of every batched kind are made at once to a real server, while another transaction holds locks,
+ * and compared with the reference, which makes them one by one.
+ * `npm run test:model -- --runs 20000 -t together` makes more of them.
+ */
+import { InternalError } from '@kitiumai/auth-postgres';
+import fc from 'fast-check';
+import { Client } from 'pg';
+import { useDatabase } from '../helpers/database';
+import { Model } from './call';
+import { Mismatch, type Outcome, outcomeOf } from './compare';
+import { checkEverything, RESET } from './state';
+
+const RUNS = Math.ceil(Number(process.env.MODEL_RUNS ?? 1_000) / 50);
+const SEED = Number(process.env.MODEL_SEED ?? 20_260_101);
+const PATH = process.env.MODEL_PATH;
+
+const db = useDatabase();
+
+/** All calls that need no lock of others must have ended by then, or they count as held up. */
+const HELD_UP_MS = 15_000;
+const HUGE = 'x'.repeat(1_500_000);
+
+interface Call {
+  method: string;
+  args: unknown[];
+  /** It needs what is locked. */
+  isLocked?: boolean;
+  /** Its row cannot be read. */
+  isUnreadable?: boolean;
+  /** Only the server can tell: a rule that the reference does not know. */
+  isRefusedByServer?: boolean;
+  /** Its caller gives up; `marker` finds what it may have written. */
+  givesUp?: boolean;
+}
+
+const index = (count: number) => fc.nat({ max: count - 1 });
+const call = (method: string, args: unknown[], facts: Partial<Call> = {}): Call => ({ method, args, ...facts });
+const future = new Date(Date.now() + 3_600_000);
+const marked = { plan: 'given-up' };
+
+const good = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(0).map(() => call('createUser', [{ name: 'n', entitlements: ['a', ','] }])) },
+  { weight: 4, arbitrary: index(40).map((n) => call('createUser', [{ email: `E${n}@x`, metadata: { n } }])) },
+  { weight: 2, arbitrary: index(20).map((n) => call('createUser', [{ id: `new-${n}`, email: `f${n % 7}@X` }])) },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(index(8), fc.option(index(3), { nil: undefined }), fc.option(index(30), { nil: undefined }))
+      .map(([user, org, id]) =>
+        call('createSession', [
+          {
+            userId: `u${user}`,
+            expiresAt: future,
+            ...(org !== undefined && { orgId: `o${org}` }),
+            ...(id !== undefined && { id: `made-${id}`, metadata: { id } }),
+          },
+        ]),
+      ),
+  },
+  {
+    weight: 8,
+    arbitrary: fc
+      .tuple(index(20), index(5), fc.nat({ max: 1_000 }))
+      .map(([session, kind, n]) =>
+        call('updateSession', [
+          `s${session}`,
+          [{ plan: `p${n}` }, { metadata: { n } }, { entitlements: [`${n}`] }, {}, { orgId: `o${n % 3}`, plan: null }][
+            kind
+          ],
+        ]),
+      ),
+  },
+  { weight: 6, arbitrary: index(8).map((n) => call('getUser', [`u${n}`])) },
+  { weight: 3, arbitrary: index(8).map((n) => call('getUserByEmail', [`U${n}@X`])) },
+  { weight: 3, arbitrary: index(5).map((n) => call('getSession', [`r${n}`])) },
+  { weight: 3, arbitrary: index(8).map((n) => call('getUserRoles', [`u${n}`, 'o0'])) },
+  { weight: 2, arbitrary: index(3).map((n) => call('getOrganization', [`o${n}`])) },
+);
+
+const bad = fc.oneof(
+  index(8).map((n) => call('createUser', [{ email: `u${n}@X` }])),
+  index(8).map((n) => call('createUser', [{ id: `u${n}` }])),
+  fc.constant(call('createSession', [{ userId: 'nobody', expiresAt: future }])),
+  index(8).map((n) => call('createSession', [{ userId: `u${n}`, orgId: 'nothing', expiresAt: future }])),
+  index(8).map((n) => call('createSession', [{ userId: `u${n}`, id: 's0', expiresAt: future }])),
+  fc.constant(call('updateSession', ['nothing', { plan: 'x' }])),
+  fc.constant(call('updateSession', ['expired', { expiresAt: future }])),
+  fc.constant(call('updateSession', ['t0', { userId: 'nobody' }])),
+  fc.constant(call('getUser', ['nobody'])),
+  fc.constant(call('getSession', ['expired'])),
+  fc.constant(call('getUser', ['unreadable'], { isUnreadable: true })),
+  fc.constant(call('updateSession', ['unreadable', { plan: 'changed' }], { isUnreadable: true })),
+);
+
+const locked = fc.oneof(
+  fc.constant(call('createUser', [{ email: 'Held@x' }], { isLocked: true })),
+  fc.constant(call('createUser', [{ id: 'held' }], { isLocked: true })),
+  index(3).map((n) =>
+    call('createSession', [{ userId: 'locked', orgId: `o${n}`, expiresAt: future }], { isLocked: true }),
+  ),
+  index(8).map((n) =>
+    call('createSession', [{ userId: `u${n}`, orgId: 'locked', expiresAt: future }], { isLocked: true }),
+  ),
+  fc.nat({ max: 1_000 }).map((n) => call('updateSession', ['locked', { plan: `${n}` }], { isLocked: true })),
+  fc.constant(call('updateSession', ['t1', { userId: 'locked' }], { isLocked: true })),
+  fc.constant(call('createUser', [{ email: 'held@X', ...marked }, { timeoutMs: 120 }], { givesUp: true })),
+  fc.constant(
+    call('createSession', [{ userId: 'locked', expiresAt: future, ...marked }, { timeoutMs: 120 }], { givesUp: true }),
+  ),
+);
+
+const event = (type: string, text: string) => [{ type, principalId: 'p', data: { text }, timestamp: future }];
+const events = fc.oneof(
+  { weight: 8, arbitrary: fc.nat({ max: 99 }).map((n) => call('emitEvent', event(`t${n}`, 'small'))) },
+  { weight: 1, arbitrary: fc.constant(call('emitEvent', event('huge', HUGE))) },
+  { weight: 1, arbitrary: fc.constant(call('emitEvent', event('bad', 'small'), { isRefusedByServer: true })) },
+);
+
+const calls = fc.array(
+  fc.oneof(
+    { weight: 30, arbitrary: good },
+    { weight: 6, arbitrary: events },
+    { weight: 3, arbitrary: bad },
+    { weight: 2, arbitrary: locked },
+  ),
+  { minLength: 1, maxLength: 256, size: 'max' },
+);
+
+async function populate(model: Model): Promise<void> {
+  const make = (method: string, ...args: unknown[]) => model.call(method, args);
+  for (const id of [...Array.from({ length: 8 }, (_, n) => `u${n}`), 'locked', 'unreadable']) {
+    await make('createUser', { id, email: `${id}@x` });
+  }
+  for (const id of ['o0', 'o1', 'o2', 'locked'])
+    await make('createOrganization', { id, name: id, plan: 'team', seats: 1 });
+  for (const id of ['a', 'b']) await make('createRole', { id, orgId: 'o0', name: id });
+  for (const n of [0, 1, 2, 3]) await make('assignRoleToUser', `u${n}`, n % 2 === 0 ? 'a' : 'b', 'o0');
+  const sessions = [
+    ...Array.from({ length: 20 }, (_, n) => `s${n}`),
+    ...['r0', 'r1', 'r2', 'r3', 'r4', 't0', 't1', 'locked', 'unreadable'],
+  ];
+  for (const id of sessions) await make('createSession', { id, userId: 'u0', expiresAt: future });
+  await make('createSession', { id: 'expired', userId: 'u0', expiresAt: new Date(0) });
+}
+
+const LOCKS = [
+  `SELECT FROM users WHERE id = 'locked' FOR UPDATE`,
+  `SELECT FROM organizations WHERE id = 'locked' FOR UPDATE`,
+  `SELECT FROM sessions WHERE id = 'locked' FOR UPDATE`,
+  `INSERT INTO users (id, email) VALUES ('held', 'held@x')`,
+];
+
+const UNREADABLE = `
+  UPDATE users SET created_at = 'infinity' WHERE id = 'unreadable';
+  UPDATE sessions SET created_at = 'infinity' WHERE id = 'unreadable'`;
+/** What the reference knows nothing of. */
+const FORGET = `
+  DELETE FROM users WHERE plan = 'given-up' OR id = 'unreadable';
+  DELETE FROM sessions WHERE plan = 'given-up' OR id = 'unreadable'`;
+
+/** The reference makes the calls in this order: what creates rows, what is changed, and only then what was refused. */
+function orderOf({ method }: Call, outcome: Outcome): number {
+  if (method.startsWith('create')) return 'value' in outcome ? 0 : 2;
+  return method === 'updateSession' ? 1 : 3;
+}
+
+function checkFailure({ method, isUnreadable }: Call, outcome: Outcome): void {
+  const wanted = isUnreadable ? 'auth_postgres/query_failed' : 'auth_postgres/invalid_input';
+  const error = 'error' in outcome ? outcome.error : undefined;
+  if (!(error instanceof InternalError) || error.code !== wanted) {
+    throw new Mismatch(`${method} should have failed with ${wanted}: ${JSON.stringify(outcome)}`);
+  }
+}
+
+async function checkGivenUp(given: [Call, Outcome][]): Promise<void> {
+  const rows = await db.query(
+    `SELECT 1 FROM users WHERE plan = 'given-up' UNION ALL SELECT 1 FROM sessions WHERE plan = 'given-up'`,
+  );
+  const possible = given.filter(
+    ([, outcome]) => 'value' in outcome || (outcome.error as InternalError).context.outcome === 'unknown',
+  );
+  const certain = given.filter(([, outcome]) => 'value' in outcome);
+  if (rows.length > possible.length || rows.length < certain.length) {
+    throw new Mismatch(`${rows.length} rows of ${certain.length} to ${possible.length} calls that were given up`);
+  }
+}
+
+async function compareTogether(generated: Call[]): Promise<void> {
+  // Each is a call of its own, even where the generator gave the same object twice.
+  const set = generated.map((each) => ({ ...each }));
+  await db.query(RESET);
+  const storage = db.adapter({ max: 10, statementTimeoutMs: 0 });
+  const model = new Model([storage], db.query);
+  await populate(model);
+  await db.query(UNREADABLE);
+  const holder = new Client({ connectionString: db.url });
+  await holder.connect();
+  const outcomes = new Map<Call, Outcome>();
+  try {
+    await holder.query('BEGIN');
+    for (const sql of LOCKS) await holder.query(sql);
+    model.facts.begin();
+    const made = set.map(async (each) => {
+      const adapter = storage as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+      outcomes.set(
+        each,
+        await outcomeOf(() => (adapter[each.method] as () => Promise<unknown>).apply(storage, each.args as [])),
+      );
+    });
+    const free = made.filter((_, at) => !set[at]?.isLocked);
+    await Promise.race([Promise.all(free), new Promise((resolve) => setTimeout(resolve, HELD_UP_MS).unref())]);
+    const heldUp = set.filter((each) => !each.isLocked && !outcomes.has(each));
+    if (heldUp.length > 0)
+      throw new Mismatch(`${heldUp.length} calls were held up: ${fc.stringify(heldUp.slice(0, 3))}`);
+    const early = set.filter((each) => each.isLocked && outcomes.has(each));
+    if (early.length > 0) throw new Mismatch(`did not wait for the lock: ${fc.stringify(early)}`);
+    await holder.query('ROLLBACK');
+    await Promise.all(made);
+  } finally {
+    await holder.end();
+    await storage.disconnect();
+  }
+  const replayed = set.map((each): [Call, Outcome] => [each, outcomes.get(each) as Outcome]);
+  await checkGivenUp(replayed.filter(([{ givesUp }]) => givesUp));
+  await db.query(FORGET);
+  model.state.users.delete('unreadable');
+  model.state.sessions.delete('unreadable');
+  replayed.sort(([one, first], [other, second]) => orderOf(one, first) - orderOf(other, second));
+  for (const [each, outcome] of replayed) {
+    if (each.isUnreadable || each.isRefusedByServer) checkFailure(each, outcome);
+    else if (!each.givesUp) await model.replay(each.method, each.args, outcome);
+  }
+  model.adapters[0] = db.storage;
+  model.facts.begin();
+  await checkCounts(model);
+}
+
+async function checkCounts(model: Model): Promise<void> {
+  // The order in which events were written is theirs.
+  const rows = await db.query<{ type: string; count: number }>(
+    'SELECT type, count(*)::int FROM auth_events GROUP BY type',
+  );
+  const written = new Map(rows.map(({ type, count }) => [type, count]));
+  for (const { type } of model.state.events) written.set(type as string, (written.get(type as string) ?? 0) - 1);
+  const wrong = [...written].filter(([, count]) => count !== 0);
+  if (wrong.length > 0) throw new Mismatch(`events: ${JSON.stringify(wrong)}`);
+  await db.query('DELETE FROM auth_events');
+  model.state.events = [];
+  await checkEverything(model);
+}
+
+beforeAll(() => db.query(`ALTER TABLE auth_events ADD CONSTRAINT no_bad_type CHECK (type <> 'bad')`));
+
+it(
+  'together: calls come to what they come to alone',
+  () =>
+    fc.assert(fc.asyncProperty(calls, compareTogether), {
+      numRuns: RUNS,
+      seed: SEED,
+      endOnFailure: process.env.CI !== undefined,
+      ...(PATH ? { path: PATH } : {}),
+    }),
+  30_000 + RUNS * 30_000,
+);
