@@ -376,7 +376,7 @@ export declare class PostgresStorageAdapter {
   /**
    * Changes a session. A missing field is left alone, `null` clears it.
    *
-   * Rejects with `not_found` when there is none.
+   * Rejects with `not_found` when there is none, or it has expired.
    */
   updateSession(id: string, patch: SessionPatch, options?: CallOptions | null | undefined): Promise<SessionRecord>
   /** Deletes a session, if there is one. */

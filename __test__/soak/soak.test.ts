@@ -13,7 +13,7 @@ import { type Mishap, mishapsOf } from './mishaps';
 
 const MINUTES = Number(process.env.SOAK_MINUTES ?? 3);
 const RESULTS = join(__dirname, '..', '..', 'target', 'soak');
-const CALLERS = 16;
+const CALLERS = 64;
 const MAX = 4;
 
 interface Sample {

@@ -29,7 +29,7 @@ impl PostgresStorageAdapter {
 
     /// Changes a session. A missing field is left alone, `null` clears it.
     ///
-    /// Rejects with `not_found` when there is none.
+    /// Rejects with `not_found` when there is none, or it has expired.
     #[napi]
     pub fn update_session(
         &self,

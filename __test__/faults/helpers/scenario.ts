@@ -46,7 +46,7 @@ export interface Backend {
   state: string;
 }
 
-const CALLERS = 8;
+const CALLERS = 64;
 const MAX = 4;
 /** Far beyond what anything here takes; a limit that is reached is a fault of ours. */
 const LIMIT_MS = 20_000;
