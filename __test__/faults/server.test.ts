@@ -26,6 +26,8 @@ const others: Client[] = [];
 
 scenario(own, {
   title: 'max_connections are taken by others',
+  // The attempts of more callers would themselves take the slots that the others are to have.
+  callers: 8,
   break: async ({ application }) => {
     // Out of the race while the others take what there is.
     await own.asSuperuser(`ALTER ROLE ${ROLE} CONNECTION LIMIT 0`);

@@ -22,6 +22,8 @@ export interface Scenario {
   /** The database's URL as the adapter has it, where it is another. */
   url?: () => string;
   options?: AdapterOptions;
+  /** How many make calls meanwhile; 64 unless said otherwise. */
+  callers?: number;
   break(stage: Stage): Promise<void> | void;
   heal(stage: Stage): Promise<void> | void;
   /** How long the fault lasts, at the least; it lasts until callers have seen what they must see. */
@@ -72,7 +74,7 @@ async function run(ground: Ground, given: Scenario): Promise<void> {
   const backends = (): Promise<Backend[]> => ground.query(BACKENDS, [application]);
   const stage = { storage, load, application };
 
-  await load.start(CALLERS);
+  await load.start(given.callers ?? CALLERS);
   expect(await load.progress(100, LIMIT_MS)).toBe(true);
   memory.begin();
   expect([...witness.seen.keys()]).toEqual([]);
