@@ -1,13 +1,27 @@
 import { createRequire } from 'node:module';
 import { SCHEMA } from '../data.mjs';
 
-const { PostgresStorageAdapter } = createRequire(import.meta.url)('../../index.js');
+const require = createRequire(import.meta.url);
 
 /** @type {import('./types.js').Open} */
-export async function open({ url, max }) {
-  const storage = new PostgresStorageAdapter(url, { max, schema: SCHEMA });
+export async function open(target) {
+  const { candidate, storage } = openFrom('../../index.js', target);
   await storage.connect();
-  return {
+  return candidate;
+}
+
+/**
+ * The store of any checkout, not yet connected.
+ *
+ * @param {string} path of its `index.js`
+ * @param {Parameters<import('./types.js').Open>[0]} target
+ */
+export function openFrom(path, { url, max }) {
+  /** @type {typeof import('../../index.js')} */
+  const { PostgresStorageAdapter } = require(path);
+  const storage = new PostgresStorageAdapter(url, { max, schema: SCHEMA });
+  /** @type {Awaited<ReturnType<import('./types.js').Open>>} */
+  const candidate = {
     getSession: (id) => storage.getSession(id),
     getUserByEmail: (email) => storage.getUserByEmail(email),
     getApiKeyByHash: (hash) => storage.getApiKeyByHash(hash),
@@ -18,4 +32,5 @@ export async function open({ url, max }) {
     emitEvent: (event) => storage.emitEvent(event),
     close: () => storage.disconnect(),
   };
+  return { candidate, storage };
 }

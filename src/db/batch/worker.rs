@@ -153,6 +153,12 @@ impl<B: Batched> Batch<B> {
         };
         self.lock().patient -= 1;
         self.settle(&mut db, outcomes, &pool);
+        // For those behind it.
+        let mut state = self.lock();
+        if state.is_worth_a_worker() {
+            state.workers += 1;
+            self.in_background(Self::work);
+        }
     }
 
     async fn serve(&self, db: &mut Db, waiting: Vec<Waiting<B>>, mode: Mode) -> Vec<Outcome<B>> {
