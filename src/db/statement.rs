@@ -115,9 +115,18 @@ where
                 (self.work)(connection, way.is_in_doubt).await?
             } else {
                 let mut transaction = Acquire::begin(connection).await?;
-                let result = (self.work)(&mut transaction, way.is_in_doubt).await?;
-                transaction.commit().await?;
-                result
+                match (self.work)(&mut transaction, way.is_in_doubt).await {
+                    Ok(result) => {
+                        transaction.commit().await?;
+                        result
+                    }
+                    Err(error) => {
+                        // Dropped, it would be rolled back by the next statement on the connection, and until then the
+                        // backend would keep what it has locked.
+                        let _ = transaction.rollback().await;
+                        return Err(error);
+                    }
+                }
             };
             self.result = Some(result);
             Ok(rows)
