@@ -8,11 +8,16 @@ use napi_derive::napi;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::oneshot;
 
 /// What waits for an answer, for all adapters of the process.
-static QUESTIONS: LazyLock<Mutex<HashMap<u32, oneshot::Sender<Result<String>>>>> = LazyLock::new(Mutex::default);
+static QUESTIONS: LazyLock<Mutex<HashMap<u32, Waiting>>> = LazyLock::new(Mutex::default);
+
+struct Waiting {
+    queue: Weak<Queue>,
+    answer: oneshot::Sender<Result<String>>,
+}
 
 static LAST_ID: AtomicU32 = AtomicU32::new(0);
 
@@ -39,7 +44,11 @@ pub fn password_asker(queue: Arc<Queue>) -> AskPassword {
 async fn ask(queue: Arc<Queue>) -> Result<String> {
     let asked = Asked(LAST_ID.fetch_add(1, Ordering::Relaxed));
     let (sender, receiver) = oneshot::channel();
-    questions().insert(asked.0, sender);
+    questions().insert(asked.0, Waiting { queue: Arc::downgrade(&queue), answer: sender });
+    // Afterwards, or a thread that ends in between would be missed.
+    if !queue.is_heard() {
+        questions().remove(&asked.0);
+    }
     queue.log(&Question { ask: asked.0 });
     receiver.await.unwrap_or_else(|_| Err(failed("the password function could not be asked", None)))
 }
@@ -52,10 +61,23 @@ pub fn answer_question(id: u32, password: Option<String>, reason: Option<String>
         Some(password) => Ok(password),
         None => Err(failed(&reason.unwrap_or_default(), code)),
     };
-    if let Some(sender) = questions().remove(&id) {
+    if let Some(waiting) = questions().remove(&id) {
         // Fails only when the call has been given up meanwhile.
-        let _ = sender.send(answer);
+        let _ = waiting.answer.send(answer);
     }
+}
+
+/// JavaScript's thread has ended, and answers no more.
+pub fn forget(queue: &Weak<Queue>) {
+    questions().retain(|_, waiting| !waiting.queue.ptr_eq(queue));
+}
+
+/// For the tests: how many questions wait for an answer.
+#[cfg(debug_assertions)]
+#[napi(skip_typescript)]
+#[cfg_attr(test, allow(dead_code, reason = "napi exports nothing from a test"))]
+pub fn open_questions() -> u32 {
+    u32::try_from(questions().len()).unwrap_or(u32::MAX)
 }
 
 fn failed(reason: &str, code: Option<String>) -> Error {
@@ -64,6 +86,6 @@ fn failed(reason: &str, code: Option<String>) -> Error {
     error
 }
 
-fn questions() -> MutexGuard<'static, HashMap<u32, oneshot::Sender<Result<String>>>> {
+fn questions() -> MutexGuard<'static, HashMap<u32, Waiting>> {
     QUESTIONS.lock().unwrap_or_else(PoisonError::into_inner)
 }

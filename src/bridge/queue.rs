@@ -6,8 +6,8 @@ use napi::Status;
 use napi::bindgen_prelude::Function;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use serde::Serialize;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 /// An entry is a pair of JSON values: `id, result` · `-id, error` · `0, log line or question`. A chunk is an array of them.
 type Chunk = Vec<u8>;
@@ -33,14 +33,31 @@ pub struct Queue {
     waiting: Arc<Waiting>,
     /// None while JavaScript does not listen; entries wait until it does.
     wake: RwLock<Option<Wake>>,
+    /// More than one for the moment in which Node has not yet let go of an earlier one.
+    listeners: AtomicUsize,
+}
+
+/// Part of what Node keeps for as long as JavaScript listens: dropped when a worker thread is terminated.
+struct Listener(Weak<Queue>);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if self.0.upgrade().is_none_or(|queue| queue.listeners.fetch_sub(1, Ordering::SeqCst) == 1) {
+            super::ask::forget(&self.0);
+        }
+    }
 }
 
 impl Queue {
     /// `drain` is called on JavaScript's thread with all chunks that wait.
-    pub fn listen(&self, drain: &Function<'_, Vec<String>, ()>) -> napi::Result<()> {
+    pub fn listen(self: &Arc<Self>, drain: &Function<'_, Vec<String>, ()>) -> napi::Result<()> {
         let drained = Arc::clone(&self.waiting);
-        let wake =
-            drain.build_threadsafe_function::<()>().weak::<true>().build_callback(move |_| Ok(drained.take()))?;
+        let listener = Listener(Arc::downgrade(self));
+        self.listeners.fetch_add(1, Ordering::SeqCst);
+        let wake = drain.build_threadsafe_function::<()>().weak::<true>().build_callback(move |_| {
+            let _kept = &listener;
+            Ok(drained.take())
+        })?;
         wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         *self.wake.write().unwrap_or_else(PoisonError::into_inner) = Some(wake);
         Ok(())
@@ -49,6 +66,11 @@ impl Queue {
     /// Gives the handle back to Node, which counts it as open even though it holds nothing up.
     pub fn stop_listening(&self) {
         *self.wake.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether there is a JavaScript that takes what comes out.
+    pub fn is_heard(&self) -> bool {
+        self.listeners.load(Ordering::SeqCst) > 0
     }
 
     pub fn succeed(&self, id: CallId, result: &impl Serialize) {
