@@ -73,7 +73,7 @@ pub async fn up(pool: &Arc<Pool>, schema: Option<&str>, plan: &Plan, applies: bo
     }
     drop(lease);
     let mut lease = pool.acquire(None, pool.connecting_end()).await?;
-    while let Some((id, took)) = locked(&mut lease, Direction::Up { schema }, plan).await? {
+    while let Some((id, took)) = locked(&mut lease, Direction::Up { schema }, plan, pool.connecting_end()).await? {
         tracing::info!(migration = id, durationMs = millis(took), "migration applied");
     }
     Ok(())
@@ -91,7 +91,7 @@ pub async fn down(pool: &Arc<Pool>, plan: &Plan, to: Option<&str>) -> Result<Vec
     if check(&mut lease, "rollback").await?.is_none() {
         return Ok(undone);
     }
-    while let Some((id, took)) = locked(&mut lease, Direction::Down { to }, plan).await? {
+    while let Some((id, took)) = locked(&mut lease, Direction::Down { to }, plan, pool.connecting_end()).await? {
         tracing::info!(migration = id, durationMs = millis(took), "migration rolled back");
         undone.push(id.to_owned());
         if id == legacy::ID {
@@ -152,8 +152,9 @@ enum Direction<'d> {
 /// The migration that was run, and how long it took; `None` when there was nothing left to do.
 type Step = Option<(&'static str, Duration)>;
 
-/// One step in a transaction of its own, under the migration lock. Gives the connection up after a failure.
-async fn locked(lease: &mut Lease, direction: Direction<'_>, plan: &Plan) -> Result<Step> {
+/// One step in a transaction of its own, under the migration lock, which is waited for up to `end`. Gives the
+/// connection up after a failure.
+async fn locked(lease: &mut Lease, direction: Direction<'_>, plan: &Plan, end: Option<Instant>) -> Result<Step> {
     let mut pause = Duration::from_millis(10);
     loop {
         let mut transaction = lease.begin().await?;
@@ -180,9 +181,22 @@ async fn locked(lease: &mut Lease, direction: Direction<'_>, plan: &Plan) -> Res
         }
         // Waiting for the lock inside a statement would block a concurrent index build.
         transaction.rollback().await.map_err(|error| failure(&error).error)?;
+        if end.is_some_and(|end| Instant::now() >= end) {
+            lease.settle(true);
+            return Err(lock_is_held());
+        }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(250));
     }
+}
+
+fn lock_is_held() -> Error {
+    let mut error = Error::new(
+        Code::LockTimeout,
+        "another process holds the migration lock for longer than connectionTimeoutMillis",
+    );
+    error.retryable = true;
+    error
 }
 
 async fn apply_next(connection: &mut PgConnection, schema: Option<&str>, plan: &Plan) -> Result<Step> {
