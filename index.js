@@ -4,6 +4,7 @@
  */
 
 const { createPrivateKey } = require('node:crypto');
+const { homedir, tmpdir } = require('node:os');
 const { setImmediate, setInterval, setTimeout, clearTimeout } = require('node:timers');
 const { isDate, isUint8Array } = require('node:util/types');
 const native = require('./native.js');
@@ -598,9 +599,26 @@ async function answerPassword(id, password) {
 /** An identifier, as errors have for names and codes; anything else could hold a secret. */
 const wordOf = (value) => (typeof value === 'string' && /^[A-Za-z_][\w.]{0,63}$/.test(value) ? value : null);
 
-/** The `PG*` variables, as this realm and this thread have them. */
+/**
+ * What the core knows of the environment, as this realm and this thread have it. Native code must not read it itself:
+ * another thread's `getenv` would crash when the application sets a variable meanwhile.
+ */
 function environment() {
-  return JSON.stringify(Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('PG'))));
+  const variables = Object.entries(process.env).filter(([name]) => name.startsWith('PG'));
+  const { APPDATA, NODE_EXTRA_CA_CERTS } = process.env;
+  return JSON.stringify({
+    ...Object.fromEntries(variables),
+    ...{ APPDATA, HOME: home(), NODE_EXTRA_CA_CERTS, TMPDIR: tmpdir() },
+  });
+}
+
+/** An account may have none. */
+function home() {
+  try {
+    return homedir();
+  } catch {
+    return undefined;
+  }
 }
 
 const cores = new WeakMap();
@@ -683,6 +701,14 @@ function pem(value, name) {
   return parts.map((part) => (typeof part === 'string' ? part : Buffer.from(part).toString('utf8'))).join('\n');
 }
 
+/** Of several calls of `connect` and `disconnect` under way, the last one says whether the adapter is open. */
+function takeTurn(adapter) {
+  const core = cores.get(adapter) ?? {};
+  const turn = {};
+  core.lifecycle = turn;
+  return () => core.lifecycle === turn;
+}
+
 class PostgresStorageAdapter {
   constructor(connectionString, options) {
     try {
@@ -693,18 +719,33 @@ class PostgresStorageAdapter {
   }
 
   async connect(options) {
+    const isLast = takeTurn(this);
     await run(this, 'connect', [options]);
+    if (!isLast()) return;
     const core = cores.get(this);
     core.isClosed = false;
     core.setOpen(true);
   }
 
   async disconnect(options) {
+    const isLast = takeTurn(this);
     await run(this, 'disconnect', [options]);
+    if (!isLast()) return;
     const core = cores.get(this);
     core.setOpen(false);
     core.isClosed = true;
     core.stopListening();
+  }
+
+  /** Never rejects, whatever it is given. */
+  async healthCheck(options) {
+    const started = Date.now();
+    try {
+      return await run(this, 'healthCheck', [options]);
+    } catch ({ code, message }) {
+      const pool = { total: 0, idle: 0, waiting: 0 };
+      return { status: 'error', latencyMs: Date.now() - started, pool, code, message };
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 /** `connect()` says at once what is wrong, and `healthCheck()` never rejects. */
+import { createServer } from 'node:net';
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { asSuperuser, useDatabase } from './helpers/database';
 import { expectCode, rejection } from './helpers/errors';
@@ -23,7 +24,7 @@ const cases: [string, () => string, string, Record<string, unknown>, Record<stri
         url.port = '1';
       }),
     'connection_failed',
-    {},
+    { host: '127.0.0.1', port: 1 },
     { code: 'ECONNREFUSED' },
   ],
   [
@@ -74,8 +75,8 @@ const cases: [string, () => string, string, Record<string, unknown>, Record<stri
         url.hostname = 'nowhere.invalid';
       }),
     'connection_failed',
-    {},
-    {},
+    { host: 'nowhere.invalid' },
+    { code: expect.stringMatching(/^(ENOTFOUND|EAI_AGAIN)$/) },
   ],
 ];
 
@@ -88,6 +89,9 @@ describe.each(cases)('%s', (_, url, code, context, cause) => {
     });
     expect(error.cause).toBeInstanceOf(Error);
     expect(error.cause).toMatchObject(cause);
+    const { hostname, port } = new URL(url());
+    expect(error.message).toContain(`(${hostname}:${port})`);
+    expect(error.context).toMatchObject({ host: hostname, port: Number(port) });
     const text = [JSON.stringify(error), error.stack, error.cause?.stack, JSON.stringify(error.cause)].join();
     expect(text).not.toContain(PASSWORD);
     expect(text).not.toContain(decodeURIComponent(new URL(db.url).password));
@@ -103,11 +107,48 @@ it('gives up on a silent server after connectionTimeoutMillis', async () => {
   try {
     const error = await expectCode(storage.connect(), 'connection_failed');
     expect(error.cause).toMatchObject({ code: 'ETIMEDOUT' });
+    expect(error.message).toContain(new URL(relay.url).host);
     expect(error.retryable).toBe(true);
   } finally {
     await storage.disconnect();
     await relay.close();
   }
+});
+
+it('names the file of a Unix socket that is not there', async () => {
+  const storage = db.adapter({ host: '/nowhere', port: 5 });
+  const error = await expectCode(storage.connect(), 'connection_failed', { host: '/nowhere', port: 5 });
+  expect(error.message).toContain('(/nowhere/.s.PGSQL.5)');
+  expect(error.cause).toMatchObject({ code: 'ENOENT' });
+});
+
+it('writes an IPv6 address in brackets', async () => {
+  const error = await expectCode(db.adapter({ host: '::1', port: 1 }).connect(), 'connection_failed');
+  expect(error.message).toContain('([::1]:1)');
+});
+
+/** A server that answers each start-up message with an error of this SQLSTATE, as a pooler does. */
+async function refusing(sqlState: string, work: (url: string) => Promise<void>) {
+  const text = `SFATAL\0VFATAL\0C${sqlState}\0MFeature not supported\0\0`;
+  const message = Buffer.alloc(5 + text.length);
+  message.write('E');
+  message.writeInt32BE(4 + text.length, 1);
+  message.write(text, 5);
+  const server = createServer((socket) => socket.on('error', () => undefined).once('data', () => socket.end(message)));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    await work(`postgres://u:p@127.0.0.1:${(server.address() as { port: number }).port}/d`);
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+// PgBouncer's and RDS Proxy's.
+it.each(['08P01', '0A000'])('a pooler that refuses our start-up options with %s gets the hint', async (sqlState) => {
+  await refusing(sqlState, async (url) => {
+    const error = await expectCode(db.adapter({}, url).connect(), 'connection_failed', { sqlState });
+    expect(error.message).toContain("pooler: 'transaction'");
+  });
 });
 
 it('says that all connections are taken', async () => {

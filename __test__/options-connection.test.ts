@@ -233,7 +233,7 @@ describe('the start-up options', () => {
     ['--work-mem=9MB', 'work_mem', '9MB'],
     [String.raw`-c auth_postgres.text=a\ b\\c`, 'auth_postgres.text', String.raw`a b\c`],
     ['-c statement_timeout=2s', 'statement_timeout', '2s'],
-    ['-c search_path=pg_catalog,public', 'search_path', 'pg_catalog,public'],
+    ['-c search_path=pg_catalog,public', 'search_path', 'pg_catalog,public, pg_temp'],
   ])('%s reach the server', async (options, setting, expected) => {
     expect(await settingOf(db.adapter({ options }), setting)).toBe(expected);
     const url = urlWith((to) => to.searchParams.set('options', options));

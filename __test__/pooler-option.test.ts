@@ -61,6 +61,35 @@ it('rolls back what failed, and the connection serves the next call', async () =
   expect(relay.connections).toBe(0);
 });
 
+describe('temporary tables of another client', () => {
+  /** Makes them in the adapter's own session, as a client before us has in the server process that a pooler gives us. */
+  const makeTemporaryTables = async (mine: PostgresStorageAdapter) => {
+    await db.query(`
+      CREATE FUNCTION public.make_temporary() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN CREATE TEMPORARY TABLE users (LIKE public.users INCLUDING ALL); RETURN NEW; END $$;
+      CREATE TRIGGER make_temporary BEFORE INSERT ON auth_events FOR EACH ROW EXECUTE FUNCTION make_temporary()`);
+    try {
+      await mine.emitEvent({ type: 't', principalId: 'p', data: {}, timestamp: new Date() });
+    } finally {
+      await db.query('DROP FUNCTION public.make_temporary CASCADE');
+    }
+  };
+
+  it.each([
+    ['in transactions', { pooler: 'transaction' }],
+    ['in transactions with a schema', { pooler: 'transaction', schema: 'public' }],
+    ['in transactions with a search path', { pooler: 'transaction', options: '-c search_path=public' }],
+    ['in a session with a schema', { schema: 'public' }],
+    ['in a session with a search path', { options: '-c search_path=public' }],
+  ] as const)('take none of our rows, %s', async (_, options) => {
+    const mine = db.adapter({ ...options, max: 1 });
+    await makeTemporaryTables(mine);
+    const { id } = await mine.createUser({});
+    await mine.disconnect();
+    expect(await db.query('SELECT FROM users WHERE id = $1', [id])).toHaveLength(1);
+  });
+});
+
 it('refuses the variable PGOPTIONS, which the driver would send', async () => {
   const script = `
     import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';

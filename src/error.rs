@@ -154,6 +154,11 @@ pub struct Context {
     pub column: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub migration: Option<String>,
+    /// The server that a connection could not be made to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -234,6 +239,21 @@ impl Error {
             self.context.operation = Some(operation);
             self.message = format!("{operation}: {}", self.message).into();
         }
+        self
+    }
+
+    /// Says which server it was, for there may be several, and the one that is meant may be another one.
+    pub fn at_host(mut self, host: &str, port: u16) -> Self {
+        let is_socket = host.starts_with('/');
+        let is_v6 = host.contains(':');
+        let place = match (is_socket, is_v6) {
+            (true, _) => format!("{host}/.s.PGSQL.{port}"),
+            (_, true) => format!("[{host}]:{port}"),
+            _ => format!("{host}:{port}"),
+        };
+        self.message = format!("{} ({place})", self.message).into();
+        self.context.host = Some(host.to_owned());
+        self.context.port = Some(port);
         self
     }
 

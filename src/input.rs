@@ -472,11 +472,16 @@ macro_rules! input {
             $($(#[$doc])* #[napi(js_name = $key)] pub $field: $type,)*
         }
 
+        #[allow(dead_code, reason = "not every input is asked for its names")]
+        impl $name {
+            pub const NAMES: &'static [&'static str] = &[$($key),*];
+        }
+
         impl $crate::input::Input for $name {
             fn read(json: Option<&serde_json::value::RawValue>, path: &$crate::input::Path) -> $crate::error::Result<Self> {
                 let mut fields = $crate::input::Fields::of(json, path)?;
                 $(let $field = fields.take($key)?;)*
-                fields.finish(&[$($key),*])?;
+                fields.finish(Self::NAMES)?;
                 Ok(Self { $($field),* })
             }
         }

@@ -19,7 +19,7 @@ use crate::bridge::start::{self, Answer, Calls, Work};
 use crate::bridge::turn::Turn;
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
 use crate::db::migrate::Status;
-use crate::db::pool::millis;
+use crate::db::pool::{Work as Entered, millis};
 use crate::db::{Batch, Batched, Database, Db, Plan};
 use crate::error::{Error, Result};
 use crate::input::{check_text, input};
@@ -176,6 +176,11 @@ impl PostgresStorageAdapter {
                 napi::Error::from_reason(serde_json::to_string(&error.in_operation("constructor")).unwrap_or_default())
             })?;
         let log = options.log_level.map(|level| Dispatch::new(Logger::new(Arc::clone(&queue), level_filter(level))));
+        if let Some(log) = &log {
+            tracing::dispatcher::with_default(log, || {
+                options.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            });
+        }
         let plan = Plan { migrations: MIGRATIONS, legacy: &LEGACY, zones: options.legacy_zones };
         Ok(Self {
             calls: Calls::new(Arc::clone(&queue)),
@@ -227,10 +232,12 @@ impl PostgresStorageAdapter {
         let database = Arc::clone(&self.database);
         let schema = self.schema.clone();
         let migrates = self.migrates;
-        self.start("connect", async move {
-            let work = database.open()?;
-            database.migrate(&work, schema.as_deref(), migrates).await.map(|()| Void)
-        })
+        // Right here: a disconnect() that is called after this one must not be overtaken.
+        let work = match database.open() {
+            Ok(work) => work,
+            Err(error) => return self.fail("connect", error),
+        };
+        self.start("connect", async move { database.migrate(&work, schema.as_deref(), migrates).await.map(|()| Void) })
     }
 
     /// Takes no more calls, lets running ones end until the deadline, then ends them on the server and closes all
@@ -332,7 +339,7 @@ impl PostgresStorageAdapter {
     {
         let is_alone = self.calls.is_idle();
         let (pending, answer) = self.calls.begin(operation);
-        match self.database.enter() {
+        match self.enter() {
             Ok(entered) => {
                 let db = Db::new(entered, operation, answer.give_up());
                 self.run(is_alone, answer, async move { work(db).await.map_err(crate::store::explain) });
@@ -381,7 +388,7 @@ impl PostgresStorageAdapter {
     {
         let is_alone = self.calls.is_idle();
         let (pending, answer) = self.calls.begin(batch.operation());
-        match self.database.enter() {
+        match self.enter() {
             Err(error) => answer.give::<()>(&Err(error)),
             Ok(entered) => {
                 let caller = answer.give_up();
@@ -404,8 +411,17 @@ impl PostgresStorageAdapter {
     {
         let is_alone = self.calls.is_idle();
         let (pending, answer) = self.calls.begin(operation);
-        self.run(is_alone, answer, work);
+        match start::runtime() {
+            Ok(_) => self.run(is_alone, answer, work),
+            Err(error) => answer.give::<()>(&Err(error)),
+        }
         pending
+    }
+
+    /// Registers a call that is going to run.
+    fn enter(&self) -> Result<Entered> {
+        start::runtime()?;
+        self.database.enter()
     }
 
     /// Does the work and answers with its result, or drops it when the caller gives up.

@@ -3,33 +3,77 @@
 use super::queue::Queue;
 use super::{CallId, Pending};
 use crate::db::GiveUp;
+use crate::db::error::system_cause;
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::future::Future;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// One runtime for the process, shared by all adapters and worker threads; it lives until the process ends.
-pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    #[expect(
-        clippy::expect_used,
-        reason = "without a runtime there is nothing to go on with; napi makes an exception of the panic"
-    )]
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKER_THREADS)
-        .thread_name("auth-postgres")
-        .enable_all()
-        .build()
-        .expect("the operating system refused to start a thread")
-});
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 
 /// The work is waiting for the network and writing JSON; more threads only hand it to and fro.
 const WORKER_THREADS: usize = 2;
+
+/// Names are resolved on threads of their own, as many as in Node.js. They stay, because each new one reads the
+/// environment when it resolves its first name: the C library's resolver does.
+const RESOLVER_THREADS: usize = 4;
+const RESOLVERS_STAY: Duration = Duration::from_hours(24);
+
+/// The first call makes the runtime. Where the system refuses a thread, that call fails, and the next one tries again.
+pub fn runtime() -> Result<&'static Runtime> {
+    static MAKING: Mutex<()> = Mutex::new(());
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let _one = lock(&MAKING);
+    match RUNTIME.get() {
+        Some(runtime) => Ok(runtime),
+        None => make_runtime().map(|runtime| RUNTIME.get_or_init(|| runtime)),
+    }
+}
+
+fn make_runtime() -> Result<Runtime> {
+    try_threads(WORKER_THREADS + 1).map_err(|error| no_threads(&error))?;
+    let made = catch_unwind(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKER_THREADS)
+            .max_blocking_threads(RESOLVER_THREADS)
+            .thread_keep_alive(RESOLVERS_STAY)
+            .thread_name("auth-postgres")
+            .enable_all()
+            .build()
+    });
+    let runtime = match made {
+        Ok(made) => made.map_err(|error| no_threads(&error))?,
+        // The threads that were there a moment ago are gone.
+        Err(_) => return Err(no_threads(&io::ErrorKind::WouldBlock.into())),
+    };
+    // Later there may be no thread left for it, and names could not be resolved.
+    drop(runtime.spawn_blocking(|| ()));
+    Ok(runtime)
+}
+
+/// tokio panics when it gets no thread, and says so on standard error. So it is tried before.
+fn try_threads(count: usize) -> io::Result<()> {
+    let threads: Vec<_> = (0..count).map(|_| std::thread::Builder::new().spawn(|| ())).collect();
+    threads.into_iter().try_for_each(|thread| thread.map(|thread| drop(thread.join())))
+}
+
+fn no_threads(error: &io::Error) -> Error {
+    let mut refused = Error::new(Code::ResourceExhausted, "the system starts no further thread for this process");
+    refused.retryable = true;
+    refused.cause = Some(Box::new(system_cause(error)));
+    refused
+}
 
 /// The calls of one adapter.
 pub struct Calls {
@@ -127,11 +171,16 @@ pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Hands work to the runtime. What begins here is polled once on JavaScript's thread, so that its statement
 /// leaves at once; the runtime gets it when the server's answer has come, and is not woken before.
 pub fn spawn(begins_here: bool, work: Work) {
-    if begins_here { Handover::begin(work) } else { drop(RUNTIME.spawn(work)) }
+    // Dropped without a runtime, the work's answer says that it was: see [`runtime`], which is asked before.
+    let Some(runtime) = RUNTIME.get() else { return };
+    if begins_here { Handover::begin(runtime, work) } else { drop(runtime.spawn(work)) }
 }
 
 /// The waker of a future's first poll: it hands the future over.
-struct Handover(Mutex<Stage>);
+struct Handover {
+    runtime: &'static Runtime,
+    stage: Mutex<Stage>,
+}
 
 enum Stage {
     Polling {
@@ -143,10 +192,10 @@ enum Stage {
 }
 
 impl Handover {
-    fn begin(mut work: Work) {
-        let handover = Arc::new(Self(Mutex::new(Stage::Polling { is_woken: false })));
+    fn begin(runtime: &'static Runtime, mut work: Work) {
+        let handover = Arc::new(Self { runtime, stage: Mutex::new(Stage::Polling { is_woken: false }) });
         let waker = Waker::from(Arc::clone(&handover));
-        let _inside = RUNTIME.enter();
+        let _inside = runtime.enter();
         let poll = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(&waker))));
         // After a panic the future is dropped, and its answer says so.
         if let Ok(Poll::Pending) = poll {
@@ -161,14 +210,14 @@ impl Handover {
         if is_woken {
             *stage = Stage::Gone;
             drop(stage);
-            RUNTIME.spawn(work);
+            self.runtime.spawn(work);
         } else {
             *stage = Stage::Waiting(work);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Stage> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -182,7 +231,7 @@ impl Wake for Handover {
         let waiting = std::mem::replace(&mut *stage, Stage::Gone);
         drop(stage);
         if let Stage::Waiting(work) = waiting {
-            RUNTIME.spawn(work);
+            self.runtime.spawn(work);
         }
     }
 }

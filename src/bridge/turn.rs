@@ -3,7 +3,7 @@
 //! a worker that started at the first of them would find that one alone. Kinds of which there are only a few stay,
 //! if results are left for further turns, until those have been handed over, too.
 
-use super::start::RUNTIME;
+use super::start;
 use crate::db::batch::policy::{GATHER_LIMIT, GATHER_QUIET, GATHERED_ENOUGH};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -63,7 +63,7 @@ impl Turn {
         gathered.kinds.push(Kind { name: kind, calls: 1, since: Instant::now(), begin: Box::new(begin()) });
         if !gathered.is_guarded {
             gathered.is_guarded = true;
-            drop(RUNTIME.spawn(Arc::clone(self).guard()));
+            start::spawn(false, Box::pin(Arc::clone(self).guard()));
         }
     }
 
@@ -143,6 +143,8 @@ mod tests {
 
     #[test]
     fn lets_nothing_wait_for_a_turn_that_does_not_end() {
+        // The guard runs there.
+        super::start::runtime().unwrap();
         let (turn, count) = (Arc::<Turn>::default(), Arc::default());
         turn.open();
         for round in 1..=3 {

@@ -1,7 +1,8 @@
 //! Opening one connection: which host, as whom, with what settings, and the proof that these arrived.
 
 use super::deadline::within;
-use super::error::{connect_error, silence};
+use super::dial::Fault;
+use super::error::{connect_error, silence, unknown_name};
 use super::pgpass;
 use super::pool::millis;
 use super::tls::{self, Tls};
@@ -10,8 +11,9 @@ use crate::error::{Code, Error, Result};
 use futures_core::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 /// A setting of ours among the start-up options; a pooler that swallows them makes it read back empty.
@@ -27,6 +29,22 @@ const IDENTIFY: &str = "
          , pg_is_in_recovery()
          , current_setting('transaction_read_only') = 'on'";
 
+/// What the driver takes from the environment. It is read when the addon is loaded, by JavaScript's thread, and never
+/// again: see `options/environment.rs`.
+#[expect(clippy::disallowed_methods, reason = "runs while the addon is loaded")]
+static DRIVER_DEFAULTS: LazyLock<PgConnectOptions> = LazyLock::new(PgConnectOptions::new_without_pgpass);
+
+#[cfg(not(test))]
+#[napi_derive::module_init]
+fn read_driver_defaults() {
+    LazyLock::force(&DRIVER_DEFAULTS);
+}
+
+/// Whether the driver sends start-up options of its own, those of the variable `PGOPTIONS`.
+pub fn driver_sends_options() -> bool {
+    DRIVER_DEFAULTS.get_options().is_some()
+}
+
 /// One server; a name that begins with `/` is the directory of its Unix socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
@@ -35,7 +53,7 @@ pub struct Host {
 }
 
 impl Host {
-    fn is_socket(&self) -> bool {
+    pub fn is_socket(&self) -> bool {
         self.name.starts_with('/')
     }
 }
@@ -88,12 +106,18 @@ pub struct Target {
     pub user: Option<String>,
     pub database: Option<String>,
     pub password: Password,
+    /// Looked into when there is no other password.
+    pub password_file: Option<PathBuf>,
     pub tls: Option<Tls>,
     pub application_name: String,
     /// Whether the system probes idle connections to the server.
     pub keeps_alive: bool,
     /// Server settings by name, of which later ones win.
     pub settings: Vec<(String, String)>,
+    /// Words among the start-up options that are no settings.
+    pub routing: Vec<String>,
+    /// For the sockets of ours that need a file.
+    pub temporary_directory: PathBuf,
     /// The value of [`PROBE_SETTING`].
     pub probe: String,
     /// Through a transaction pooler the settings are made in each transaction, by this statement.
@@ -196,44 +220,25 @@ impl Target {
     async fn open_to(&self, host: usize, password: Option<&str>, limit: Option<Duration>) -> Result<PgConnection> {
         let host = self.hosts.get(host).ok_or_else(|| Error::new(Code::Internal, "a target without a host"))?;
         let started = Instant::now();
-        match within(limit, understood(Box::pin(self.connect(host, self.options(host, password))))).await {
+        let refused = match within(limit, Box::pin(self.dial(host, self.options(host, password)))).await {
             Some(Ok(connection)) => {
                 tracing::debug!(durationMs = millis(started.elapsed()), "connection opened");
-                Ok(connection)
+                return Ok(connection);
             }
-            Some(Err(error)) => Err(self.refusal(&error)),
-            None => Err(unanswered(NO_ANSWER)),
-        }
-    }
-
-    #[cfg(unix)]
-    async fn connect(&self, host: &Host, options: PgConnectOptions) -> sqlx::Result<PgConnection> {
-        let server_name = self.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
-        if host.is_socket() || (server_name.is_none() && !self.keeps_alive) {
-            return PgConnection::connect_with(&options).await;
-        }
-        let relay = super::relay::Relay::to(&host.name, host.port, self.keeps_alive).await?;
-        let options = options.host(server_name.unwrap_or(&host.name)).socket(relay.directory());
-        PgConnection::connect_with(&options).await
-    }
-
-    #[cfg(not(unix))]
-    async fn connect(&self, _: &Host, options: PgConnectOptions) -> sqlx::Result<PgConnection> {
-        PgConnection::connect_with(&options).await
+            Some(Err(Fault::Name(error))) => unknown_name(&error),
+            Some(Err(Fault::Driver(error))) => self.refusal(&error),
+            None => unanswered(NO_ANSWER),
+        };
+        Err(refused.at_host(&host.name, host.port))
     }
 
     fn options(&self, host: &Host, password: Option<&str>) -> PgConnectOptions {
-        let mut options = PgConnectOptions::new_without_pgpass();
-        if let Some(user) = &self.user {
-            options = options.username(user);
-        }
-        if let Some(database) = &self.database {
-            options = options.database(database);
-        }
-        let file = || pgpass::look_up(host, options.get_username(), options.get_database());
-        if let Some(password) = password.map(str::to_owned).or_else(file) {
-            options = options.password(&password);
-        }
+        // Everything that the driver has read from the environment is replaced.
+        let user = self.user.as_deref().unwrap_or_else(|| DRIVER_DEFAULTS.get_username());
+        let database = self.database.as_deref().unwrap_or(user);
+        let file = || pgpass::look_up(self.password_file.as_deref()?, host, user, database);
+        let password = password.map(str::to_owned).or_else(file).unwrap_or_default();
+        let options = DRIVER_DEFAULTS.clone().username(user).database(database).password(&password);
         let options = tls::configure(options, self.tls.as_ref())
             .host(&host.name)
             .port(host.port)
@@ -244,9 +249,15 @@ impl Target {
             options.extra_float_digits(None).statement_cache_capacity(0)
         } else {
             options
-                .options(self.settings.iter().map(|(name, value)| (name, value)))
+                .options(self.settings.iter().map(|(name, value)| (name, value.clone())).chain(self.routing_option()))
                 .statement_cache_capacity(STATEMENT_CACHE)
         }
+    }
+
+    /// The driver can only send settings. It escapes spaces in their values, but not the tab that parts words as well.
+    fn routing_option(&self) -> Option<(&String, String)> {
+        let (name, value) = self.settings.last().filter(|_| !self.routing.is_empty())?;
+        Some((name, format!("{value}\t{}", self.routing.join("\t"))))
     }
 
     async fn password(&self, limit: Option<Duration>) -> Result<Option<String>> {

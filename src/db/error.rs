@@ -160,7 +160,8 @@ pub fn connect_error(error: &sqlx::Error) -> Error {
         };
         let mut failed = from_server(server, code);
         failed.retryable = matches!(server.code(), "53300" | "57P01" | "57P02" | "57P03" | "57P05");
-        if server.code() == "08P01" {
+        // PgBouncer and those that follow it refuse them with the first, RDS Proxy with the second.
+        if matches!(server.code(), "08P01" | "0A000") {
             failed.message = "the server refused our start-up options: if a connection pooler stands in between, set pooler: 'transaction'".into();
         }
         return failed;
@@ -169,7 +170,12 @@ pub fn connect_error(error: &sqlx::Error) -> Error {
         sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => {
             with_cause(Code::TlsFailed, "no encrypted connection could be made", error)
         }
-        sqlx::Error::Io(io) if rustls_error(io).is_some() => tls_error(io),
+        sqlx::Error::Io(io) if is_about_tls(io) => tls_error(io),
+        sqlx::Error::Io(io) if matches!(code_of_system(io), Some("EMFILE" | "ENFILE")) => {
+            let mut failed = with_cause(Code::ResourceExhausted, "this process may open no more sockets", error);
+            failed.retryable = true;
+            failed
+        }
         _ => {
             let mut failed = with_cause(Code::ConnectionFailed, "no connection to the server could be made", error);
             failed.retryable = true;
@@ -178,9 +184,26 @@ pub fn connect_error(error: &sqlx::Error) -> Error {
     }
 }
 
+/// The name of the host has no address, or nobody could be asked for it.
+pub fn unknown_name(error: &std::io::Error) -> Error {
+    let message = error.to_string();
+    // The system's own numbers for these are not passed on: only its text tells a moment's failure from a wrong name.
+    let is_passing = message.contains("Temporary failure") || message.contains("Try again");
+    let code = if is_passing { "EAI_AGAIN" } else { "ENOTFOUND" };
+    let mut failed = Error::new(Code::ConnectionFailed, "the name of the host could not be resolved");
+    failed.retryable = true;
+    failed.cause = Some(Box::new(Cause { code: Some(code.to_owned()), ..plain_cause("SystemError", message) }));
+    failed
+}
+
 /// Whether the server, or a pooler, ended the connection.
 pub fn is_lost_connection(error: &sqlx::Error) -> bool {
     server_error(error).is_some_and(|server| remedy_of(server.code()) == Remedy::RepeatIfHarmless)
+}
+
+/// Whether a server has answered, and TLS found fault with it.
+pub fn is_about_tls(io: &std::io::Error) -> bool {
+    rustls_error(io).is_some()
 }
 
 fn rustls_error(io: &std::io::Error) -> Option<&rustls::Error> {
@@ -261,10 +284,22 @@ fn with_cause(code: Code, message: &'static str, cause: &sqlx::Error) -> Error {
     error
 }
 
-fn system_cause(io: &std::io::Error) -> Cause {
+pub fn system_cause(io: &std::io::Error) -> Cause {
+    let code = code_of_system(io).map(str::to_owned);
+    Cause { code, ..plain_cause("SystemError", io.to_string()) }
+}
+
+/// The name that Node has for the same error.
+fn code_of_system(io: &std::io::Error) -> Option<&'static str> {
     use std::io::ErrorKind;
-    // The names that Node gives the same errors.
-    let code = match io.kind() {
+    match (io.kind(), io.raw_os_error()) {
+        // The standard library has no kinds for these.
+        (_, Some(24)) if cfg!(unix) => return Some("EMFILE"),
+        (_, Some(23)) if cfg!(unix) => return Some("ENFILE"),
+        (ErrorKind::WouldBlock, _) => return Some("EAGAIN"),
+        _ => {}
+    }
+    match io.kind() {
         ErrorKind::ConnectionRefused => Some("ECONNREFUSED"),
         ErrorKind::ConnectionReset => Some("ECONNRESET"),
         ErrorKind::ConnectionAborted => Some("ECONNABORTED"),
@@ -273,10 +308,12 @@ fn system_cause(io: &std::io::Error) -> Cause {
         ErrorKind::HostUnreachable => Some("EHOSTUNREACH"),
         ErrorKind::NetworkUnreachable => Some("ENETUNREACH"),
         ErrorKind::NotFound => Some("ENOENT"),
+        ErrorKind::NetworkDown => Some("ENETDOWN"),
+        ErrorKind::AddrNotAvailable => Some("EADDRNOTAVAIL"),
+        ErrorKind::ReadOnlyFilesystem => Some("EROFS"),
         ErrorKind::PermissionDenied => Some("EACCES"),
         _ => None,
-    };
-    Cause { code: code.map(str::to_owned), ..plain_cause("SystemError", io.to_string()) }
+    }
 }
 
 pub fn plain_cause(name: &'static str, message: String) -> Cause {

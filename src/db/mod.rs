@@ -6,6 +6,7 @@ pub mod cancel;
 pub mod connect;
 pub mod database;
 pub mod deadline;
+mod dial;
 pub mod error;
 pub mod give_up;
 pub mod lease;

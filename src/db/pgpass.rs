@@ -2,42 +2,30 @@
 //! Source: "The Password File" in PostgreSQL's documentation.
 
 use super::connect::Host;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// The password of the first line that fits.
-pub fn look_up(host: &Host, user: &str, database: Option<&str>) -> Option<String> {
-    let path = path()?;
-    let text = std::fs::read_to_string(&path).ok()?;
-    if is_readable_by_others(&path) {
+pub fn look_up(path: &Path, host: &Host, user: &str, database: &str) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    if is_readable_by_others(path) {
         tracing::warn!(path = %path.display(), "the password file is not used: others can read it");
         return None;
     }
     // A Unix socket is written as localhost.
     let host_name = if host.name.starts_with('/') { "localhost" } else { &host.name };
     let port = host.port.to_string();
-    let wanted = [host_name, &port, database.unwrap_or(user), user];
+    let wanted = [host_name, &port, database, user];
     text.lines().find_map(|line| password_of(line, &wanted))
 }
 
-fn path() -> Option<PathBuf> {
-    if let Some(file) = std::env::var_os("PGPASSFILE") {
-        return Some(PathBuf::from(file));
-    }
-    if cfg!(windows) {
-        std::env::var_os("APPDATA").map(|directory| PathBuf::from(directory).join("postgresql").join("pgpass.conf"))
-    } else {
-        std::env::home_dir().map(|directory| directory.join(".pgpass"))
-    }
-}
-
 #[cfg(unix)]
-fn is_readable_by_others(path: &std::path::Path) -> bool {
+fn is_readable_by_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
 }
 
 #[cfg(not(unix))]
-fn is_readable_by_others(_: &std::path::Path) -> bool {
+fn is_readable_by_others(_: &Path) -> bool {
     false
 }
 

@@ -5,7 +5,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{AlertDescription, CertificateError};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What must hold of the server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +23,8 @@ pub enum Verification {
 #[derive(Clone)]
 pub struct Tls {
     pub verification: Verification,
-    /// The only authorities to trust, in PEM. `None` are the system's.
-    pub roots: Option<Vec<u8>>,
+    /// The only authorities to trust, in PEM; unused without a verification.
+    pub roots: Arc<Vec<u8>>,
     pub identity: Option<Identity>,
     /// What the certificate must be for, if not for the host.
     pub server_name: Option<String>,
@@ -50,8 +52,8 @@ pub fn configure(options: PgConnectOptions, tls: Option<&Tls>) -> PgConnectOptio
     let Some(tls) = tls else { return options.ssl_mode(PgSslMode::Disable) };
     let options = match tls.verification {
         Verification::None => options.ssl_mode(PgSslMode::Require),
-        Verification::Authority => options.ssl_mode(PgSslMode::VerifyCa).ssl_root_cert_from_pem(roots(tls)),
-        Verification::Full => options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert_from_pem(roots(tls)),
+        Verification::Authority => options.ssl_mode(PgSslMode::VerifyCa).ssl_root_cert_from_pem(tls.roots.to_vec()),
+        Verification::Full => options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert_from_pem(tls.roots.to_vec()),
     };
     match &tls.identity {
         Some(Identity { cert, key }) => options.ssl_client_cert_from_pem(cert).ssl_client_key_from_pem(key),
@@ -59,28 +61,37 @@ pub fn configure(options: PgConnectOptions, tls: Option<&Tls>) -> PgConnectOptio
     }
 }
 
-fn roots(tls: &Tls) -> Vec<u8> {
-    tls.roots.clone().unwrap_or_else(|| SYSTEM_ROOTS.clone())
+/// Authorities in PEM, and what the log should be told of them.
+type Roots = (Arc<Vec<u8>>, Vec<String>);
+
+/// The system's authorities and those in a file besides them, in PEM, and what could not be read. They are read once,
+/// by JavaScript's thread, since finding the system's means reading the environment.
+pub fn system_roots(extra: Option<PathBuf>) -> Roots {
+    static READ: Mutex<BTreeMap<Option<PathBuf>, Roots>> = Mutex::new(BTreeMap::new());
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    read.entry(extra).or_insert_with_key(|extra| read_system_roots(extra.as_deref())).clone()
 }
 
-/// The system's authorities, and those of `NODE_EXTRA_CA_CERTS`, as Node trusts them. Read once.
-static SYSTEM_ROOTS: LazyLock<Vec<u8>> = LazyLock::new(|| {
+#[expect(clippy::disallowed_methods, reason = "runs on JavaScript's thread")]
+fn read_system_roots(extra: Option<&Path>) -> Roots {
     let system = rustls_native_certs::load_native_certs();
-    for error in &system.errors {
-        tracing::warn!(%error, "the system's certificate authorities could not be read completely");
-    }
+    let mut warnings: Vec<_> = system
+        .errors
+        .iter()
+        .map(|error| format!("the system's certificate authorities could not be read completely: {error}"))
+        .collect();
     let mut certificates = system.certs;
-    if let Some(path) = std::env::var_os("NODE_EXTRA_CA_CERTS") {
-        match CertificateDer::pem_file_iter(path) {
-            Ok(extra) => certificates.extend(extra.filter_map(Result::ok)),
-            Err(error) => tracing::warn!(%error, "NODE_EXTRA_CA_CERTS could not be read"),
-        }
+    match extra.map(CertificateDer::pem_file_iter) {
+        None => {}
+        Some(Ok(extra)) => certificates.extend(extra.filter_map(Result::ok)),
+        Some(Err(error)) => warnings.push(format!("NODE_EXTRA_CA_CERTS could not be read: {error}")),
     }
     let mut store = rustls::RootCertStore::empty();
     // One that cannot be used would spoil every connection.
     certificates.retain(|certificate| store.add(certificate.clone()).is_ok());
-    certificates.iter().flat_map(|certificate| to_pem(certificate).into_bytes()).collect()
-});
+    let pem = certificates.iter().flat_map(|certificate| to_pem(certificate).into_bytes()).collect();
+    (Arc::new(pem), warnings)
+}
 
 /// RFC 7468.
 fn to_pem(certificate: &CertificateDer<'_>) -> String {

@@ -23,12 +23,20 @@ const PROBE_LIMIT: Duration = Duration::from_secs(2);
 /// The statement that applies settings to its transaction. Its row says which backend that is on, and since when.
 pub fn settings_sql(settings: &[(String, String)]) -> String {
     let mut sql = String::from("SELECT pg_backend_pid(), (extract(epoch FROM now()) * 1000000)::int8");
+    if !settings.iter().any(|(name, _)| name.eq_ignore_ascii_case("search_path")) {
+        sql.push_str(TEMPORARY_LAST);
+    }
     for (name, value) in settings {
         // Writing to a String cannot fail.
         let _ = write!(sql, ", set_config({}, {}, true)", literal(name), literal(value));
     }
     sql
 }
+
+/// The path that is the role's own, with the schema of temporary tables at its end. Where that is not named it is
+/// searched first, and the pooler may have given us a server process in which another client has made such tables.
+const TEMPORARY_LAST: &str = ", set_config('search_path', \
+     concat_ws(', ', nullif(current_setting('search_path'), ''), 'pg_temp'), true)";
 
 /// The same text whatever the server's standard_conforming_strings.
 fn literal(text: &str) -> String {
@@ -169,6 +177,13 @@ mod tests {
     #[test]
     fn quotes_settings() {
         let settings = [("a.b".to_owned(), r#""x'y\z""#.to_owned())];
+        assert!(settings_sql(&settings).contains("'pg_temp'"));
         assert!(settings_sql(&settings).ends_with(r#", set_config(E'a.b', E'"x''y\\z"', true)"#));
+    }
+
+    #[test]
+    fn a_search_path_that_is_given_stays() {
+        let settings = [("search_path".to_owned(), "a, pg_temp".to_owned())];
+        assert!(!settings_sql(&settings).contains("concat_ws"));
     }
 }

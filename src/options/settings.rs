@@ -27,6 +27,8 @@ const DEFAULTS: [(&str, &str); 3] =
 
 pub struct StartUp {
     pub settings: Vec<Setting>,
+    /// Words that are no settings, but tell a proxy of Neon's where to lead the connection.
+    pub routing: Vec<String>,
     pub probe: String,
     pub statement_timeout: Option<Duration>,
 }
@@ -44,7 +46,7 @@ pub fn start_up(
         (None, Some(text), _) => (text.clone(), "connectionString"),
         (None, None, text) => (text.unwrap_or_default().to_owned(), "PGOPTIONS"),
     };
-    let given = read_settings(&text)
+    let (given, routing) = read_settings(&text)
         .map_err(|reason| Error::invalid_input(field, &format!("has start-up options that {reason}")))?;
     let mut settings: Vec<Setting> =
         DEFAULTS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).chain(given).collect();
@@ -70,19 +72,36 @@ pub fn start_up(
     }
     let probe = crate::id::secret_handle();
     set(PROBE_SETTING, probe.clone());
-    Ok(StartUp { settings, probe, statement_timeout })
+    settings.iter_mut().filter(|(name, _)| is_search_path(name)).for_each(put_temporary_last);
+    Ok(StartUp { settings, routing, probe, statement_timeout })
+}
+
+fn is_search_path(name: &str) -> bool {
+    name.eq_ignore_ascii_case("search_path")
+}
+
+/// A schema of temporary tables that is not named is searched first. Behind a pooler it may be another client's, and
+/// our names would lead into its tables.
+fn put_temporary_last((_, path): &mut Setting) {
+    let names_it = path.split(',').any(|name| name.trim().trim_matches('"').eq_ignore_ascii_case("pg_temp"));
+    if !names_it {
+        path.push_str(if path.trim().is_empty() { "pg_temp" } else { ", pg_temp" });
+    }
 }
 
 /// Source: "Client Connection Defaults" of PostgreSQL's documentation, and `postgres`'s reference page.
-fn read_settings(text: &str) -> Result<Vec<Setting>, &'static str> {
+fn read_settings(text: &str) -> Result<(Vec<Setting>, Vec<String>), &'static str> {
     const FORM: &str = "must consist of -c name=value and --name=value";
     let mut words = split_words(text).into_iter();
-    let mut settings = Vec::new();
+    let (mut settings, mut routing) = (Vec::new(), Vec::new());
     while let Some(word) = words.next() {
         let assignment = if word == "-c" {
             words.next().ok_or(FORM)?
         } else if let Some(rest) = word.strip_prefix("--").or_else(|| word.strip_prefix("-c")) {
             rest.to_owned()
+        } else if is_routing(&word) {
+            routing.push(word);
+            continue;
         } else {
             return Err(FORM);
         };
@@ -92,7 +111,16 @@ fn read_settings(text: &str) -> Result<Vec<Setting>, &'static str> {
         }
         settings.push((name.replace('-', "_"), value.to_owned()));
     }
-    Ok(settings)
+    Ok((settings, routing))
+}
+
+/// `endpoint=…`, or `project=…` as it was called before.
+fn is_routing(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, value)| {
+        matches!(name, "endpoint" | "project")
+            && !value.is_empty()
+            && value.chars().all(|char| char.is_ascii_alphanumeric() || "_.-".contains(char))
+    })
 }
 
 /// Spaces part words; a backslash takes the next character as it is.
@@ -137,10 +165,12 @@ mod tests {
 
     #[test]
     fn reads_start_up_options() {
-        let settings = read_settings(r"-c geqo=off --work-mem=4MB  -csearch_path=a\ b,c\\d -c x.y=").unwrap();
+        let text = r"-c geqo=off --work-mem=4MB endpoint=ep-a-1 -csearch_path=a\ b,c\\d -c x.y=";
+        let (settings, routing) = read_settings(text).unwrap();
+        assert_eq!(routing, ["endpoint=ep-a-1"]);
         let read: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(read, [("geqo", "off"), ("work_mem", "4MB"), ("search_path", r"a b,c\d"), ("x.y", "")]);
-        for text in ["geqo=off", "-c", "-c geqo", "-e", "-c a'b=c", "-c =x"] {
+        for text in ["geqo=off", "-c", "-c geqo", "-e", "-c a'b=c", "-c =x", "endpoint=", "endpoint=a\tb"] {
             assert!(read_settings(text).is_err(), "{text}");
         }
     }

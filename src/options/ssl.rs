@@ -3,12 +3,13 @@
 use super::Environment;
 use super::given::Secret;
 use super::url::{ConnectionUrl, fault};
-use crate::db::tls::{Identity, Tls, Verification};
+use crate::db::tls::{Identity, Tls, Verification, system_roots};
 use crate::error::{Error, Result};
 use crate::input::{Input, Path, Text, input};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::value::RawValue;
+use std::sync::Arc;
 
 /// `true`, `false` or an object.
 #[derive(Debug, Clone)]
@@ -87,8 +88,12 @@ impl Source {
     }
 }
 
-/// What the option and the URL come to. `None` is no encryption.
-pub fn read_tls(ssl: Option<Ssl>, url: &ConnectionUrl, environment: &Environment) -> Result<Option<Tls>> {
+/// What the option and the URL come to, and what the log should be told. `None` is no encryption.
+pub fn read_tls(
+    ssl: Option<Ssl>,
+    url: &ConnectionUrl,
+    environment: &Environment,
+) -> Result<Option<(Tls, Vec<String>)>> {
     let roots_file = url.ssl_root_cert.as_deref().or_else(|| environment.get("PGSSLROOTCERT"));
     let (verification, given) = match ssl {
         Some(Ssl::Off) => return Ok(None),
@@ -96,6 +101,9 @@ pub fn read_tls(ssl: Option<Ssl>, url: &ConnectionUrl, environment: &Environment
         Some(Ssl::On(options)) => (Verification::Full, options),
         None => match read_mode(url, roots_file, environment)? {
             Some(verification) => (verification, SslOptions::default()),
+            None if url.ssl_accept.as_deref() == Some("strict") => {
+                return Err(fault("has sslaccept=strict, but no sslmode: use sslmode=verify-full"));
+            }
             None => return Ok(None),
         },
     };
@@ -112,13 +120,14 @@ pub fn read_tls(ssl: Option<Ssl>, url: &ConnectionUrl, environment: &Environment
         (None, None) => (Source::file(cert_file, "sslcert")?, Source::file(key_file, "sslkey")?),
         given => given,
     };
+    check_accept(url, verification)?;
+    let (roots, warnings) = match roots {
+        Some(roots) => (authorities(&roots)?, Vec::new()),
+        None if verification == Verification::None => Default::default(),
+        None => system_roots(environment.extra_authorities()),
+    };
     let server_name = servername.map(|Text(name)| server_name(name)).transpose()?;
-    Ok(Some(Tls {
-        verification,
-        roots: roots.map(|roots| authorities(&roots)).transpose()?,
-        identity: identity(cert, key)?,
-        server_name,
-    }))
+    Ok(Some((Tls { verification, roots, identity: identity(cert, key)?, server_name }, warnings)))
 }
 
 /// node-postgres' meanings: whatever asks for encryption verifies the certificate and the host, but for `no-verify`.
@@ -160,6 +169,37 @@ fn read_mode(url: &ConnectionUrl, roots_file: Option<&str>, environment: &Enviro
     }
 }
 
+/// Prisma's `sslaccept`, which is not ignored where it asks for more than the rest.
+fn check_accept(url: &ConnectionUrl, verification: Verification) -> Result<()> {
+    match url.ssl_accept.as_deref() {
+        None => Ok(()),
+        Some("strict") if verification == Verification::Full => Ok(()),
+        Some("strict") => {
+            Err(fault("has sslaccept=strict, which needs a verified certificate: use sslmode=verify-full"))
+        }
+        Some(_) => Err(fault("has an unknown sslaccept: known are strict and accept_invalid_certs")),
+    }
+}
+
+/// libpq's `channel_binding`, which ties the password exchange to the TLS connection. It is not done here; where it is
+/// required, a verified certificate keeps an impostor out all the same. Returns whether it was required.
+pub fn check_channel_binding(url: &ConnectionUrl, environment: &Environment, tls: Option<&Tls>) -> Result<bool> {
+    let (text, field) = match (url.channel_binding.as_deref(), environment.get("PGCHANNELBINDING")) {
+        (Some(text), _) => (text, "connectionString"),
+        (None, Some(text)) => (text, "PGCHANNELBINDING"),
+        (None, None) => return Ok(false),
+    };
+    match text {
+        "disable" | "prefer" => Ok(false),
+        "require" if tls.is_some_and(|tls| tls.verification == Verification::Full) => Ok(true),
+        "require" => Err(Error::invalid_input(
+            field,
+            "has channel_binding=require, which needs a verified certificate: use sslmode=verify-full",
+        )),
+        _ => Err(Error::invalid_input(field, "has an unknown channel_binding: known are disable, prefer and require")),
+    }
+}
+
 fn server_name(name: String) -> Result<String> {
     match rustls::pki_types::ServerName::try_from(name.as_str()) {
         Ok(_) => Ok(name),
@@ -167,12 +207,12 @@ fn server_name(name: String) -> Result<String> {
     }
 }
 
-fn authorities(source: &Source) -> Result<Vec<u8>> {
+fn authorities(source: &Source) -> Result<Arc<Vec<u8>>> {
     let mut store = rustls::RootCertStore::empty();
     for certificate in certificates(source)? {
         store.add(certificate).map_err(|_| source.invalid("holds a certificate that cannot be an authority's"))?;
     }
-    Ok(source.pem.clone().into_bytes())
+    Ok(Arc::new(source.pem.clone().into_bytes()))
 }
 
 fn certificates(source: &Source) -> Result<Vec<CertificateDer<'static>>> {

@@ -107,7 +107,7 @@ fn merges_start_up_options() {
             "geqo=off",
             "statement_timeout=2000",
             "lock_timeout=3",
-            "search_path=\"s\""
+            "search_path=\"s\", pg_temp"
         ]
     );
     assert_eq!(fault(URL, r#"{"options":"-e"}"#).0, "options");
