@@ -538,7 +538,10 @@ export declare class PostgresStorageAdapter {
   disconnect(options?: DisconnectOptions | null | undefined): Promise<void>
   /** Runs down migrations until `to` is the last one applied, or none is. Resolves with the ids of those rolled back. */
   rollback(options?: RollbackOptions | null | undefined): Promise<Array<string>>
-  /** Asks the database for a sign of life, once. Never rejects. */
+  /**
+   * Asks the database, once, whether calls can be served: it answers, it is not too old, our tables and columns are
+   * there, and we may use them. Never rejects.
+   */
   healthCheck(options?: CallOptions | null | undefined): Promise<HealthStatus>
 }
 

@@ -27,6 +27,7 @@ use crate::log::Logger;
 use crate::options::{Environment, LogLevel, Natural, Options};
 use crate::store::events::Emit;
 use crate::store::lookup::Lookup;
+use crate::store::tables::TABLES;
 use crate::store::{api_keys as api_key_store, email_tokens as token_store, organizations as organization_store};
 use crate::store::{
     roles as role_store, saml as saml_store, schema::LEGACY, schema::MIGRATIONS, sessions as session_store,
@@ -284,7 +285,8 @@ impl PostgresStorageAdapter {
         })
     }
 
-    /// Asks the database for a sign of life, once. Never rejects.
+    /// Asks the database, once, whether calls can be served: it answers, it is not too old, our tables and columns are
+    /// there, and we may use them. Never rejects.
     #[napi]
     pub fn health_check(&self, _options: Option<CallOptions>) -> Pending<HealthStatus> {
         let database = Arc::clone(&self.database);
@@ -296,7 +298,7 @@ async fn health(database: &Database) -> HealthStatus {
     let started = Instant::now();
     let (result, pool) = match database.enter() {
         Ok(work) => {
-            let result = database.status(&work).await;
+            let result = database.status(&work, TABLES).await;
             let gauges = work.pool.gauges();
             let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
             (

@@ -1,5 +1,6 @@
 //! One adapter's database: the pool of the moment, and its opening and closing.
 
+use super::health::{self, Tables, check_version};
 use super::migrate::{self, Plan, Status};
 use super::pool::{Pool, PoolOptions, Work, not_connected};
 use crate::error::Result;
@@ -43,8 +44,17 @@ impl Database {
         work.or_aborted(migrate::down(&work.pool, &self.plan, to)).await
     }
 
-    pub async fn status(&self, work: &Work) -> Result<Status> {
-        work.or_aborted(migrate::status(&work.pool, self.plan.migrations)).await
+    /// An error when calls would fail. What is still to be migrated cannot be looked at.
+    pub async fn status(&self, work: &Work, tables: Tables) -> Result<Status> {
+        work.or_aborted(async {
+            let status = migrate::status(&work.pool, self.plan.migrations).await?;
+            check_version(&status.server_version)?;
+            if status.pending.is_empty() {
+                health::check(&work.pool, tables).await?;
+            }
+            Ok(status)
+        })
+        .await
     }
 
     /// Takes no more calls, from now on. The pools that are returned have still to be closed: the open one, and

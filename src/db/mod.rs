@@ -9,6 +9,7 @@ pub mod deadline;
 mod dial;
 pub mod error;
 pub mod give_up;
+mod health;
 pub mod lease;
 pub mod migrate;
 mod pgpass;

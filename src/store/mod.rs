@@ -36,6 +36,7 @@ pub mod schema;
 pub mod session_writes;
 pub mod sessions;
 pub mod sso;
+pub mod tables;
 pub mod text_list;
 pub mod two_factor;
 pub mod user_creates;

@@ -1,0 +1,91 @@
+/** `healthCheck()` says whether calls can be served, and never rejects. */
+import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import { asSuperuser, useDatabase } from './helpers/database';
+
+const db = useDatabase();
+
+const healthOf = (storage: PostgresStorageAdapter) => storage.healthCheck();
+
+it('is ok for a database with nothing to be done', async () => {
+  expect(await healthOf(db.storage)).toMatchObject({ status: 'ok', pendingMigrations: [] });
+});
+
+it('is an error without any one of our columns', async () => {
+  const columns = await db.query<{ tab: string; col: string }>(`
+    SELECT c.relname AS tab, a.attname AS col
+      FROM pg_attribute a
+      JOIN pg_class c ON c.oid = a.attrelid
+     WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND c.relname <> 'auth_migrations'
+       AND a.attnum > 0 AND NOT a.attisdropped`);
+  expect(columns.length).toBeGreaterThan(100);
+  for (const { tab, col } of columns) {
+    await db.query(`ALTER TABLE ${tab} RENAME COLUMN ${col} TO elsewhere`);
+    const health = await healthOf(db.storage);
+    await db.query(`ALTER TABLE ${tab} RENAME COLUMN elsewhere TO ${col}`);
+    expect({ tab, col, ...health }).toMatchObject({ status: 'error', code: 'auth_postgres/schema_mismatch' });
+    expect(health.message).toContain(`${tab}.${col}`);
+  }
+  expect(await healthOf(db.storage)).toMatchObject({ status: 'ok' });
+});
+
+it('is an error without a table, which it names once', async () => {
+  await db.query('ALTER TABLE sessions RENAME TO elsewhere');
+  try {
+    const health = await healthOf(db.storage);
+    expect(health).toMatchObject({ status: 'error', code: 'auth_postgres/schema_mismatch' });
+    expect(health.message).toMatch(/lacks sessions:/);
+  } finally {
+    await db.query('ALTER TABLE elsewhere RENAME TO sessions');
+  }
+});
+
+it.each(['SELECT', 'INSERT', 'UPDATE', 'DELETE'])('is an error for a role without %s on a table', async (privilege) => {
+  const user = `health_${privilege.toLowerCase()}`;
+  await asSuperuser((client) => client.query(`CREATE ROLE ${user} LOGIN PASSWORD 'hunter2'`));
+  try {
+    await db.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${user}`);
+    const storage = db.adapter({ user, password: 'hunter2' });
+    expect(await healthOf(storage)).toMatchObject({ status: 'ok' });
+    await db.query(`REVOKE ${privilege} ON roles FROM ${user}`);
+    const health = await healthOf(storage);
+    expect(health).toMatchObject({ status: 'error', code: expect.stringMatching(/^auth_postgres\//) });
+    expect(health.message).toMatch(/GRANT .* ON roles/);
+    await storage.disconnect();
+  } finally {
+    await db.query(`DROP OWNED BY ${user}`);
+    await asSuperuser((client) => client.query(`DROP ROLE ${user}`));
+  }
+});
+
+it.each([
+  null,
+  7,
+  'x',
+  [],
+  { unknown: 1 },
+  { timeoutMs: -1 },
+  { timeoutMs: Number.NaN },
+  { timeoutMs: 0 },
+  { signal: 1 },
+  { signal: AbortSignal.abort() },
+])('resolves when it is given %p', async (options) => {
+  const health = await db.storage.healthCheck(options as never);
+  expect(health).toMatchObject({ status: expect.stringMatching(/^(ok|error)$/), latencyMs: expect.any(Number) });
+  expect(health.pool).toEqual({ total: expect.any(Number), idle: expect.any(Number), waiting: expect.any(Number) });
+  if (health.status === 'error') expect(health.code).toMatch(/^auth_postgres\//);
+});
+
+it('resolves when an option cannot be read', async () => {
+  const options = {
+    get timeoutMs(): number {
+      throw new Error('boom');
+    },
+  };
+  expect(await db.storage.healthCheck(options)).toMatchObject({ status: 'error', code: 'auth_postgres/internal' });
+});
+
+it('resolves for an adapter that has been disconnected', async () => {
+  const storage = db.adapter();
+  await storage.disconnect();
+  expect(await healthOf(storage)).toMatchObject({ status: 'error', code: 'auth_postgres/not_connected' });
+});
