@@ -199,7 +199,24 @@ fn lock_is_held() -> Error {
     error
 }
 
+/// In another encoding some texts could not be stored, and in SQL_ASCII other programs would store what is no text.
+async fn check_encoding(connection: &mut PgConnection) -> Result<()> {
+    let encoding: String = sqlx::query_scalar("SELECT current_setting('server_encoding')")
+        .persistent(false)
+        .fetch_one(connection)
+        .await
+        .map_err(|error| failure(&error).error)?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    let message = format!(
+        "the encoding of the database is {encoding}: it has to be UTF8 (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0)"
+    );
+    Err(Error::new(Code::SchemaMismatch, message))
+}
+
 async fn apply_next(connection: &mut PgConnection, schema: Option<&str>, plan: &Plan) -> Result<Step> {
+    check_encoding(connection).await?;
     if let Some(schema) = schema {
         run(connection, "schema", AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", quote_identifier(schema))))
             .await?;

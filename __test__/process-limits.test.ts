@@ -1,0 +1,125 @@
+/** What a process may lack: threads, a directory for temporary files; and what it must not leave behind. */
+import { useDatabase } from './helpers/database';
+import { expectCode, rejection } from './helpers/errors';
+import { until, whileLocked } from './helpers/failing';
+import { runScript } from './helpers/process';
+
+const db = useDatabase();
+
+it('a system that starts no thread fails calls with resource_exhausted, and the process lives', async () => {
+  const script = `
+    import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+    const storage = new PostgresStorageAdapter(process.env.URL);
+    const failed = ({ code, retryable, cause }) => console.log(code, retryable, cause?.code);
+    await storage.connect().catch(failed);
+    await storage.getUser('x').catch(failed);
+    await Promise.all([storage.getUser('x'), storage.getUser('y')]).catch(failed);
+    await storage.createBackupCodes('x', ['1']).catch(failed);
+    console.log((await storage.healthCheck()).code);
+    await storage.disconnect().catch(failed);`;
+  // No system has room for such a stack.
+  const { stdout, stderr, signal } = await runScript(script, {
+    env: { URL: db.url, RUST_MIN_STACK: String(2 ** 46) },
+  });
+  const line = 'auth_postgres/resource_exhausted true EAGAIN\n';
+  const lines = [line.repeat(4), 'auth_postgres/resource_exhausted\n', line];
+  expect({ stdout, stderr, signal }).toEqual({ stdout: lines.join(''), stderr: '', signal: null });
+});
+
+it.each([
+  ['is missing', '/nowhere/at/all'],
+  ['cannot be written to', '/proc'],
+])('keepAlive works when the directory for temporary files %s', async (_, TMPDIR) => {
+  const script = `
+    import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+    const storage = new PostgresStorageAdapter(process.env.URL, { keepAlive: true });
+    console.log(await storage.getUser('x').catch(({ message, cause }) => message + cause?.message));
+    await storage.disconnect();`;
+  const { stdout } = await runScript(script, { env: { URL: db.url, TMPDIR } });
+  // Elsewhere than on Linux the error says which directory it is.
+  expect(stdout).toContain(process.platform === 'linux' ? 'null' : TMPDIR);
+});
+
+it('a worker thread that is terminated while a password is asked for leaves no question behind', async () => {
+  const script = `
+    import { createRequire } from 'node:module';
+    import { Worker } from 'node:worker_threads';
+    const native = createRequire(process.cwd() + '/x.js')('./native.js');
+    const worker = new Worker(\`
+      const { parentPort } = require('node:worker_threads');
+      const { PostgresStorageAdapter } = require('@kitiumai/auth-postgres');
+      const password = () => { parentPort.postMessage('asked'); return new Promise(() => {}); };
+      new PostgresStorageAdapter(process.env.URL, { password, connectionTimeoutMillis: 0 }).getUser('x');
+    \`, { eval: true, execArgv: [] });
+    await new Promise((resolve) => worker.once('message', resolve));
+    const before = native.openQuestions();
+    await worker.terminate();
+    for (let at = 0; at < 100 && native.openQuestions() > 0; at += 1) await new Promise((done) => setTimeout(done, 10));
+    console.log(before, native.openQuestions());`;
+  expect(await runScript(script, { env: { URL: db.url } })).toMatchObject({ stdout: '1 0\n', stderr: '' });
+});
+
+describe('of connect() and disconnect() that overtake each other, the last one called holds', () => {
+  it('connect() after disconnect()', async () => {
+    const storage = db.adapter({ allowExitOnIdle: false });
+    await storage.connect();
+    await Promise.all([storage.disconnect(), storage.connect()]);
+    await expect(storage.getUser('x')).resolves.toBeNull();
+    await storage.disconnect();
+  });
+
+  it('disconnect() after connect()', async () => {
+    const storage = db.adapter();
+    const connecting = storage.connect().catch(() => undefined);
+    await storage.disconnect();
+    await connecting;
+    await expectCode(storage.getUser('x'), 'not_connected');
+  });
+
+  it('and an adapter that was opened again holds its process open', async () => {
+    const script = (calls: string) => `
+      import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+      const storage = new PostgresStorageAdapter(process.env.URL, { allowExitOnIdle: false });
+      await storage.connect();
+      await Promise.all([${calls}]);
+      process.stdout.write('open');`;
+    const env = { URL: db.url };
+    const [held, left] = await Promise.all([
+      runScript(script('storage.disconnect(), storage.connect()'), { env, timeoutMs: 3_000 }),
+      runScript(script('storage.connect(), storage.disconnect()'), { env, timeoutMs: 10_000 }),
+    ]);
+    expect(held).toMatchObject({ stdout: 'open', signal: 'SIGKILL' });
+    expect(left).toMatchObject({ stdout: 'open', signal: null });
+  });
+});
+
+describe('the migration lock', () => {
+  /** "auth" and "pgmi" in ASCII. */
+  const LOCK = 0x6175_7468_7067_6d69n.toString();
+  const empty = useDatabase({ migrated: false });
+
+  it('is waited for up to connectionTimeoutMillis', async () => {
+    await whileLocked(empty, `SELECT pg_advisory_xact_lock(${LOCK})`, [], async (release) => {
+      const started = performance.now();
+      const error = await expectCode(empty.adapter({ connectionTimeoutMillis: 500 }).connect(), 'lock_timeout');
+      expect(performance.now() - started).toBeLessThan(5_000);
+      expect(error.retryable).toBe(true);
+      expect(error.message).toContain('migration lock');
+      const patient = empty.adapter({ connectionTimeoutMillis: 0 }).connect();
+      await rejection(empty.adapter({ connectionTimeoutMillis: 0 }).connect({ timeoutMs: 100 }));
+      await release();
+      await patient;
+    });
+    await expect(empty.storage.getUser('x')).resolves.toBeNull();
+  });
+});
+
+it('a transaction that fails leaves no backend in it', async () => {
+  const application_name = 'failed-transaction';
+  const storage = db.adapter({ application_name, max: 1 });
+  await expectCode(storage.createBackupCodes('nobody', ['1', '2']), 'invalid_reference');
+  const states = () => db.query('SELECT state FROM pg_stat_activity WHERE application_name = $1', [application_name]);
+  expect(await states()).toEqual([{ state: 'idle' }]);
+  await expect(storage.getUser('x')).resolves.toBeNull();
+  await until(async () => (await states())[0]?.state === 'idle');
+});
