@@ -76,20 +76,26 @@ describe('of connect() and disconnect() that overtake each other, the last one c
     await expectCode(storage.getUser('x'), 'not_connected');
   });
 
-  it('and an adapter that was opened again holds its process open', async () => {
+  it('and says whether the process is held open, whichever call ends first', async () => {
+    const { id } = await db.storage.createUser({});
     const script = (calls: string) => `
       import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
       const storage = new PostgresStorageAdapter(process.env.URL, { allowExitOnIdle: false });
       await storage.connect();
-      await Promise.all([${calls}]);
+      // disconnect() waits for it.
+      storage.updateUser(process.env.ID, { name: 'late' }).catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await Promise.all([${calls}].map((call) => call.catch(() => {})));
       process.stdout.write('open');`;
-    const env = { URL: db.url };
-    const [held, left] = await Promise.all([
-      runScript(script('storage.disconnect(), storage.connect()'), { env, timeoutMs: 3_000 }),
-      runScript(script('storage.connect(), storage.disconnect()'), { env, timeoutMs: 10_000 }),
-    ]);
-    expect(held).toMatchObject({ stdout: 'open', signal: 'SIGKILL' });
-    expect(left).toMatchObject({ stdout: 'open', signal: null });
+    const env = { URL: db.url, ID: id };
+    await whileLocked(db, 'SELECT FROM users WHERE id = $1 FOR UPDATE', [id], async () => {
+      const [held, left] = await Promise.all([
+        runScript(script('storage.disconnect({ timeoutMs: 500 }), storage.connect()'), { env, timeoutMs: 5_000 }),
+        runScript(script('storage.connect(), storage.disconnect({ timeoutMs: 500 })'), { env, timeoutMs: 15_000 }),
+      ]);
+      expect(held).toMatchObject({ stdout: 'open', signal: 'SIGKILL' });
+      expect(left).toMatchObject({ stdout: 'open', signal: null });
+    });
   });
 });
 
@@ -117,7 +123,9 @@ describe('the migration lock', () => {
 it('a transaction that fails leaves no backend in it', async () => {
   const application_name = 'failed-transaction';
   const storage = db.adapter({ application_name, max: 1 });
-  await expectCode(storage.createBackupCodes('nobody', ['1', '2']), 'invalid_reference');
+  const [first, second] = await Promise.all([db.storage.createUser({}), db.storage.createUser({})]);
+  await db.storage.createBackupCodes(first.id, [{ id: 'taken', code: '1' }]);
+  await expectCode(storage.createBackupCodes(second.id, [{ id: 'taken', code: '2' }]), 'conflict');
   const states = () => db.query('SELECT state FROM pg_stat_activity WHERE application_name = $1', [application_name]);
   expect(await states()).toEqual([{ state: 'idle' }]);
   await expect(storage.getUser('x')).resolves.toBeNull();
