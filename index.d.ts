@@ -298,8 +298,11 @@ export declare class PostgresStorageAdapter {
    * Rejects with `invalid_reference` when there is no such user, with `conflict` when the id is taken.
    */
   createEmailVerificationToken(token: EmailVerificationTokenInput, options?: CallOptions | null | undefined): Promise<EmailVerificationToken>
-  /** Lists an e-mail's tokens that can still be used (of one type, when given), newest first. */
-  getEmailVerificationTokens(email: string, type?: EmailTokenType | null | undefined, options?: CallOptions | null | undefined): Promise<Array<EmailVerificationToken>>
+  /**
+   * Lists an e-mail's tokens that can still be used (of one type, when given), newest first. The type may be any
+   * string, as the library declares it: one that no token can have finds nothing.
+   */
+  getEmailVerificationTokens(email: string, type?: EmailTokenType | (string & {}) | null | undefined, options?: CallOptions | null | undefined): Promise<Array<EmailVerificationToken>>
   /** Finds a token by id; `null` when there is none or it has expired. A used one is returned with `usedAt`. */
   getEmailVerificationTokenById(id: string, options?: CallOptions | null | undefined): Promise<EmailVerificationToken | null>
   /**

@@ -18,7 +18,8 @@ import type * as library from './storage-adapter.js';
 
 declare const url: string;
 
-// The library's interface, and all of it with parameters compared strictly.
+// The library's interface, in both ways in which TypeScript compares parameters. A method's are compared in both
+// directions, so that a union with a further member on either side fits in neither; a property's only in one.
 export const s: library.StorageAdapter = new PostgresStorageAdapter(url);
 export const strict: library.Strict<library.StorageAdapter> = new PostgresStorageAdapter(url);
 /** Every method of the interface is there, the optional ones included. */
@@ -131,8 +132,10 @@ await storage.getUser(7);
 await storage.updateSession('id', { expiresAt: null });
 // @ts-expect-error a member's role is one of a closed set
 await storage.updateOrganization('id', { members: [{ userId: 'a', role: 'king', joinedAt: new Date() }] });
-// @ts-expect-error a token's type is one of a closed set
-await storage.getEmailVerificationTokens('hi@example.com', 'other');
+// @ts-expect-error a token's type is text
+await storage.getEmailVerificationTokens('hi@example.com', 7);
+// @ts-expect-error the type of a token to be stored is one of a closed set
+await storage.createEmailVerificationToken({ ...records.token, type: 'other' });
 // @ts-expect-error the values of an API key's metadata are text
 await storage.createApiKey({ principalId: 'a', hash: 'b', prefix: 'c', lastFour: 'd', metadata: { n: 1 } });
 // @ts-expect-error what is not there is null

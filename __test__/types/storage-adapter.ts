@@ -244,7 +244,7 @@ export interface StorageAdapter {
   createEmailVerificationToken?(
     token: Input<EmailVerificationToken, 'email' | 'code' | 'codeHash' | 'type' | 'expiresAt'>,
   ): Promise<EmailVerificationToken>;
-  getEmailVerificationTokens?(email: string, type?: EmailVerificationToken['type']): Promise<EmailVerificationToken[]>;
+  getEmailVerificationTokens?(email: string, type?: string): Promise<EmailVerificationToken[]>;
   getEmailVerificationTokenById?(id: string): Promise<EmailVerificationToken | null>;
   markEmailVerificationTokenAsUsed?(id: string): Promise<EmailVerificationToken>;
   deleteExpiredEmailVerificationTokens?(): Promise<number>;

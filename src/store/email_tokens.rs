@@ -125,7 +125,7 @@ pub async fn create(db: &mut Db, input: EmailVerificationTokenInput) -> Result<E
 }
 
 /// Those that can still be used.
-pub async fn list(db: &mut Db, email: String, r#type: Option<EmailTokenType>) -> Result<Vec<EmailVerificationToken>> {
+pub async fn list(db: &mut Db, email: String, r#type: Option<String>) -> Result<Vec<EmailVerificationToken>> {
     let email = super::users::email_key(&email);
     db.all(Repeat::Read, || {
         query_as(concat!(
@@ -139,7 +139,7 @@ pub async fn list(db: &mut Db, email: String, r#type: Option<EmailTokenType>) ->
                ORDER BY created_at DESC, id DESC"
         ))
         .bind(email.clone())
-        .bind(r#type.map(EmailTokenType::as_str))
+        .bind(r#type.clone())
     })
     .await
 }

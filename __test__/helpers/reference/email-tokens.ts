@@ -46,7 +46,6 @@ export function emailTokens(state: State) {
       const faults = new Faults();
       const wanted = emailKey(readText(email, 'email', faults) ?? '');
       const kind = readOptionalText(type, 'type', faults);
-      if (kind !== undefined && !TYPES.includes(kind)) faults.invalid('type');
       faults.settle();
       const isUsable = (token: Row) =>
         emailKey(token.email as string) === wanted &&
