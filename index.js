@@ -621,17 +621,35 @@ function home() {
   }
 }
 
-const cores = new WeakMap();
+/**
+ * Where an adapter keeps its core. A property is found through proxies and by objects that inherit from the adapter;
+ * since it cannot be changed, no proxy can show another value for it.
+ */
+const CORE = Symbol('core');
+
+function coreOf(adapter, method) {
+  let core;
+  try {
+    core = adapter[CORE];
+  } catch {
+    // There is no `this` at all, or a proxy that keeps to itself what it stands for.
+  }
+  if (core instanceof Core) return core;
+  throw new Failure(
+    invalidInput(
+      'this',
+      `is no PostgresStorageAdapter: call \`storage.${method}(…)\`, or bind the method: \`storage.${method}.bind(storage)\``,
+    ),
+  );
+}
 
 /** Throws after its `await`: the error's stack reaches the caller's own frame. */
 async function run(adapter, name, args) {
   const { args: encoders, shape, callOptionsOf } = METHODS[name];
-  const core = cores.get(adapter);
-  if (core === undefined) {
-    throw errorOf(new Failure(internal('was called on something that is no PostgresStorageAdapter')), name);
-  }
+  let core;
   let outcome;
   try {
+    core = coreOf(adapter, name);
     const encoded = encoders.map((encode, at) => encode(args[at]));
     outcome = core.call(name, encoded, callOptionsOf(args));
   } catch (error) {
@@ -640,7 +658,7 @@ async function run(adapter, name, args) {
   outcome = await outcome;
   if (outcome instanceof Failure) {
     // A closed adapter answers calls, too.
-    core.stopListening();
+    core?.stopListening();
     throw errorOf(outcome, name);
   }
   return shape(outcome);
@@ -712,7 +730,8 @@ function takeTurn(adapter) {
 class PostgresStorageAdapter {
   constructor(connectionString, options) {
     try {
-      cores.set(this, new Core(text('connectionString')(connectionString), readOptions(options)));
+      const core = new Core(text('connectionString')(connectionString), readOptions(options));
+      Object.defineProperty(this, CORE, { value: core });
     } catch (error) {
       throw errorOf(error instanceof Failure ? error : new Failure(fromNative(error)), 'constructor');
     }
@@ -722,7 +741,7 @@ class PostgresStorageAdapter {
     const isLast = takeTurn(this);
     await run(this, 'connect', [options]);
     if (!isLast()) return;
-    const core = cores.get(this);
+    const core = this[CORE];
     core.isClosed = false;
     core.setOpen(true);
   }
@@ -731,7 +750,7 @@ class PostgresStorageAdapter {
     const isLast = takeTurn(this);
     await run(this, 'disconnect', [options]);
     if (!isLast()) return;
-    const core = cores.get(this);
+    const core = this[CORE];
     core.setOpen(false);
     core.isClosed = true;
     core.stopListening();

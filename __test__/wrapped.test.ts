@@ -1,0 +1,72 @@
+/** What stands between the application and the adapter: proxies, objects made of it, and methods taken off it. */
+import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import { useDatabase } from './helpers/database';
+import { expectCode } from './helpers/errors';
+import { userInput } from './helpers/fixtures';
+
+const db = useDatabase();
+
+class Audited extends PostgresStorageAdapter {
+  readonly calls: string[] = [];
+  override getUser(...args: Parameters<PostgresStorageAdapter['getUser']>) {
+    this.calls.push('getUser');
+    return super.getUser(...args);
+  }
+}
+
+const WRAPPERS: Record<string, (storage: PostgresStorageAdapter) => PostgresStorageAdapter> = {
+  'a proxy': (storage) => new Proxy(storage, {}),
+  'a proxy of a proxy': (storage) => new Proxy(new Proxy(storage, {}), {}),
+  'a proxy that wraps every function': (storage) =>
+    new Proxy(storage, {
+      get: (target, key, receiver) => {
+        const value = Reflect.get(target, key, receiver);
+        return typeof value === 'function' ? (...args: unknown[]) => value.apply(receiver, args) : value;
+      },
+    }),
+  'an object that inherits from it': (storage) => Object.create(storage),
+  'a frozen adapter': (storage) => Object.freeze(storage),
+};
+
+it.each(Object.keys(WRAPPERS))('%s works like the adapter itself', async (name) => {
+  const storage = db.adapter();
+  const wrapped = (WRAPPERS[name] as (typeof WRAPPERS)[string])(storage);
+  await wrapped.connect();
+  const user = await wrapped.createUser(userInput());
+  await expect(wrapped.getUser(user.id)).resolves.toStrictEqual(user);
+  await expect(storage.getUser(user.id)).resolves.toStrictEqual(user);
+  await wrapped.disconnect();
+  await expectCode(storage.getUser(user.id), 'not_connected');
+});
+
+it('a subclass overrides methods and calls those of the adapter', async () => {
+  const storage = new Audited(db.url);
+  await expect(storage.getUser('nobody')).resolves.toBeNull();
+  expect(storage.calls).toEqual(['getUser']);
+  await storage.disconnect();
+});
+
+it('its own state shows up nowhere', () => {
+  const storage = db.adapter();
+  expect(Object.keys(storage)).toEqual([]);
+  expect({ ...storage }).toEqual({});
+  expect(JSON.stringify(storage)).toBe('{}');
+});
+
+const METHODS = Object.getOwnPropertyNames(PostgresStorageAdapter.prototype).filter((name) => name !== 'constructor');
+
+it.each(METHODS)('%s says that it must be bound when it was taken off the object', async (name) => {
+  const { [name as 'getUser']: method } = db.storage;
+  const others = [undefined, {}, 7, PostgresStorageAdapter.prototype, new Proxy({}, { get: () => 7 })];
+  for (const other of others) {
+    const error = await expectCode(method.call(other as never, 'id'), 'invalid_input', { field: 'this' });
+    expect(error.message).toBe(
+      `${name}: \`this\` is no PostgresStorageAdapter: call \`storage.${name}(…)\`, or bind the method: \`storage.${name}.bind(storage)\``,
+    );
+  }
+});
+
+it('a bound method works', async () => {
+  const getUser = db.storage.getUser.bind(db.storage);
+  await expect(getUser('nobody')).resolves.toBeNull();
+});
