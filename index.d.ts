@@ -289,7 +289,8 @@ export declare class PostgresStorageAdapter {
    * Makes a new key with a new id for the same principal, prefix, scopes, metadata and expiry. The old one stays and
    * expires at `expiresOldKeysAt` (default now), never later than it would have.
    *
-   * Rejects with `not_found` when there is none.
+   * Rejects with `not_found` when there is none, and with `expired` when it has expired or has been rotated: of
+   * racing calls without `expiresOldKeysAt` one wins.
    */
   rotateApiKey(id: string, options?: RotateApiKeyOptions | null | undefined): Promise<ApiKeyWithSecret>
   /**

@@ -126,7 +126,17 @@ it('that have expired are not verified, nor is what is no key', async () => {
   await expect(db.storage.getApiKey(record.id)).resolves.toMatchObject({ id: record.id });
 });
 
-it('are rotated with all that they are, once for each call', async () => {
+it('that have expired or been rotated cannot be rotated', async () => {
+  const expired = await db.storage.createApiKey(apiKeyInput(userId, { expiresAt: anHourAgo() }));
+  await expectCode(db.storage.rotateApiKey(expired.id), 'expired');
+  await expectCode(db.storage.rotateApiKey(expired.id, { expiresOldKeysAt: inAnHour() }), 'expired');
+  const old = await db.storage.createApiKey(apiKeyInput(userId, { expiresAt: null }));
+  await db.storage.rotateApiKey(old.id);
+  await expectCode(db.storage.rotateApiKey(old.id), 'expired');
+  await expectCode(db.storage.rotateApiKey(unique('none')), 'not_found');
+});
+
+it('are rotated with all that they are, as often as the old one lives', async () => {
   const input = apiKeyInput(orgId, { metadata: { name: 'cli' }, expiresAt: inAnHour() });
   const old = await db.storage.createApiKey(input);
   await expectInvalidInput(db.storage.rotateApiKey(old.id, { expiresOldKeysAt: 'soon' }), 'expiresOldKeysAt');

@@ -5,6 +5,7 @@ import { makeWorld, type World } from './helpers/families';
 import {
   apiKeyInput,
   emailTokenInput,
+  inAnHour,
   memberInput,
   oauthLink,
   organizationInput,
@@ -220,14 +221,26 @@ races(
 );
 
 races(
-  'a key that is rotated by many gets a new key for each, and expires once',
+  'one caller rotates an API key',
   () => db.storage.createApiKeyWithSecret(world.userId, ['read']),
   (adapter, { record }) => adapter.rotateApiKey(record.id),
-  async ({ fulfilled, rejected }, { record, key }) => {
-    expect(rejected).toEqual([]);
-    expect(new Set(fulfilled.map((made) => made.key)).size).toBe(CALLERS);
+  async (outcome, { record, key }) => {
+    expectOneWinner(outcome, 'expired');
+    const [made] = outcome.fulfilled;
+    await expect(db.storage.verifyApiKeySecret(made?.key as string)).resolves.toStrictEqual(made?.record);
     await expect(db.storage.verifyApiKeySecret(key)).resolves.toBeNull();
     expect(await count('api_keys WHERE id = $1 AND expires_at <= now()', record.id)).toBe(1);
+  },
+);
+
+races(
+  'an API key with time to live on is rotated by each of its callers',
+  () => db.storage.createApiKeyWithSecret(world.userId, ['read']),
+  (adapter, { record }) => adapter.rotateApiKey(record.id, { expiresOldKeysAt: inAnHour() }),
+  async ({ fulfilled, rejected }, { key }) => {
+    expect(rejected).toEqual([]);
+    expect(new Set(fulfilled.map((made) => made.key)).size).toBe(CALLERS);
+    await expect(db.storage.verifyApiKeySecret(key)).resolves.not.toBeNull();
   },
 );
 

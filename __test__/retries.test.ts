@@ -2,7 +2,7 @@
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { expectCode, rejection } from './helpers/errors';
-import { whileFailing } from './helpers/failing';
+import { backendsOf, until, whileFailing, whileLocked } from './helpers/failing';
 import { FAMILIES, makeWorld, type World } from './helpers/families';
 import {
   apiKeyInput,
@@ -168,6 +168,26 @@ describe('creates of several rows', () => {
       expect(result.record.expiresAt).toEqual(old.expiresAt);
       expect((await db.storage.getApiKey(old.id))?.expiresAt?.getTime()).toBeLessThan(Number(old.expiresAt));
     }
+  });
+
+  it('rotateApiKey finds the key that an attempt before made while this one waited for the lock', async () => {
+    const old = await db.storage.createApiKey(apiKeyInput(world.userId));
+    const before = await countOf('api_keys');
+    const name = unique('rotate');
+    const patient = db.adapter({ application_name: name }, relay.url);
+    const waiting = (count: number) => async () => (await backendsOf(db, name, { waiting: true })).length === count;
+    await whileLocked(db, 'SELECT FROM api_keys WHERE id = $1 FOR UPDATE', [old.id], async (release) => {
+      const rotation = patient.rotateApiKey(old.id);
+      await until(waiting(1));
+      // The server does not notice: the statement stays where it is, and a second one gets in line behind it.
+      relay.cut();
+      await until(waiting(2));
+      await release();
+      const { record, key } = await rotation;
+      expect(await db.storage.verifyApiKeySecret(key)).toStrictEqual(record);
+    });
+    expect(await countOf('api_keys')).toBe(before + 1);
+    expect((await db.storage.getApiKey(old.id))?.expiresAt?.getTime()).toBeLessThan(Number(old.expiresAt));
   });
 
   it('createBackupCodes leaves one whole set, whichever answer is lost', async () => {

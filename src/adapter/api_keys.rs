@@ -114,7 +114,8 @@ impl PostgresStorageAdapter {
     /// Makes a new key with a new id for the same principal, prefix, scopes, metadata and expiry. The old one stays and
     /// expires at `expiresOldKeysAt` (default now), never later than it would have.
     ///
-    /// Rejects with `not_found` when there is none.
+    /// Rejects with `not_found` when there is none, and with `expired` when it has expired or has been rotated: of
+    /// racing calls without `expiresOldKeysAt` one wins.
     #[napi]
     pub fn rotate_api_key(&self, id: String, options: Option<Json<RotateApiKeyOptions>>) -> Pending<ApiKeyWithSecret> {
         self.call("rotateApiKey", move |mut db| async move {

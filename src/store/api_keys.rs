@@ -302,15 +302,25 @@ pub async fn delete(db: &mut Db, id: String) -> Result<()> {
 }
 
 /// One statement makes the new key and lets the old one expire. The hash covers the prefix, which is read before
-/// and must still hold. Repeated after its answer was lost, it finds the new key by its id, and changes nothing.
-/// Now is cut to the millisecond: the column would round it, and half of the keys would live on for a moment.
+/// and must still hold. Repeated after its answer was lost, the statement finds the new key by its id, and changes
+/// nothing.
+///
+/// Racing calls wait for the lock on the old key. Each then checks the expiry that the one before it has written,
+/// against the clock and not against `now()`, the start of its own transaction, which may be earlier.
+/// What is written is cut to the millisecond: the column would round it, and half of the keys would live on for a moment.
 pub async fn rotate(db: &mut Db, id: String, options: RotateApiKeyOptions) -> Result<ApiKeyWithSecret> {
     let RotateApiKeyOptions { expires_old_keys_at } = options;
     loop {
-        let (prefix,): (String,) = db
-            .optional(Repeat::Read, || query_as("SELECT prefix FROM api_keys WHERE id = $1").bind(id.clone()))
+        let (prefix, is_expired): (String, bool) = db
+            .optional(Repeat::Read, || {
+                query_as("SELECT prefix, COALESCE(expires_at <= clock_timestamp(), false) FROM api_keys WHERE id = $1")
+                    .bind(id.clone())
+            })
             .await?
             .ok_or_else(|| Error::not_found("API key"))?;
+        if is_expired {
+            return Err(Error::new(Code::Expired, "the API key has expired"));
+        }
         let (key, last_four) = new_secret(&prefix)?;
         let hash = hash_of(&key);
         let new_id = NewId::sortable(None);
@@ -326,7 +336,10 @@ pub async fn rotate(db: &mut Db, id: String, options: RotateApiKeyOptions) -> Re
                              , expires_at
                           FROM api_keys
                          WHERE id = $1
-                           AND (prefix = $2 OR EXISTS (SELECT FROM api_keys AS new WHERE new.id = $4))
+                           AND (
+                               prefix = $2 AND (expires_at IS NULL OR expires_at > clock_timestamp())
+                               OR EXISTS (SELECT FROM api_keys AS new WHERE new.id = $4)
+                           )
                            FOR UPDATE
                      ), closed AS (
                         UPDATE api_keys
@@ -359,9 +372,20 @@ pub async fn rotate(db: &mut Db, id: String, options: RotateApiKeyOptions) -> Re
                 .bind(last_four.clone())
             })
             .await?;
+        // An attempt before may have made the key while this one waited for the lock, and did not see it.
+        let record = match record {
+            Some(record) => Some(record),
+            None => {
+                db.optional(Repeat::Read, || {
+                    query_as(concat!("SELECT ", columns!(), " FROM api_keys WHERE id = $1")).bind(new_id.text.clone())
+                })
+                .await?
+            }
+        };
         if let Some(record) = record {
             return Ok(ApiKeyWithSecret { record, key });
         }
+        // The old key is gone, has expired, or has another prefix by now.
     }
 }
 

@@ -133,6 +133,7 @@ export function apiKeys(state: State) {
       );
       faults.settle();
       const old = state.apiKeys.get(oldId) ?? refuse('not_found');
+      if (isExpired(old)) refuse('expired');
       const { made, secret } = withSecret(merge(old, { id: undefined, createdAt: undefined, updatedAt: undefined }));
       const record = show(nested(state, () => insert(state, state.apiKeys, made, [], ['createdAt', 'updatedAt'])));
       await expireBy(state, old, expiresOldKeysAt as Date | undefined);
