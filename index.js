@@ -6,7 +6,7 @@
 const { createPrivateKey } = require('node:crypto');
 const { homedir, tmpdir } = require('node:os');
 const { setImmediate, setInterval, setTimeout, clearTimeout } = require('node:timers');
-const { isDate, isUint8Array } = require('node:util/types');
+const { isDate, isNativeError, isPromise, isUint8Array } = require('node:util/types');
 const native = require('./native.js');
 
 class InternalError extends Error {
@@ -40,7 +40,8 @@ function causeOf({ name, message, ...details }) {
   return Object.assign(cause, details);
 }
 
-function invalidInput(field, reason) {
+function invalidInput(name, reason) {
+  const field = quoted(name);
   return {
     message: `\`${field}\` ${reason}`,
     ...{ code: 'auth_postgres/invalid_input', kind: 'validation', severity: 'warning', statusCode: 422 },
@@ -108,44 +109,168 @@ function optionalText(name) {
 function json(name) {
   return (value) => {
     if (value === undefined) throw new Failure(invalidInput(name, 'is required'));
-    checkFields(value, name, true);
+    let readable;
     try {
-      return JSON.stringify(value) ?? 'null';
+      readable = readArgument(value, name);
+    } catch (error) {
+      throw unreadable(name, error);
+    }
+    try {
+      return JSON.stringify(readable) ?? 'null';
     } catch {
-      throw new Failure(invalidInput(fieldThatFails(value) ?? name, 'cannot be written as JSON'));
+      throw new Failure(invalidInput(fieldThatFails(readable) ?? name, 'cannot be written as JSON'));
     }
   };
 }
 
-function checkFields(value, path, isArgument) {
-  const fault = faultOf(value);
-  if (fault) throw new Failure(invalidInput(path, fault));
-  if (Array.isArray(value)) {
-    for (const [at, item] of value.entries()) checkFields(item, `${path}[${at}]`, false);
-  } else if (typeof value === 'object' && value !== null) {
-    // One level: what is inside metadata and the like goes through JSON's own rules.
-    for (const key of Object.keys(value)) {
-      const field = isArgument ? key : `${path}.${key}`;
-      const inner = value[key];
-      if (Array.isArray(inner)) checkFields(inner, field, false);
-      const innerFault = faultOf(inner);
-      if (innerFault) throw new Failure(invalidInput(field, innerFault));
-    }
-  }
+/**
+ * The same value for JSON.stringify: Dates have become text, for their `toJSON` may have been replaced. It goes one
+ * level deep; what is inside metadata and the like follows JSON's own rules. Copies only what holds a Date.
+ */
+function readArgument(value, name) {
+  if (Array.isArray(value)) return readList(value, name, name, 1);
+  return isObject(value) && !isDate(value) ? readRecord(value, name, '') : readValue(value, name);
 }
 
-function faultOf(value) {
+/** The names of a record's fields begin with `prefix`. */
+function readRecord(given, name, prefix) {
+  // Where a class says what its JSON is, that is the record.
+  const hasJson = typeof given.toJSON === 'function' && !Object.hasOwn(given, 'toJSON');
+  const record = hasJson ? given.toJSON('') : given;
+  if (!isObject(record)) return record;
+  checkPlain(record, name);
+  let copy;
+  for (const key of Object.keys(record)) {
+    let value;
+    let read;
+    try {
+      value = record[key];
+      read = Array.isArray(value) ? readList(value, prefix + key, prefix + key, 1) : readValue(value, prefix + key);
+    } catch (error) {
+      throw unreadable(prefix + key, error);
+    }
+    if (!Object.is(read, value)) {
+      // A copy has a `__proto__` of its own as a field, too.
+      copy ??= { ...record };
+      copy[key] = read;
+    }
+  }
+  return copy ?? record;
+}
+
+/** `root` is the field that holds the outermost of nested lists. */
+function readList(list, name, root, depth) {
+  if (depth > MAX_DEPTH) throw new Failure(invalidInput(root, `must not nest deeper than ${MAX_DEPTH} levels`));
+  let copy;
+  for (let at = 0; at < list.length; at += 1) {
+    const value = list[at];
+    const itemName = `${name}[${at}]`;
+    let read;
+    if (Array.isArray(value)) read = readList(value, itemName, root, depth + 1);
+    else if (isObject(value) && !isDate(value)) read = readRecord(value, itemName, `${itemName}.`);
+    else read = readValue(value, itemName);
+    if (!Object.is(read, value)) {
+      copy ??= [...list];
+      copy[at] = read;
+    }
+  }
+  return copy ?? list;
+}
+
+/** A field or an item that is no list. */
+function readValue(value, name) {
   switch (typeof value) {
     case 'function':
     case 'symbol':
     case 'bigint':
-      return `must not be a ${typeof value}`;
+      throw new Failure(invalidInput(name, `must not be a ${typeof value}`));
     case 'number':
-      return Number.isFinite(value) ? undefined : 'must be a finite number';
+      if (!Number.isFinite(value)) throw new Failure(invalidInput(name, 'must be a finite number'));
+      return value;
+    case 'object':
+      if (value === null) return value;
+      if (isDate(value)) return dateText(value, name);
+      // With a `toJSON` it says itself what it holds.
+      if (typeof value.toJSON !== 'function') checkPlain(value, name);
+      return value;
     default:
-      return isDate(value) && Number.isNaN(value.getTime()) ? 'must be a valid Date' : undefined;
+      return value;
   }
 }
+
+const { toISOString } = Date.prototype;
+
+/** By its `getTime()`, whatever has become of the methods that make text of it. */
+function dateText(date, name) {
+  const time = date.getTime();
+  const isTime = typeof time === 'number' && Math.abs(time) <= MAX_TIME;
+  if (!isTime) throw new Failure(invalidInput(name, 'must be a valid Date'));
+  return Reflect.apply(toISOString, new Date(time), []);
+}
+
+/** The last time that a Date can hold. */
+const MAX_TIME = 8.64e15;
+
+/** As deep as the core reads JSON. */
+const MAX_DEPTH = 512;
+
+const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Refuses objects that keep elsewhere what JSON.stringify looks for in their own fields: it would find `{}`. */
+function checkPlain(object, name) {
+  const prototype = Object.getPrototypeOf(object);
+  if (prototype === Object.prototype || prototype === null || !hidesFields(object)) return;
+  const tag = Object.prototype.toString.call(object).slice(8, -1);
+  const reason = tag === 'Object' ? 'its class keeps fields where JSON does not see them' : `it is a ${quoted(tag)}`;
+  throw new Failure(invalidInput(name, `must be a plain object: ${reason}`));
+}
+
+/** Whether fields are inherited, made by getters of a class, or nowhere to be seen. */
+function hidesFields(object) {
+  let prototype = Object.getPrototypeOf(object);
+  // A plain object, of another realm.
+  if (isObjectPrototype(prototype)) return false;
+  if (isNativeError(object) || isPromise(object) || Object.keys(object).length === 0) return true;
+  for (; prototype !== null && !isObjectPrototype(prototype); prototype = Object.getPrototypeOf(prototype)) {
+    if (Object.values(Object.getOwnPropertyDescriptors(prototype)).some(isField)) return true;
+  }
+  return false;
+}
+
+/** Of a prototype. */
+const isField = ({ get, enumerable, value }) => get !== undefined || (enumerable && typeof value !== 'function');
+
+/** Of any realm. */
+const isObjectPrototype = (prototype) =>
+  Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
+
+/** What a getter or a proxy threw, as the fault of the field. */
+function unreadable(name, error) {
+  return error instanceof Failure ? error : new Failure(invalidInput(name, `cannot be read: ${textOf(error)}`));
+}
+
+/** The text of an error that somebody else threw. */
+function textOf(error) {
+  try {
+    return quoted(String(error?.message ?? error));
+  } catch {
+    return 'an error without a text';
+  }
+}
+
+const MAX_QUOTED = 100;
+
+/** Text of the caller's, fit for a message: on one line, with nothing in it that cannot be seen, and not long. */
+function quoted(text) {
+  // A character has up to two code units.
+  const characters = Array.from(text.slice(0, 2 * MAX_QUOTED + 2));
+  const escaped = characters.slice(0, MAX_QUOTED).join('').replace(UNSEEN, escapeOf);
+  return characters.length > MAX_QUOTED ? `${escaped}…` : escaped;
+}
+
+const UNSEEN = /(?! )[\\\p{C}\p{Z}]/gu;
+const SHORT_ESCAPES = { '\0': '\\0', '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+const escapeOf = (character) => SHORT_ESCAPES[character] ?? `\\u{${character.codePointAt(0).toString(16)}}`;
 
 function fieldThatFails(value) {
   return Object.keys(value).find((key) => {
@@ -168,25 +293,45 @@ function options(name) {
   const encode = json(name);
   return (value) => {
     if (value == null) return undefined;
-    if (typeof value !== 'object' || Array.isArray(value)) throw new Failure(invalidInput(name, 'must be an object'));
-    const { signal, timeoutMs, ...own } = value;
+    if (!isObject(value)) throw new Failure(invalidInput(name, 'must be an object'));
+    // What is wrong with these two is found where they are read.
+    const { signal, timeoutMs, ...own } = readOptionsObject(value, name);
     return encode(own);
   };
 }
 
 function callOptions(value) {
   if (value == null) return {};
-  if (typeof value !== 'object' || Array.isArray(value))
-    throw new Failure(invalidInput('options', 'must be an object'));
-  const { signal, timeoutMs } = value;
-  if (signal != null && (typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')) {
-    throw new Failure(invalidInput('signal', 'must be an AbortSignal'));
-  }
+  if (!isObject(value)) throw new Failure(invalidInput('options', 'must be an object'));
+  const { signal, timeoutMs } = readOptionsObject(value, 'options');
+  if (signal != null && !isSignal(signal)) throw new Failure(invalidInput('signal', 'must be an AbortSignal'));
   if (timeoutMs != null && !(Number.isFinite(timeoutMs) && timeoutMs >= 0 && timeoutMs <= MAX_TIMEOUT_MS)) {
     throw new Failure(invalidInput('timeoutMs', 'must be a number of milliseconds between 0 and 2147483647'));
   }
   return { signal: signal ?? undefined, timeoutMs: timeoutMs ?? undefined };
 }
+
+/** All fields of options, each read once. The two of every call may come from a class. */
+function readOptionsObject(value, name) {
+  try {
+    const { signal, timeoutMs } = value;
+    if (signal === undefined && timeoutMs === undefined) checkPlain(value, name);
+    return { ...value, signal, timeoutMs };
+  } catch (error) {
+    throw unreadable(name, error);
+  }
+}
+
+function isSignal(value) {
+  try {
+    const { aborted, addEventListener, removeEventListener } = value;
+    return typeof aborted === 'boolean' && [addEventListener, removeEventListener].every(isFunction);
+  } catch {
+    return false;
+  }
+}
+
+const isFunction = (value) => typeof value === 'function';
 
 /** Node's timers hold no more. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -386,11 +531,19 @@ function watch(signal, onAbort) {
     watched.set(signal, watchers);
   }
   const { callbacks, run } = watchers;
-  if (callbacks.size === 0) signal.addEventListener('abort', run);
+  try {
+    if (callbacks.size === 0) signal.addEventListener('abort', run);
+  } catch (error) {
+    throw new Failure(invalidInput('signal', `cannot be listened to: ${textOf(error)}`));
+  }
   callbacks.add(onAbort);
   return () => {
     callbacks.delete(onAbort);
-    if (callbacks.size === 0) signal.removeEventListener('abort', run);
+    try {
+      if (callbacks.size === 0) signal.removeEventListener('abort', run);
+    } catch {
+      // A listener without callbacks does nothing, and others wait for their results.
+    }
   };
 }
 
@@ -467,24 +620,33 @@ class Core {
     if (timeoutMs === 0) return Promise.resolve(new Failure(cancelled(gaveUpAfter(0))));
     if (!this.isListening) this.listen();
     const mayGiveUp = signal !== undefined || timeoutMs !== undefined;
-    if (mayGiveUp) this.native.expectGiveUp();
+    if (mayGiveUp) return this.callUntilGivenUp(name, args, signal, timeoutMs);
     const id = this.native[name](...args);
     hold.take();
-    return new Promise((resolve) => {
-      this.pending.add(id, mayGiveUp ? this.untilGivenUp(id, signal, timeoutMs, resolve) : resolve);
-    });
+    return new Promise((resolve) => this.pending.add(id, resolve));
   }
 
   /** The core answers a call that is given up like any other: with an error, at once. */
-  untilGivenUp(id, signal, timeoutMs, resolve) {
-    const giveUp = (reason) => this.native.giveUp(id, reason);
-    const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs, gaveUpAfter(timeoutMs));
+  callUntilGivenUp(name, args, signal, timeoutMs) {
+    let id;
+    const giveUp = (reason) => id !== undefined && this.native.giveUp(id, reason);
+    // First, for a signal is the caller's, and may throw: then the call is not made.
     const unwatch = signal && watch(signal, () => giveUp('the signal was aborted'));
-    return (outcome) => {
-      clearTimeout(timer);
-      unwatch?.();
-      resolve(outcome);
-    };
+    try {
+      this.native.expectGiveUp();
+      id = this.native[name](...args);
+    } finally {
+      if (id === undefined) unwatch?.();
+    }
+    hold.take();
+    const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs, gaveUpAfter(timeoutMs));
+    return new Promise((resolve) => {
+      this.pending.add(id, (outcome) => {
+        clearTimeout(timer);
+        unwatch?.();
+        resolve(outcome);
+      });
+    });
   }
 
   listen() {
@@ -575,12 +737,14 @@ class Inbox {
   }
 }
 
-/** A logger that throws must not keep others from their results. */
+/** A logger that throws or rejects must not keep others from their results, or end the process. */
 function log(logger, { level, message, fields }) {
+  const warn = (error) => process.emitWarning(`the logger threw: ${textOf(error)}`, 'AuthPostgresWarning');
   try {
-    logger[level](message, fields);
+    const returned = logger[level](message, fields);
+    if (typeof returned === 'object' && returned !== null) Promise.resolve(returned).then(undefined, warn);
   } catch (error) {
-    process.emitWarning(`the logger threw: ${error?.message}`, 'AuthPostgresWarning');
+    warn(error);
   }
 }
 
@@ -591,8 +755,17 @@ async function answerPassword(id, password) {
     const isText = typeof text === 'string' && !LONE_SURROGATE.test(text) && !text.includes('\0');
     native.answerQuestion(id, isText ? text : null, 'it must return a string, or a promise of one', null);
   } catch (error) {
-    const name = wordOf(error?.name) ?? 'error';
-    native.answerQuestion(id, null, `it threw: ${name}`, wordOf(error?.code));
+    const { name, code } = wordsOf(error);
+    native.answerQuestion(id, null, `it threw: ${name ?? 'error'}`, code);
+  }
+}
+
+/** What an error calls itself, if that can be read at all. */
+function wordsOf(error) {
+  try {
+    return { name: wordOf(error?.name), code: wordOf(error?.code) };
+  } catch {
+    return { name: null, code: null };
   }
 }
 
@@ -653,7 +826,7 @@ async function run(adapter, name, args) {
     const encoded = encoders.map((encode, at) => encode(args[at]));
     outcome = core.call(name, encoded, callOptionsOf(args));
   } catch (error) {
-    outcome = error instanceof Failure ? error : new Failure(internal(`the call could not be made: ${error?.message}`));
+    outcome = error instanceof Failure ? error : new Failure(internal(`the call could not be made: ${textOf(error)}`));
   }
   outcome = await outcome;
   if (outcome instanceof Failure) {
@@ -669,8 +842,8 @@ const LOG_METHODS = ['debug', 'info', 'warn', 'error'];
 /** Takes out of the options what is JavaScript's: functions. */
 function readOptions(given) {
   if (given == null) return { json: '{}', holdsOpen: false };
-  if (typeof given !== 'object' || Array.isArray(given))
-    throw new Failure(invalidInput('options', 'must be an object'));
+  if (!isObject(given)) throw new Failure(invalidInput('options', 'must be an object'));
+  checkPlain(given, 'options');
   const { logger } = given;
   if (logger != null && !LOG_METHODS.every((level) => typeof logger[level] === 'function')) {
     throw new Failure(invalidInput('logger', 'must be an object with the functions debug, info, warn and error'));
@@ -681,7 +854,7 @@ function readOptions(given) {
   }
   // A function crosses as `true`: where one is known it stays here, elsewhere the core refuses it with the reason.
   const plain = withoutFunctions({ ...given, logger: logger == null ? undefined : true });
-  if (typeof ssl === 'object' && ssl !== null) plain.ssl = readSsl(ssl);
+  if (isObject(ssl)) plain.ssl = readSsl(ssl);
   return {
     ...{ logger, password },
     json: json('options')(plain),
@@ -695,6 +868,7 @@ const withoutFunctions = (object) =>
 
 /** PEM arrives as text, as a Buffer, or as a list of them; a protected key is opened here, with Node's own means. */
 function readSsl(given) {
+  checkPlain(given, 'ssl');
   const ssl = withoutFunctions(given);
   for (const name of ['ca', 'cert', 'key']) {
     if (ssl[name] != null) ssl[name] = pem(ssl[name], `ssl.${name}`);
@@ -773,7 +947,7 @@ function fromNative(error) {
   try {
     return JSON.parse(error.message);
   } catch {
-    return internal(`the native core could not be made: ${error?.message}`);
+    return internal(`the native core could not be made: ${textOf(error)}`);
   }
 }
 

@@ -1,8 +1,9 @@
 /** Giving a call up: `signal` and `timeoutMs`. */
 import { useDatabase } from './helpers/database';
-import { expectCode, rejection } from './helpers/errors';
+import { expectCode, expectInvalidInput, rejection } from './helpers/errors';
 import { backendsOf, until, whileLocked } from './helpers/failing';
 import { eventInput, sessionInput, userInput } from './helpers/fixtures';
+import { runScript } from './helpers/process';
 import { Relay } from './helpers/relay';
 
 const db = useDatabase();
@@ -204,4 +205,52 @@ it('one signal ends all calls that carry it', async () => {
   });
   await expect(storage.healthCheck()).resolves.toMatchObject({ status: 'ok', pool: { waiting: 0 } });
   await storage.disconnect();
+});
+
+describe('a signal that is not what it should be', () => {
+  const fail = () => {
+    throw new Error('deaf');
+  };
+  const deaf = { aborted: false, addEventListener: fail, removeEventListener: fail };
+  const clinging = { aborted: false, addEventListener: () => undefined, removeEventListener: fail };
+  const unreadable = Object.defineProperty({}, 'aborted', { get: fail });
+
+  it('is refused when it cannot be listened to', async () => {
+    const storage = adapter();
+    const error = await expectInvalidInput(storage.getUser('x', { signal: deaf as never }), 'signal');
+    expect(error.message).toBe('getUser: `signal` cannot be listened to: deaf');
+    await expectInvalidInput(storage.createUser({}, { signal: deaf as never }), 'signal');
+    for (const signal of [unreadable, { ...deaf, removeEventListener: undefined }, {}, 7]) {
+      await expectInvalidInput(storage.getUser('x', { signal: signal as never }), 'signal');
+    }
+    // The next call is not taken for one that may be given up.
+    await expect(storage.getUser('x')).resolves.toBeNull();
+    await storage.disconnect();
+  });
+
+  it('keeps nobody from their results when it cannot be left', async () => {
+    const storage = adapter();
+    const { id } = await storage.createUser({});
+    const calls = Array.from({ length: 50 }, (_, at) =>
+      storage.getUser(id, at % 2 ? { signal: clinging as never } : {}),
+    );
+    expect((await Promise.all(calls)).map((user) => user?.id)).toEqual(calls.map(() => id));
+    await storage.disconnect();
+  });
+
+  it('does not keep the process from its end', async () => {
+    const { code, stdout } = await runScript(
+      `
+      import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+      const fail = () => { throw new Error('deaf'); };
+      const signals = [
+        { aborted: false, addEventListener: fail, removeEventListener: fail },
+        { aborted: false, addEventListener: () => undefined, removeEventListener: fail },
+      ];
+      const storage = new PostgresStorageAdapter(process.env.URL);
+      for (const signal of signals) console.log(await storage.getUser('x', { signal }).catch((error) => error.code));`,
+      { env: { URL: db.url }, timeoutMs: 10_000 },
+    );
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'auth_postgres/invalid_input\nnull\n' });
+  });
 });

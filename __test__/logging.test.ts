@@ -191,11 +191,26 @@ it('holds none of another adapter', async () => {
   expect(operations(two.take('statement'))).toEqual(new Set(['getRole']));
 });
 
-it('harms nothing when the logger throws, rejects or ends the adapter', async () => {
+it.each([
+  ['throws', `throw new Error('full disk')`, 'the logger threw: full disk'],
+  [
+    'throws what has no readable text',
+    `throw { get message() { throw new Error('none') } }`,
+    'an error without a text',
+  ],
+  [
+    'returns a promise that rejects',
+    `return Promise.reject(new Error('full\\ndisk'))`,
+    'the logger threw: full\\ndisk',
+  ],
+  ['returns a promise that rejects with nothing', `return Promise.reject()`, 'the logger threw: undefined'],
+  ['returns a thenable that throws', `return { then() { throw new Error('full disk') } }`, 'full disk'],
+  ['returns what throws when its then is read', `return { get then() { throw new Error('full disk') } }`, 'full disk'],
+])('harms nothing when the logger %s', async (_, body, warning) => {
   const { code, stdout, stderr } = await runScript(
     `
     import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
-    const fail = () => { throw new Error('full disk'); };
+    const fail = () => { ${body}; };
     const thrower = new PostgresStorageAdapter(process.env.URL, { logger: { debug: fail, info: fail, warn: fail, error: fail } });
     await thrower.connect();
     const user = await thrower.createUser({});
@@ -206,4 +221,5 @@ it('harms nothing when the logger throws, rejects or ends the adapter', async ()
   );
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'true\ndone\n' });
   expect(stderr).toContain('AuthPostgresWarning');
+  expect(stderr).toContain(warning);
 });

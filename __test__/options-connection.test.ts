@@ -85,6 +85,17 @@ describe('the password', () => {
       { message: 'it threw: error' },
     ],
     [
+      'throws what has no readable name',
+      () => {
+        throw Object.defineProperty({}, 'name', {
+          get: () => {
+            throw new Error('hunter2');
+          },
+        });
+      },
+      { message: 'it threw: error' },
+    ],
+    [
       'returns no string',
       (() => 7) as unknown as () => never,
       { message: expect.stringContaining('must return a string') },

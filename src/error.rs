@@ -218,9 +218,10 @@ impl Error {
         Self { code, message: message.into(), retryable: false, context: Box::default(), cause: None }
     }
 
-    /// Bad input; `field` names where, and the message never repeats the value.
-    pub fn invalid_input(field: impl Into<String>, reason: &str) -> Self {
-        let field = field.into();
+    /// Bad input; `field` names where, and the message never repeats the value. A name may be the caller's, who wrote
+    /// something into a key that is none.
+    pub fn invalid_input(field: impl AsRef<str>, reason: &str) -> Self {
+        let field = quoted(field.as_ref());
         Self::new(Code::InvalidInput, format!("`{field}` {reason}")).with_field(field)
     }
 
@@ -265,6 +266,26 @@ impl Error {
     pub fn is_violation_of(&self, constraint: &str) -> bool {
         self.context.constraint.as_deref() == Some(constraint)
     }
+}
+
+/// A longer text of the caller's is cut in a message.
+const MAX_QUOTED: usize = 100;
+
+/// Text of the caller's, fit for a message: on one line, with nothing in it that cannot be seen, and not long.
+/// The facade has the same.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::new();
+    for character in text.chars().take(MAX_QUOTED) {
+        match character {
+            '"' | '\'' => quoted.push(character),
+            // What combines with a letter before it is seen; at the start of a text it would be escaped.
+            _ => quoted.extend(format!("_{character}").escape_debug().skip(1)),
+        }
+    }
+    if text.chars().nth(MAX_QUOTED).is_some() {
+        quoted.push('…');
+    }
+    quoted
 }
 
 /// What the facade makes an `InternalError` of.

@@ -42,16 +42,24 @@ function wouldBeLost(value: unknown): boolean {
   return typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint';
 }
 
+/** Objects of classes whose fields `JSON.stringify` does not see. */
+function hidesFields(value: unknown): boolean {
+  if (!isObject(value) || types.isDate(value) || typeof value.toJSON === 'function') return false;
+  const prototype = Object.getPrototypeOf(value);
+  const isPlain = prototype === null || Object.hasOwn(prototype, 'isPrototypeOf');
+  return !isPlain && (types.isMap(value) || Object.keys(value).length === 0);
+}
+
 /** Fields and items of lists may not be lost; inside of an object that is a field, JSON's own rules hold. */
 function checkLosses(value: unknown, field: string, isArgument: boolean, faults: Faults): void {
-  if (wouldBeLost(value)) faults.invalid(field);
+  if (wouldBeLost(value) || hidesFields(value)) faults.invalid(field);
   if (Array.isArray(value)) {
     for (const [at, item] of value.entries()) checkLosses(item, `${field}[${at}]`, false, faults);
   } else if (typeof value === 'object' && value !== null) {
     for (const [key, inner] of Object.entries(value)) {
       const name = isArgument ? key : `${field}.${key}`;
       if (Array.isArray(inner)) checkLosses(inner, name, false, faults);
-      else if (wouldBeLost(inner)) faults.invalid(name);
+      else if (wouldBeLost(inner) || hidesFields(inner)) faults.invalid(name);
     }
   }
 }

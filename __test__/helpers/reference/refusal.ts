@@ -21,12 +21,26 @@ export function refuse(code: Code, field?: string): never {
   throw new Refusal([field === undefined ? { code } : { code, field }]);
 }
 
+/** A field's name as messages have it: names that are the caller's are escaped and shortened. */
+function quoted(name: string): string {
+  const characters = [...name];
+  const escapes: Record<string, string> = { '\\': '\\\\', '\0': '\\0', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+  const text = characters
+    .slice(0, 100)
+    .map(
+      (each) =>
+        escapes[each] ?? (/^(?! )[\p{C}\p{Z}]$/u.test(each) ? `\\u{${each.codePointAt(0)?.toString(16)}}` : each),
+    )
+    .join('');
+  return characters.length > 100 ? `${text}…` : text;
+}
+
 /** Collects faults; nothing is refused before all have been found. */
 export class Faults {
   readonly list: Fault[] = [];
 
   add(code: Code, field?: string): void {
-    this.list.push(field === undefined ? { code } : { code, field });
+    this.list.push(field === undefined ? { code } : { code, field: quoted(field) });
   }
 
   invalid(field?: string): undefined {

@@ -1,0 +1,344 @@
+/** Values that look right and are not what they seem: changed prototypes, classes, getters, nesting without end. */
+import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import { useDatabase } from './helpers/database';
+import { expectInvalidInput, rejection } from './helpers/errors';
+import { makeWorld, type World } from './helpers/families';
+import {
+  apiKeyInput,
+  emailTokenInput,
+  eventInput,
+  memberInput,
+  oauthLink,
+  organizationInput,
+  sessionInput,
+  totpDeviceInput,
+  twoFactorSessionInput,
+  unique,
+  userInput,
+} from './helpers/fixtures';
+
+const db = useDatabase();
+let world: World;
+
+beforeAll(async () => {
+  world = await makeWorld(db.storage);
+});
+
+describe('a Date goes by its getTime()', () => {
+  const { toJSON } = Date.prototype;
+  const time = new Date('2030-06-01T12:00:00.123Z');
+
+  /** What applications do to see local times in their JSON; five hours off, without an offset and with a wrong one. */
+  const RECIPES: Record<string, (this: Date) => string> = {
+    'text of another time': function () {
+      return new Date(this.getTime() - 5 * 3_600_000).toISOString();
+    },
+    'text without an offset': function () {
+      return this.toISOString().slice(0, -1);
+    },
+    'a number': function () {
+      return this.getTime() as never;
+    },
+  };
+
+  afterEach(() => {
+    Date.prototype.toJSON = toJSON;
+  });
+
+  const writes: [string, () => Promise<unknown>][] = [
+    [
+      'createSession',
+      async () => {
+        const { id } = await db.storage.createSession(sessionInput(world.userId, { expiresAt: time }));
+        return (await db.storage.getSession(id))?.expiresAt;
+      },
+    ],
+    [
+      'updateSession',
+      async () => {
+        const { id } = await db.storage.createSession(sessionInput(world.userId));
+        return (await db.storage.updateSession(id, { expiresAt: time })).expiresAt;
+      },
+    ],
+    [
+      'createApiKey',
+      async () => (await db.storage.createApiKey(apiKeyInput(world.userId, { expiresAt: time }))).expiresAt,
+    ],
+    [
+      'rotateApiKey',
+      async () => {
+        const { id } = await db.storage.createApiKey(apiKeyInput(world.userId, { expiresAt: null }));
+        await db.storage.rotateApiKey(id, { expiresOldKeysAt: time });
+        return (await db.storage.getApiKey(id))?.expiresAt;
+      },
+    ],
+    [
+      'createEmailVerificationToken',
+      async () => (await db.storage.createEmailVerificationToken(emailTokenInput({ expiresAt: time }))).expiresAt,
+    ],
+    [
+      'emitEvent',
+      async () => {
+        const type = unique('event');
+        await db.storage.emitEvent(eventInput({ type, timestamp: time }));
+        return (await db.query('SELECT timestamp FROM auth_events WHERE type = $1', [type]))[0].timestamp;
+      },
+    ],
+    [
+      'linkOAuthAccount',
+      async () => {
+        const { id } = await db.storage.createUser({});
+        const user = await db.storage.linkOAuthAccount(id, 'google', oauthLink('google', { linkedAt: time }));
+        return user.oauth?.google?.linkedAt;
+      },
+    ],
+    [
+      'createOrganization',
+      async () => {
+        const members = [memberInput(world.userId, { joinedAt: time })];
+        return (await db.storage.createOrganization(organizationInput({ members }))).members[0]?.joinedAt;
+      },
+    ],
+    [
+      'createBackupCodes',
+      async () => {
+        const codes = [{ code: 'x', used: true, usedAt: time }];
+        return (await db.storage.createBackupCodes(world.userId, codes))[0]?.usedAt;
+      },
+    ],
+    [
+      'createTwoFactorDevice',
+      async () => {
+        const device = totpDeviceInput(world.userId, { lastUsedAt: time, verificationCodeExpiresAt: time });
+        const made = await db.storage.createTwoFactorDevice(device);
+        expect(made.verificationCodeExpiresAt).toStrictEqual(made.lastUsedAt);
+        return made.lastUsedAt;
+      },
+    ],
+    [
+      'createTwoFactorSession',
+      async () => {
+        const session = twoFactorSessionInput(world.userId, world.deviceId, { expiresAt: time });
+        return (await db.storage.createTwoFactorSession(session)).expiresAt;
+      },
+    ],
+    [
+      'storeTenantSAMLConfig',
+      async () => {
+        const tenantId = unique('tenant');
+        await db.storage.storeTenantSAMLConfig({ tenantId, createdAt: time });
+        return (await db.storage.getTenantSAMLConfig(tenantId))?.createdAt;
+      },
+    ],
+  ];
+
+  it.each(writes)('%s', async (_, write) => {
+    for (const recipe of Object.values(RECIPES)) {
+      Date.prototype.toJSON = recipe;
+      expect(await write()).toEqual(time);
+    }
+  });
+
+  it('of a class of its own', async () => {
+    class LocalDate extends Date {
+      override toJSON() {
+        return 'noon';
+      }
+      override toISOString() {
+        return '2001-01-01T00:00:00.000Z';
+      }
+    }
+    const expiresAt = new LocalDate(time);
+    const { id } = await db.storage.createSession(sessionInput(world.userId, { expiresAt }));
+    expect((await db.storage.getSession(id))?.expiresAt).toEqual(time);
+    await expectInvalidInput(
+      db.storage.createSession(sessionInput(world.userId, { expiresAt: new LocalDate(Number.NaN) })),
+      'expiresAt',
+    );
+  });
+
+  it('and what the caller handed over stays as it was', async () => {
+    const members = [memberInput(world.userId, { joinedAt: time })];
+    const input = organizationInput({ members });
+    await db.storage.createOrganization(input);
+    expect(input.members).toBe(members);
+    expect(members[0]?.joinedAt).toBe(time);
+  });
+});
+
+class WithGetters {
+  get email() {
+    return 'ada@example.com';
+  }
+}
+class WithPrivateFields {
+  #email = 'ada@example.com';
+  show() {
+    return this.#email;
+  }
+}
+class WithFields {
+  email = `${unique()}@example.com`;
+  entitlements = ['read'];
+  describe() {
+    return this.email;
+  }
+}
+class Model {
+  constructor(private readonly fields: object) {}
+  get email() {
+    return 'of the model';
+  }
+  toJSON() {
+    return this.fields;
+  }
+}
+
+/** To JSON.stringify each of these is `{}`. */
+const HIDDEN: [string, () => object][] = [
+  ['a Map', () => new Map([['email', 'ada@example.com']])],
+  ['a Set', () => new Set(['email'])],
+  ['URLSearchParams', () => new URLSearchParams('email=ada@example.com')],
+  ['Headers', () => new Headers({ email: 'ada@example.com' })],
+  ['a promise that was not awaited', () => Promise.resolve({ email: 'ada@example.com' })],
+  ['an object of a class with getters', () => new WithGetters()],
+  ['an object of a class with getters, and further fields', () => Object.assign(new WithGetters(), { name: 'Ada' })],
+  ['an object of a class with private fields', () => new WithPrivateFields()],
+  ['an object that inherits its fields', () => Object.create({ email: 'ada@example.com' })],
+  ['an Error', () => Object.assign(new Error('email'), { name: 'Ada' })],
+];
+
+describe.each(HIDDEN)('%s', (_, make) => {
+  it('is refused as a record, an item, a field, and as options', async () => {
+    const before = await db.query('SELECT count(*) FROM users');
+    await expectInvalidInput(db.storage.createUser(make()), 'user');
+    await expectInvalidInput(db.storage.updateUser(world.userId, make()), 'patch');
+    await expectInvalidInput(db.storage.createUser({ metadata: make() as never }), 'metadata');
+    await expectInvalidInput(db.storage.emitEvent(eventInput({ data: make() as never })), 'data');
+    await expectInvalidInput(db.storage.createBackupCodes(world.userId, [make() as never]), 'codes[0]');
+    await expectInvalidInput(
+      db.storage.createOrganization(organizationInput({ members: [make() as never] })),
+      'members[0]',
+    );
+    await expectInvalidInput(db.storage.getUser('x', make()), 'options');
+    await expectInvalidInput(db.storage.deleteUserSessions('x', make()), 'options');
+    await expectInvalidInput(db.storage.disconnect(make()), 'options');
+    expect(() => new PostgresStorageAdapter(db.url, make())).toThrow(/`options` must be a plain object/);
+    expect(() => new PostgresStorageAdapter(db.url, { ssl: make() })).toThrow(/`ssl` must be a plain object/);
+    expect(await db.query('SELECT count(*) FROM users')).toEqual(before);
+  });
+});
+
+it('a signal that stands where the options should be is refused', async () => {
+  const { signal } = new AbortController();
+  await expectInvalidInput(db.storage.getUser('x', signal as never), 'options');
+  await expectInvalidInput(db.storage.deleteUserSessions('x', signal as never), 'options');
+});
+
+it('call options may be an object of a class', async () => {
+  class Request {
+    get signal() {
+      return AbortSignal.abort();
+    }
+  }
+  await expect(db.storage.getUser('x', new Request())).rejects.toMatchObject({ code: 'auth_postgres/cancelled' });
+});
+
+it('objects of classes with fields of their own, without a prototype, and with a toJSON() are records', async () => {
+  const { email } = await db.storage.createUser(new WithFields());
+  expect(email).toMatch(/@/);
+  const bare = Object.assign(Object.create(null), { name: 'bare' });
+  await expect(db.storage.createUser(bare)).resolves.toMatchObject({ name: 'bare' });
+  const model = new Model({ name: 'modelled' });
+  await expect(db.storage.createUser(model as never)).resolves.toMatchObject({ name: 'modelled' });
+  await expect(db.storage.createUser({ metadata: model as never })).resolves.toMatchObject({
+    metadata: { name: 'modelled' },
+  });
+  await expectInvalidInput(db.storage.createUser(new Model({ emial: 'x' }) as never), 'emial');
+  await expectInvalidInput(db.storage.createUser(new Model({ name: Number.NaN }) as never), 'name');
+});
+
+it.each([513, 6_000, 100_000])('lists that nest %d levels deep are invalid input', async (depth) => {
+  const deep = Array.from({ length: depth }).reduce<unknown>((inner) => [inner], 'x') as never;
+  await expectInvalidInput(db.storage.createApiKeyWithSecret(world.userId, deep), 'scopes');
+  await expectInvalidInput(db.storage.createUser({ entitlements: deep }), 'entitlements');
+  await expectInvalidInput(db.storage.createUser({ metadata: { deep } }), 'metadata');
+  await expectInvalidInput(db.storage.storeTenantSAMLConfig({ tenantId: 'deep', deep }), 'deep');
+  await expectInvalidInput(db.storage.createBackupCodes(world.userId, deep), 'codes');
+});
+
+it('a list of a list is invalid input where a list of text is wanted', async () => {
+  await expectInvalidInput(db.storage.createUser({ entitlements: [['a']] as never }), 'entitlements[0]');
+});
+
+describe('text of the caller’s in a message', () => {
+  const noise = `${'x'.repeat(5_000)}`;
+
+  it.each([
+    ['a\nb', 'a\\nb'],
+    ['\u001b[2J', '\\u{1b}[2J'],
+    ['a\u2028b\u202ec', 'a\\u{2028}b\\u{202e}c'],
+    ['back\\slash', 'back\\\\slash'],
+    ['Größe 😀', 'Größe 😀'],
+    ['e\u0301 \'x\' "y"', 'e\u0301 \'x\' "y"'],
+    ['\0\r\t\uffff\u00a0', '\\0\\r\\t\\u{ffff}\\u{a0}'],
+    [noise, `${'x'.repeat(100)}…`],
+  ])('the key %j is quoted as %j', async (key, quoted) => {
+    const error = await expectInvalidInput(db.storage.createUser({ [key]: 1 } as never), quoted);
+    expect(error.message).toBe(`createUser: \`${quoted}\` is not known here`);
+    // Refused on JavaScript's side, before anything crosses.
+    const early = await expectInvalidInput(db.storage.createUser({ [key]: Number.NaN } as never), quoted);
+    expect(early.message).toBe(`createUser: \`${quoted}\` must be a finite number`);
+    const option = await expectInvalidInput(db.storage.getUser('x', { [key]: 1 } as never), quoted);
+    expect(option.message).toBe(`getUser: \`${quoted}\` is not known here`);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['an Error', new Error('line one\nline two'), 'line one\\nline two'],
+    ['a long text', new Error(noise), `${'x'.repeat(100)}…`],
+    ['no Error', 'just text', 'just text'],
+    ['nothing', undefined, 'undefined'],
+    ['a symbol', Symbol('s'), 'Symbol(s)'],
+    ['what throws when it is read', Object.create(null), 'an error without a text'],
+  ])('a getter that throws %s', async (_, thrown, quoted) => {
+    const thrower = () => {
+      throw thrown;
+    };
+    const record = Object.defineProperty({}, 'email', { enumerable: true, get: thrower });
+    const error = await expectInvalidInput(db.storage.createUser(record), 'email');
+    expect(error.message).toBe(`createUser: \`email\` cannot be read: ${quoted}`);
+    const item = await expectInvalidInput(
+      db.storage.createBackupCodes(world.userId, [record as never]),
+      'codes[0].email',
+    );
+    expect(item.message).toContain(quoted);
+    const proxy = new Proxy({}, { ownKeys: thrower });
+    const whole = await expectInvalidInput(db.storage.createUser(proxy), 'user');
+    expect(whole.message).toBe(`createUser: \`user\` cannot be read: ${quoted}`);
+    const options = Object.defineProperty({}, 'timeoutMs', { enumerable: true, get: thrower });
+    const option = await expectInvalidInput(db.storage.getUser('x', options), 'options');
+    expect(option.message).toBe(`getUser: \`options\` cannot be read: ${quoted}`);
+    const own = await expectInvalidInput(db.storage.deleteUserSessions('x', options), 'options');
+    expect(own.message).toBe(`deleteUserSessions: \`options\` cannot be read: ${quoted}`);
+  });
+
+  it('a getter or a toJSON() inside of metadata', async () => {
+    const metadata = { deep: { toJSON: () => JSON.parse('no JSON') } };
+    await expectInvalidInput(db.storage.createUser({ metadata }), 'metadata');
+  });
+
+  it('a proxy that was revoked', async () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    await expectInvalidInput(db.storage.createUser(proxy), 'user');
+    await expectInvalidInput(db.storage.createUser({ metadata: proxy }), 'metadata');
+    await rejection(db.storage.getUser('x', proxy));
+  });
+});
+
+it('a record from another realm is a record', async () => {
+  const { runInNewContext } = require('node:vm');
+  const input = runInNewContext('({ entitlements: ["a"], metadata: { since: new Date(0) } })');
+  await expect(db.storage.createUser({ ...userInput(), ...input })).resolves.toMatchObject({ entitlements: ['a'] });
+  await expect(db.storage.createUser(input)).resolves.toMatchObject({ entitlements: ['a'] });
+});
