@@ -895,7 +895,7 @@ function pem(value, name) {
 
 /** Of several calls of `connect` and `disconnect` under way, the last one says whether the adapter is open. */
 function takeTurn(adapter) {
-  const core = cores.get(adapter) ?? {};
+  const core = adapter?.[CORE] ?? {};
   const turn = {};
   core.lifecycle = turn;
   return () => core.lifecycle === turn;

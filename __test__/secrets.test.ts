@@ -144,6 +144,8 @@ describe('when the server fails', () => {
     ['22P02', `MESSAGE = (CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END)::text`],
     ['23505', `DETAIL = (CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END)::text`],
     ['23503', `DETAIL = (CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END)::text`],
+    ['P0001', `MESSAGE = (CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END)::text`],
+    ['P0004', `MESSAGE = (CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END)::text`],
     ['P0001', `HINT = (CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END)::text`],
     ['40001', `DETAIL = (CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END)::text`],
   ])('with %s, and prints the row', async (sqlState, using) => {

@@ -237,8 +237,7 @@ fn from_server(server: &PgDatabaseError, code: Code) -> Error {
     };
     let cause = Cause {
         name: "DatabaseError",
-        // Class 22 (data exceptions) quotes the offending value in its message.
-        message: if sql_state.starts_with("22") { "data exception".to_owned() } else { server.message().to_owned() },
+        message: safe_message(server).to_owned(),
         code: Some(sql_state.to_owned()),
         severity: Some(severity_name(server.severity())),
         sql_state: Some(sql_state.to_owned()),
@@ -273,6 +272,17 @@ fn from_server(server: &PgDatabaseError, code: Code) -> Error {
     error.context = Box::new(context);
     error.cause = Some(Box::new(cause));
     error
+}
+
+/// The server's message, but for those classes whose messages hold values.
+fn safe_message(server: &PgDatabaseError) -> &str {
+    match server.code().get(..2) {
+        // Data exceptions quote the value that is wrong.
+        Some("22") => "data exception",
+        // What a function raises, a trigger say, is text of its author's, who likes to print the row.
+        Some("P0") => "exception raised by a function",
+        _ => server.message(),
+    }
 }
 
 fn with_cause(code: Code, message: &'static str, cause: &sqlx::Error) -> Error {
