@@ -105,6 +105,12 @@ function optionalText(name) {
   return (value) => (value == null ? undefined : required(value));
 }
 
+/** `null` takes something away: it must not come about by leaving the argument out. */
+function textOrNull(name) {
+  const required = text(name);
+  return (value) => (value === null ? null : required(value));
+}
+
 /** JSON text; what JSON.stringify would turn into null or drop without a word is refused. */
 function json(name) {
   return (value) => {
@@ -415,6 +421,8 @@ const METHODS = {
   getUserByOAuth: method([text('provider'), text('sub')], nullable(user)),
   updateUser: method([text('id'), json('patch')], user),
   deleteUser: method([text('id')], nothing),
+  setPasswordHash: method([text('userId'), textOrNull('hash')], nothing),
+  getPasswordHash: method([text('userId')], same),
   linkOAuthAccount: method([text('userId'), text('provider'), json('link')], user),
   unlinkOAuthAccount: method([text('userId'), text('provider')], user),
 

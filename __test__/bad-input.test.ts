@@ -25,6 +25,11 @@ const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'record
     ['patch', 'record'],
   ],
   deleteUser: [['id', 'text']],
+  setPasswordHash: [
+    ['userId', 'text'],
+    ['hash', 'text|null'],
+  ],
+  getPasswordHash: [['userId', 'text']],
   linkOAuthAccount: [
     ['userId', 'text'],
     ['provider', 'text'],
@@ -144,9 +149,10 @@ const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'record
   incrementTwoFactorSessionAttempts: [['id', 'text']],
 };
 
-const GOOD = { text: 'x', 'text?': undefined, record: {}, list: [] };
+const GOOD = { text: 'x', 'text?': undefined, 'text|null': null, record: {}, list: [] };
 const BAD = {
   text: [undefined, null, 7, {}, [], true, 'a\0b', 'a\ud800b', Symbol('x')],
+  'text|null': [undefined, 7, {}, [], true, '', 'a\0b', 'a\ud800b'],
   'text?': [7, {}, [], true, 'a\0b', 'a\ud800b'],
   record: [undefined, null, 7, 'x', true, [], () => 1, Symbol('x'), 1n],
   list: [undefined, null, 7, 'x', true, {}, () => 1],

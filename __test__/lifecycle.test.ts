@@ -2,6 +2,7 @@ import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { backendsOf, until, whileLocked } from './helpers/failing';
+import { MIGRATIONS } from './helpers/migrations';
 import { runScript } from './helpers/process';
 
 const db = useDatabase();
@@ -80,7 +81,7 @@ describe('on a database without tables', () => {
     const error = await expectCode(empty.storage.getUser('x'), 'schema_mismatch', { sqlState: '42P01' });
     expect(error.message).toContain('connect()');
     const health = await empty.storage.healthCheck();
-    expect(health).toMatchObject({ status: 'ok', pendingMigrations: ['0001_initial_schema'] });
+    expect(health).toMatchObject({ status: 'ok', pendingMigrations: MIGRATIONS });
   });
 });
 

@@ -4,6 +4,7 @@ import { expectCode } from './helpers/errors';
 import { argumentsOf, call, makeScene } from './helpers/every-method';
 import { whileFailing } from './helpers/failing';
 import { unique } from './helpers/fixtures';
+import { FIRST, LAST } from './helpers/migrations';
 import { runScript } from './helpers/process';
 import { Relay } from './helpers/relay';
 
@@ -97,7 +98,7 @@ it('counts rows', async () => {
 
 it.each(['connect', 'healthCheck', 'rollback'] as const)('has a line for %s', async (method) => {
   const logger = new Collector();
-  await db.adapter({ logger })[method](method === 'rollback' ? { to: '0001_initial_schema' } : {});
+  await db.adapter({ logger })[method](method === 'rollback' ? { to: LAST } : {});
   const operations = logger.take('statement').map(({ fields }) => fields.operation);
   expect(operations).toContain(method);
   expect(operations).toEqual(operations.map(() => method));
@@ -147,7 +148,7 @@ it.each(LEVELS.map((level, at) => [level, LEVELS.slice(at)] as const))('from %s 
   const every = new Collector();
   const logger = new Collector();
   const work = async (adapter: ReturnType<typeof db.adapter>) => {
-    await adapter.rollback({ to: '0001_initial_schema' });
+    await adapter.rollback({ to: LAST });
     await whileFailing(db, '40001', { times: 1 }, async () => void (await adapter.createUser({})));
   };
   await work(db.adapter({ logger: every }));
@@ -169,14 +170,14 @@ describe('of migrations', () => {
     expect(logger.lines).toContainEqual({
       level: 'info',
       message: 'migration applied',
-      fields: { migration: '0001_initial_schema', durationMs: expect.any(Number) },
+      fields: { migration: FIRST, durationMs: expect.any(Number) },
     });
     logger.take();
     await storage.rollback();
     expect(logger.lines).toContainEqual({
       level: 'info',
       message: 'migration rolled back',
-      fields: { migration: '0001_initial_schema', durationMs: expect.any(Number) },
+      fields: { migration: FIRST, durationMs: expect.any(Number) },
     });
   });
 });

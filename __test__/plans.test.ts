@@ -24,6 +24,7 @@ const SWEEPS = ['deleteExpiredSessions', 'deleteExpiredEmailVerificationTokens']
 const TOGETHER: Record<string, (n: number) => unknown[]> = {
   getUser: (n) => [`u${n}`],
   getUserByEmail: (n) => [`U${n}@example.com`],
+  getPasswordHash: (n) => [`u${n}`],
   getSession: (n) => [`x${n}`],
   updateSession: (n) => [`x${n}`, { expiresAt: inAnHour() }],
   createSession: (n) => [sessionInput(`u${n}`, { orgId: `o${n}` })],

@@ -46,6 +46,10 @@ type Call = (storage: PostgresStorageAdapter, world: World) => Promise<unknown>;
 
 it.each<[string, Call]>([
   ['getUserByEmail', (s) => s.getUserByEmail('nobody@example.com')],
+  ['createUser with a passwordHash', (s) => s.createUser({ passwordHash: 'x' })],
+  ['setPasswordHash', (s, { userId }) => s.setPasswordHash(userId, 'x')],
+  ['setPasswordHash to null', (s, { userId }) => s.setPasswordHash(userId, null)],
+  ['getPasswordHash', (s, { userId }) => s.getPasswordHash(userId)],
   ['getUserByOAuth', (s) => s.getUserByOAuth('google', 'nobody')],
   ['deleteUserSessions', (s, { userId }) => s.deleteUserSessions(userId)],
   ['deleteExpiredSessions', (s) => s.deleteExpiredSessions()],

@@ -12,7 +12,16 @@ const STORE = join(__dirname, '..', 'src', 'store');
 
 /** Methods that find rows by key: many calls at once become another statement. */
 const LOOKUPS = [
-  ...['getUser', 'getUserByEmail', 'getSession', 'getApiKey', 'getApiKeyByHash', 'verifyApiKeySecret', 'getRole'],
+  ...[
+    'getUser',
+    'getUserByEmail',
+    'getPasswordHash',
+    'getSession',
+    'getApiKey',
+    'getApiKeyByHash',
+    'verifyApiKeySecret',
+    'getRole',
+  ],
   ...['getOrganization', 'getEmailVerificationTokenById', 'getSSOProvider', 'getSSOLink', 'getSSOSession'],
   ...['getTenantSAMLConfig', 'getTwoFactorDevice', 'getTwoFactorSession'],
 ];
@@ -86,6 +95,10 @@ async function preparedStatements(): Promise<string[]> {
     const scene = await makeScene(storage);
     const calls = argumentsOf(scene);
     for (const method of UPDATES) await call(storage, method, [calls[method as keyof typeof calls][0], {}]);
+    await call(storage, 'setPasswordHash', [scene.userId, null]);
+    await expect(
+      call(storage, 'updateTwoFactorDevice', [calls.updateTwoFactorDevice[0], { secret: null }]),
+    ).rejects.toThrow();
     for (const method of VARIANT_UPDATES) await call(storage, method, [calls[method as keyof typeof calls][0], {}]);
     await call(storage, 'listSSOProviders', []);
     // A refusal that has to look up which field is at fault.

@@ -68,6 +68,7 @@ function inputsOf(scene: Scene) {
       plan: text('plan'),
       entitlements: [text('entitlement')],
       metadata,
+      passwordHash: text('passwordHash'),
     },
     session: { id: text('id'), userId, orgId, plan: text('plan'), entitlements: [text('e')], expiresAt, metadata },
     apiKey: {
@@ -165,6 +166,8 @@ export function argumentsOf(scene: Scene): Record<Method, unknown[]> {
     getUserByEmail: [email],
     getUserByOAuth: ['google', sub],
     updateUser: [userId, { name, metadata: { [text('key')]: text('value') } }],
+    setPasswordHash: [userId, text('passwordHash')],
+    getPasswordHash: [userId],
     linkOAuthAccount: [userId, 'github', { provider: 'github', sub: text('sub'), email: text('email'), name }],
     unlinkOAuthAccount: [userId, 'google'],
     createSession: [inputs.session],

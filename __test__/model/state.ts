@@ -6,6 +6,7 @@ import { difference, Mismatch } from './compare';
 /** What reads one row of each of the reference's tables. */
 const READERS = {
   users: 'getUser',
+  passwordHashes: 'getPasswordHash',
   sessions: 'getSession',
   apiKeys: 'getApiKey',
   organizations: 'getOrganization',
@@ -25,6 +26,7 @@ const ORGANIZATION_LISTS = ['listApiKeys', 'listRoles', 'listSSOProviders'];
 
 const COUNTS = `
   SELECT (SELECT count(*)::int FROM users) AS users
+       , (SELECT count(*)::int FROM password_hashes) AS "passwordHashes"
        , (SELECT count(*)::int FROM sessions) AS sessions
        , (SELECT count(*)::int FROM api_keys) AS "apiKeys"
        , (SELECT count(*)::int FROM organizations) AS organizations

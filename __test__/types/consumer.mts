@@ -98,6 +98,13 @@ await storage.createSSOProvider({
 const provider = await storage.getSSOProvider('id');
 export const entity: string | undefined = provider?.type === 'saml' ? provider.idp_entity_id : provider?.client_id;
 await storage.createTwoFactorDevice({ userId: 'id', method: 'sms', backupCodesUsed: 3 });
+const typed = { enabled: true, entryPoint: 'https://idp.example.com', issuer: 'app', cert: 'MIIB' };
+await storage.createSSOProvider({ type: 'saml', name: 'ADFS', ...typed });
+
+// The library's user with its hash, which is no part of our record.
+await storage.createUser({ email: 'hi@example.com', passwordHash: 'salt:hash' });
+await storage.setPasswordHash(user.id, null);
+export const hash: string | null = await storage.getPasswordHash(user.id);
 
 // The call options are every method's last argument.
 const { signal } = new AbortController();
@@ -142,6 +149,10 @@ await storage.createApiKey({ principalId: 'a', hash: 'b', prefix: 'c', lastFour:
 (await storage.getUser('id')).id;
 // @ts-expect-error results have absent fields, not null
 export const name: string | null = user.name;
+// @ts-expect-error a hash that is taken away is null, not left out
+await storage.setPasswordHash('id');
+// @ts-expect-error no record shows a hash
+export const shown = user.passwordHash;
 // @ts-expect-error an OIDC provider has a client
 await storage.createSSOProvider({ type: 'oidc', name: 'x', metadata_url: 'y' });
 // @ts-expect-error a misspelt option

@@ -30,7 +30,8 @@ use crate::store::lookup::Lookup;
 use crate::store::tables::TABLES;
 use crate::store::{api_keys as api_key_store, email_tokens as token_store, organizations as organization_store};
 use crate::store::{
-    roles as role_store, saml as saml_store, schema::LEGACY, schema::MIGRATIONS, sessions as session_store,
+    passwords as password_store, roles as role_store, saml as saml_store, schema::LEGACY, schema::MIGRATIONS,
+    sessions as session_store,
 };
 use crate::store::{session_writes, user_creates, user_roles};
 use crate::store::{sso as sso_store, two_factor as two_factor_store, users as user_store};
@@ -70,6 +71,7 @@ pub struct PostgresStorageAdapter {
 struct Lookups {
     users: Lookup<user_store::UserRecord>,
     users_by_email: Lookup<user_store::UserRecord>,
+    password_hashes: Lookup<password_store::PasswordHash>,
     sessions: Lookup<session_store::SessionRecord>,
     api_keys: Lookup<api_key_store::ApiKeyRecord>,
     api_keys_by_hash: Lookup<api_key_store::ApiKeyRecord>,
@@ -90,6 +92,7 @@ impl Lookups {
         Self {
             users: user_store::by_id(),
             users_by_email: user_store::by_email(),
+            password_hashes: password_store::by_user(),
             sessions: session_store::by_id(),
             api_keys: api_key_store::by_id(),
             api_keys_by_hash: api_key_store::by_hash(),

@@ -1,13 +1,15 @@
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
 use crate::error::Result;
-use crate::input::{check_key, check_text};
+use crate::input::{Key, check_key, check_text};
+use crate::store::passwords::{self, PasswordHash};
 use crate::store::user_creates::NewUser;
 use crate::store::users::{self, OAuthLinkInput, UserInput, UserPatch, UserRecord};
 use napi_derive::napi;
 
 #[napi]
 impl PostgresStorageAdapter {
-    /// Creates a user. E-mails are unique without regard to ASCII case.
+    /// Creates a user. E-mails are unique without regard to ASCII case. A `passwordHash` is stored together with the
+    /// user, and only `getPasswordHash` shows it.
     ///
     /// Rejects with `conflict` when the e-mail or the id is taken.
     #[napi]
@@ -61,7 +63,37 @@ impl PostgresStorageAdapter {
         })
     }
 
-    /// Deletes a user and all that is theirs: sessions, API keys, tokens, roles, links, devices, codes, memberships.
+    /// Sets the hash of a user's password, or removes it by `null`. What it is the hash of, and how it was made, the
+    /// store does not know.
+    ///
+    /// Rejects with `not_found` when there is no such user.
+    #[napi(ts_args_type = "userId: string, hash: string | null, options?: CallOptions | null | undefined")]
+    pub fn set_password_hash(
+        &self,
+        user_id: String,
+        hash: Option<String>,
+        _options: Option<CallOptions>,
+    ) -> Pending<Void> {
+        self.call("setPasswordHash", move |mut db| async move {
+            check_text(&user_id, "userId")?;
+            match hash {
+                Some(hash) => {
+                    check_key(&hash, "hash")?;
+                    passwords::set(&mut db, user_id, Key(hash)).await
+                }
+                None => passwords::clear(&mut db, user_id).await,
+            }
+            .map(|()| Void)
+        })
+    }
+
+    /// Finds the hash of a user's password; `null` when the user has none, or there is no such user.
+    #[napi(ts_return_type = "Promise<string | null>")]
+    pub fn get_password_hash(&self, user_id: String, _options: Option<CallOptions>) -> Pending<Nullable<PasswordHash>> {
+        self.find(&self.lookups.password_hashes, "userId", user_id)
+    }
+
+    /// Deletes a user and all that is theirs: sessions, API keys, tokens, roles, links, devices, codes, memberships, the password hash.
     #[napi]
     pub fn delete_user(&self, id: String, _options: Option<CallOptions>) -> Pending<Void> {
         self.call("deleteUser", move |mut db| async move {

@@ -131,6 +131,20 @@ interface SAMLFields {
   attribute_mapping?: Record<string, unknown>;
 }
 
+/** A SAML provider as the library's own types have it. */
+interface EntryPointFields {
+  enabled: boolean;
+  entryPoint: string;
+  issuer: string;
+  cert: string;
+  identifierFormat?: string;
+  wantAssertionsSigned?: boolean;
+}
+
+/** Of the other shape; present only if they were given, too. */
+// biome-ignore lint/suspicious/noExplicitAny: results of either shape are what the application makes of `SSOProvider`
+type Unlikely<T> = { [K in keyof T]: any };
+
 interface Stored {
   id: string;
   createdAt: Date;
@@ -145,8 +159,13 @@ export interface SAMLProvider extends ProviderBase, SAMLFields, Stored {
   type: 'saml';
 }
 
-/** An SSO provider; its fields are in snake_case, as the library spells them. */
-export type SSOProvider = OIDCProvider | SAMLProvider;
+/** A SAML provider that was given in the library's other shape. */
+export interface EntryPointSAMLProvider extends ProviderBase, EntryPointFields, Unlikely<SAMLFields>, Stored {
+  type: 'saml';
+}
+
+/** An SSO provider; its fields are in snake_case, as the library spells them, or those of its other SAML shape. */
+export type SSOProvider = OIDCProvider | SAMLProvider | EntryPointSAMLProvider;
 
 /** `{a?: T}` becomes `{a?: T | null | undefined}`. */
 type Loose<T> = { [K in keyof T]: undefined extends T[K] ? T[K] | null | undefined : T[K] };
@@ -176,7 +195,11 @@ interface ProviderInputBase {
 /** What `createSSOProvider` takes; the fields of the protocol in snake_case or in camelCase. */
 export type SSOProviderInput =
   | (ProviderInputBase & { type: 'oidc' } & (Loose<OIDCFields> | Loose<Camelized<OIDCFields>>))
-  | (ProviderInputBase & { type: 'saml' } & (Loose<SAMLFields> | Loose<Camelized<SAMLFields>>));
+  | (ProviderInputBase & { type: 'saml' } & (
+        | Loose<SAMLFields>
+        | Loose<Camelized<SAMLFields>>
+        | Loose<EntryPointFields>
+      ));
 
 /** What `updateSSOProvider` changes. A missing field is left alone, `null` clears it. */
 export interface SSOProviderPatch {
@@ -201,7 +224,7 @@ export interface TwoFactorDevice extends Stored {
   [key: string]: unknown;
 }
 
-/** What `createTwoFactorDevice` takes. */
+/** What `createTwoFactorDevice` takes. A device of the method `'totp'` needs its `secret`. */
 export interface TwoFactorDeviceInput {
   /** Kept when given; a UUIDv7 otherwise. */
   id?: string | null | undefined;

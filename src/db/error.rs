@@ -285,6 +285,12 @@ fn safe_message(server: &PgDatabaseError) -> &str {
     }
 }
 
+/// What a function raised, for where it can be no text about rows: in migrations it is an event trigger of the
+/// administrator's, who says why something is forbidden.
+pub fn raised_text(error: &sqlx::Error) -> Option<String> {
+    server_error(error).filter(|server| server.code().starts_with("P0")).map(|server| server.message().to_owned())
+}
+
 fn with_cause(code: Code, message: &'static str, cause: &sqlx::Error) -> Error {
     let mut error = Error::new(code, message);
     error.cause = Some(Box::new(match cause {

@@ -30,6 +30,7 @@ pub mod events;
 pub mod json;
 pub mod lookup;
 pub mod organizations;
+pub mod passwords;
 pub mod roles;
 pub mod saml;
 pub mod schema;
@@ -157,9 +158,10 @@ impl<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> for Nothing {
 }
 
 /// Which field a constraint is about, where the constraint's name alone would leave the caller guessing.
-const FIELDS: [(&str, &str); 23] = [
+const FIELDS: [(&str, &str); 24] = [
     ("users_email_key", "email"),
     ("user_oauth_accounts_pkey", "sub"),
+    ("password_hashes_user_id_fkey", "userId"),
     ("sessions_user_id_fkey", "userId"),
     ("sessions_org_id_fkey", "orgId"),
     ("api_keys_hash_key", "hash"),

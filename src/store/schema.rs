@@ -12,7 +12,8 @@ macro_rules! migration {
     };
 }
 
-pub const MIGRATIONS: &[Migration] = &[migration!("0001_initial_schema")];
+pub const MIGRATIONS: &[Migration] =
+    &[migration!("0001_initial_schema"), migration!("0002_password_hashes"), migration!("0004_saml_shapes")];
 
 macro_rules! legacy {
     ($name:literal) => {
@@ -51,4 +52,5 @@ pub static LEGACY: Legacy = Legacy {
         ("organization_members", "organizations"),
         ("tenant_saml_configs", "sso_providers"),
     ],
+    later: &[("password_hashes", legacy!("give_back_password_hashes.rules.sql"))],
 };

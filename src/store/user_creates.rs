@@ -41,12 +41,20 @@ impl Batched for Create {
     const IS_WRITE: bool = true;
 
     async fn one(&self, db: &mut Db, user: &NewUser) -> Result<UserRecord> {
-        let row = create_one(db, user).await?;
+        let row = match &user.input.password_hash {
+            Some(hash) => create_with_password(db, user, hash).await?,
+            None => create_one(db, user).await?,
+        };
         created(db, row, "users")
     }
 
     async fn many(&self, db: &mut Db, users: &[NewUser]) -> Result<Vec<Option<UserRecord>>> {
         create_many(db, users).await
+    }
+
+    /// A password's hash is written by a statement of its own.
+    fn goes_alone(user: &NewUser) -> bool {
+        user.input.password_hash.is_some()
     }
 
     fn serial_key(user: &NewUser) -> Option<&str> {
@@ -71,8 +79,19 @@ impl Batched for Create {
 }
 
 async fn create_one(db: &mut Db, NewUser { id, input }: &NewUser) -> Result<Option<UserRecord>> {
-    let UserInput { id: _, email, name, picture, plan, entitlements, metadata, oauth: _, created_at: _, updated_at: _ } =
-        input;
+    let UserInput {
+        id: _,
+        email,
+        name,
+        picture,
+        plan,
+        entitlements,
+        metadata,
+        password_hash: _,
+        oauth: _,
+        created_at: _,
+        updated_at: _,
+    } = input;
     db.create(|is_in_doubt| {
         query_as(concat!(
             "INSERT INTO users (
@@ -97,6 +116,59 @@ async fn create_one(db: &mut Db, NewUser { id, input }: &NewUser) -> Result<Opti
         .bind(entitlements.clone())
         .bind(metadata.clone())
         .bind(is_in_doubt)
+    })
+    .await
+}
+
+/// The user and the hash of the password, or neither. After a lost answer the row that is there is one's own if it has
+/// the same hash, too. The statement sees only hashes that were there when it began: when it had to wait for the attempt
+/// before, it takes a second look.
+async fn create_with_password(db: &mut Db, user: &NewUser, hash: &Key) -> Result<Option<UserRecord>> {
+    let row = insert_with_password(db, user, hash).await?;
+    if row.is_some() || !db.is_in_doubt() {
+        return Ok(row);
+    }
+    db.resume(true, db.retries());
+    insert_with_password(db, user, hash).await
+}
+
+async fn insert_with_password(db: &mut Db, NewUser { id, input }: &NewUser, hash: &Key) -> Result<Option<UserRecord>> {
+    db.create(|is_in_doubt| {
+        query_as(concat!(
+            "WITH made AS (
+                INSERT INTO users (
+                    id
+                  , email
+                  , name
+                  , picture
+                  , plan
+                  , entitlements
+                  , metadata
+                )
+                VALUES ($1, $2, $3, $4, COALESCE($5, 'free'), COALESCE($6, '{}'), COALESCE($7, '{}'))",
+            or_own!("$8", "users", "created_at"),
+            " AND $9 = (SELECT stored.hash FROM password_hashes AS stored WHERE stored.user_id = users.id)
+             RETURNING ",
+            columns!(),
+            "), hashed AS (
+                INSERT INTO password_hashes (user_id, hash)
+                SELECT id, $9
+                  FROM made
+                    ON CONFLICT (user_id) DO NOTHING
+             )
+             SELECT ",
+            columns!(),
+            " FROM made"
+        ))
+        .bind(id.text.clone())
+        .bind(input.email.clone())
+        .bind(input.name.clone())
+        .bind(input.picture.clone())
+        .bind(input.plan.clone())
+        .bind(input.entitlements.clone())
+        .bind(input.metadata.clone())
+        .bind(is_in_doubt)
+        .bind(hash.clone())
     })
     .await
 }

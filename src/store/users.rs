@@ -60,6 +60,8 @@ input! {
         entitlements "entitlements": Option<Vec<Text>>,
         /// Default `{}`.
         metadata "metadata": Option<JsonObject>,
+        /// Kept apart, and no part of the record: see `getPasswordHash`.
+        password_hash "passwordHash": Option<Key>,
         /// Ignored: links change through `linkOAuthAccount` and `unlinkOAuthAccount`.
         oauth "oauth": Ours,
         /// Ignored: set by the store.

@@ -31,6 +31,7 @@ const table = (): Table => new Map();
 export class State {
   sources: Sources;
   users = table();
+  passwordHashes = new Map<string, string>();
   sessions = table();
   apiKeys = table();
   organizations = table();
@@ -54,6 +55,7 @@ export class State {
 
   async deleteUser(id: string): Promise<void> {
     if (!this.users.delete(id)) return;
+    this.passwordHashes.delete(id);
     for (const owned of [this.sessions, this.tokens, this.links, this.ssoSessions, this.devices]) {
       this.deleteWhere(owned, ({ userId }) => userId === id);
     }

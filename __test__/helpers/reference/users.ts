@@ -31,6 +31,8 @@ const USER = {
   ours: ['oauth', 'createdAt', 'updatedAt'],
 };
 
+const NEW_USER = { ...USER, fields: { ...USER.fields, passwordHash: optional(key) } };
+
 const LINK = {
   fields: {
     provider: required(key),
@@ -71,9 +73,11 @@ export function users(state: State) {
 
   return {
     async createUser(user: unknown) {
-      const record = readRecord(user, 'user', USER);
+      const { passwordHash, ...record } = readRecord(user, 'user', NEW_USER);
       const faults = record.email === undefined ? [] : emailFaults(record);
-      return show(insert(state, state.users, merge(record, { oauth: {} }), faults, ['createdAt', 'updatedAt']));
+      const made = insert(state, state.users, merge(record, { oauth: {} }), faults, ['createdAt', 'updatedAt']);
+      if (passwordHash !== undefined) state.passwordHashes.set(made.id as string, passwordHash as string);
+      return show(made);
     },
 
     async getUser(id: unknown) {
@@ -100,6 +104,20 @@ export function users(state: State) {
     async updateUser(id: unknown, patch: unknown) {
       const constraints = (user: Row) => (user.email === undefined ? [] : emailFaults(user));
       return show(update(state, state.users, [id, patch], USER, constraints));
+    },
+
+    async setPasswordHash(userId: unknown, hash: unknown) {
+      const faults = new Faults();
+      const id = readText(userId, 'userId', faults);
+      const value = hash === null ? null : readKey(hash, 'hash', faults);
+      faults.settle();
+      if (!state.users.has(id)) refuse('not_found');
+      if (value === null) state.passwordHashes.delete(id);
+      else state.passwordHashes.set(id, value);
+    },
+
+    async getPasswordHash(userId: unknown) {
+      return state.passwordHashes.get(one(userId, 'userId')) ?? null;
     },
 
     async deleteUser(id: unknown) {

@@ -41,7 +41,10 @@ const linkCall = fc
 
 export const users = [
   call('createUser', input({}, { ...USER, ...USER_LISTS })),
-  call('createUser', input({}, { ...USER, ...USER_LISTS })),
+  call('createUser', input({}, { ...USER, ...USER_LISTS, passwordHash: key })),
+  call('setPasswordHash', readId, fc.oneof(key, fc.constant(null), readId)),
+  call('setPasswordHash', id, fc.oneof(key, fc.constant(null))),
+  call('getPasswordHash', readId),
   call('getUser', readId),
   call('getUserByEmail', fc.oneof(email, readId)),
   call(

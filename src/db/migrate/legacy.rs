@@ -26,6 +26,9 @@ pub struct Legacy {
     pub back_rows: &'static str,
     /// Our tables that the other program has not, and those of its tables whose owner and grants they get.
     pub heirs: &'static [(&'static str, &'static str)],
+    /// Tables that migrations after the first have made, and what stands against giving them up: a further SELECT of
+    /// the rules for the way back.
+    pub later: &'static [(&'static str, &'static str)],
 }
 
 /// The zones of the two clocks whose times a legacy database holds.
@@ -98,19 +101,29 @@ pub async fn take_over(
     Ok(true)
 }
 
-/// The way back of [`take_over`], from what the first migration made.
-pub async fn give_back(connection: &mut PgConnection, legacy: &Legacy, origin: &str, first: &Migration) -> Result<()> {
+/// The way back of [`take_over`], from what the migrations made: in one transaction, or a later one would be undone,
+/// and its rows gone, before the rows that stand against the rest are found.
+pub async fn give_back(
+    connection: &mut PgConnection,
+    legacy: &Legacy,
+    origin: &str,
+    migrations: &[Migration],
+) -> Result<()> {
     let Some(origin) = Origin::parse(origin, legacy.shapes) else {
         return Err(history::mismatch(ID, "was applied by another version of this package"));
     };
     let shape = origin.shape;
     let tables = shape.tables();
-    let ours: Vec<_> = tables.iter().copied().chain(legacy.heirs.iter().map(|(own, _)| *own)).collect();
+    let later = present(connection, legacy.later).await?;
+    let own = legacy.heirs.iter().map(|(own, _)| *own).chain(later.iter().map(|(table, _)| *table));
+    let ours: Vec<_> = tables.iter().copied().chain(own).collect();
     tracing::info!(migration = ID, to = origin.text(), "giving the database back to the TypeScript adapter");
     prepare(connection, legacy, &origin, &ours).await?;
-    check_rules(connection, &format!("{}{}", legacy.back_rules, shape.back_rules), "nothing was rolled back").await?;
-    let functions: Vec<_> =
-        first.down.lines().filter_map(|line| line.strip_prefix("DROP FUNCTION ")?.split('(').next()).collect();
+    let later_rules: String = later.iter().map(|(_, rule)| *rule).collect();
+    let rules = format!("{}{}{later_rules}", legacy.back_rules, shape.back_rules);
+    check_rules(connection, &rules, "nothing was rolled back").await?;
+    let downs = migrations.iter().flat_map(|migration| migration.down.lines());
+    let functions: Vec<_> = downs.filter_map(|line| line.strip_prefix("DROP FUNCTION ")?.split('(').next()).collect();
     let mut finish = vec!["DROP TABLE auth_migrations"];
     finish.extend(shape.history.as_ref().map(|history| history.create));
     let mut heirs: Vec<_> = same(&tables).collect();
@@ -127,6 +140,27 @@ pub async fn give_back(connection: &mut PgConnection, legacy: &Legacy, origin: &
         functions: &functions,
     };
     rebuild.run(connection).await
+}
+
+/// Those whose table is there: their migration may have been rolled back before.
+async fn present(
+    connection: &mut PgConnection,
+    later: &[(&'static str, &'static str)],
+) -> Result<Vec<(&'static str, &'static str)>> {
+    let names: Vec<&str> = later.iter().map(|(table, _)| *table).collect();
+    let found: Vec<String> = sqlx::query_scalar(
+        "SELECT relname::text
+           FROM pg_class
+          WHERE relname = ANY($1)
+            AND relkind = 'r'
+            AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())",
+    )
+    .bind(names)
+    .persistent(false)
+    .fetch_all(connection)
+    .await
+    .map_err(|error| migration_failed(ID, &error))?;
+    Ok(later.iter().copied().filter(|(table, _)| found.iter().any(|name| name == table)).collect())
 }
 
 fn same<'t>(tables: &[&'t str]) -> impl Iterator<Item = (&'t str, &'t str)> {

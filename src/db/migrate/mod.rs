@@ -9,7 +9,7 @@ mod shape;
 use self::history::{Applied, mismatch};
 pub use self::legacy::{Legacy, Zones};
 pub use self::shape::{History, Shape};
-use super::error::{Failure, statement_failure};
+use super::error::{Failure, raised_text, statement_failure};
 use super::lease::Lease;
 use super::pool::{Pool, millis};
 use crate::error::{Code, Error, Result};
@@ -243,8 +243,7 @@ async fn apply_next(connection: &mut PgConnection, schema: Option<&str>, plan: &
 async fn undo_last(connection: &mut PgConnection, plan: &Plan, to: Option<&str>) -> Result<Step> {
     let Some(applied) = history::read(connection).await? else { return Ok(None) };
     applied.pending(plan.migrations)?;
-    let Some((at, migration)) = plan.migrations.iter().enumerate().rev().find(|(_, migration)| applied.has(migration))
-    else {
+    let Some(migration) = plan.migrations.iter().rev().find(|migration| applied.has(migration)) else {
         run(connection, history::TABLE, "DROP TABLE auth_migrations").await?;
         return Ok(None);
     };
@@ -252,8 +251,8 @@ async fn undo_last(connection: &mut PgConnection, plan: &Plan, to: Option<&str>)
         return Ok(None);
     }
     let started = Instant::now();
-    if let (0, Some(origin)) = (at, &applied.origin) {
-        legacy::give_back(connection, plan.legacy, origin, migration).await?;
+    if let (None, Some(origin)) = (to, &applied.origin) {
+        legacy::give_back(connection, plan.legacy, origin, plan.migrations).await?;
         return Ok(Some((legacy::ID, started.elapsed())));
     }
     run(connection, migration.id, migration.down).await?;
@@ -281,7 +280,9 @@ fn failure(error: &sqlx::Error) -> Failure {
 
 fn migration_failed(id: &str, error: &sqlx::Error) -> Error {
     let reason = failure(error).error;
-    let why = reason.cause.as_ref().map_or_else(|| reason.message.to_string(), |cause| cause.message.clone());
+    let why = raised_text(error)
+        .or_else(|| reason.cause.as_ref().map(|cause| cause.message.clone()))
+        .unwrap_or_else(|| reason.message.to_string());
     let mut failed =
         Error::new(Code::MigrationFailed, format!("migration {id} failed, and nothing of it remains: {why}"));
     failed.context = reason.context;

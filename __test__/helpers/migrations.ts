@@ -1,0 +1,13 @@
+/** The ids of the migrations, in the order in which they are applied. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const MIGRATIONS = readdirSync(join(__dirname, '..', '..', 'migrations'))
+  .flatMap((file) => /^(.*)\.up\.sql$/.exec(file)?.[1] ?? [])
+  .sort();
+
+export const FIRST = MIGRATIONS[0] as string;
+export const LAST = MIGRATIONS[MIGRATIONS.length - 1] as string;
+
+/** In the order in which `rollback()` undoes them. */
+export const NEWEST_FIRST = [...MIGRATIONS].reverse();
