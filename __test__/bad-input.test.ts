@@ -8,7 +8,7 @@ import { eventInput, userInput } from './helpers/fixtures';
 const db = useDatabase();
 
 /** The arguments of every method: `text`, `text?` where it may be left out, `record`, `list`. */
-const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'record' | 'list'][]> = {
+const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'text|null' | 'record' | 'list'][]> = {
   connect: [],
   disconnect: [],
   rollback: [],

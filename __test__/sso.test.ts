@@ -12,6 +12,7 @@ import {
   ssoSessionInput,
   unique,
 } from './helpers/fixtures';
+import { FIRST } from './helpers/migrations';
 import { ids, tie } from './helpers/order';
 
 const db = useDatabase();
@@ -146,4 +147,100 @@ it('links and sessions default to now', async () => {
     expect(age).toBeLessThan(60);
     expect(lastAuthAt).toEqual(linkedAt);
   }
+});
+
+describe('SAML providers in the library’s other shape', () => {
+  const typed = (overrides: object = {}) =>
+    ({
+      ...{ type: 'saml', name: unique('ADFS'), enabled: true, entryPoint: 'https://idp.example.com/sso' },
+      ...{ issuer: 'https://app.example.com', cert: '-----BEGIN CERTIFICATE-----', ...overrides },
+    }) as Parameters<typeof db.storage.createSSOProvider>[0];
+
+  it('come back as they were given', async () => {
+    const input = typed({ wantAssertionsSigned: true, identifierFormat: 'email', orgId });
+    const provider = await db.storage.createSSOProvider(input);
+    expect(provider).toStrictEqual({
+      ...(input as object),
+      ...{ id: expect.any(String), metadata: {}, createdAt: expect.any(Date), updatedAt: expect.any(Date) },
+    });
+    await expect(db.storage.getSSOProvider(provider.id)).resolves.toStrictEqual(provider);
+    expect(ids(await db.storage.listSSOProviders(orgId))).toContain(provider.id);
+    await expect(db.storage.createSSOLink(ssoLinkInput(userId, provider.id))).resolves.toMatchObject({ userId });
+    const changed = await db.storage.updateSSOProvider(provider.id, { enabled: false, cert: 'NEW', updatedAt: 0 });
+    expect(changed).toStrictEqual({ ...provider, enabled: false, cert: 'NEW', updatedAt: expect.any(Date) });
+  });
+
+  it.each(['enabled', 'entryPoint', 'issuer', 'cert'])('need %s', async (field) => {
+    await expectInvalidInput(db.storage.createSSOProvider(typed({ [field]: null })), field);
+    await expectInvalidInput(db.storage.createSSOProvider(typed({ [field]: 7 })), field);
+    const { id } = await db.storage.createSSOProvider(typed());
+    await expectInvalidInput(db.storage.updateSSOProvider(id, { [field]: null }), field);
+    await expectInvalidInput(db.storage.updateSSOProvider(id, { [field]: 7 }), field);
+  });
+
+  it('become the one shape, the other, or both', async () => {
+    const { id } = await db.storage.createSSOProvider(typed());
+    const { type, name, metadata, ...other } = samlProviderInput();
+    await expect(db.storage.updateSSOProvider(id, other)).resolves.toMatchObject(other);
+    const { enabled, entryPoint, issuer, cert } = typed() as Record<string, unknown>;
+    await db.storage.updateSSOProvider(id, { enabled: null, entryPoint: null, issuer: null, cert: null });
+    await expectInvalidInput(db.storage.updateSSOProvider(id, { idp_sso_url: null }), 'idp_sso_url');
+    const without = Object.fromEntries(Object.keys(other).map((key) => [key, null]));
+    await expectInvalidInput(db.storage.updateSSOProvider(id, without), 'idp_entity_id');
+    const back = await db.storage.updateSSOProvider(id, { ...without, enabled, entryPoint, issuer, cert });
+    expect(back).toMatchObject({ type: 'saml', enabled, entryPoint, issuer, cert });
+    expect(back).not.toHaveProperty('idp_entity_id');
+    await expectInvalidInput(db.storage.updateSSOProvider(id, { type: 'oidc' }), 'type');
+    await expectCode(db.storage.updateSSOProvider(unique('none'), { cert: null }), 'not_found');
+    await expectInvalidInput(db.storage.createSSOProvider({ type: 'saml', name: 'neither' } as never), 'idp_entity_id');
+  });
+
+  it('outlive a rollback to where the table did not know them', async () => {
+    const { id } = await db.storage.createSSOProvider(typed());
+    const before = await db.storage.getSSOProvider(id);
+    await db.storage.rollback({ to: FIRST });
+    await db.storage.connect();
+    await expect(db.storage.getSSOProvider(id)).resolves.toStrictEqual(before);
+  });
+});
+
+describe('a key that is nearly a known one', () => {
+  it.each([
+    ['nmae', 'name'],
+    ['client_secrt', 'client_secret'],
+    ['clientsecret', 'client_secret'],
+    ['client-id', 'client_id'],
+    ['org_id', 'orgId'],
+    ['OrgId', 'orgId'],
+    ['redirect_uri', 'redirect_uris'],
+    ['metadta', 'metadata'],
+    ['entry_point', 'entryPoint'],
+    ['ID', 'id'],
+    ['created_at', 'createdAt'],
+  ])('of a provider is refused: %s', async (key, meant) => {
+    const error = await expectInvalidInput(
+      db.storage.createSSOProvider(oidcProviderInput({ [key]: 'x' }) as never),
+      key,
+    );
+    expect(error.message).toContain(`did you mean \`${meant}\`?`);
+    const { id } = await db.storage.createSSOProvider(oidcProviderInput());
+    await expectInvalidInput(db.storage.updateSSOProvider(id, { [key]: 'x' }), key);
+    // Nothing is stored under it, and what was can go.
+    await expect(db.storage.updateSSOProvider(id, { [key]: null })).resolves.toMatchObject({ id });
+  });
+
+  it.each(['sp_metadata_url', 'token_endpoint', 'certificate', 'tag', 'a', 'username', '_', 'nam', 'kid'])(
+    'is not every further one: %s',
+    async (key) => {
+      const made = await db.storage.createSSOProvider(oidcProviderInput({ [key]: 'x' }) as never);
+      expect(made).toMatchObject({ [key]: 'x' });
+    },
+  );
+
+  it('of a tenant’s configuration is refused', async () => {
+    const tenantId = unique('tenant');
+    await expectInvalidInput(db.storage.storeTenantSAMLConfig({ tenantId, tenant_id: 'x' }), 'tenant_id');
+    await db.storage.storeTenantSAMLConfig({ tenantId, tenant: 'x', name: 'y' });
+    await expectInvalidInput(db.storage.updateTenantSAMLConfig(tenantId, { tenantID: 'x' }), 'tenantID');
+  });
 });

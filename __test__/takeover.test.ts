@@ -1,9 +1,9 @@
 import { CATALOGUE } from './helpers/catalogue';
 import { useDatabase } from './helpers/database';
-import { expectCode } from './helpers/errors';
+import { expectCode, expectInvalidInput } from './helpers/errors';
 import { apiKeyInput, eventInput, oauthLink, sessionInput, totpDeviceInput, userInput } from './helpers/fixtures';
 import { LEGACY_TABLES, type LegacyVersion } from './helpers/legacy';
-import { dump, makeLegacy } from './helpers/legacy-rows';
+import { dump, insertLegacy, makeLegacy } from './helpers/legacy-rows';
 
 const created = new Date('2024-02-29T12:34:56.123Z');
 const updated = new Date('2024-03-01T08:00:00.500Z');
@@ -279,5 +279,46 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     await db.storage.connect();
     expect(await db.query(CATALOGUE)).toEqual(await fresh.query(CATALOGUE));
     await expect(db.storage.getUser(user.id)).resolves.toMatchObject({ email: user.email, createdAt: user.createdAt });
+  });
+});
+
+describe('SAML providers in the library’s other shape', () => {
+  const db = useDatabase({ migrated: false });
+
+  it('come over, with what 3.x has kept of them, and go back', async () => {
+    await makeLegacy(db, '3.0.x');
+    const shape = { enabled: true, entryPoint: 'https://idp/sso', issuer: 'app', cert: 'CERT' };
+    await insertLegacy(db, 'sso_providers', { id: 'adfs-1', type: 'saml', name: 'Without' });
+    await insertLegacy(db, 'sso_providers', {
+      id: 'adfs-2',
+      type: 'saml',
+      name: 'With',
+      metadata: { ...shape, tier: 1 },
+    });
+    await insertLegacy(db, 'sso_providers', { id: 'adfs-3', type: 'saml', name: 'Odd', metadata: { cert: 7 } });
+    await db.storage.connect();
+    expect(await db.query(CATALOGUE)).toEqual(await fresh.query(CATALOGUE));
+    await expect(db.storage.getSSOProvider('adfs-1')).resolves.toEqual({
+      ...{ id: 'adfs-1', type: 'saml', name: 'Without', metadata: {}, encryption_enabled: false, force_authn: false },
+      ...{ attribute_mapping: {}, createdAt: expect.any(Date), updatedAt: expect.any(Date) },
+    });
+    await expect(db.storage.getSSOProvider('adfs-2')).resolves.toMatchObject({
+      ...shape,
+      metadata: { ...shape, tier: 1 },
+    });
+    expect(await db.storage.getSSOProvider('adfs-3')).not.toHaveProperty('cert');
+    // What is missing can be given, bit by bit.
+    await expect(db.storage.updateSSOProvider('adfs-1', { name: 'Renamed' })).resolves.toMatchObject({
+      name: 'Renamed',
+    });
+    await expect(db.storage.updateSSOProvider('adfs-1', shape)).resolves.toMatchObject(shape);
+    await expectInvalidInput(db.storage.updateSSOProvider('adfs-1', { cert: null }), 'cert');
+
+    await db.storage.rollback();
+    expect(await db.query(`SELECT name, metadata FROM sso_providers WHERE id = 'adfs-1'`)).toEqual([
+      { name: 'Renamed', metadata: shape },
+    ]);
+    await db.storage.connect();
+    await expect(db.storage.getSSOProvider('adfs-1')).resolves.toMatchObject(shape);
   });
 });

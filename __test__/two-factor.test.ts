@@ -2,7 +2,7 @@
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { makeWorld, type World } from './helpers/families';
-import { anHourAgo, totpDeviceInput, twoFactorSessionInput, unique } from './helpers/fixtures';
+import { anHourAgo, smsDeviceInput, totpDeviceInput, twoFactorSessionInput, unique } from './helpers/fixtures';
 import { ids, tie } from './helpers/order';
 
 const db = useDatabase();
@@ -126,3 +126,39 @@ it('sessions take a code of any length, and default to five attempts', async () 
   await expectInvalidInput(db.storage.createTwoFactorSession({ ...bare, method: 'x' as never }), 'method');
   await expectCode(db.storage.incrementTwoFactorSessionAttempts(unique('none')), 'not_found');
 });
+
+it('a TOTP device needs its secret, and keeps it', async () => {
+  const create = (overrides: object) => db.storage.createTwoFactorDevice(totpDeviceInput(userId, overrides) as never);
+  for (const secret of [undefined, null, '']) await expectInvalidInput(create({ secret }), 'secret');
+  const error = await expectInvalidInput(create({ secrt: 'BASE32' }), 'secrt');
+  expect(error.message).toContain('did you mean `secret`?');
+  const { id } = await create({});
+  for (const secret of [null, '']) {
+    await expectInvalidInput(db.storage.updateTwoFactorDevice(id, { secret }), 'secret');
+  }
+  await expect(db.storage.updateTwoFactorDevice(id, { secret: 'NEW' })).resolves.toMatchObject({ secret: 'NEW' });
+  const sms = await db.storage.createTwoFactorDevice(smsDeviceInput(userId));
+  await expectInvalidInput(db.storage.updateTwoFactorDevice(sms.id, { method: 'totp' }), 'secret');
+  await expect(db.storage.updateTwoFactorDevice(sms.id, { method: 'totp', secret: 'BASE32' })).resolves.toMatchObject({
+    method: 'totp',
+    secret: 'BASE32',
+  });
+  await expect(db.storage.updateTwoFactorDevice(sms.id, { method: 'sms', secret: null })).resolves.not.toHaveProperty(
+    'secret',
+  );
+});
+
+it('a TOTP device without a secret, which 3.x allowed, can still be changed', async () => {
+  const id = unique('device');
+  await db.query(`INSERT INTO twofa_devices (id, user_id, method) VALUES ($1, $2, 'totp')`, [id, userId]);
+  await expect(db.storage.updateTwoFactorDevice(id, { name: 'old' })).resolves.toMatchObject({ name: 'old' });
+  await expect(db.storage.updateTwoFactorDevice(id, { secret: 'BASE32' })).resolves.toMatchObject({ name: 'old' });
+  await expectInvalidInput(db.storage.updateTwoFactorDevice(id, { secret: null }), 'secret');
+});
+
+it.each(['user_id', 'userid', 'phone_number', 'lastUsedat', 'verfied', 'nmae', 'metdata', 'verificationCodeExpiresat'])(
+  'a device has no field %s',
+  async (key) => {
+    await expectInvalidInput(db.storage.createTwoFactorDevice(totpDeviceInput(userId, { [key]: true }) as never), key);
+  },
+);

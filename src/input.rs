@@ -210,13 +210,19 @@ impl<'a> Fields<'a> {
         Err(self.path.member(key).invalid(&reason))
     }
 
-    /// Keeps what has not been read.
-    pub fn rest(self) -> Result<Extra> {
+    /// Keeps what has not been read, unless its name is a slip of the pen. `null` may stand under any: it stores nothing.
+    pub fn rest(self, known: &[&str]) -> Result<Extra> {
         let mut extra = BTreeMap::new();
         for Member { key, json } in self.members {
             let Some(json) = json else { continue };
             check_text(&key, "key")?;
-            check_json(json, &self.path.member(&key))?;
+            let path = self.path.member(&key);
+            if json.get() != "null"
+                && let Some(name) = known.iter().find(|name| is_slip(&key, name))
+            {
+                return Err(path.invalid(&format!("is not known here; did you mean `{name}`?")));
+            }
+            check_json(json, &path)?;
             extra.insert(key.into_owned(), json.to_owned());
         }
         Ok(Extra(extra))
@@ -259,6 +265,18 @@ pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let likeness = |known: &&'k str| strsim::jaro_winkler(&known.to_ascii_lowercase(), &name);
     let best = known.iter().map(|known| (likeness(known), *known)).max_by(|a, b| a.0.total_cmp(&b.0));
     best.filter(|(likeness, _)| *likeness > 0.8).map(|(_, known)| known)
+}
+
+/// A shorter name may differ in one letter and mean something else.
+const MIN_SLIP_LETTERS: usize = 4;
+
+/// Whether somebody who wrote `key` meant `name`: it is spelled in another case, or one letter is wrong, missing,
+/// surplus, or changed places with the next. Less strict than [`nearest`], for further fields may be called anything.
+fn is_slip(key: &str, name: &str) -> bool {
+    let letters = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
+    let (key, name) = (letters(key), letters(name));
+    let is_long = key.chars().count().min(name.chars().count()) >= MIN_SLIP_LETTERS;
+    key == name || is_long && strsim::osa_distance(&key, &name) == 1
 }
 
 fn to_camel_case(snake_case: &str) -> String {

@@ -40,7 +40,7 @@ async function populate(model: Model): Promise<void> {
   await call('createUser', { id: 'b' });
   await call('createOrganization', { id: 'o', name: 'Org', plan: 'team', seats: 2 });
   await call('createRole', { id: 'a', orgId: 'o', name: 'Role' });
-  await call('createTwoFactorDevice', { id: 'a', userId: 'a', method: 'totp' });
+  await call('createTwoFactorDevice', { id: 'a', userId: 'a', method: 'totp', secret: 'BASE32' });
   await call('createSSOProvider', OIDC_PROVIDER);
 }
 

@@ -132,10 +132,13 @@ SELECT id
 
 -- What the adapter's defaults have put into the columns of the other protocol was never given: it stays absent.
 -- into sso_providers
+-- A later migration makes the rule anew, which then holds for providers of the library's other shape, too. Of their
+-- fields the old table kept what stood in metadata: our own way back puts it there.
+ALTER TABLE sso_providers DROP CONSTRAINT sso_providers_protocol_check;
 INSERT INTO sso_providers (
     id, type, name, org_id, metadata_url, client_id, client_secret, redirect_uris, scopes, token_endpoint_auth_method
   , claim_mapping, idp_entity_id, idp_sso_url, idp_slo_url, idp_certificate, sp_entity_id, sp_acs_url, sp_slo_url
-  , signing_cert, signing_key, encryption_enabled, force_authn, attribute_mapping, metadata, created_at, updated_at
+  , signing_cert, signing_key, encryption_enabled, force_authn, attribute_mapping, metadata, extra, created_at, updated_at
 )
 SELECT id
      , type
@@ -161,6 +164,16 @@ SELECT id
      , CASE type WHEN 'saml' THEN force_authn ELSE NULLIF(force_authn, false) END
      , CASE type WHEN 'saml' THEN NULLIF(attribute_mapping, 'null') ELSE NULLIF(NULLIF(attribute_mapping, 'null'), '{}') END
      , COALESCE(NULLIF(metadata, 'null'), '{}')
+     , CASE
+           WHEN type = 'saml' AND num_nonnulls(idp_entity_id, idp_sso_url, sp_entity_id, sp_acs_url) = 0
+           THEN (
+               SELECT COALESCE(jsonb_object_agg(field.key, field.value), '{}')
+                 FROM jsonb_each(CASE WHEN jsonb_typeof(metadata) = 'object' THEN metadata END) AS field
+                WHERE field.key IN ('entryPoint', 'issuer', 'cert') AND jsonb_typeof(field.value) = 'string'
+                   OR field.key = 'enabled' AND jsonb_typeof(field.value) = 'boolean'
+           )
+           ELSE '{}'
+       END
      , COALESCE(auth_old_server_time(created_at), now())
      , COALESCE(auth_old_update_time(updated_at, created_at, 'client_zone'), auth_old_server_time(created_at), now())
   FROM auth_old_sso_providers;

@@ -129,7 +129,9 @@ SELECT 'sso_providers_protocol_check', 'sso_providers', 'a column that the proto
   FROM sso_providers p
  WHERE CASE p.type
            WHEN 'oidc' THEN num_nulls(p.metadata_url, p.client_id, p.client_secret) > 0
+           -- The library's other shape had no columns: such rows have none of these, nor any of oidc.
            WHEN 'saml' THEN num_nulls(p.idp_entity_id, p.idp_sso_url, p.sp_entity_id, p.sp_acs_url) > 0
+                        AND num_nonnulls(p.idp_entity_id, p.idp_sso_url, p.sp_entity_id, p.sp_acs_url, p.metadata_url, p.client_id, p.client_secret) > 0
        END
  UNION ALL
 SELECT 'sso_links_user_id_fkey', 'sso_links', 'user_id is no user', l.id

@@ -32,7 +32,7 @@ impl Input for TenantSAMLConfigInput {
     fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
         let mut fields = Fields::of(json, path)?;
         let tenant_id: Key = fields.take("tenantId")?;
-        let mut config = fields.rest()?;
+        let mut config = fields.rest(&["tenantId"])?;
         config.0.retain(|_, value| value.get() != "null");
         config.0.insert("tenantId".to_owned(), super::json::to_json(&tenant_id.0)?);
         Ok(Self { tenant_id, config })
@@ -46,7 +46,7 @@ impl Input for TenantSAMLConfigPatch {
     fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
         let mut fields = Fields::of(json, path)?;
         let Ours = fields.take("tenantId")?;
-        fields.rest().map(Self)
+        fields.rest(&["tenantId"]).map(Self)
     }
 }
 

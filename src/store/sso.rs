@@ -1,11 +1,11 @@
 //! SSO providers, the links of users to them, and SSO sessions.
 
 use super::lookup::{Lookup, by_key};
-use super::variant::{Field, Kind, Parameters, Variant, optional, required};
+use super::variant::{Field, Kind, Parameters, Variant, further, optional, required};
 use super::{NewId, created, record, set_column};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::input::{Extra, Input, JsonObject, Key, Ours, Path, Text, closed_set, input};
 use serde_json::value::RawValue;
 use sqlx::{query, query_as};
@@ -90,12 +90,19 @@ const FIELDS: &[Field] = &[
     optional("allow_unencrypted_assertion", "allow_unencrypted_assertion", Kind::Bool),
     optional("attribute_mapping", "attribute_mapping", Kind::Object),
     optional("metadata", "metadata", Kind::Object),
+    // The library's other shape of a SAML provider.
+    further("enabled", Kind::Bool),
+    further("entryPoint", Kind::Text),
+    further("issuer", Kind::Text),
+    further("cert", Kind::Text),
 ];
 
-/// What each protocol cannot do without; the table's [`PROTOCOL`] says the same.
-const REQUIRED: [(&str, &[&str]); 2] = [
+/// What each protocol cannot do without. A SAML provider has one of two shapes: the first of them when it has neither
+/// whole. The table's [`PROTOCOL`] says the same of columns.
+const REQUIRED: [(&str, &[&str]); 3] = [
     ("oidc", &["metadata_url", "client_id", "client_secret", "redirect_uris"]),
     ("saml", &["idp_entity_id", "idp_sso_url", "sp_entity_id", "sp_acs_url"]),
+    ("saml", &["enabled", "entryPoint", "issuer", "cert"]),
 ];
 
 const PROTOCOL: &str = "sso_providers_protocol_check";
@@ -112,12 +119,15 @@ impl Input for SSOProviderInput {
     fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
         let (id, fields) = Variant::read_new(json, path, FIELDS, &OURS)?;
         let r#type = fields.text("type");
-        for (_, keys) in REQUIRED.iter().filter(|(name, _)| r#type.as_deref() == Some(name)) {
-            if let Some(missing) = keys.iter().find(|key| !fields.has(key)) {
-                return Err(path.member(missing).invalid("is required"));
-            }
+        let is_missing = |key: &&&str| !fields.has(key);
+        let shapes = || REQUIRED.iter().filter(|(name, _)| r#type.as_deref() == Some(name)).map(|(_, keys)| *keys);
+        if shapes().any(|keys| keys.iter().all(|key| fields.has(key))) {
+            return Ok(Self { id, fields });
         }
-        Ok(Self { id, fields })
+        // Of the shape that the caller has begun: `enabled` says nothing about that.
+        let begun = shapes().find(|keys| keys.iter().any(|key| *key != "enabled" && fields.has(key)));
+        let missing = begun.or_else(|| shapes().next()).and_then(|keys| keys.iter().find(is_missing));
+        Err(path.member(missing.copied().unwrap_or("type")).invalid("is required"))
     }
 }
 
@@ -292,6 +302,16 @@ pub async fn update_provider(db: &mut Db, id: String, patch: SSOProviderPatch) -
                           FROM jsonb_populate_record(stored, $2) AS patched
                         )
                   WHERE id = $1
+                    AND (
+                        SELECT patched.type <> 'saml'
+                            OR num_nulls(patched.idp_entity_id, patched.idp_sso_url, patched.sp_entity_id, patched.sp_acs_url) = 0
+                            OR ((stored.extra - $4) || $3) ?& '{enabled,entryPoint,issuer,cert}'
+                            -- It had neither shape before: what the TypeScript adapter has left of the second.
+                            OR stored.type = 'saml'
+                               AND num_nulls(stored.idp_entity_id, stored.idp_sso_url, stored.sp_entity_id, stored.sp_acs_url) > 0
+                               AND NOT stored.extra ?& '{enabled,entryPoint,issuer,cert}'
+                          FROM jsonb_populate_record(stored, $2) AS patched
+                        )
               RETURNING ",
                     columns!()
                 ))
@@ -305,10 +325,22 @@ pub async fn update_provider(db: &mut Db, id: String, patch: SSOProviderPatch) -
             Err(error) if error.is_violation_of(PROTOCOL) => {
                 return Err(protocol_error(db, error, id, r#type, &cleared).await?);
             }
+            Ok(None) => {
+                let error = broken_protocol();
+                return Err(protocol_error(db, error, id, r#type, &cleared).await?);
+            }
             other => other?,
         }
     };
     row.ok_or_else(|| Error::not_found("SSO provider"))
+}
+
+/// As the server would put it: the statement itself keeps the rule where the table's columns do not show it.
+fn broken_protocol() -> Error {
+    let mut error = Error::new(Code::InvalidInput, format!("the value breaks the rule {PROTOCOL}"));
+    error.context.constraint = Some(PROTOCOL.to_owned());
+    error.context.table = Some("sso_providers".to_owned());
+    error
 }
 
 /// The rule speaks of no field: at fault is what was cleared of the protocol's, or the type, which needs more than there is.
@@ -319,13 +351,11 @@ async fn protocol_error(
     new_type: Option<String>,
     cleared: &[&str],
 ) -> Result<Error> {
-    let r#type = match new_type {
-        Some(new_type) => Some(new_type),
-        None => db
-            .optional(Repeat::Harmless, || query_as("SELECT type FROM sso_providers WHERE id = $1").bind(id.clone()))
-            .await?
-            .map(|(stored,): (String,)| stored),
-    };
+    let stored: Option<(String,)> = db
+        .optional(Repeat::Harmless, || query_as("SELECT type FROM sso_providers WHERE id = $1").bind(id.clone()))
+        .await?;
+    let Some((stored_type,)) = stored else { return Ok(Error::not_found("SSO provider")) };
+    let r#type = new_type.or(Some(stored_type));
     let needed = REQUIRED.iter().filter(|(name, _)| r#type.as_deref() == Some(name)).flat_map(|(_, keys)| *keys);
     let field = needed.copied().find(|key| cleared.contains(key)).unwrap_or("type");
     Ok(error.with_field(field))

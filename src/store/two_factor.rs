@@ -71,6 +71,13 @@ pub struct TwoFactorDeviceInput {
 impl Input for TwoFactorDeviceInput {
     fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
         let (id, fields) = Variant::read_new(json, path, FIELDS, &OURS)?;
+        if fields.text("method").as_deref() == Some("totp") {
+            match fields.text("secret").as_deref() {
+                None => return Err(path.member("secret").invalid("is required for the method totp")),
+                Some("") => return Err(path.member("secret").invalid("must not be empty for the method totp")),
+                Some(_) => {}
+            }
+        }
         Ok(Self { id, fields })
     }
 }
@@ -149,9 +156,10 @@ pub async fn update_device(db: &mut Db, id: String, patch: TwoFactorDevicePatch)
         .await?
     } else {
         let Parameters { columns, extra, removed } = fields.into_parameters()?;
-        db.optional(Repeat::Never, || {
-            query_as(concat!(
-                "UPDATE twofa_devices AS stored
+        let written = db
+            .optional(Repeat::Never, || {
+                query_as(concat!(
+                    "UPDATE twofa_devices AS stored
                     SET (
                             user_id
                           , method
@@ -175,17 +183,35 @@ pub async fn update_device(db: &mut Db, id: String, patch: TwoFactorDevicePatch)
                           FROM jsonb_populate_record(stored, $2) AS patched
                         )
                   WHERE id = $1
+                    AND (
+                        SELECT patched.method <> 'totp'
+                            OR patched.secret <> ''
+                            -- It had none before: the TypeScript adapter did not ask for one.
+                            OR stored.method = 'totp' AND COALESCE(stored.secret, '') = ''
+                          FROM jsonb_populate_record(stored, $2) AS patched
+                        )
               RETURNING ",
-                columns!()
-            ))
-            .bind(id.clone())
-            .bind(columns.clone())
-            .bind(extra.clone())
-            .bind(removed.clone())
-        })
-        .await?
+                    columns!()
+                ))
+                .bind(id.clone())
+                .bind(columns.clone())
+                .bind(extra.clone())
+                .bind(removed.clone())
+            })
+            .await?;
+        if written.is_none() && exists(db, &id).await? {
+            return Err(Error::invalid_input("secret", "is required for the method totp"));
+        }
+        written
     };
     row.ok_or_else(|| Error::not_found("two-factor device"))
+}
+
+async fn exists(db: &mut Db, id: &str) -> Result<bool> {
+    let row: Option<Nothing> = db
+        .optional(Repeat::Harmless, || query_as("SELECT id FROM twofa_devices WHERE id = $1").bind(id.to_owned()))
+        .await?;
+    Ok(row.is_some())
 }
 
 pub async fn list_devices(db: &mut Db, user_id: String) -> Result<Vec<TwoFactorDevice>> {

@@ -132,7 +132,8 @@ impl Variant {
         for key in ours {
             fields.take::<Ours>(key)?;
         }
-        let mut extra = fields.rest()?;
+        let names: Vec<&str> = known.iter().map(|field| field.key).chain(["id"]).chain(ours.iter().copied()).collect();
+        let mut extra = fields.rest(&names)?;
         extra.0.extend(checked);
         if !is_patch {
             extra.0.retain(|_, value| value.get() != "null");
@@ -144,13 +145,18 @@ impl Variant {
         self.columns.is_empty() && self.extra.0.is_empty()
     }
 
-    pub fn has(&self, column: &str) -> bool {
-        self.columns.contains_key(column)
+    /// Whether a column or a further field is given; their names differ.
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
     }
 
-    /// Whether a patch clears the column.
-    pub fn clears(&self, column: &str) -> bool {
-        self.columns.get(column).is_some_and(|json| json.get() == "null")
+    /// Whether a patch clears it.
+    pub fn clears(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|json| json.get() == "null")
+    }
+
+    fn get(&self, name: &str) -> Option<&RawValue> {
+        self.columns.get(name).or_else(|| self.extra.0.get(name)).map(|json| &**json)
     }
 
     /// The text of a string column.

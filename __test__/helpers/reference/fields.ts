@@ -93,6 +93,29 @@ export interface Shape {
 
 const camelCase = (name: string) => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 
+/** The known name that was meant: written in another case, or with one slip of the pen. */
+function slipOf(name: string, { fields, ours }: Shape): string | undefined {
+  const letters = (text: string) => text.replace(/[_-]/g, '').replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  const written = [...letters(name)];
+  return [...Object.keys(fields), ...ours].find((known) => {
+    const meant = [...letters(known)];
+    const isSame = written.join('') === meant.join('');
+    return isSame || (Math.min(written.length, meant.length) >= 4 && isOneSlip(written, meant));
+  });
+}
+
+/** Whether one character was put in, left out, replaced, or changed places with the next. */
+function isOneSlip(a: string[], b: string[]): boolean {
+  const [long, short] = a.length >= b.length ? [a, b] : [b, a];
+  const rest = (list: string[], from: number) => list.slice(from).join('\0');
+  let at = 0;
+  while (at < short.length && long[at] === short[at]) at += 1;
+  if (long.length === short.length + 1) return rest(long, at + 1) === rest(short, at);
+  if (long.length !== short.length || at === long.length) return false;
+  const isSwapped = long[at] === short[at + 1] && long[at + 1] === short[at];
+  return rest(long, at + 1) === rest(short, at + 1) || (isSwapped && rest(long, at + 2) === rest(short, at + 2));
+}
+
 /** The given fields by their own names, and the further ones. */
 function sort(
   given: JsonObject,
@@ -117,6 +140,7 @@ function sort(
     // A name that no text can hold is not named.
     if (hasBadText(name)) faults.invalid();
     else if (!shape.isOpen || hasBadTextWithin(value)) faults.invalid(prefix + name);
+    else if (value !== null && slipOf(name, shape)) faults.invalid(prefix + name);
   }
   return { known, rest };
 }

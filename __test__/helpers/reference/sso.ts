@@ -44,16 +44,23 @@ const PROVIDER = {
     force_authn: optional(bool),
     allow_unencrypted_assertion: optional(bool),
     attribute_mapping: optional(object),
+    enabled: optional(bool),
+    entryPoint: optional(text),
+    issuer: optional(text),
+    cert: optional(text),
     metadata: metadata(),
   },
   ours: ['createdAt', 'updatedAt'],
   isOpen: true,
 };
 
-/** What each protocol cannot do without. */
-const NEEDED: Record<string, string[]> = {
-  oidc: ['metadata_url', 'client_id', 'client_secret', 'redirect_uris'],
-  saml: ['idp_entity_id', 'idp_sso_url', 'sp_entity_id', 'sp_acs_url'],
+/** What each protocol cannot do without, in one of its shapes. */
+const NEEDED: Record<string, string[][]> = {
+  oidc: [['metadata_url', 'client_id', 'client_secret', 'redirect_uris']],
+  saml: [
+    ['idp_entity_id', 'idp_sso_url', 'sp_entity_id', 'sp_acs_url'],
+    ['enabled', 'entryPoint', 'issuer', 'cert'],
+  ],
 };
 
 const PROTOCOL = oneOf('saml', 'oidc', 'oauth');
@@ -94,8 +101,13 @@ export function sso(state: State) {
     orgId === undefined || state.organizations.has(orgId as string)
       ? []
       : [{ code: 'invalid_reference', field: 'orgId' }];
-  const missing = (provider: Row) =>
-    (NEEDED[provider.type as string] ?? []).filter((name) => provider[name] === undefined);
+  /** Nothing when one shape is whole, else what is missing of any. */
+  const missing = (provider: Row) => {
+    const shapes = (NEEDED[provider.type as string] ?? []).map((names) =>
+      names.filter((name) => provider[name] === undefined),
+    );
+    return shapes.some(({ length }) => length === 0) ? [] : shapes.flat();
+  };
   const ownerFaults = ({ userId, providerId }: Row): Fault[] => [
     ...(state.users.has(userId as string) ? [] : [{ code: 'invalid_reference', field: 'userId' } as const]),
     ...(state.providers.has(providerId as string) ? [] : [{ code: 'invalid_reference', field: 'providerId' } as const]),

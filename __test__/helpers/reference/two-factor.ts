@@ -50,6 +50,8 @@ const SESSION = {
   ours: ['createdAt', 'updatedAt'],
 };
 
+const lacksSecret = ({ method, secret }: Row) => method === 'totp' && (secret === undefined || secret === '');
+
 export function twoFactor(state: State) {
   const userFaults = ({ userId }: Row): Fault[] =>
     state.users.has(userId as string) ? [] : [{ code: 'invalid_reference', field: 'userId' }];
@@ -70,6 +72,7 @@ export function twoFactor(state: State) {
   return {
     async createTwoFactorDevice(device: unknown) {
       const record = readRecord(device, 'device', DEVICE);
+      if (lacksSecret(record)) refuse('invalid_input', 'secret');
       return visible(insert(state, state.devices, record, userFaults(record), ['createdAt', 'updatedAt']));
     },
 
@@ -79,7 +82,9 @@ export function twoFactor(state: State) {
     },
 
     async updateTwoFactorDevice(id: unknown, patch: unknown) {
-      return visible(update(state, state.devices, [id, patch], DEVICE, userFaults));
+      const constraints = (device: Row): Fault[] =>
+        lacksSecret(device) ? [{ code: 'invalid_input', field: 'secret' }] : userFaults(device);
+      return visible(update(state, state.devices, [id, patch], DEVICE, constraints));
     },
 
     async listTwoFactorDevices(userId: unknown) {

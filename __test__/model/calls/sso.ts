@@ -5,6 +5,7 @@ import { hostile, id, jsonObject, key, readId, text, texts, time } from '../valu
 
 const OIDC = { metadata_url: text, client_id: text, client_secret: text, redirect_uris: texts };
 const SAML = { idp_entity_id: text, idp_sso_url: text, sp_entity_id: text, sp_acs_url: text };
+const ENTRY_POINT = { enabled: fc.boolean(), entryPoint: text, issuer: text, cert: text };
 const MAY = {
   orgId: id,
   scopes: texts,
@@ -43,8 +44,13 @@ const type = <T>(value: T) =>
   fc.oneof({ weight: 12, arbitrary: fc.constant(value) }, { weight: 1, arbitrary: hostile });
 const oidc = respelled(input({ type: type('oidc'), name: text, ...OIDC }, some));
 const saml = respelled(input({ type: type('saml'), name: text, ...SAML }, some));
+const byEntryPoint = input({ type: type('saml'), name: text, ...ENTRY_POINT }, some);
 const change = respelled(
-  patch('providers', { type: fc.constantFrom('oidc', 'saml'), name: text }, { ...OIDC, ...SAML, ...MAY }),
+  patch(
+    'providers',
+    { type: fc.constantFrom('oidc', 'saml'), name: text },
+    { ...OIDC, ...SAML, ...ENTRY_POINT, ...MAY },
+  ),
 );
 const smallChange = respelled(patch('providers', { name: text }, { client_id: text, further: hostile, orgId: id }));
 
@@ -65,6 +71,7 @@ const session = input({ ...NEEDS, expiresAt: time }, { sessionToken: text, linke
 export const sso = [
   call('createSSOProvider', oidc),
   call('createSSOProvider', saml),
+  call('createSSOProvider', byEntryPoint),
   call('getSSOProvider', readId),
   call('updateSSOProvider', readId, change),
   call('updateSSOProvider', id, smallChange),

@@ -17,7 +17,10 @@ const MAY = {
   user_id: hostile,
 };
 
-const device = input({ userId: id, method }, { ...MAY, verified });
+const device = fc.oneof(
+  { weight: 3, arbitrary: input({ userId: id, method, secret: text }, { ...MAY, verified }) },
+  { weight: 1, arbitrary: input({ userId: id, method }, { ...MAY, verified }) },
+);
 const change = patch('devices', { userId: id, method, verified }, MAY);
 
 const code = fc.oneof(
