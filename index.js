@@ -3,6 +3,7 @@
  * (under jest each test file has one), around the native core's call ids and JSON text.
  */
 
+const { AsyncLocalStorage, AsyncResource } = require('node:async_hooks');
 const { createPrivateKey } = require('node:crypto');
 const { homedir, tmpdir } = require('node:os');
 const { setImmediate, setInterval, setTimeout, clearTimeout } = require('node:timers');
@@ -513,7 +514,11 @@ const hold = {
   take() {
     this.count += 1;
     if (this.count > 1) return;
-    this.timer ??= setInterval(() => {}, MAX_TIMEOUT_MS);
+    if (this.timer === undefined) {
+      native.withoutContext(() => {
+        this.timer = setInterval(() => {}, MAX_TIMEOUT_MS);
+      });
+    }
     this.timer.ref();
   },
   release(count = 1) {
@@ -602,6 +607,14 @@ class Pending {
   }
 }
 
+/** Takes hold of the async context that the caller is in: what is run by the result, runs in it. */
+const snapshot =
+  AsyncLocalStorage.snapshot ??
+  (() => {
+    const resource = new AsyncResource('AuthPostgresCall');
+    return (work, ...args) => resource.runInAsyncScope(work, null, ...args);
+  });
+
 /** One adapter's native half and the calls that wait for it. */
 class Core {
   constructor(connectionString, { logger, password, json, holdsOpen, queryTimeoutMs }) {
@@ -610,10 +623,18 @@ class Core {
     this.queryTimeoutMs = queryTimeoutMs;
     this.holdsOpen = holdsOpen;
     this.isHeldOpen = false;
+    // The contexts of the calls that wait, where something is to be run in them: functions of the caller's.
+    const contexts = logger != null || typeof password === 'function' ? new Map() : undefined;
+    this.contexts = contexts;
     // Must not refer to the core itself, or neither would ever be collected.
-    const note = (value) => ('ask' in value ? answerPassword(value.ask, password) : log(logger, value));
+    const answerOrLog = (value) => ('ask' in value ? answerPassword(value.ask, password) : log(logger, value));
+    const note = (value) => {
+      const inContext = contexts?.get(value.call);
+      if (inContext === undefined) answerOrLog(value);
+      else inContext(answerOrLog, value);
+    };
     const core = new WeakRef(this);
-    const inbox = new Inbox(pending, note, () => core.deref()?.gather());
+    const inbox = new Inbox(pending, contexts, note, () => core.deref()?.gather());
     this.inbox = inbox;
     this.drain = (chunks) => inbox.take(chunks);
     this.isGathering = false;
@@ -631,6 +652,7 @@ class Core {
     if (mayGiveUp) return this.callUntilGivenUp(name, args, signal, timeoutMs);
     const id = this.native[name](...args);
     hold.take();
+    this.contexts?.set(id, snapshot());
     return new Promise((resolve) => this.pending.add(id, resolve));
   }
 
@@ -647,6 +669,7 @@ class Core {
       if (id === undefined) unwatch?.();
     }
     hold.take();
+    this.contexts?.set(id, snapshot());
     const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs, gaveUpAfter(timeoutMs));
     return new Promise((resolve) => {
       this.pending.add(id, (outcome) => {
@@ -658,7 +681,7 @@ class Core {
   }
 
   listen() {
-    this.native.listen(this.drain);
+    native.withoutContext(() => this.native.listen(this.drain));
     this.isListening = true;
   }
 
@@ -693,8 +716,9 @@ class Core {
 
 /** What has come out of the core, on its way to those who wait for it: in order, so many in each turn of the event loop. */
 class Inbox {
-  constructor(pending, note, onMany) {
+  constructor(pending, contexts, note, onMany) {
     this.pending = pending;
+    this.contexts = contexts;
     this.note = note;
     this.onMany = onMany;
     this.chunks = [];
@@ -740,6 +764,7 @@ class Inbox {
   answer(id, value) {
     const resolve = this.pending.take(Math.abs(id));
     if (resolve === undefined) return 0;
+    this.contexts?.delete(Math.abs(id));
     resolve(id > 0 ? value : new Failure(value));
     return 1;
   }

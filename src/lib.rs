@@ -24,4 +24,5 @@ mod id;
 mod input;
 mod log;
 mod options;
+mod origin;
 mod store;

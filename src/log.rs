@@ -1,6 +1,7 @@
 //! The log of one adapter: tracing events of this crate, sent to the caller's `logger` through the completion queue.
 
 use crate::bridge::queue::Queue;
+use crate::origin;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -28,6 +29,9 @@ struct Line {
     level: &'static str,
     message: String,
     fields: Map<String, Value>,
+    /// The call that caused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<u32>,
 }
 
 impl Subscriber for Logger {
@@ -40,8 +44,12 @@ impl Subscriber for Logger {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut line =
-            Line { level: level_name(*event.metadata().level()), message: String::new(), fields: Map::new() };
+        let mut line = Line {
+            level: level_name(*event.metadata().level()),
+            message: String::new(),
+            fields: Map::new(),
+            call: origin::call(),
+        };
         event.record(&mut line);
         self.queue.log(&line);
     }

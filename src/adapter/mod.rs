@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::input::{check_text, input};
 use crate::log::Logger;
 use crate::options::{Environment, LogLevel, Natural, Options};
+use crate::origin::on_behalf_of;
 use crate::store::events::Emit;
 use crate::store::lookup::Lookup;
 use crate::store::tables::TABLES;
@@ -395,7 +396,8 @@ impl PostgresStorageAdapter {
         let (pending, answer) = self.calls.begin(batch.operation());
         match self.enter() {
             Err(error) => answer.give::<()>(&Err(error)),
-            Ok(entered) => {
+            Ok(mut entered) => {
+                entered.call = Some(answer.id());
                 let caller = answer.give_up();
                 let respond = move |result: Result<B::Output>| respond(answer, result.map_err(crate::store::explain));
                 batch.join(entered, caller, item, Box::new(respond));
@@ -436,6 +438,7 @@ impl PostgresStorageAdapter {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let caller = answer.give_up();
+        let work = on_behalf_of(Some(answer.id()), work);
         spawn(is_alone, self.log.as_ref(), async move {
             let given_up = async {
                 match caller {

@@ -4,6 +4,7 @@ use super::queue::Queue;
 use crate::db::connect::AskPassword;
 use crate::db::error::plain_cause;
 use crate::error::{Cause, Code, Error, Result};
+use crate::origin;
 use napi_derive::napi;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -25,6 +26,8 @@ static LAST_ID: AtomicU32 = AtomicU32::new(0);
 #[derive(Serialize)]
 struct Question {
     ask: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<u32>,
 }
 
 /// Forgotten when nobody waits for the answer any more.
@@ -49,7 +52,7 @@ async fn ask(queue: Arc<Queue>) -> Result<String> {
     if !queue.is_heard() {
         questions().remove(&asked.0);
     }
-    queue.log(&Question { ask: asked.0 });
+    queue.log(&Question { ask: asked.0, call: origin::call() });
     receiver.await.unwrap_or_else(|_| Err(failed("the password function could not be asked", None)))
 }
 

@@ -5,6 +5,7 @@
 //! Nothing outside this module and `adapter` touches napi.
 
 pub mod ask;
+mod context;
 pub mod queue;
 pub mod start;
 pub mod turn;

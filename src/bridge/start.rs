@@ -258,6 +258,10 @@ impl Answer {
         }
     }
 
+    pub fn id(&self) -> CallId {
+        self.id
+    }
+
     /// The caller's way out, when it has asked for one.
     pub fn give_up(&self) -> Option<Arc<GiveUp>> {
         self.ticket.as_ref().map(|(ticket, _)| Arc::clone(&ticket.give_up))

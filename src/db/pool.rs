@@ -372,12 +372,14 @@ impl Pool {
 /// One call under way.
 pub struct Work {
     pub pool: Arc<Pool>,
+    /// JavaScript's name of the call.
+    pub call: Option<u32>,
 }
 
 impl Work {
     pub fn new(pool: &Arc<Pool>) -> Self {
         pool.running.fetch_add(1, Ordering::SeqCst);
-        Self { pool: Arc::clone(pool) }
+        Self { pool: Arc::clone(pool), call: None }
     }
 
     /// The future's result, unless the pool is closed before.
@@ -392,7 +394,9 @@ impl Work {
 
 impl Clone for Work {
     fn clone(&self) -> Self {
-        Self::new(&self.pool)
+        let mut work = Self::new(&self.pool);
+        work.call = self.call;
+        work
     }
 }
 

@@ -8,6 +8,7 @@ use crate::db::give_up::all_gave_up;
 use crate::db::pool::{Pool, Work};
 use crate::db::run::Db;
 use crate::error::{Code, Error, Result};
+use crate::origin::on_behalf_of;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -81,14 +82,14 @@ impl<B: Batched> Batch<B> {
     pub(super) async fn work(self: Arc<Self>) {
         let mut db: Option<Db> = None;
         while let Some((work, allowance)) = self.next_call() {
-            let pool = Arc::clone(&work.pool);
+            let (pool, origin) = (Arc::clone(&work.pool), work.call);
             let db = match &mut db {
                 Some(db) if db.is_on(&pool) => db,
                 other => other.insert(Db::keeping_lease(work, self.operation)),
             };
             let begun = Instant::now();
             // Before anything is taken: who waits for the connection can still give up, and is refused in time.
-            match db.ready(allowance).await {
+            match on_behalf_of(origin, db.ready(allowance)).await {
                 Ok(()) => self.serve_next(db, &pool).await,
                 Err(error) if error.code == Code::PoolTimeout => self.refuse_overdue(),
                 Err(error) => self.refuse(&pool, begun, &error),
@@ -147,7 +148,7 @@ impl<B: Batched> Batch<B> {
     pub(super) async fn serve_stuck(self: Arc<Self>, waiting: Waiting<B>) {
         let pool = Arc::clone(&waiting.call.work.pool);
         let mut db = Db::keeping_lease(waiting.call.work.clone(), self.operation);
-        let outcomes = match db.ready(waiting.call.allowance()).await {
+        let outcomes = match on_behalf_of(waiting.call.work.call, db.ready(waiting.call.allowance())).await {
             Ok(()) => self.serve(&mut db, vec![waiting], Mode::Patient).await,
             Err(error) => vec![Outcome::Answer(waiting.call, Err(error))],
         };
@@ -174,13 +175,15 @@ impl<B: Batched> Batch<B> {
             items.push(item);
             calls.push(call);
         }
+        // A statement is logged once, for the call that has waited longest.
+        let origin = calls.first().and_then(|call: &Call<B>| call.work.call);
         if let [call] = calls.as_slice() {
             db.resume(call.is_in_doubt, call.retries);
         }
         db.give_up_on_locks_after((mode == Mode::Try).then_some(TRY_LOCKS_FOR));
         let result = tokio::select! {
             biased;
-            result = self.run(db, &items, mode) => result,
+            result = on_behalf_of(origin, self.run(db, &items, mode)) => result,
             () = all_gave_up(callers) => Err(Error::new(Code::Cancelled, "the caller has given up")),
         };
         db.give_up_on_locks_after(None);
@@ -227,7 +230,8 @@ impl<B: Batched> Batch<B> {
             Err(error) => error,
         };
         if matches!(mode, Mode::Shared | Mode::Try) && error.code == Code::LockTimeout {
-            let keys = self.statement.locked_keys(db, &items).await;
+            let origin = calls.first().and_then(|call| call.work.call);
+            let keys = on_behalf_of(origin, self.statement.locked_keys(db, &items)).await;
             let is_explained = keys.iter().any(Option::is_some);
             let waiting = items.into_iter().zip(calls).map(|(item, call)| Waiting { item, call });
             return waiting
