@@ -193,7 +193,7 @@ describe('rows that break a rule', () => {
     expect(error.message).toContain('nothing was changed');
     expect(JSON.stringify(error)).not.toMatch(/SECRET|hash of|X@y.z/);
     expect([await db.query(CATALOGUE), await dump(db)]).toEqual(before);
-    expect((await db.adapter().healthCheck()).pendingMigrations).toHaveLength(1);
+    expect((await db.adapter().healthCheck()).pendingMigrations).toContain('0001_initial_schema');
   });
 
   it('are listed up to a limit, with their number', async () => {
@@ -277,7 +277,9 @@ describe('rows without a place in the tables of 3.1.x', () => {
     );
     await db.query(`INSERT INTO auth_events (id, type, principal_id) VALUES (2147483648, 'x', 'y')`);
     const before = await db.query(CATALOGUE);
-    const error = await expectCode(db.storage.rollback(), 'migration_failed', { migration: '0000_taken_over' });
+    const error = await expectCode(db.storage.rollback({ to: null, dropData: true }), 'migration_failed', {
+      migration: '0000_taken_over',
+    });
     expect(error.context.violations?.map(({ rule, table }) => `${table} ${rule}`)).toEqual([
       'api_keys fk_api_keys_principal_user',
       'auth_events event_ids',
@@ -291,7 +293,9 @@ describe('rows without a place in the tables of 3.1.x', () => {
       `DELETE FROM api_keys WHERE principal_org_id IS NOT NULL; DELETE FROM users WHERE length(name) > 255;
        DELETE FROM twofa_sessions WHERE length(verification_code) > 10; DELETE FROM auth_events WHERE id > 2147483647`,
     );
-    await expect(db.storage.rollback()).resolves.toEqual(['0000_taken_over']);
+    await expect(db.storage.rollback({ to: null, dropData: true })).resolves.toEqual(
+      expect.arrayContaining(['0000_taken_over']),
+    );
     expect(await db.query(`SELECT id FROM auth_migrations`)).toEqual([{ id: '0001_initial_schema_v2' }]);
     expect(await db.query('SELECT created_at::text FROM users WHERE id = $1', ['user-1'])).toEqual([
       { created_at: CREATED.slice(0, -3) },

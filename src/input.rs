@@ -95,6 +95,14 @@ pub enum Patch<T> {
 #[derive(Debug, Clone)]
 pub struct Change<T>(pub Option<T>);
 
+/// What must be said, and may be nothing: `null` is a value here, and an absent key is not.
+#[derive(Debug, Clone)]
+pub struct OrNull<T>(pub Option<T>);
+
+impl<T> OrNull<T> {
+    pub const REQUIRED: &str = "is required, and may be null";
+}
+
 impl<T: Clone> Patch<T> {
     /// The two parameters one by one: whether to write.
     pub fn is_written(&self) -> bool {
@@ -428,6 +436,15 @@ impl<T: Input> Input for Option<T> {
             None => Ok(None),
             Some(json) if json.get() == "null" => Ok(None),
             Some(json) => T::read(Some(json), path).map(Some),
+        }
+    }
+}
+
+impl<T: Input> Input for OrNull<T> {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        match json {
+            None => Err(path.invalid(Self::REQUIRED)),
+            json => Option::read(json, path).map(Self),
         }
     }
 }

@@ -18,11 +18,11 @@ use crate::bridge::queue::Queue;
 use crate::bridge::start::{self, Answer, Calls, Work};
 use crate::bridge::turn::Turn;
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
-use crate::db::migrate::Status;
+use crate::db::migrate::{Rollback, Status};
 use crate::db::pool::millis;
 use crate::db::{Batch, Batched, Database, Db, Plan};
 use crate::error::{Error, Result};
-use crate::input::{check_text, input};
+use crate::input::{OrNull, Text, check_text, input};
 use crate::log::Logger;
 use crate::options::{Environment, LogLevel, Natural, Options};
 use crate::store::events::Emit;
@@ -52,7 +52,6 @@ pub struct PostgresStorageAdapter {
     calls: Calls,
     queue: Arc<Queue>,
     database: Arc<Database>,
-    schema: Option<String>,
     migrates: bool,
     /// The adapter's log; `None` costs nothing.
     log: Option<Dispatch>,
@@ -117,8 +116,10 @@ input! {
 input! {
     /// What `rollback` takes.
     RollbackOptions {
-        /// The migration that stays as the last one applied. Default none: everything is rolled back.
-        to "to": Option<crate::input::Text>,
+        /// The migration that stays as the last one applied; `null` rolls everything back.
+        to "to": OrNull<Text>,
+        /// Whether tables that hold rows are dropped. Default `false`: they stop the rollback.
+        drop_data "dropData": Option<bool>,
     }
 }
 
@@ -176,12 +177,12 @@ impl PostgresStorageAdapter {
                 napi::Error::from_reason(serde_json::to_string(&error.in_operation("constructor")).unwrap_or_default())
             })?;
         let log = options.log_level.map(|level| Dispatch::new(Logger::new(Arc::clone(&queue), level_filter(level))));
-        let plan = Plan { migrations: MIGRATIONS, legacy: &LEGACY, zones: options.legacy_zones };
+        let plan =
+            Plan { migrations: MIGRATIONS, legacy: &LEGACY, zones: options.legacy_zones, schema: options.schema };
         Ok(Self {
             calls: Calls::new(Arc::clone(&queue)),
             queue,
             database: Arc::new(Database::new(options.pool, plan)),
-            schema: options.schema,
             migrates: options.migrates,
             log,
             lookups: Lookups::new(),
@@ -225,11 +226,10 @@ impl PostgresStorageAdapter {
     #[napi]
     pub fn connect(&self, _options: Option<CallOptions>) -> Pending<Void> {
         let database = Arc::clone(&self.database);
-        let schema = self.schema.clone();
         let migrates = self.migrates;
         self.start("connect", async move {
             let work = database.open()?;
-            database.migrate(&work, schema.as_deref(), migrates).await.map(|()| Void)
+            database.migrate(&work, migrates).await.map(|()| Void)
         })
     }
 
@@ -266,14 +266,20 @@ impl PostgresStorageAdapter {
     }
 
     /// Runs down migrations until `to` is the last one applied, or none is. Resolves with the ids of those rolled back.
-    #[napi]
+    ///
+    /// Rejects with `invalid_input` when tables that hold rows would be dropped and `dropData` is not `true`, and with
+    /// `schema_mismatch` when the application has added something to the tables that would go with them.
+    #[napi(ts_args_type = "options: RollbackOptions")]
     pub fn rollback(&self, options: Option<Json<RollbackOptions>>) -> Pending<Vec<String>> {
         let database = Arc::clone(&self.database);
         self.start("rollback", async move {
-            let RollbackOptions { to } =
-                options.map_or(Ok(RollbackOptions { to: None }), |options| options.parse("options"))?;
+            let RollbackOptions { to, drop_data } = match options {
+                Some(options) => options.parse("options")?,
+                None => return Err(Error::invalid_input("to", OrNull::<Text>::REQUIRED)),
+            };
+            let rollback = Rollback { to: to.0.map(|Text(to)| to), drops_data: drop_data.unwrap_or(false) };
             let work = database.enter()?;
-            database.rollback(&work, to.as_ref().map(|to| to.0.as_str())).await
+            database.rollback(&work, &rollback).await
         })
     }
 

@@ -4,6 +4,7 @@ use super::deadline::within;
 use super::error::{connect_error, silence};
 use super::pgpass;
 use super::pool::millis;
+use super::search_path::{narrow_search_path, own_schema};
 use super::tls::{self, Tls};
 use super::understood::understood;
 use crate::error::{Code, Error, Result};
@@ -21,11 +22,16 @@ pub const PROBE_SETTING: &str = "auth_postgres.probe";
 const STATEMENT_CACHE: usize = 256;
 
 /// The first two columns are those that [`Target::identify`] reads, the others say what the server is.
-const IDENTIFY: &str = "
-    SELECT pg_backend_pid()
-         , current_setting('auth_postgres.probe', true)
-         , pg_is_in_recovery()
-         , current_setting('transaction_read_only') = 'on'";
+const IDENTIFY: &str = concat!(
+    "SELECT pg_catalog.pg_backend_pid()
+          , pg_catalog.current_setting('auth_postgres.probe', true)
+          , pg_catalog.pg_is_in_recovery()
+          , pg_catalog.current_setting('transaction_read_only') OPERATOR(pg_catalog.=) 'on'
+          , ",
+    narrow_search_path!("false"),
+    " FROM ",
+    own_schema!()
+);
 
 /// One server; a name that begins with `/` is the directory of its Unix socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +64,8 @@ pub struct Backend {
     pub pid: i32,
     /// When its transaction began, in microseconds, where a pooler gives it to others afterwards.
     pub since: Option<i64>,
+    /// Whether our tables were there when the connection was last asked.
+    pub has_tables: bool,
 }
 
 /// Asks the caller's function, and waits for what it returns.
@@ -276,7 +284,8 @@ impl Target {
         let pid: i32 = row.try_get(0).map_err(|error| connect_error(&error))?;
         let probe: Option<String> = row.try_get(1).map_err(|error| connect_error(&error))?;
         if self.is_pooled() || probe.as_deref() == Some(self.probe.as_str()) {
-            Ok(Backend { host, pid, since: None })
+            let has_tables = row.try_get("has_tables").map_err(|error| connect_error(&error))?;
+            Ok(Backend { host, pid, since: None, has_tables })
         } else {
             Err(Error::new(
                 Code::ConnectionFailed,

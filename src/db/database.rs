@@ -1,6 +1,6 @@
 //! One adapter's database: the pool of the moment, and its opening and closing.
 
-use super::migrate::{self, Plan, Status};
+use super::migrate::{self, Plan, Rollback, Status};
 use super::pool::{Pool, PoolOptions, Work, not_connected};
 use crate::error::Result;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -35,12 +35,12 @@ impl Database {
         self.lock().open.get_or_insert_with(|| Pool::new(self.options.clone())).enter()
     }
 
-    pub async fn migrate(&self, work: &Work, schema: Option<&str>, applies: bool) -> Result<()> {
-        work.or_aborted(migrate::up(&work.pool, schema, &self.plan, applies)).await
+    pub async fn migrate(&self, work: &Work, applies: bool) -> Result<()> {
+        work.or_aborted(migrate::up(&work.pool, &self.plan, applies)).await
     }
 
-    pub async fn rollback(&self, work: &Work, to: Option<&str>) -> Result<Vec<String>> {
-        work.or_aborted(migrate::down(&work.pool, &self.plan, to)).await
+    pub async fn rollback(&self, work: &Work, rollback: &Rollback) -> Result<Vec<String>> {
+        work.or_aborted(migrate::down(&work.pool, &self.plan, rollback)).await
     }
 
     pub async fn status(&self, work: &Work) -> Result<Status> {

@@ -205,7 +205,7 @@ pub async fn create_provider(db: &mut Db, input: SSOProviderInput) -> Result<SSO
                       , given.attribute_mapping
                       , COALESCE(given.metadata, '{}')
                       , $3
-                   FROM jsonb_populate_record(NULL::sso_providers, $2) AS given",
+                   FROM pg_catalog.jsonb_populate_record(NULL::sso_providers, $2) AS given",
                 or_own!("$4", "sso_providers"),
                 " RETURNING ",
                 columns!()
@@ -289,7 +289,7 @@ pub async fn update_provider(db: &mut Db, id: String, patch: SSOProviderPatch) -
                              , patched.attribute_mapping
                              , COALESCE(patched.metadata, '{}')
                              , (stored.extra - $4) || $3
-                          FROM jsonb_populate_record(stored, $2) AS patched
+                          FROM pg_catalog.jsonb_populate_record(stored, $2) AS patched
                         )
                   WHERE id = $1
               RETURNING ",

@@ -126,7 +126,7 @@ pub async fn create_device(db: &mut Db, input: TwoFactorDeviceInput) -> Result<T
                       , given.last_used_at
                       , COALESCE(given.metadata, '{}')
                       , $3
-                   FROM jsonb_populate_record(NULL::twofa_devices, $2) AS given",
+                   FROM pg_catalog.jsonb_populate_record(NULL::twofa_devices, $2) AS given",
                 or_own!("$4", "twofa_devices"),
                 " RETURNING ",
                 columns!()
@@ -172,7 +172,7 @@ pub async fn update_device(db: &mut Db, id: String, patch: TwoFactorDevicePatch)
                              , patched.last_used_at
                              , COALESCE(patched.metadata, '{}')
                              , (stored.extra - $4) || $3
-                          FROM jsonb_populate_record(stored, $2) AS patched
+                          FROM pg_catalog.jsonb_populate_record(stored, $2) AS patched
                         )
                   WHERE id = $1
               RETURNING ",

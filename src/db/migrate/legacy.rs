@@ -1,10 +1,10 @@
 //! Databases that another program made: taken over in place, and given back by a rollback. Each way is one
 //! transaction, under the migration lock, together with the rows of our own bookkeeping.
 
-use super::history;
-use super::rebuild::Rebuild;
-use super::shape::{Shape, recognise};
-use super::{Migration, failure, migration_failed, run};
+use super::rebuild::{Rebuild, TriggerRight};
+use super::schema::Schema;
+use super::shape::{Shape, recognise, refuse_prefixed};
+use super::{Migration, failure, history, locks, migration_failed, names_after, run};
 use crate::db::pool::millis;
 use crate::error::{Code, Error, Result, Violation};
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -26,6 +26,8 @@ pub struct Legacy {
     pub back_rows: &'static str,
     /// Our tables that the other program has not, and those of its tables whose owner and grants they get.
     pub heirs: &'static [(&'static str, &'static str)],
+    /// What our triggers need, which the other program has not.
+    pub trigger_rights: &'static [TriggerRight],
 }
 
 /// The zones of the two clocks whose times a legacy database holds.
@@ -62,44 +64,58 @@ impl Origin {
     }
 }
 
-/// Takes the database over by the first migration, if there is one to take over. Says whether it did.
+/// Takes the database over by the first migration, if there is one to take over. Says whether it did; the other
+/// migrations have to follow in the same transaction.
 pub async fn take_over(
     connection: &mut PgConnection,
+    schema: &Schema,
     legacy: &Legacy,
     zones: &Zones,
     first: &Migration,
 ) -> Result<bool> {
     let started = Instant::now();
-    let Some(shape) = recognise(connection, legacy.shapes).await? else { return Ok(false) };
+    let Some(shape) = recognise(connection, schema, legacy.shapes).await? else { return Ok(false) };
+    refuse_prefixed(connection, schema).await?;
     check_zones(connection, zones).await?;
     let origin = Origin { shape, zones: zones.clone() };
     let tables = shape.tables();
     tracing::info!(migration = ID, from = origin.text(), "taking over the database of the TypeScript adapter");
-    prepare(connection, legacy, &origin, &tables).await?;
+    prepare(connection, schema, legacy, &origin, &tables).await?;
     // It may have changed before it was locked.
-    recognise(connection, legacy.shapes).await?;
-    check_rules(connection, legacy.rules, "the database was not taken over").await?;
+    recognise(connection, schema, legacy.shapes).await?;
+    check_rules(connection, schema, legacy.rules, "the database was not taken over").await?;
     let mut heirs: Vec<_> = same(&tables).chain(legacy.heirs.iter().copied()).collect();
     heirs.extend(tables.iter().map(|table| (history::TABLE, *table)));
+    let create = first.statements();
     let rebuild = Rebuild {
         id: ID,
         old: &tables,
-        create: &[first.up],
+        create: &[create.as_str()],
+        new: &first.tables(),
+        new_functions: &first.functions(),
         rows: legacy.rows,
-        finish: &["DROP TABLE IF EXISTS auth_migrations", history::CREATE],
+        finish: &["DROP TABLE IF EXISTS :\"schema\".auth_migrations", history::CREATE],
         heirs: &heirs,
+        gained: legacy.trigger_rights,
+        lost: &[],
         functions: &["set_updated_at"],
     };
-    rebuild.run(connection).await?;
+    rebuild.run(connection, schema).await?;
     let took = started.elapsed();
-    history::insert(connection, ID, &origin.text(), took).await?;
-    history::insert(connection, first.id, &first.checksum(), took).await?;
+    history::insert(connection, schema, ID, &origin.text(), took).await?;
+    history::insert(connection, schema, first.id, &first.checksum(), took).await?;
     tracing::info!(migration = ID, durationMs = millis(took), "taken over");
     Ok(true)
 }
 
 /// The way back of [`take_over`], from what the first migration made.
-pub async fn give_back(connection: &mut PgConnection, legacy: &Legacy, origin: &str, first: &Migration) -> Result<()> {
+pub async fn give_back(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    legacy: &Legacy,
+    origin: &str,
+    first: &Migration,
+) -> Result<()> {
     let Some(origin) = Origin::parse(origin, legacy.shapes) else {
         return Err(history::mismatch(ID, "was applied by another version of this package"));
     };
@@ -107,11 +123,10 @@ pub async fn give_back(connection: &mut PgConnection, legacy: &Legacy, origin: &
     let tables = shape.tables();
     let ours: Vec<_> = tables.iter().copied().chain(legacy.heirs.iter().map(|(own, _)| *own)).collect();
     tracing::info!(migration = ID, to = origin.text(), "giving the database back to the TypeScript adapter");
-    prepare(connection, legacy, &origin, &ours).await?;
-    check_rules(connection, &format!("{}{}", legacy.back_rules, shape.back_rules), "nothing was rolled back").await?;
-    let functions: Vec<_> =
-        first.down.lines().filter_map(|line| line.strip_prefix("DROP FUNCTION ")?.split('(').next()).collect();
-    let mut finish = vec!["DROP TABLE auth_migrations"];
+    prepare(connection, schema, legacy, &origin, &ours).await?;
+    let rules = format!("{}{}", legacy.back_rules, shape.back_rules);
+    check_rules(connection, schema, &rules, "nothing was rolled back").await?;
+    let mut finish = vec!["DROP TABLE :\"schema\".auth_migrations"];
     finish.extend(shape.history.as_ref().map(|history| history.create));
     let mut heirs: Vec<_> = same(&tables).collect();
     if shape.history.is_some() {
@@ -121,25 +136,35 @@ pub async fn give_back(connection: &mut PgConnection, legacy: &Legacy, origin: &
         id: ID,
         old: &ours,
         create: shape.create,
+        new: &tables,
+        new_functions: &shape.functions(),
         rows: legacy.back_rows,
         finish: &finish,
         heirs: &heirs,
-        functions: &functions,
+        gained: &[],
+        lost: legacy.trigger_rights,
+        functions: &names_after(first.down, "DROP FUNCTION "),
     };
-    rebuild.run(connection).await
+    rebuild.run(connection, schema).await
 }
 
 fn same<'t>(tables: &[&'t str]) -> impl Iterator<Item = (&'t str, &'t str)> {
     tables.iter().map(|table| (*table, *table))
 }
 
-/// Locks the tables, fixes the search path to their schema, and sets the clocks. The rules read whole tables; compiling
-/// statements as long as theirs, each run once, would cost more than running them.
-async fn prepare(connection: &mut PgConnection, legacy: &Legacy, origin: &Origin, tables: &[&str]) -> Result<()> {
-    run(connection, ID, AssertSqlSafe(format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", ")))).await?;
+/// Locks the tables and sets the clocks. The rules read whole tables; compiling statements as long as theirs, each run
+/// once, would cost more than running them.
+async fn prepare(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    legacy: &Legacy,
+    origin: &Origin,
+    tables: &[&str],
+) -> Result<()> {
+    locks::lock(connection, schema, tables).await?;
     let Zones { server, client } = &origin.zones;
     sqlx::query(
-        "SELECT set_config('search_path', format('%I, pg_temp', current_schema()), true)
+        "SELECT set_config('auth_postgres.schema', $4, true)
               , set_config('auth_postgres.server_zone', $1, true)
               , set_config('auth_postgres.client_zone', $2, true)
               , set_config('auth_postgres.update_zone', $3, true)
@@ -149,11 +174,12 @@ async fn prepare(connection: &mut PgConnection, legacy: &Legacy, origin: &Origin
     .bind(server)
     .bind(client)
     .bind(if origin.shape.has_update_triggers { server } else { client })
+    .bind(&schema.name)
     .persistent(false)
     .execute(&mut *connection)
     .await
     .map_err(|error| migration_failed(ID, &error))?;
-    run(connection, ID, AssertSqlSafe(legacy.clocks)).await.map(drop)
+    run(connection, ID, AssertSqlSafe(schema.fill(legacy.clocks))).await.map(drop)
 }
 
 /// POSIX zones are refused: `UTC+2` would be two hours west.
@@ -178,7 +204,8 @@ async fn check_zones(connection: &mut PgConnection, zones: &Zones) -> Result<()>
 /// How many ids an error lists of each rule.
 const LISTED: i32 = 20;
 
-async fn check_rules(connection: &mut PgConnection, rules: &str, outcome: &str) -> Result<()> {
+async fn check_rules(connection: &mut PgConnection, schema: &Schema, rules: &str, outcome: &str) -> Result<()> {
+    let rules = schema.fill(rules);
     let started = Instant::now();
     let broken: Vec<Violation> = sqlx::query_as(AssertSqlSafe(format!(
         "SELECT rule
