@@ -4,6 +4,7 @@ import { expectCode } from './helpers/errors';
 import { argumentsOf, call, makeScene } from './helpers/every-method';
 import { whileFailing } from './helpers/failing';
 import { unique } from './helpers/fixtures';
+import { LATEST } from './helpers/migrations';
 import { runScript } from './helpers/process';
 import { Relay } from './helpers/relay';
 
@@ -98,7 +99,7 @@ it('counts rows', async () => {
 it.each(['connect', 'healthCheck', 'rollback'] as const)('has a line for %s', async (method) => {
   const logger = new Collector();
   const storage = db.adapter({ logger });
-  await (method === 'rollback' ? storage.rollback({ to: '0003_functions_of_their_own_schema' }) : storage[method]());
+  await (method === 'rollback' ? storage.rollback({ to: LATEST }) : storage[method]());
   const operations = logger.take('statement').map(({ fields }) => fields.operation);
   expect(operations).toContain(method);
   expect(operations).toEqual(operations.map(() => method));
@@ -148,7 +149,7 @@ it.each(LEVELS.map((level, at) => [level, LEVELS.slice(at)] as const))('from %s 
   const every = new Collector();
   const logger = new Collector();
   const work = async (adapter: ReturnType<typeof db.adapter>) => {
-    await adapter.rollback({ to: '0001_initial_schema' });
+    await adapter.rollback({ to: LATEST });
     await whileFailing(db, '40001', { times: 1 }, async () => void (await adapter.createUser({})));
   };
   await work(db.adapter({ logger: every }));

@@ -1,17 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CATALOGUE } from './helpers/catalogue';
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { until, whileLocked } from './helpers/failing';
+import { LATEST, MIGRATIONS, MIGRATIONS_FOLDER } from './helpers/migrations';
 import { runScript } from './helpers/process';
 import { Relay } from './helpers/relay';
 
 const FIRST = '0001_initial_schema';
-const ALL = readdirSync(join(__dirname, '..', 'migrations'))
-  .filter((name) => name.endsWith('.up.sql'))
-  .map((name) => name.replace('.up.sql', ''))
-  .sort();
 
 describe('on an empty database', () => {
   const db = useDatabase({ migrated: false });
@@ -27,7 +24,7 @@ describe('on an empty database', () => {
     const results = await Promise.all(Array.from({ length: 8 }, () => runScript(script, { env: { URL: db.url } })));
     for (const { code, stdout, stderr } of results)
       expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'true\n', stderr: '' });
-    expect(await db.query('SELECT id FROM auth_migrations ORDER BY id')).toEqual(ALL.map((id) => ({ id })));
+    expect(await db.query('SELECT id FROM auth_migrations ORDER BY id')).toEqual(MIGRATIONS.map((id) => ({ id })));
     expect(await db.query('SELECT count(*)::int AS n FROM users')).toEqual([{ n: 8 }]);
   });
 });
@@ -38,7 +35,7 @@ describe('up, down and up again', () => {
   it('leaves nothing in between, and the same in the end', async () => {
     const before = await db.query(CATALOGUE);
     expect(before.length).toBeGreaterThan(200);
-    await expect(db.storage.rollback({ to: null, dropData: true })).resolves.toEqual([...ALL].reverse());
+    await expect(db.storage.rollback({ to: null, dropData: true })).resolves.toEqual([...MIGRATIONS].reverse());
     expect(await db.query(CATALOGUE)).toEqual([]);
     await db.storage.connect();
     expect(await db.query(CATALOGUE)).toEqual(before);
@@ -46,9 +43,9 @@ describe('up, down and up again', () => {
   });
 
   it('keeps the migration named in `to`, and refuses one that does not exist', async () => {
-    await expect(db.storage.rollback({ to: ALL.at(-1) as string })).resolves.toEqual([]);
+    await expect(db.storage.rollback({ to: LATEST })).resolves.toEqual([]);
     await expectInvalidInput(db.storage.rollback({ to: '0000_nothing' }), 'to');
-    expect(await db.query('SELECT id FROM auth_migrations ORDER BY id')).toEqual(ALL.map((id) => ({ id })));
+    expect(await db.query('SELECT id FROM auth_migrations ORDER BY id')).toEqual(MIGRATIONS.map((id) => ({ id })));
   });
 });
 
@@ -128,11 +125,11 @@ describe('a migration that fails', () => {
       await release();
       await connecting;
     });
-    expect(await db.query('SELECT id FROM auth_migrations ORDER BY id')).toEqual(ALL.map((id) => ({ id })));
+    expect(await db.query('SELECT id FROM auth_migrations ORDER BY id')).toEqual(MIGRATIONS.map((id) => ({ id })));
   });
 });
 
-it.each(ALL)('%s has a down', (id) => {
-  const down = readFileSync(join(__dirname, '..', 'migrations', `${id}.down.sql`), 'utf8');
+it.each(MIGRATIONS)('%s has a down', (id) => {
+  const down = readFileSync(join(MIGRATIONS_FOLDER, `${id}.down.sql`), 'utf8');
   expect(down).toMatch(/^(DROP|ALTER|CREATE) /m);
 });

@@ -138,8 +138,64 @@ BEGIN
 END
 $$;
 
--- In a database that was migrated before this rule, this trigger may have found an operator of somebody else's for
--- the lists, for which the server has none of exactly their type. As text they have one.
+-- In a database that was migrated before this rule, these triggers may have found operators of somebody else's for
+-- rows and for lists, for which the server has none of exactly their types.
+DROP TRIGGER users_set_updated_at ON users;
+
+CREATE TRIGGER users_set_updated_at
+    BEFORE UPDATE ON users
+    FOR EACH ROW
+    WHEN (OLD.* OPERATOR(pg_catalog.<>) NEW.*)
+    EXECUTE FUNCTION auth_set_updated_at();
+
+DROP TRIGGER organizations_set_updated_at ON organizations;
+
+CREATE TRIGGER organizations_set_updated_at
+    BEFORE UPDATE ON organizations
+    FOR EACH ROW
+    WHEN (OLD.* OPERATOR(pg_catalog.<>) NEW.*)
+    EXECUTE FUNCTION auth_set_updated_at();
+
+DROP TRIGGER sessions_set_updated_at ON sessions;
+
+CREATE TRIGGER sessions_set_updated_at
+    BEFORE UPDATE ON sessions
+    FOR EACH ROW
+    WHEN (OLD.* OPERATOR(pg_catalog.<>) NEW.*)
+    EXECUTE FUNCTION auth_set_updated_at();
+
+DROP TRIGGER roles_set_updated_at ON roles;
+
+CREATE TRIGGER roles_set_updated_at
+    BEFORE UPDATE ON roles
+    FOR EACH ROW
+    WHEN (OLD.* OPERATOR(pg_catalog.<>) NEW.*)
+    EXECUTE FUNCTION auth_set_updated_at();
+
+DROP TRIGGER sso_providers_set_updated_at ON sso_providers;
+
+CREATE TRIGGER sso_providers_set_updated_at
+    BEFORE UPDATE ON sso_providers
+    FOR EACH ROW
+    WHEN (OLD.* OPERATOR(pg_catalog.<>) NEW.*)
+    EXECUTE FUNCTION auth_set_updated_at();
+
+DROP TRIGGER tenant_saml_configs_set_updated_at ON tenant_saml_configs;
+
+CREATE TRIGGER tenant_saml_configs_set_updated_at
+    BEFORE UPDATE ON tenant_saml_configs
+    FOR EACH ROW
+    WHEN (OLD.* OPERATOR(pg_catalog.<>) NEW.*)
+    EXECUTE FUNCTION auth_set_updated_at();
+
+DROP TRIGGER twofa_devices_set_updated_at ON twofa_devices;
+
+CREATE TRIGGER twofa_devices_set_updated_at
+    BEFORE UPDATE ON twofa_devices
+    FOR EACH ROW
+    WHEN (OLD.* OPERATOR(pg_catalog.<>) NEW.*)
+    EXECUTE FUNCTION auth_set_updated_at();
+
 DROP TRIGGER api_keys_set_updated_at ON api_keys;
 
 CREATE TRIGGER api_keys_set_updated_at

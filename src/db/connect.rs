@@ -28,7 +28,7 @@ const IDENTIFY: &str = concat!(
           , pg_catalog.pg_is_in_recovery()
           , pg_catalog.current_setting('transaction_read_only') OPERATOR(pg_catalog.=) 'on'
           , ",
-    narrow_search_path!("false"),
+    narrow_search_path!(of a connection),
     " FROM ",
     own_schema!()
 );

@@ -1,17 +1,32 @@
-//! The search path of our connections: the one schema of our tables, and after it nothing but the temporary tables
-//! that nobody has.
+//! The search path of our connections: the server's own schema, then the one schema of our tables.
 //!
 //! A role, a database or the caller's options may put further schemas into the path, or the server's own behind others.
 //! Then a table could be found where ours are not, and a function of somebody else's could take the place of the
-//! server's. So the statement with which a connection begins also narrows the path to the first schema in it.
+//! server's. So the statement with which a connection begins also narrows such a path to the first schema in it. A
+//! pooler's server process may have temporary tables of another client, so behind one the path is always narrowed:
+//! `pg_temp` is searched first unless it is named.
 
 /// Columns for a statement: `search_path`, which the first one sets, and `has_tables`, whether that schema has our
 /// bookkeeping. What follows `FROM` is [`own_schema`].
 macro_rules! narrow_search_path {
-    ($is_local:literal) => {
+    (of a connection) => {
+        narrow_search_path!(
+            "own.name IS NOT NULL
+             AND pg_catalog.current_schemas(false) OPERATOR(pg_catalog.<>) ARRAY[own.name]
+             AND pg_catalog.current_schemas(false)
+                 OPERATOR(pg_catalog.<>) ARRAY['pg_catalog'::pg_catalog.name, own.name]",
+            "false"
+        )
+    };
+    (of a transaction) => {
+        narrow_search_path!("own.name IS NOT NULL", "true")
+    };
+    ($condition:literal, $is_local:literal) => {
         concat!(
             "CASE
-                 WHEN own.name IS NOT NULL
+                 WHEN ",
+            $condition,
+            "
                  THEN pg_catalog.set_config('search_path', pg_catalog.format('%I, pg_temp', own.name), ",
             $is_local,
             ")

@@ -25,7 +25,7 @@ const PROBE_LIMIT: Duration = Duration::from_secs(2);
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// The search path can be narrowed when the settings have been made.
-const NARROW: &str = concat!("SELECT ", narrow_search_path!("true"), " FROM ", own_schema!());
+const NARROW: &str = concat!("SELECT ", narrow_search_path!(of a transaction), " FROM ", own_schema!());
 
 /// The statement that applies settings to its transaction. Its row says which backend that is on, and since when.
 pub fn settings_sql(settings: &[(String, String)]) -> String {

@@ -20,8 +20,8 @@ pub const MIGRATIONS: &[Migration] =
     &[migration!("0001_initial_schema", replaced: QUALIFIED), migration!("0003_functions_of_their_own_schema")];
 
 /// The first migration landed before the rule that nothing of ours may call what others have put into the schema.
-/// Functions that take arguments are qualified, lists are compared as text (there is no operator for exactly them in
-/// `pg_catalog`), and the search path is set by the migrator. What comes of it is the same.
+/// Functions that take arguments are qualified, rows are compared by the server's operator and lists as text (there are no operators
+/// for exactly them in `pg_catalog`), and the search path is set by the migrator. What comes of it is the same.
 const QUALIFIED: &[(&str, &str)] = &[
     (
         "DO $$
@@ -41,6 +41,7 @@ $$;
     ("num_nonnulls(", "pg_catalog.num_nonnulls("),
     ("num_nulls(", "pg_catalog.num_nulls("),
     (" (lower(", " (pg_catalog.lower("),
+    ("OLD.* IS DISTINCT FROM NEW.*", "OLD.* OPERATOR(pg_catalog.<>) NEW.*"),
     ("OLD.scopes,", "OLD.scopes::text,"),
     ("NEW.scopes,", "NEW.scopes::text,"),
 ];

@@ -36,7 +36,7 @@ pub const CHECK: &str = concat!(
             )
           , own.name::pg_catalog.text
           , ",
-    narrow_search_path!("false"),
+    narrow_search_path!(of a connection),
     " FROM ",
     own_schema!()
 );
