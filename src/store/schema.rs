@@ -1,6 +1,6 @@
 //! The migrations, in the order in which they are applied. One that has landed never changes: add the next.
 
-use crate::db::migrate::{History, Legacy, Migration, Shape, TriggerRight};
+use crate::db::migrate::{Function, History, Legacy, Migration, Shape, TriggerRight};
 
 macro_rules! migration {
     ($id:literal) => {
@@ -63,6 +63,7 @@ pub static LEGACY: Legacy = Legacy {
             back_rules: "",
             history: None,
             has_update_triggers: false,
+            functions: &[],
         },
         Shape {
             name: "3.1.x",
@@ -71,6 +72,10 @@ pub static LEGACY: Legacy = Legacy {
             back_rules: legacy!("give_back_3_1_x.rules.sql"),
             history: Some(History { ids: &["0001_initial_schema_v2"], create: legacy!("3_1_x.history.sql") }),
             has_update_triggers: true,
+            functions: &[Function {
+                name: "set_updated_at",
+                body: Some("begin new.updated_at = now() return new end"),
+            }],
         },
     ],
     clocks: legacy!("clocks.sql"),

@@ -1,7 +1,7 @@
 //! Databases that another program made: taken over in place, and given back by a rollback. Each way is one
 //! transaction, under the migration lock, together with the rows of our own bookkeeping.
 
-use super::rebuild::{Rebuild, TriggerRight};
+use super::rebuild::{self, Function, Rebuild, TriggerRight};
 use super::schema::Schema;
 use super::shape::{Shape, recognise, refuse_prefixed};
 use super::{Migration, failure, history, locks, migration_failed, names_after, run};
@@ -98,7 +98,7 @@ pub async fn take_over(
         heirs: &heirs,
         gained: legacy.trigger_rights,
         lost: &[],
-        functions: &["set_updated_at"],
+        functions: shape.functions,
     };
     rebuild.run(connection, schema).await?;
     let took = started.elapsed();
@@ -126,6 +126,15 @@ pub async fn give_back(
     prepare(connection, schema, legacy, &origin, &ours).await?;
     let rules = format!("{}{}", legacy.back_rules, shape.back_rules);
     check_rules(connection, schema, &rules, "nothing was rolled back").await?;
+    let others = rebuild::other_functions(connection, schema, ID, shape.functions).await?;
+    if !others.is_empty() {
+        return Err(history::mismatch(
+            ID,
+            &format!("cannot be undone: the application has a function of its own named {}()", others.join("(), ")),
+        ));
+    }
+    let functions: Vec<_> =
+        names_after(first.down, "DROP FUNCTION ").into_iter().map(|name| Function { name, body: None }).collect();
     let mut finish = vec!["DROP TABLE :\"schema\".auth_migrations"];
     finish.extend(shape.history.as_ref().map(|history| history.create));
     let mut heirs: Vec<_> = same(&tables).collect();
@@ -137,13 +146,13 @@ pub async fn give_back(
         old: &ours,
         create: shape.create,
         new: &tables,
-        new_functions: &shape.functions(),
+        new_functions: &shape.functions.iter().map(|function| function.name).collect::<Vec<_>>(),
         rows: legacy.back_rows,
         finish: &finish,
         heirs: &heirs,
         gained: &[],
         lost: legacy.trigger_rights,
-        functions: &names_after(first.down, "DROP FUNCTION "),
+        functions: &functions,
     };
     rebuild.run(connection, schema).await
 }
@@ -253,6 +262,7 @@ mod tests {
         back_rules: "",
         history: None,
         has_update_triggers: false,
+        functions: &[],
     }];
 
     #[test]

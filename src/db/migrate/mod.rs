@@ -12,7 +12,7 @@ mod undo;
 
 use self::history::{Applied, mismatch};
 pub use self::legacy::{Legacy, Zones};
-pub use self::rebuild::TriggerRight;
+pub use self::rebuild::{Function, TriggerRight};
 use self::schema::Schema;
 pub use self::schema::quote_identifier;
 pub use self::session::BEGIN;

@@ -32,7 +32,7 @@ pub struct Rebuild<'r> {
     /// Those that had been given in that manner, and that end here.
     pub lost: &'r [TriggerRight],
     /// Functions without arguments that go with the old tables, unless something else needs them.
-    pub functions: &'r [&'r str],
+    pub functions: &'r [Function],
 }
 
 /// Whoever has a right to a table needs another one to a table that a trigger of the first one uses.
@@ -49,6 +49,14 @@ impl TriggerRight {
         let (needed, on) = self.needs;
         [had, of, needed, on].join("|")
     }
+}
+
+/// A function without arguments.
+#[derive(Debug, Clone, Copy)]
+pub struct Function {
+    pub name: &'static str,
+    /// How its body reads in lower case, with a space for what parts words; `None` when the name alone is enough.
+    pub body: Option<&'static str>,
 }
 
 /// Indexes, sequences and the names that PostgreSQL 18 gives to NOT NULL too: they are wanted again. The sequence of
@@ -316,13 +324,36 @@ const OWN_FUNCTIONS: &str = "
        AND f.proowner <> t.relowner
        AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)";
 
-const UNUSED_FUNCTIONS: &str = "
-    SELECT format('DROP FUNCTION %s', f.oid::regprocedure)
-      FROM pg_proc f
-     WHERE f.proname = ANY($1)
-       AND f.pronargs = 0
-       AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
-       AND NOT EXISTS (SELECT FROM pg_depend p WHERE p.refclassid = 'pg_proc'::regclass AND p.refobjid = f.oid)";
+/// A function's body without what means nothing.
+macro_rules! plain_body {
+    () => {
+        "btrim(regexp_replace(replace(lower(f.prosrc), ':=', '='), '[[:space:];]+', ' ', 'g'))"
+    };
+}
+
+/// The names in `$1` that stand for another function than the one whose [`plain_body`] is in `$3` are left alone.
+const UNUSED_FUNCTIONS: &str = concat!(
+    "SELECT format('DROP FUNCTION %s', f.oid::regprocedure)
+       FROM unnest($1, $3) AS known (name, body)
+       JOIN pg_proc f ON f.proname = known.name
+      WHERE f.pronargs = 0
+        AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
+        AND (known.body IS NULL OR known.body = ",
+    plain_body!(),
+    ")
+        AND NOT EXISTS (SELECT FROM pg_depend p WHERE p.refclassid = 'pg_proc'::regclass AND p.refobjid = f.oid)"
+);
+
+/// The names in `$1` under which the schema has another function than the one whose [`plain_body`] is in `$3`.
+const OTHER_FUNCTIONS: &str = concat!(
+    "SELECT f.proname::text
+       FROM unnest($1, $3) AS known (name, body)
+       JOIN pg_proc f ON f.proname = known.name
+      WHERE f.pronargs = 0
+        AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
+        AND known.body <> ",
+    plain_body!()
+);
 
 /// Whether it is a foreign key, its name, how to drop it, and how to make it again.
 type Suspended = (bool, String, String, String);
@@ -347,7 +378,8 @@ impl Rebuild<'_> {
         execute_for(connection, schema, id, OWN_FUNCTIONS, self.new_functions).await?;
         execute_for(connection, schema, id, DROP_TABLES, self.old).await?;
         execute_for(connection, schema, id, DROP_REST, &["auth_old_"]).await?;
-        execute_for(connection, schema, id, UNUSED_FUNCTIONS, self.functions).await
+        let unused = functions(connection, schema, id, UNUSED_FUNCTIONS, self.functions).await?;
+        execute(connection, id, &unused).await
     }
 
     async fn fill(&self, connection: &mut PgConnection, schema: &Schema) -> Result<()> {
@@ -428,6 +460,33 @@ async fn inherit(
 /// Gives the tables, and what bears names of its own in them, names with the prefix `auth_old_`.
 pub async fn set_aside(connection: &mut PgConnection, schema: &Schema, id: &str, tables: &[&str]) -> Result<()> {
     execute_for(connection, schema, id, SET_ASIDE, tables).await
+}
+
+/// Those of the names under which the schema has another function.
+pub async fn other_functions(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    id: &str,
+    known: &[Function],
+) -> Result<Vec<String>> {
+    functions(connection, schema, id, OTHER_FUNCTIONS, known).await
+}
+
+async fn functions(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    id: &str,
+    query: &'static str,
+    known: &[Function],
+) -> Result<Vec<String>> {
+    sqlx::query_scalar(query)
+        .bind(known.iter().map(|function| function.name).collect::<Vec<_>>())
+        .bind(&schema.name)
+        .bind(known.iter().map(|function| function.body).collect::<Vec<_>>())
+        .persistent(false)
+        .fetch_all(connection)
+        .await
+        .map_err(|error| migration_failed(id, &error))
 }
 
 /// The same for functions without arguments.

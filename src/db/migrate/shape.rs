@@ -1,5 +1,6 @@
 //! Whose tables these are: the catalogue as lines of text, compared with the lines of the shapes that are known.
 
+use super::rebuild::Function;
 use super::schema::Schema;
 use super::{Migration, failure, run};
 use crate::error::{Code, Error, Result};
@@ -20,6 +21,8 @@ pub struct Shape {
     pub history: Option<History>,
     /// Whether a trigger of the program's writes `updated_at`, by the server's clock.
     pub has_update_triggers: bool,
+    /// The program's functions.
+    pub functions: &'static [Function],
 }
 
 pub struct History {
@@ -32,11 +35,6 @@ pub struct History {
 impl Shape {
     fn lines(&self) -> BTreeSet<&'static str> {
         self.catalogue.iter().flat_map(|text| text.lines()).collect()
-    }
-
-    /// Functions that the SQL makes.
-    pub fn functions(&self) -> Vec<&'static str> {
-        self.create.iter().flat_map(|sql| super::names_after(sql, "CREATE OR REPLACE FUNCTION ")).collect()
     }
 
     /// Every table of the shape but the bookkeeping.
