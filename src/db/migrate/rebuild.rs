@@ -258,6 +258,11 @@ const INHERITANCE: &str = "
         SELECT h.heir, h.kind, h.relowner, g.grantee, g.privilege, false
           FROM gained g
           JOIN heirs h ON h.heir = g.heir
+         WHERE NOT EXISTS (
+                   SELECT FROM aclexplode(h.relacl) t
+                    WHERE t.grantee = g.grantee
+                      AND t.privilege_type = split_part(g.privilege, ' ', 1)
+               )
     ), permitted AS (
         SELECT heir, kind, relowner, grantee, privilege, is_grantable FROM grants WHERE heir <> 'auth_migrations'
          UNION
