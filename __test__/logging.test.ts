@@ -1,4 +1,6 @@
 /** The log: every statement, every retry, through the caller's logger, and never a value. */
+
+import { Collector, type Line } from './helpers/collector';
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { argumentsOf, call, makeScene } from './helpers/every-method';
@@ -10,36 +12,7 @@ import { Relay } from './helpers/relay';
 
 const db = useDatabase();
 
-interface Line {
-  level: string;
-  message: string;
-  fields: Record<string, unknown>;
-}
-
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-
-/** A logger whose methods need their `this`, as pino's do. */
-class Collector {
-  lines: Line[] = [];
-  debug(message: string, fields: Record<string, unknown>) {
-    this.add('debug', message, fields);
-  }
-  info(message: string, fields: Record<string, unknown>) {
-    this.add('info', message, fields);
-  }
-  warn(message: string, fields: Record<string, unknown>) {
-    this.add('warn', message, fields);
-  }
-  error(message: string, fields: Record<string, unknown>) {
-    this.add('error', message, fields);
-  }
-  take(message?: string): Line[] {
-    return this.lines.splice(0).filter((line) => message === undefined || line.message === message);
-  }
-  private add(level: string, message: string, fields: Record<string, unknown>) {
-    this.lines.push({ level, message, fields });
-  }
-}
 
 it('has a line for the statement of every method, before its promise resolves', async () => {
   const logger = new Collector();

@@ -40,6 +40,7 @@ use sqlx::FromRow;
 use sqlx::postgres::PgRow;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tracing::Dispatch;
@@ -177,8 +178,13 @@ impl PostgresStorageAdapter {
                 napi::Error::from_reason(serde_json::to_string(&error.in_operation("constructor")).unwrap_or_default())
             })?;
         let log = options.log_level.map(|level| Dispatch::new(Logger::new(Arc::clone(&queue), level_filter(level))));
-        let plan =
-            Plan { migrations: MIGRATIONS, legacy: &LEGACY, zones: options.legacy_zones, schema: options.schema };
+        let plan = Plan {
+            migrations: MIGRATIONS,
+            legacy: &LEGACY,
+            zones: options.legacy_zones,
+            schema: options.schema,
+            has_warned: AtomicBool::new(false),
+        };
         Ok(Self {
             calls: Calls::new(Arc::clone(&queue)),
             queue,

@@ -44,7 +44,7 @@ impl Database {
     }
 
     pub async fn status(&self, work: &Work) -> Result<Status> {
-        work.or_aborted(migrate::status(&work.pool, self.plan.migrations)).await
+        work.or_aborted(migrate::status(&work.pool, &self.plan)).await
     }
 
     /// Takes no more calls, from now on. The pools that are returned have still to be closed: the open one, and

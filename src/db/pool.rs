@@ -6,6 +6,7 @@ use super::connect::{Backend, NO_ANSWER, Opened, Target, unanswered};
 use super::deadline::{Allowance, Watermark, until, within};
 use super::give_up::GiveUp;
 use super::lease::{Lease, Permit};
+use super::migrate::refuse_unusable_schema;
 use super::understood::understood;
 use crate::error::{Code, Error, Result};
 use sqlx::{Connection as _, PgConnection};
@@ -175,8 +176,11 @@ impl Pool {
                 .ok_or_else(|| unanswered(NO_ANSWER))??;
             lease.identified_as(backend);
             lease.settle(true);
-            if kind.is_some() {
-                lease.check_tables()?;
+            if kind.is_some()
+                && let Err(error) = lease.check_tables()
+            {
+                refuse_unusable_schema(&mut lease).await?;
+                return Err(error);
             }
         }
         Ok(lease)

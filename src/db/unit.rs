@@ -121,13 +121,13 @@ impl Lease {
     }
 
     /// The row of a statement without parameters, through a pooler in a unit of its own.
-    pub async fn one_row(&mut self, sql: &'static str) -> Result<sqlx::Result<PgRow>> {
+    pub async fn one_row(&mut self, sql: String) -> Result<sqlx::Result<PgRow>> {
         let Some(settings) = self.target().unit_settings.clone() else {
-            return Ok(sqlx::raw_sql(sql).fetch_one(self.connection()?).await);
+            return Ok(sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(self.connection()?).await);
         };
         begin(self, &settings).await?;
         let connection = self.connection()?;
-        let result = sqlx::raw_sql(sql).fetch_one(&mut *connection).await;
+        let result = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await;
         Ok(end(connection, result).await)
     }
 }

@@ -1,5 +1,6 @@
 //! `auth_migrations`: what has been applied.
 
+use super::condition::{self, Condition};
 use super::schema::Schema;
 use super::{Migration, failure, legacy, migration_failed};
 use crate::error::{Code, Error, Result};
@@ -21,8 +22,8 @@ pub const CREATE: &str = "
     )";
 
 /// The first two columns identify a new connection, so that a `connect()` with nothing to do is one query. The table
-/// is found through the connection's own search path; the last columns say in which schema, and which one is ours.
-pub const CHECK: &str = concat!(
+/// is found through the connection's own search path; further columns say in which schema, and which one is ours.
+const CHECK: &str = concat!(
     "SELECT pg_catalog.pg_backend_pid()
           , pg_catalog.current_setting('auth_postgres.probe', true)
           , pg_catalog.current_setting('server_version')
@@ -36,10 +37,12 @@ pub const CHECK: &str = concat!(
             )
           , own.name::pg_catalog.text
           , ",
-    narrow_search_path!(of a connection),
-    " FROM ",
-    own_schema!()
+    narrow_search_path!(of a connection)
 );
+
+pub fn check(migrations: &[Migration]) -> String {
+    format!("{CHECK} {} FROM {}", condition::columns(migrations), own_schema!())
+}
 
 /// The same columns from the table in the schema, for whoever has found that.
 const READ: &str = "
@@ -49,7 +52,9 @@ const READ: &str = "
          , ARRAY(SELECT id FROM :\"schema\".auth_migrations ORDER BY id)
          , ARRAY(SELECT checksum FROM :\"schema\".auth_migrations ORDER BY id)
          , NULL::text
-         , NULL::text";
+         , NULL::text
+         , current_user::text AS role
+         , ARRAY[]::text[] AS findings";
 
 pub struct Applied {
     pub server_version: String,
@@ -59,12 +64,14 @@ pub struct Applied {
     pub origin: Option<String>,
     /// Where the table was found, and where ours is to be, when that had to be found out.
     schemas: Option<(String, String)>,
+    pub condition: Condition,
 }
 
 impl Applied {
     pub fn read(row: &PgRow) -> sqlx::Result<Self> {
         let (found, own): (Option<String>, Option<String>) = (row.try_get(5)?, row.try_get(6)?);
-        Ok(Self { schemas: found.zip(own), ..Self::new(row.try_get(2)?, row.try_get(3)?, row.try_get(4)?) })
+        let condition = Condition::read(row)?;
+        Ok(Self { schemas: found.zip(own), condition, ..Self::new(row.try_get(2)?, row.try_get(3)?, row.try_get(4)?) })
     }
 
     fn new(server_version: String, mut ids: Vec<String>, mut checksums: Vec<String>) -> Self {
@@ -72,7 +79,7 @@ impl Applied {
             ids.remove(at);
             checksums.remove(at)
         });
-        Self { server_version, ids, checksums, origin, schemas: None }
+        Self { server_version, ids, checksums, origin, schemas: None, condition: Condition::default() }
     }
 
     /// The migrations still to be applied; an error when the two histories disagree.

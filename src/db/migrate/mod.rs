@@ -1,6 +1,7 @@
 //! The migrator: SQL files with an up and a down. Each up runs in one transaction together with its row in
 //! `auth_migrations`, and a rollback is one transaction altogether. Nothing pending means one query and no lock.
 
+mod condition;
 mod history;
 mod legacy;
 mod locks;
@@ -25,6 +26,7 @@ use crate::error::{Code, Error, Result};
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 pub struct Migration {
@@ -85,18 +87,21 @@ pub struct Plan {
     pub zones: Zones,
     /// The option `schema`.
     pub schema: Option<String>,
+    /// Whether the log has been told that policies apply to the role.
+    pub has_warned: AtomicBool,
 }
 
 /// Applies what is pending, or only checks that nothing is.
 pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
     let migrations = plan.migrations;
     let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
-    let pending = match check(&mut lease, "connect").await? {
+    let applied = check(&mut lease, plan.migrations, "connect").await?;
+    let pending = match &applied {
         Some(applied) => applied.pending(migrations)?,
         None => migrations.iter().collect(),
     };
     match pending.first() {
-        None => return Ok(()),
+        None => return applied.map_or(Ok(()), |applied| applied.condition.check(&plan.has_warned)),
         Some(first) if !applies => {
             return Err(mismatch(first.id, "has not been applied, and the option `migrate` is false"));
         }
@@ -105,21 +110,39 @@ pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
     drop(lease);
     let mut lease = pool.acquire(None, pool.connecting_end()).await?;
     loop {
-        let steps = locked(&mut lease, plan, Direction::Up).await?;
+        let steps = locked(&mut lease, plan, Direction::Up).await.map_err(permission)?;
         if steps.is_empty() {
-            return Ok(());
+            break;
         }
         for (id, took) in steps {
             tracing::info!(migration = id, durationMs = millis(took), "migration applied");
         }
     }
+    // What was there before, or what the role may do with what is there now, may still be amiss.
+    match check(&mut lease, plan.migrations, "connect").await? {
+        Some(applied) => applied.condition.check(&plan.has_warned),
+        None => Ok(()),
+    }
+}
+
+/// A migration that fails for want of a right is no fault of the migration.
+fn permission(mut error: Error) -> Error {
+    if error.context.sql_state.as_deref() == Some("42501") {
+        error.code = Code::PermissionDenied;
+        error.message = format!(
+            "{}. The role that migrates owns the tables, or is a member of their owner, and needs CREATE and USAGE on their schema",
+            error.message
+        )
+        .into();
+    }
+    error
 }
 
 /// Runs down migrations. Returns what was rolled back.
 pub async fn down(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<Vec<String>> {
     rollback.check(plan.migrations)?;
     let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
-    if check(&mut lease, "rollback").await?.is_none() {
+    if check(&mut lease, plan.migrations, "rollback").await?.is_none() {
         return Ok(Vec::new());
     }
     let undone = locked(&mut lease, plan, Direction::Down(rollback)).await?;
@@ -129,13 +152,17 @@ pub async fn down(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<
     Ok(undone.into_iter().map(|(id, _)| id.to_owned()).collect())
 }
 
-pub async fn status(pool: &Arc<Pool>, migrations: &'static [Migration]) -> Result<Status> {
+pub async fn status(pool: &Arc<Pool>, plan: &Plan) -> Result<Status> {
+    let migrations = plan.migrations;
     let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
-    if let Some(applied) = check(&mut lease, "healthCheck").await? {
-        let pending = applied.pending(migrations)?.iter().map(|migration| migration.id).collect();
+    if let Some(applied) = check(&mut lease, migrations, "healthCheck").await? {
+        let pending: Vec<_> = applied.pending(migrations)?.iter().map(|migration| migration.id).collect();
+        if pending.is_empty() {
+            applied.condition.check(&plan.has_warned)?;
+        }
         Ok(Status { server_version: applied.server_version, pending })
     } else {
-        let result = lease.one_row("SELECT pg_catalog.current_setting('server_version')").await?;
+        let result = lease.one_row("SELECT pg_catalog.current_setting('server_version')".to_owned()).await?;
         lease.settle(result.is_ok());
         let server_version = result.and_then(|row| row.try_get(0)).map_err(|error| failure(&error).error)?;
         Ok(Status { server_version, pending: migrations.iter().map(|migration| migration.id).collect() })
@@ -143,9 +170,13 @@ pub async fn status(pool: &Arc<Pool>, migrations: &'static [Migration]) -> Resul
 }
 
 /// `None` when there is no bookkeeping table yet.
-async fn check(lease: &mut Lease, operation: &'static str) -> Result<Option<Applied>> {
+async fn check(
+    lease: &mut Lease,
+    migrations: &'static [Migration],
+    operation: &'static str,
+) -> Result<Option<Applied>> {
     let started = Instant::now();
-    let result = lease.one_row(history::CHECK).await?;
+    let result = lease.one_row(history::check(migrations)).await?;
     tracing::debug!(
         operation,
         durationMs = millis(started.elapsed()),
@@ -166,10 +197,22 @@ async fn check(lease: &mut Lease, operation: &'static str) -> Result<Option<Appl
             lease.settle(connection_survives);
             match error.context.sql_state.as_deref() {
                 // No such table, no such schema on the search path, or another program's table of that name.
-                Some("42P01" | "3F000" | "42703") => Ok(None),
+                Some("42P01" | "3F000" | "42703") => refuse_unusable_schema(lease).await.map(|()| None),
                 _ => Err(error),
             }
         }
+    }
+}
+
+/// PostgreSQL passes over a schema that the role may not use: tables in it look as if they were not there.
+pub async fn refuse_unusable_schema(lease: &mut Lease) -> Result<()> {
+    let result = lease.one_row(schema::UNUSABLE.to_owned()).await?;
+    lease.settle(result.is_ok());
+    let row = result.map_err(|error| failure(&error).error)?;
+    let read = |column| row.try_get::<Option<String>, _>(column).map_err(|error| failure(&error).error);
+    match read(0)? {
+        Some(name) => Err(schema::no_usage(&name, &read(1)?.unwrap_or_default())),
+        None => Ok(()),
     }
 }
 

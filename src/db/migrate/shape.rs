@@ -359,7 +359,7 @@ pub async fn refuse_additions(
     )))
 }
 
-/// What the migrations make of these tables.
+/// What the migrations make of these tables, and their functions.
 async fn made_by(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -375,9 +375,28 @@ async fn made_by(
     for migration in migrations {
         super::apply(connection, schema, migration).await?;
     }
-    let lines = catalogue(connection, schema, tables).await?;
+    let mut lines = catalogue(connection, schema, tables).await?;
+    lines.extend(bodies(connection, schema, &functions).await?);
     run(connection, id, "ROLLBACK TO SAVEPOINT made_by; RELEASE SAVEPOINT made_by").await?;
     Ok(lines)
+}
+
+/// The bodies of functions, by which migrations are told apart that make the same tables.
+const BODIES: &str = "
+    SELECT format('%s: function %s', f.proname, md5(f.prosrc))
+      FROM pg_proc f
+      JOIN pg_namespace n ON n.oid = f.pronamespace
+     WHERE f.proname = ANY($1)
+       AND n.nspname = $2";
+
+async fn bodies(connection: &mut PgConnection, schema: &Schema, functions: &[&str]) -> Result<Vec<String>> {
+    sqlx::query_scalar(BODIES)
+        .bind(functions)
+        .bind(&schema.name)
+        .persistent(false)
+        .fetch_all(connection)
+        .await
+        .map_err(|error| failure(&error).error)
 }
 
 /// How many of the migrations a database has that was made with their SQL by hand, and so lacks the bookkeeping.
@@ -388,7 +407,9 @@ pub async fn baseline(
 ) -> Result<usize> {
     let mut tables: Vec<&str> = migrations.iter().flat_map(Migration::tables).collect();
     tables.push(super::history::TABLE);
-    let found: BTreeSet<String> = catalogue(connection, schema, &tables).await?.into_iter().collect();
+    let functions: Vec<&str> = migrations.iter().flat_map(Migration::functions).collect();
+    let mut found: BTreeSet<String> = catalogue(connection, schema, &tables).await?.into_iter().collect();
+    found.extend(bodies(connection, schema, &functions).await?);
     let Some(first) = migrations.first() else { return Ok(0) };
     let is_there = |table: &&str| found.iter().any(|line| table_of(line) == *table);
     if !first.tables().iter().all(is_there) {
