@@ -95,12 +95,19 @@ pub enum Patch<T> {
 #[derive(Debug, Clone)]
 pub struct Change<T>(pub Option<T>);
 
-/// What must be said, and may be nothing: `null` is a value here, and an absent key is not.
+/// What must be said, and may be nothing: `null` is a value here, and an absent key is not. That it is absent is the
+/// last fault to be reported: a key that is misspelt has a fault of its own.
 #[derive(Debug, Clone)]
-pub struct OrNull<T>(pub Option<T>);
+pub struct OrNull<T>(pub Patch<T>);
 
 impl<T> OrNull<T> {
-    pub const REQUIRED: &str = "is required, and may be null";
+    pub fn stated(self, field: &str) -> Result<Option<T>> {
+        match self.0 {
+            Patch::Keep => Err(Error::invalid_input(field, "is required, and may be null")),
+            Patch::Clear => Ok(None),
+            Patch::Set(value) => Ok(Some(value)),
+        }
+    }
 }
 
 impl<T: Clone> Patch<T> {
@@ -442,10 +449,7 @@ impl<T: Input> Input for Option<T> {
 
 impl<T: Input> Input for OrNull<T> {
     fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
-        match json {
-            None => Err(path.invalid(Self::REQUIRED)),
-            json => Option::read(json, path).map(Self),
-        }
+        Patch::read(json, path).map(Self)
     }
 }
 

@@ -55,3 +55,8 @@ AS $$
                ELSE instant AT TIME ZONE current_setting('auth_postgres.' || zone)
            END
 $$;
+
+-- Whether a clock in that zone ever showed the time: none shows the hour that is left out in spring.
+CREATE FUNCTION :"schema".auth_old_is_shown(shown TIMESTAMP, zone TEXT) RETURNS BOOLEAN
+LANGUAGE sql STABLE
+AS $$ SELECT shown IS NULL OR NOT isfinite(shown) OR (shown AT TIME ZONE zone) AT TIME ZONE zone = shown $$;

@@ -144,12 +144,15 @@ SELECT id
      , COALESCE(redirect_uris, '{}')
      , COALESCE(claim_mapping, '{}')
      , COALESCE(attribute_mapping, '{}')
-     , metadata
-       || extra
-       || jsonb_strip_nulls(jsonb_build_object(
-              'response_type', response_type
-            , 'allow_unencrypted_assertion', allow_unencrypted_assertion
-          ))
+     , CASE
+           WHEN extra = '{}' AND num_nonnulls(response_type, allow_unencrypted_assertion) = 0 THEN metadata
+           ELSE metadata
+                || extra
+                || jsonb_strip_nulls(jsonb_build_object(
+                       'response_type', response_type
+                     , 'allow_unencrypted_assertion', allow_unencrypted_assertion
+                   ))
+       END
      , :"schema".auth_old_server_time(created_at)
      , :"schema".auth_old_update_time(updated_at, created_at, 'client_zone'::text)
   FROM :"schema".auth_old_sso_providers;
@@ -191,7 +194,7 @@ SELECT id
      , phone_number
      , secret
      , :"schema".auth_old_client_time(last_used_at)
-     , metadata || extra
+     , CASE WHEN extra = '{}' THEN metadata ELSE metadata || extra END
      , :"schema".auth_old_server_time(created_at)
      , :"schema".auth_old_update_time(updated_at, created_at, 'update_zone'::text)
   FROM :"schema".auth_old_twofa_devices;

@@ -75,3 +75,24 @@ SELECT 'column_lengths', t."table", 'a text is longer than its column there', t.
             WHERE GREATEST(length(id), length(user_id), length(session_id), length(device_id)) > 255
                OR length(verification_code) > 10
        ) t
+ UNION ALL
+SELECT 'metadata_keys', f."table", 'fields without a column there have the names of keys of metadata, or metadata is no object', f.id
+  FROM (
+           SELECT 'twofa_devices' AS "table", d.id, d.metadata, d.extra AS further
+             FROM :"schema".twofa_devices d
+            UNION ALL
+           SELECT 'sso_providers'
+                , p.id
+                , p.metadata
+                , p.extra || jsonb_strip_nulls(jsonb_build_object(
+                      'response_type', p.response_type
+                    , 'allow_unencrypted_assertion', p.allow_unencrypted_assertion
+                  ))
+             FROM :"schema".sso_providers p
+       ) f
+ WHERE f.further <> '{}'
+   AND CASE
+           WHEN jsonb_typeof(f.metadata) = 'object' THEN
+               EXISTS (SELECT FROM jsonb_object_keys(f.further) key WHERE jsonb_exists(f.metadata, key))
+           ELSE true
+       END

@@ -49,9 +49,9 @@ SELECT 'organizations_members_check', 'organizations', 'members is not [{"userId
            ELSE true
        END
  UNION ALL
-SELECT 'organizations_seats_check', 'organizations', 'there are more members than seats', o.id
+SELECT 'organizations_seats_check', 'organizations', 'there are more members than seats, or the seats are negative', o.id
   FROM :"schema".organizations o
- WHERE CASE WHEN jsonb_typeof(o.members) = 'array' THEN jsonb_array_length(o.members) > o.seats END
+ WHERE CASE WHEN jsonb_typeof(o.members) = 'array' THEN jsonb_array_length(o.members) ELSE 0 END > o.seats
  UNION ALL
 (
     WITH members AS MATERIALIZED (
@@ -212,7 +212,7 @@ SELECT 'time_range', t."table", 'a time is infinite or outside the years 1 to 99
  WHERE t.first < '0001-01-02'
     OR t.last >= '9999-12-31'
  UNION ALL
-SELECT 'list_items', l."table", 'a list holds NULL or further lists', l.id
+SELECT 'list_items', l."table", 'a list holds NULL or further lists, or does not begin with 1', l.id
   FROM (
            SELECT 'users' AS "table", id, entitlements AS list FROM :"schema".users
             UNION ALL
@@ -225,4 +225,56 @@ SELECT 'list_items', l."table", 'a list holds NULL or further lists', l.id
            SELECT 'sso_providers', id, redirect_uris FROM :"schema".sso_providers
        ) l
  WHERE cardinality(l.list) > 0
-   AND (array_ndims(l.list) > 1 OR EXISTS (SELECT FROM unnest(l.list) item WHERE item IS NULL))
+   AND (array_ndims(l.list) > 1 OR array_lower(l.list, 1) <> 1 OR EXISTS (SELECT FROM unnest(l.list) item WHERE item IS NULL))
+ UNION ALL
+-- UTC leaves out no hour.
+SELECT 'time_zone', t."table", 'a clock in the given time zone never showed this time: it is in the hour left out in spring', t.id
+  FROM (
+           SELECT 'users' AS "table", id, ARRAY[created_at]::timestamp[] AS server, ARRAY[]::timestamp[] AS client, CASE WHEN updated_at <> created_at THEN updated_at END AS updated, current_setting('auth_postgres.update_zone') AS update_zone
+             FROM :"schema".users
+            UNION ALL
+           SELECT 'organizations', id, ARRAY[created_at]::timestamp[], ARRAY[]::timestamp[], CASE WHEN updated_at <> created_at THEN updated_at END, current_setting('auth_postgres.update_zone')
+             FROM :"schema".organizations
+            UNION ALL
+           SELECT 'api_keys', id, ARRAY[created_at]::timestamp[], ARRAY[expires_at]::timestamp[], CASE WHEN updated_at <> created_at THEN updated_at END, current_setting('auth_postgres.update_zone')
+             FROM :"schema".api_keys
+            UNION ALL
+           SELECT 'sessions', id, ARRAY[created_at]::timestamp[], ARRAY[expires_at]::timestamp[], CASE WHEN updated_at <> created_at THEN updated_at END, current_setting('auth_postgres.update_zone')
+             FROM :"schema".sessions
+            UNION ALL
+           SELECT 'email_verification_tokens', id, ARRAY[used_at, created_at]::timestamp[], ARRAY[expires_at]::timestamp[], NULL::timestamp, NULL::text
+             FROM :"schema".email_verification_tokens
+            UNION ALL
+           SELECT 'auth_events', id::text, ARRAY[]::timestamp[], ARRAY[timestamp]::timestamp[], NULL::timestamp, NULL::text
+             FROM :"schema".auth_events
+            UNION ALL
+           SELECT 'roles', id, ARRAY[created_at]::timestamp[], ARRAY[]::timestamp[], CASE WHEN updated_at <> created_at THEN updated_at END, current_setting('auth_postgres.update_zone')
+             FROM :"schema".roles
+            UNION ALL
+           SELECT 'user_roles', id, ARRAY[assigned_at]::timestamp[], ARRAY[]::timestamp[], NULL::timestamp, NULL::text
+             FROM :"schema".user_roles
+            UNION ALL
+           SELECT 'sso_providers', id, ARRAY[created_at]::timestamp[], ARRAY[]::timestamp[], CASE WHEN updated_at <> created_at THEN updated_at END, current_setting('auth_postgres.client_zone')
+             FROM :"schema".sso_providers
+            UNION ALL
+           SELECT 'sso_links', id, ARRAY[linked_at]::timestamp[], ARRAY[last_auth_at]::timestamp[], NULL::timestamp, NULL::text
+             FROM :"schema".sso_links
+            UNION ALL
+           SELECT 'sso_sessions', id, ARRAY[linked_at]::timestamp[], ARRAY[expires_at, last_auth_at]::timestamp[], NULL::timestamp, NULL::text
+             FROM :"schema".sso_sessions
+            UNION ALL
+           SELECT 'twofa_devices', id, ARRAY[created_at]::timestamp[], ARRAY[last_used_at]::timestamp[], CASE WHEN updated_at <> created_at THEN updated_at END, current_setting('auth_postgres.update_zone')
+             FROM :"schema".twofa_devices
+            UNION ALL
+           SELECT 'twofa_backup_codes', id, ARRAY[used_at, created_at]::timestamp[], ARRAY[]::timestamp[], NULL::timestamp, NULL::text
+             FROM :"schema".twofa_backup_codes
+            UNION ALL
+           SELECT 'twofa_sessions', id, ARRAY[completed_at, created_at]::timestamp[], ARRAY[expires_at]::timestamp[], NULL::timestamp, NULL::text
+             FROM :"schema".twofa_sessions
+       ) t
+ WHERE (current_setting('auth_postgres.server_zone') <> 'UTC' OR current_setting('auth_postgres.client_zone') <> 'UTC')
+   AND (
+           EXISTS (SELECT FROM unnest(t.server) shown WHERE NOT :"schema".auth_old_is_shown(shown, current_setting('auth_postgres.server_zone')))
+        OR EXISTS (SELECT FROM unnest(t.client) shown WHERE NOT :"schema".auth_old_is_shown(shown, current_setting('auth_postgres.client_zone')))
+        OR NOT :"schema".auth_old_is_shown(t.updated, t.update_zone)
+       )

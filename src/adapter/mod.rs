@@ -22,7 +22,7 @@ use crate::db::migrate::{Rollback, Status};
 use crate::db::pool::millis;
 use crate::db::{Batch, Batched, Database, Db, Plan};
 use crate::error::{Error, Result};
-use crate::input::{OrNull, Text, check_text, input};
+use crate::input::{OrNull, Patch, Text, check_text, input};
 use crate::log::Logger;
 use crate::options::{Environment, LogLevel, Natural, Options};
 use crate::store::events::Emit;
@@ -279,11 +279,10 @@ impl PostgresStorageAdapter {
     pub fn rollback(&self, options: Option<Json<RollbackOptions>>) -> Pending<Vec<String>> {
         let database = Arc::clone(&self.database);
         self.start("rollback", async move {
-            let RollbackOptions { to, drop_data } = match options {
-                Some(options) => options.parse("options")?,
-                None => return Err(Error::invalid_input("to", OrNull::<Text>::REQUIRED)),
-            };
-            let rollback = Rollback { to: to.0.map(|Text(to)| to), drops_data: drop_data.unwrap_or(false) };
+            let none = RollbackOptions { to: OrNull(Patch::Keep), drop_data: None };
+            let RollbackOptions { to, drop_data } = options.map_or(Ok(none), |options| options.parse("options"))?;
+            let to = to.stated("to")?.map(|Text(to)| to);
+            let rollback = Rollback { to, drops_data: drop_data.unwrap_or(false) };
             let work = database.enter()?;
             database.rollback(&work, &rollback).await
         })

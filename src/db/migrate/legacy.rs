@@ -201,13 +201,47 @@ async fn check_zones(connection: &mut PgConnection, zones: &Zones) -> Result<()>
     )
     .bind([zones.server.as_str(), zones.client.as_str()].as_slice())
     .persistent(false)
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await
     .map_err(|error| failure(&error).error)?;
-    match unknown {
-        None => Ok(()),
-        Some(_) => Err(Error::invalid_input("legacyTimeZone", "is not the name of a time zone that the server knows")),
+    if unknown.is_some() {
+        return Err(Error::invalid_input("legacyTimeZone", "is not the name of a time zone that the server knows"));
     }
+    for zone in [&zones.server, &zones.client] {
+        confirm_zone(connection, zone).await?;
+    }
+    Ok(())
+}
+
+/// Some names are abbreviations as well (`CET`, `EET`, `MET`, `WET`), and as such have no summer: an expression then
+/// reads them otherwise than the setting `timezone` does, which knows the zone alone. `$1` is the zone.
+const UNCONFIRMED: &str = "
+    SELECT EXISTS (
+        SELECT FROM generate_series(TIMESTAMP '2000-01-01', TIMESTAMP '2037-12-31', INTERVAL '1 day') AS shown
+         WHERE (shown AT TIME ZONE $1) <> shown::timestamptz
+    )";
+
+async fn confirm_zone(connection: &mut PgConnection, zone: &str) -> Result<()> {
+    sqlx::query("SELECT set_config('timezone', $1, true)")
+        .bind(zone)
+        .persistent(false)
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| failure(&error).error)?;
+    let is_unconfirmed: bool = sqlx::query_scalar(UNCONFIRMED)
+        .bind(zone)
+        .persistent(false)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|error| failure(&error).error)?;
+    run(connection, ID, "SET LOCAL timezone TO DEFAULT").await?;
+    if is_unconfirmed {
+        return Err(Error::invalid_input(
+            "legacyTimeZone",
+            "is read by the server as an abbreviation without summer time: give the name of a place, such as Europe/Paris",
+        ));
+    }
+    Ok(())
 }
 
 /// How many ids an error lists of each rule.
