@@ -46,10 +46,13 @@ impl Lease {
         if self.has_tables() {
             return Ok(());
         }
-        Err(Error::new(
+        let mut error = Error::new(
             Code::SchemaMismatch,
             "the database lacks our tables, or they are not in the first schema of the search_path: call connect()",
-        ))
+        );
+        // As the server would say it of a statement.
+        error.context.sql_state = Some("42P01".to_owned());
+        Err(error)
     }
 
     /// For one statement or transaction; [`Self::settle`] must follow, or it counts as unfinished.
