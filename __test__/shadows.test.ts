@@ -66,8 +66,8 @@ async function safely<Row = any>(db: TestDatabase, sql: string, parameters: unkn
 /** What the server has under the names that occur in our SQL. */
 async function usedNames(db: TestDatabase) {
   const words = [...new Set(SQL.toLowerCase().match(/[a-z_]\w*(?=\()/g))];
-  const functions = await db.query<{ name: string; arities: number[] }>(
-    `SELECT proname AS name, array_agg(DISTINCT pronargs) AS arities
+  const functions = await db.query<{ name: string; arities: number[]; variadic: boolean }>(
+    `SELECT proname AS name, array_agg(DISTINCT pronargs) AS arities, bool_or(provariadic <> 0) AS variadic
        FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY($1) GROUP BY 1 ORDER BY 1`,
     [words],
   );
@@ -96,10 +96,10 @@ async function putShadows(db: TestDatabase, role: string): Promise<number> {
     statements.push(
       `CREATE FUNCTION public.${name}(${types.join(', ')}) RETURNS ${result} ${body(`${name}(${types.join(', ')})`)}`,
     );
-  for (const { name, arities } of functions) {
+  for (const { name, arities, variadic } of functions) {
     define(name, [], 'text');
     for (const type of concrete(TYPES)) define(name, [type], 'text');
-    if (arities.some((arity) => arity !== 1)) {
+    if (variadic || arities.some((arity) => arity !== 1)) {
       for (const a of MANY) for (const b of MANY) define(name, [a, b], 'text');
       for (const type of MANY) for (let n = 3; n <= 6; n += 1) define(name, Array(n).fill(type), 'text');
     }
