@@ -38,6 +38,7 @@ export type ErrorCode =
   | 'auth_postgres/resource_exhausted'
   | 'auth_postgres/migration_failed'
   | 'auth_postgres/schema_mismatch'
+  | 'auth_postgres/permission_denied'
   | 'auth_postgres/conflict'
   | 'auth_postgres/invalid_reference'
   | 'auth_postgres/invalid_input'
@@ -573,8 +574,13 @@ export declare class PostgresStorageAdapter {
    * connections. Idempotent. Later calls reject with `not_connected`; `connect()` opens the adapter again.
    */
   disconnect(options?: DisconnectOptions | null | undefined): Promise<void>
-  /** Runs down migrations until `to` is the last one applied, or none is. Resolves with the ids of those rolled back. */
-  rollback(options?: RollbackOptions | null | undefined): Promise<Array<string>>
+  /**
+   * Runs down migrations until `to` is the last one applied, or none is. Resolves with the ids of those rolled back.
+   *
+   * Rejects with `invalid_input` when tables that hold rows would be dropped and `dropData` is not `true`, and with
+   * `schema_mismatch` when the application has added something to the tables that would go with them.
+   */
+  rollback(options: RollbackOptions): Promise<Array<string>>
   /**
    * Asks the database, once, whether calls can be served: it answers, it is not too old, our tables and columns are
    * there, and we may use them. Never rejects.
@@ -987,8 +993,10 @@ export interface RoleRecord {
 
 /** What `rollback` takes. */
 export interface RollbackOptions extends CallOptions {
-  /** The migration that stays as the last one applied. Default none: everything is rolled back. */
-  to?: string | null | undefined
+  /** The migration that stays as the last one applied; `null` rolls everything back. */
+  to: string | null
+  /** Whether tables that hold rows are dropped. Default `false`: they stop the rollback. */
+  dropData?: boolean | null | undefined
 }
 
 /** How `rotateApiKey` treats the old key. */

@@ -1,4 +1,6 @@
 /** The log: every statement, every retry, through the caller's logger, and never a value. */
+
+import { Collector, type Line } from './helpers/collector';
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { argumentsOf, call, makeScene } from './helpers/every-method';
@@ -10,36 +12,7 @@ import { Relay } from './helpers/relay';
 
 const db = useDatabase();
 
-interface Line {
-  level: string;
-  message: string;
-  fields: Record<string, unknown>;
-}
-
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-
-/** A logger whose methods need their `this`, as pino's do. */
-class Collector {
-  lines: Line[] = [];
-  debug(message: string, fields: Record<string, unknown>) {
-    this.add('debug', message, fields);
-  }
-  info(message: string, fields: Record<string, unknown>) {
-    this.add('info', message, fields);
-  }
-  warn(message: string, fields: Record<string, unknown>) {
-    this.add('warn', message, fields);
-  }
-  error(message: string, fields: Record<string, unknown>) {
-    this.add('error', message, fields);
-  }
-  take(message?: string): Line[] {
-    return this.lines.splice(0).filter((line) => message === undefined || line.message === message);
-  }
-  private add(level: string, message: string, fields: Record<string, unknown>) {
-    this.lines.push({ level, message, fields });
-  }
-}
 
 it('has a line for the statement of every method, before its promise resolves', async () => {
   const logger = new Collector();
@@ -98,7 +71,8 @@ it('counts rows', async () => {
 
 it.each(['connect', 'healthCheck', 'rollback'] as const)('has a line for %s', async (method) => {
   const logger = new Collector();
-  await db.adapter({ logger })[method](method === 'rollback' ? { to: LAST } : {});
+  const storage = db.adapter({ logger });
+  await (method === 'rollback' ? storage.rollback({ to: LAST }) : storage[method]());
   const operations = logger.take('statement').map(({ fields }) => fields.operation);
   expect(operations).toContain(method);
   expect(operations).toEqual(operations.map(() => method));
@@ -173,7 +147,7 @@ describe('of migrations', () => {
       fields: { migration: FIRST, durationMs: expect.any(Number) },
     });
     logger.take();
-    await storage.rollback();
+    await storage.rollback({ to: null, dropData: true });
     expect(logger.lines).toContainEqual({
       level: 'info',
       message: 'migration rolled back',

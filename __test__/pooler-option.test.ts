@@ -31,7 +31,7 @@ it('makes each call a transaction of its own, with our settings and no named sta
   relay.reset();
   await expect(storage.getUser('x')).resolves.toBeNull();
   const [begin, select, commit, ...rest] = relay.statements;
-  expect(begin).toMatch(/^BEGIN; SELECT/);
+  expect(begin).toMatch(/^BEGIN ISOLATION LEVEL READ COMMITTED; SELECT/);
   expect(begin).toContain("set_config(E'statement_timeout', E'5000', true)");
   expect(begin).toContain("set_config(E'lock_timeout', E'1234', true)");
   expect(begin).toContain("set_config(E'geqo', E'off', true)");

@@ -38,7 +38,7 @@ it.each([
   await expect(storage.healthCheck()).resolves.toMatchObject({ status: 'ok', pendingMigrations: [] });
   const scene = await makeScene(storage);
   for (const [method, args] of Object.entries(argumentsOf(scene))) await call(storage, method, args);
-  await expect(storage.rollback()).resolves.not.toEqual([]);
+  await expect(storage.rollback({ to: null, dropData: true })).resolves.not.toEqual([]);
   expect(await relationsIn(schema)).toEqual([]);
   await storage.connect();
   await expect(storage.createUser({})).resolves.toMatchObject({ plan: 'free' });
@@ -63,7 +63,7 @@ it('two of them do not know of each other', async () => {
   await expect(one.getOrganization(id)).resolves.toMatchObject({ members: [{ userId: id }] });
   await expect(two.getUserByEmail(email)).resolves.toBeNull();
   await expect(two.getOrganization(id)).resolves.toMatchObject({ members: [] });
-  await two.rollback();
+  await two.rollback({ to: null, dropData: true });
   await expect(one.getUser(id)).resolves.toMatchObject({ name: 'One' });
 });
 

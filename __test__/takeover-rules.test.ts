@@ -84,7 +84,12 @@ const BREAKERS: [rule: string, table: string, ids: string[], rows: (readonly [st
     ['members-1', 'members-2'],
     [organization('members-1', { a: 1 }), organization('members-2', [member('user-1', 'guest')])],
   ],
-  ['organizations_seats_check', 'organizations', ['seats-1'], [organization('seats-1', [member('user-1')], 0)]],
+  [
+    'organizations_seats_check',
+    'organizations',
+    ['seats-1', 'seats-2'],
+    [organization('seats-1', [member('user-1')], 0), organization('seats-2', 'null', -1)],
+  ],
   [
     'organization_members_pkey',
     'organizations',
@@ -170,6 +175,12 @@ const BREAKERS: [rule: string, table: string, ids: string[], rows: (readonly [st
     [['auth_events', { id: 7, type: 'x', principal_id: 'x', timestamp: '20000-01-01' }]],
   ],
   ['list_items', 'users', ['list-1'], [user('list-1', { entitlements: ['a', null] })]],
+  [
+    'list_items',
+    'sessions',
+    ['list-2', 'list-3'],
+    [session('list-2', { entitlements: '[0:1]={a,b}' }), session('list-3', { entitlements: '{{a,b},{c,d}}' })],
+  ],
 ];
 
 describe('rows that break a rule', () => {
@@ -279,7 +290,9 @@ describe('rows without a place in the tables of 3.1.x', () => {
     );
     await db.query(`INSERT INTO auth_events (id, type, principal_id) VALUES (2147483648, 'x', 'y')`);
     const before = await db.query(CATALOGUE);
-    const error = await expectCode(db.storage.rollback(), 'migration_failed', { migration: '0000_taken_over' });
+    const error = await expectCode(db.storage.rollback({ to: null, dropData: true }), 'migration_failed', {
+      migration: '0000_taken_over',
+    });
     expect(error.context.violations?.map(({ rule, table }) => `${table} ${rule}`)).toEqual([
       'api_keys fk_api_keys_principal_user',
       'auth_events event_ids',
@@ -298,11 +311,46 @@ describe('rows without a place in the tables of 3.1.x', () => {
       `DELETE FROM api_keys WHERE principal_org_id IS NOT NULL; DELETE FROM users WHERE length(name) > 255;
        DELETE FROM twofa_sessions WHERE length(verification_code) > 10; DELETE FROM auth_events WHERE id > 2147483647`,
     );
-    await expect(db.storage.rollback()).resolves.toEqual(['0000_taken_over']);
+    await expect(db.storage.rollback({ to: null, dropData: true })).resolves.toEqual(
+      expect.arrayContaining(['0000_taken_over']),
+    );
     expect(await db.query(`SELECT id FROM auth_migrations`)).toEqual([{ id: '0001_initial_schema_v2' }]);
     expect(await db.query('SELECT created_at::text FROM users WHERE id = $1', ['user-1'])).toEqual([
       { created_at: CREATED.slice(0, -3) },
     ]);
     expect(Object.keys(legacyRows('3.1.x'))).toHaveLength(15);
+  });
+});
+
+describe('metadata that is no object', () => {
+  const db = useDatabase({ migrated: false });
+
+  it('comes back as it went, and stops a rollback only where further fields have no other place', async () => {
+    await makeLegacy(db, '3.0.x');
+    const odd = { 'odd-1': '[1]', 'odd-2': '"text"', 'odd-3': '7' };
+    for (const [id, metadata] of Object.entries(odd)) {
+      await insertLegacy(db, ...device(id, { metadata }));
+      await insertLegacy(db, ...provider(id, { metadata }));
+    }
+    const stored = async () => [
+      await db.query(`SELECT id, metadata FROM twofa_devices WHERE id LIKE 'odd-%' ORDER BY id`),
+      await db.query(`SELECT id, metadata FROM sso_providers WHERE id LIKE 'odd-%' ORDER BY id`),
+    ];
+    const before = await stored();
+    for (let times = 0; times < 2; times += 1) {
+      await db.storage.connect();
+      await db.storage.rollback({ to: null });
+      expect(await stored()).toEqual(before);
+    }
+    await db.storage.connect();
+    await db.query(`UPDATE twofa_devices SET extra = '{"colour": "blue"}' WHERE id = 'odd-1'`);
+    await db.query(
+      `UPDATE sso_providers SET extra = '{"tier": "gold"}', metadata = '{"tier": "lead"}' WHERE id = 'oidc-1'`,
+    );
+    const error = await expectCode(db.storage.rollback({ to: null }), 'migration_failed');
+    expect(error.context.violations?.map(({ rule, ids }) => [rule, ids])).toEqual([
+      ['metadata_keys', ['oidc-1']],
+      ['metadata_keys', ['odd-1']],
+    ]);
   });
 });

@@ -148,13 +148,13 @@ describe('what surrounds the tables', () => {
     await storage.storeTenantSAMLConfig({ tenantId: 't' });
     await storage.deleteTenantSAMLConfig('t');
     await storage.deleteUser(user.id);
-    await expectCode(storage.rollback(), 'migration_failed');
+    await expectCode(storage.rollback({ to: null, dropData: true }), 'migration_failed');
   });
 
   it('is kept on the way back too', async () => {
     await db.query(`DELETE FROM organizations WHERE name = 'x'`);
     const before = await surroundings();
-    await db.storage.rollback();
+    await db.storage.rollback({ to: null, dropData: true });
     expect(await surroundings()).toEqual(before);
   });
 });

@@ -1,6 +1,6 @@
 import { useDatabase } from './helpers/database';
-import { expectInvalidInput } from './helpers/errors';
-import { dump, makeLegacy } from './helpers/legacy-rows';
+import { expectCode, expectInvalidInput } from './helpers/errors';
+import { dump, insertLegacy, makeLegacy } from './helpers/legacy-rows';
 import { runScript } from './helpers/process';
 
 /** Around the changes of 2024 in both zones, and none that a clock showed twice. */
@@ -86,7 +86,7 @@ describe.each([
   });
 
   it('go back as they were shown, whatever the option says by then', async () => {
-    await db.adapter({ legacyTimeZone: 'Asia/Tokyo' }).rollback();
+    await db.adapter({ legacyTimeZone: 'Asia/Tokyo' }).rollback({ to: null, dropData: true });
     const after = await dump(db);
     for (const table of ['sessions', 'twofa_backup_codes', 'auth_events']) expect(after[table]).toEqual(before[table]);
   });
@@ -144,5 +144,46 @@ describe('a zone that the server does not know', () => {
   it('does not matter where nothing is taken over', async () => {
     await db.adapter({ legacyTimeZone: 'UTC' }).connect();
     await expect(db.adapter({ legacyTimeZone: 'Europe/Atlantis' }).connect()).resolves.toBeUndefined();
+  });
+});
+
+describe('a time zone that the server or the rows contradict', () => {
+  const db = useDatabase({ migrated: false });
+
+  beforeAll(() => makeLegacy(db, '3.0.x'));
+
+  it.each(['CET', 'EET', 'MET', 'WET'])('%s is refused, which is read without summer time', async (zone) => {
+    const [{ isFixed }] = await db.query(
+      `SELECT (TIMESTAMP '2024-07-01 12:00' AT TIME ZONE $1) = (TIMESTAMP '2024-07-01 12:00' AT TIME ZONE
+               CASE $1 WHEN 'WET' THEN 'Europe/Lisbon' WHEN 'EET' THEN 'Europe/Athens' ELSE 'Europe/Paris' END) AS "isFixed"`,
+      [zone],
+    );
+    const connecting = db.adapter({ legacyTimeZone: zone }).connect();
+    // Newer servers may read the zone, which is right as well; then nothing is wrong with the name.
+    if (isFixed) await connecting.catch(() => undefined);
+    else await expectInvalidInput(connecting, 'legacyTimeZone');
+    expect(isFixed).toBe(false);
+  });
+
+  it('is reported with the rows whose time it never showed', async () => {
+    const gap = '2024-03-31 02:30:00';
+    const row = { user_id: 'user-1', expires_at: '2999-01-01' };
+    await insertLegacy(db, 'sessions', { ...row, id: 'gap-server', created_at: gap, updated_at: gap });
+    await insertLegacy(db, 'sessions', { ...row, id: 'gap-client', expires_at: gap });
+    await insertLegacy(db, 'sessions', { ...row, id: 'gap-update', created_at: '2024-01-01', updated_at: gap });
+    const found = async (legacyTimeZone: string | { server: string; client: string }) => {
+      const error = await expectCode(db.adapter({ legacyTimeZone }).connect(), 'migration_failed');
+      return error.context.violations?.map(({ rule, table, ids }) => [rule, table, ids]);
+    };
+    expect(await found('Europe/Berlin')).toEqual([
+      ['time_zone', 'sessions', ['gap-client', 'gap-server', 'gap-update']],
+    ]);
+    expect(await found({ server: 'Europe/Berlin', client: 'UTC' })).toEqual([
+      ['time_zone', 'sessions', ['gap-server']],
+    ]);
+    expect(await found({ server: 'UTC', client: 'Europe/Berlin' })).toEqual([
+      ['time_zone', 'sessions', ['gap-client', 'gap-update']],
+    ]);
+    await db.adapter().connect();
   });
 });

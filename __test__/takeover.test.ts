@@ -241,7 +241,9 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     await db.storage.updateSSOProvider('oidc-1', { response_type: 'code', colour: 'blue' });
     await db.query('DELETE FROM auth_events WHERE id > 100');
 
-    await expect(db.storage.rollback()).resolves.toEqual(['0000_taken_over']);
+    await expect(db.storage.rollback({ to: null, dropData: true })).resolves.toEqual(
+      expect.arrayContaining(['0000_taken_over']),
+    );
     expect(await db.query(CATALOGUE)).toEqual(legacy);
     const back = await dump(db);
     // Cut to milliseconds, and with defaults for what was NULL, the same.
@@ -314,7 +316,7 @@ describe('SAML providers in the library’s other shape', () => {
     await expect(db.storage.updateSSOProvider('adfs-1', shape)).resolves.toMatchObject(shape);
     await expectInvalidInput(db.storage.updateSSOProvider('adfs-1', { cert: null }), 'cert');
 
-    await db.storage.rollback();
+    await db.storage.rollback({ to: null });
     expect(await db.query(`SELECT name, metadata FROM sso_providers WHERE id = 'adfs-1'`)).toEqual([
       { name: 'Renamed', metadata: shape },
     ]);

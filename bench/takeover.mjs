@@ -74,7 +74,7 @@ const storage = new PostgresStorageAdapter(server.url, { logger, legacyTimeZone:
 console.log(`taken over in ${await timed(() => storage.connect())}`);
 console.log(`a session found in ${await timed(() => storage.getSession('c4ca4238-a0b9-2382-0dcc-509a6f75849b'))}`);
 await client.query('CHECKPOINT');
-console.log(`given back in ${await timed(() => storage.rollback())}`);
+console.log(`given back in ${await timed(() => storage.rollback({ to: null, dropData: true }))}`);
 await storage.disconnect();
 await client.end();
 await server.stop();

@@ -6,8 +6,8 @@ DECLARE
     rule CONSTANT text := '
         ALTER TABLE sso_providers ADD CONSTRAINT sso_providers_protocol_check CHECK (
             CASE type
-                WHEN ''oidc'' THEN num_nulls(metadata_url, client_id, client_secret, redirect_uris) = 0
-                WHEN ''saml'' THEN num_nulls(idp_entity_id, idp_sso_url, sp_entity_id, sp_acs_url) = 0
+                WHEN ''oidc'' THEN pg_catalog.num_nulls(metadata_url, client_id, client_secret, redirect_uris) = 0
+                WHEN ''saml'' THEN pg_catalog.num_nulls(idp_entity_id, idp_sso_url, sp_entity_id, sp_acs_url) = 0
             END
         )';
 BEGIN

@@ -102,6 +102,7 @@ const lines = generated
     text = text.replace(/ \| undefined \| null/g, ' | null | undefined');
     if (isInput(interfaceName)) {
       text = text.replace(/^( +\w+)\?: (.*)$/, '$1?: $2 | null | undefined');
+      text = unwrap(text, 'OrNull', (inner) => `${inner} | null`);
       text = text.replace(/^( +\w+): Patch<(.*)>$/, '$1?: $2 | null | undefined');
       text = text.replace(/^( +\w+): Change<(.*)>$/, '$1?: $2 | undefined');
     }

@@ -21,6 +21,7 @@ pub enum Code {
     ResourceExhausted,
     MigrationFailed,
     SchemaMismatch,
+    PermissionDenied,
     Conflict,
     InvalidReference,
     InvalidInput,
@@ -57,6 +58,7 @@ impl Code {
             Self::ResourceExhausted => "auth_postgres/resource_exhausted",
             Self::MigrationFailed => "auth_postgres/migration_failed",
             Self::SchemaMismatch => "auth_postgres/schema_mismatch",
+            Self::PermissionDenied => "auth_postgres/permission_denied",
             Self::Conflict => "auth_postgres/conflict",
             Self::InvalidReference => "auth_postgres/invalid_reference",
             Self::InvalidInput => "auth_postgres/invalid_input",
@@ -84,13 +86,17 @@ impl Code {
             | Self::SerializationFailure
             | Self::ReadOnly
             | Self::ResourceExhausted => Kind::Dependency,
-            Self::MigrationFailed | Self::SchemaMismatch | Self::QueryFailed | Self::Internal => Kind::Internal,
+            Self::MigrationFailed
+            | Self::SchemaMismatch
+            | Self::PermissionDenied
+            | Self::QueryFailed
+            | Self::Internal => Kind::Internal,
         }
     }
 
     pub fn severity(self) -> &'static str {
         match self {
-            Self::MigrationFailed | Self::SchemaMismatch => "fatal",
+            Self::MigrationFailed | Self::SchemaMismatch | Self::PermissionDenied => "fatal",
             Self::Conflict
             | Self::InvalidReference
             | Self::InvalidInput

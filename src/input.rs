@@ -95,6 +95,21 @@ pub enum Patch<T> {
 #[derive(Debug, Clone)]
 pub struct Change<T>(pub Option<T>);
 
+/// What must be said, and may be nothing: `null` is a value here, and an absent key is not. That it is absent is the
+/// last fault to be reported: a key that is misspelt has a fault of its own.
+#[derive(Debug, Clone)]
+pub struct OrNull<T>(pub Patch<T>);
+
+impl<T> OrNull<T> {
+    pub fn stated(self, field: &str) -> Result<Option<T>> {
+        match self.0 {
+            Patch::Keep => Err(Error::invalid_input(field, "is required, and may be null")),
+            Patch::Clear => Ok(None),
+            Patch::Set(value) => Ok(Some(value)),
+        }
+    }
+}
+
 impl<T: Clone> Patch<T> {
     /// The two parameters one by one: whether to write.
     pub fn is_written(&self) -> bool {
@@ -447,6 +462,12 @@ impl<T: Input> Input for Option<T> {
             Some(json) if json.get() == "null" => Ok(None),
             Some(json) => T::read(Some(json), path).map(Some),
         }
+    }
+}
+
+impl<T: Input> Input for OrNull<T> {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        Patch::read(json, path).map(Self)
     }
 }
 

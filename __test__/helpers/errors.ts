@@ -19,6 +19,7 @@ const KINDS = {
   resource_exhausted: 'dependency',
   migration_failed: 'internal',
   schema_mismatch: 'internal',
+  permission_denied: 'internal',
   conflict: 'conflict',
   invalid_reference: 'validation',
   invalid_input: 'validation',

@@ -1,8 +1,10 @@
-/** The ids of the migrations, in the order in which they are applied. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-export const MIGRATIONS = readdirSync(join(__dirname, '..', '..', 'migrations'))
+export const MIGRATIONS_FOLDER = join(__dirname, '..', '..', 'migrations');
+
+/** The ids of the migrations, in the order in which they are applied. */
+export const MIGRATIONS = readdirSync(MIGRATIONS_FOLDER)
   .flatMap((file) => /^(.*)\.up\.sql$/.exec(file)?.[1] ?? [])
   .sort();
 

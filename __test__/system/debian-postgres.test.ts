@@ -33,7 +33,7 @@ describe.each(readdirSync(VERSIONS))('PostgreSQL %s', (version) => {
   });
 
   it('takes every migration back', async () => {
-    await storage.rollback({});
+    await storage.rollback({ to: null, dropData: true });
     await storage.connect();
     expect(await storage.getUser('nobody')).toBeNull();
   });

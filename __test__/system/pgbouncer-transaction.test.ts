@@ -173,7 +173,7 @@ describe.each(['transaction', 'session'])('a PgBouncer in %s mode', (mode) => {
     await own.connect();
     const { id } = await own.createUser({});
     expect(await db.query(`SELECT id FROM ${schema}.users`)).toEqual([{ id }]);
-    await own.rollback({});
+    await own.rollback({ to: null, dropData: true });
     expect(await db.query('SELECT tablename FROM pg_tables WHERE schemaname = $1', [schema])).toEqual([]);
     await own.disconnect();
   });

@@ -4,7 +4,7 @@
 -- An hour that a clock showed twice is read as its first time, as Node reads it: if counting on from three
 -- hours before leads elsewhere and the clock shows the same there, that instant came first. What is finer than
 -- a millisecond is cut off, again as in Node. One expression, for PostgreSQL to put in place of the call.
-CREATE FUNCTION auth_old_instant(shown TIMESTAMP, zone TEXT) RETURNS TIMESTAMPTZ
+CREATE FUNCTION :"schema".auth_old_instant(shown TIMESTAMP, zone TEXT) RETURNS TIMESTAMPTZ
 LANGUAGE sql STABLE
 AS $$
     SELECT date_trunc(
@@ -20,38 +20,43 @@ AS $$
 $$;
 
 -- By the server's clock: what now() filled in.
-CREATE FUNCTION auth_old_server_time(shown TIMESTAMP) RETURNS TIMESTAMPTZ
+CREATE FUNCTION :"schema".auth_old_server_time(shown TIMESTAMP) RETURNS TIMESTAMPTZ
 LANGUAGE sql STABLE
-AS $$ SELECT auth_old_instant(shown, current_setting('auth_postgres.server_zone')) $$;
+AS $$ SELECT :"schema".auth_old_instant(shown, current_setting('auth_postgres.server_zone')) $$;
 
 -- By Node's clock: what the application sent.
-CREATE FUNCTION auth_old_client_time(shown TIMESTAMP) RETURNS TIMESTAMPTZ
+CREATE FUNCTION :"schema".auth_old_client_time(shown TIMESTAMP) RETURNS TIMESTAMPTZ
 LANGUAGE sql STABLE
-AS $$ SELECT auth_old_instant(shown, current_setting('auth_postgres.client_zone')) $$;
+AS $$ SELECT :"schema".auth_old_instant(shown, current_setting('auth_postgres.client_zone')) $$;
 
 -- updated_at is the server's until the first update, and then the clock's of whoever writes it then.
-CREATE FUNCTION auth_old_update_time(shown TIMESTAMP, created TIMESTAMP, zone TEXT) RETURNS TIMESTAMPTZ
+CREATE FUNCTION :"schema".auth_old_update_time(shown TIMESTAMP, created TIMESTAMP, zone TEXT) RETURNS TIMESTAMPTZ
 LANGUAGE sql STABLE
 AS $$
     SELECT CASE
-               WHEN shown = created THEN auth_old_server_time(shown)
-               ELSE auth_old_instant(shown, current_setting('auth_postgres.' || zone))
+               WHEN shown = created THEN :"schema".auth_old_server_time(shown)
+               ELSE :"schema".auth_old_instant(shown, current_setting('auth_postgres.' || zone))
            END
 $$;
 
-CREATE FUNCTION auth_old_server_time(instant TIMESTAMPTZ) RETURNS TIMESTAMP
+CREATE FUNCTION :"schema".auth_old_server_time(instant TIMESTAMPTZ) RETURNS TIMESTAMP
 LANGUAGE sql STABLE
 AS $$ SELECT instant AT TIME ZONE current_setting('auth_postgres.server_zone') $$;
 
-CREATE FUNCTION auth_old_client_time(instant TIMESTAMPTZ) RETURNS TIMESTAMP
+CREATE FUNCTION :"schema".auth_old_client_time(instant TIMESTAMPTZ) RETURNS TIMESTAMP
 LANGUAGE sql STABLE
 AS $$ SELECT instant AT TIME ZONE current_setting('auth_postgres.client_zone') $$;
 
-CREATE FUNCTION auth_old_update_time(instant TIMESTAMPTZ, created TIMESTAMPTZ, zone TEXT) RETURNS TIMESTAMP
+CREATE FUNCTION :"schema".auth_old_update_time(instant TIMESTAMPTZ, created TIMESTAMPTZ, zone TEXT) RETURNS TIMESTAMP
 LANGUAGE sql STABLE
 AS $$
     SELECT CASE
-               WHEN instant = created THEN auth_old_server_time(instant)
+               WHEN instant = created THEN :"schema".auth_old_server_time(instant)
                ELSE instant AT TIME ZONE current_setting('auth_postgres.' || zone)
            END
 $$;
+
+-- Whether a clock in that zone ever showed the time: none shows the hour that is left out in spring.
+CREATE FUNCTION :"schema".auth_old_is_shown(shown TIMESTAMP, zone TEXT) RETURNS BOOLEAN
+LANGUAGE sql STABLE
+AS $$ SELECT shown IS NULL OR NOT isfinite(shown) OR (shown AT TIME ZONE zone) AT TIME ZONE zone = shown $$;

@@ -1,3 +1,3 @@
  UNION ALL
 SELECT 'password_hashes', 'password_hashes', 'there is no table for hashes of passwords', h.user_id
-  FROM password_hashes h
+  FROM :"schema".password_hashes h

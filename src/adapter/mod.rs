@@ -18,11 +18,11 @@ use crate::bridge::queue::Queue;
 use crate::bridge::start::{self, Answer, Calls, Work};
 use crate::bridge::turn::Turn;
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
-use crate::db::migrate::Status;
+use crate::db::migrate::{Rollback, Status};
 use crate::db::pool::{Work as Entered, millis};
 use crate::db::{Batch, Batched, Database, Db, Plan};
 use crate::error::{Error, Result};
-use crate::input::{check_text, input};
+use crate::input::{OrNull, Patch, Text, check_text, input};
 use crate::log::Logger;
 use crate::options::{Environment, LogLevel, Natural, Options};
 use crate::origin::on_behalf_of;
@@ -43,6 +43,7 @@ use sqlx::FromRow;
 use sqlx::postgres::PgRow;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tracing::Dispatch;
@@ -55,7 +56,6 @@ pub struct PostgresStorageAdapter {
     calls: Calls,
     queue: Arc<Queue>,
     database: Arc<Database>,
-    schema: Option<String>,
     migrates: bool,
     /// The adapter's log; `None` costs nothing.
     log: Option<Dispatch>,
@@ -122,8 +122,10 @@ input! {
 input! {
     /// What `rollback` takes.
     RollbackOptions {
-        /// The migration that stays as the last one applied. Default none: everything is rolled back.
-        to "to": Option<crate::input::Text>,
+        /// The migration that stays as the last one applied; `null` rolls everything back.
+        to "to": OrNull<Text>,
+        /// Whether tables that hold rows are dropped. Default `false`: they stop the rollback.
+        drop_data "dropData": Option<bool>,
     }
 }
 
@@ -186,12 +188,17 @@ impl PostgresStorageAdapter {
                 options.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             });
         }
-        let plan = Plan { migrations: MIGRATIONS, legacy: &LEGACY, zones: options.legacy_zones };
+        let plan = Plan {
+            migrations: MIGRATIONS,
+            legacy: &LEGACY,
+            zones: options.legacy_zones,
+            schema: options.schema,
+            has_warned: AtomicBool::new(false),
+        };
         Ok(Self {
             calls: Calls::new(Arc::clone(&queue)),
             queue,
             database: Arc::new(Database::new(options.pool, plan)),
-            schema: options.schema,
             migrates: options.migrates,
             log,
             lookups: Lookups::new(),
@@ -235,14 +242,13 @@ impl PostgresStorageAdapter {
     #[napi]
     pub fn connect(&self, _options: Option<CallOptions>) -> Pending<Void> {
         let database = Arc::clone(&self.database);
-        let schema = self.schema.clone();
         let migrates = self.migrates;
         // Right here: a disconnect() that is called after this one must not be overtaken.
         let work = match database.open() {
             Ok(work) => work,
             Err(error) => return self.fail("connect", error),
         };
-        self.start("connect", async move { database.migrate(&work, schema.as_deref(), migrates).await.map(|()| Void) })
+        self.start("connect", async move { database.migrate(&work, migrates).await.map(|()| Void) })
     }
 
     /// Takes no more calls, lets running ones end until the deadline, then ends them on the server and closes all
@@ -278,14 +284,19 @@ impl PostgresStorageAdapter {
     }
 
     /// Runs down migrations until `to` is the last one applied, or none is. Resolves with the ids of those rolled back.
-    #[napi]
+    ///
+    /// Rejects with `invalid_input` when tables that hold rows would be dropped and `dropData` is not `true`, and with
+    /// `schema_mismatch` when the application has added something to the tables that would go with them.
+    #[napi(ts_args_type = "options: RollbackOptions")]
     pub fn rollback(&self, options: Option<Json<RollbackOptions>>) -> Pending<Vec<String>> {
         let database = Arc::clone(&self.database);
         self.start("rollback", async move {
-            let RollbackOptions { to } =
-                options.map_or(Ok(RollbackOptions { to: None }), |options| options.parse("options"))?;
+            let none = RollbackOptions { to: OrNull(Patch::Keep), drop_data: None };
+            let RollbackOptions { to, drop_data } = options.map_or(Ok(none), |options| options.parse("options"))?;
+            let to = to.stated("to")?.map(|Text(to)| to);
+            let rollback = Rollback { to, drops_data: drop_data.unwrap_or(false) };
             let work = database.enter()?;
-            database.rollback(&work, to.as_ref().map(|to| to.0.as_str())).await
+            database.rollback(&work, &rollback).await
         })
     }
 

@@ -38,6 +38,7 @@ export type ErrorCode =
   | 'auth_postgres/resource_exhausted'
   | 'auth_postgres/migration_failed'
   | 'auth_postgres/schema_mismatch'
+  | 'auth_postgres/permission_denied'
   | 'auth_postgres/conflict'
   | 'auth_postgres/invalid_reference'
   | 'auth_postgres/invalid_input'

@@ -36,18 +36,18 @@ enum Signal {
 
 impl Signal {
     /// Behind a pooler the backend may by now be running a transaction of somebody else: that is left alone.
-    fn sql(self, Backend { host: _, pid, since }: Backend) -> String {
+    fn sql(self, Backend { host: _, pid, since, has_tables: _ }: Backend) -> String {
         let function = match self {
-            Self::Cancel => "pg_cancel_backend",
-            Self::Terminate => "pg_terminate_backend",
+            Self::Cancel => "pg_catalog.pg_cancel_backend",
+            Self::Terminate => "pg_catalog.pg_terminate_backend",
         };
         match since {
             None => format!("SELECT {function}({pid})"),
             Some(since) => format!(
                 "SELECT {function}(pid)
-                   FROM pg_stat_activity
-                  WHERE pid = {pid}
-                    AND (extract(epoch FROM xact_start) * 1000000)::int8 = {since}"
+                   FROM pg_catalog.pg_stat_activity
+                  WHERE pid OPERATOR(pg_catalog.=) {pid}
+                    AND (extract(epoch FROM xact_start) OPERATOR(pg_catalog.*) 1000000)::int8 OPERATOR(pg_catalog.=) {since}"
             ),
         }
     }

@@ -5,6 +5,7 @@ use super::dial::Fault;
 use super::error::{connect_error, silence, unknown_name};
 use super::pgpass;
 use super::pool::millis;
+use super::search_path::{narrow_search_path, own_schema};
 use super::tls::{self, Tls};
 use super::understood::understood;
 use crate::error::{Code, Error, Result};
@@ -23,11 +24,16 @@ pub const PROBE_SETTING: &str = "auth_postgres.probe";
 const STATEMENT_CACHE: usize = 256;
 
 /// The first two columns are those that [`Target::identify`] reads, the others say what the server is.
-const IDENTIFY: &str = "
-    SELECT pg_backend_pid()
-         , current_setting('auth_postgres.probe', true)
-         , pg_is_in_recovery()
-         , current_setting('transaction_read_only') = 'on'";
+const IDENTIFY: &str = concat!(
+    "SELECT pg_catalog.pg_backend_pid()
+          , pg_catalog.current_setting('auth_postgres.probe', true)
+          , pg_catalog.pg_is_in_recovery()
+          , pg_catalog.current_setting('transaction_read_only') OPERATOR(pg_catalog.=) 'on'
+          , ",
+    narrow_search_path!(of a connection),
+    " FROM ",
+    own_schema!()
+);
 
 /// What the driver takes from the environment. It is read when the addon is loaded, by JavaScript's thread, and never
 /// again: see `options/environment.rs`.
@@ -76,6 +82,8 @@ pub struct Backend {
     pub pid: i32,
     /// When its transaction began, in microseconds, where a pooler gives it to others afterwards.
     pub since: Option<i64>,
+    /// Whether our tables were there when the connection was last asked.
+    pub has_tables: bool,
 }
 
 /// Asks the caller's function, and waits for what it returns.
@@ -287,7 +295,8 @@ impl Target {
         let pid: i32 = row.try_get(0).map_err(|error| connect_error(&error))?;
         let probe: Option<String> = row.try_get(1).map_err(|error| connect_error(&error))?;
         if self.is_pooled() || probe.as_deref() == Some(self.probe.as_str()) {
-            Ok(Backend { host, pid, since: None })
+            let has_tables = row.try_get("has_tables").map_err(|error| connect_error(&error))?;
+            Ok(Backend { host, pid, since: None, has_tables })
         } else {
             Err(Error::new(
                 Code::ConnectionFailed,

@@ -1,7 +1,7 @@
 //! One adapter's database: the pool of the moment, and its opening and closing.
 
 use super::health::{self, Tables, check_version};
-use super::migrate::{self, Plan, Status};
+use super::migrate::{self, Plan, Rollback, Status};
 use super::pool::{Pool, PoolOptions, Work, not_connected};
 use crate::error::Result;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -36,18 +36,18 @@ impl Database {
         self.lock().open.get_or_insert_with(|| Pool::new(self.options.clone())).enter()
     }
 
-    pub async fn migrate(&self, work: &Work, schema: Option<&str>, applies: bool) -> Result<()> {
-        work.or_aborted(migrate::up(&work.pool, schema, &self.plan, applies)).await
+    pub async fn migrate(&self, work: &Work, applies: bool) -> Result<()> {
+        work.or_aborted(migrate::up(&work.pool, &self.plan, applies)).await
     }
 
-    pub async fn rollback(&self, work: &Work, to: Option<&str>) -> Result<Vec<String>> {
-        work.or_aborted(migrate::down(&work.pool, &self.plan, to)).await
+    pub async fn rollback(&self, work: &Work, rollback: &Rollback) -> Result<Vec<String>> {
+        work.or_aborted(migrate::down(&work.pool, &self.plan, rollback)).await
     }
 
     /// An error when calls would fail. What is still to be migrated cannot be looked at.
     pub async fn status(&self, work: &Work, tables: Tables) -> Result<Status> {
         work.or_aborted(async {
-            let status = migrate::status(&work.pool, self.plan.migrations).await?;
+            let status = migrate::status(&work.pool, &self.plan).await?;
             check_version(&status.server_version)?;
             if status.pending.is_empty() {
                 health::check(&work.pool, tables).await?;

@@ -44,6 +44,7 @@ fn code_of(sql_state: &str, ran: Duration, statement_timeout: Option<Duration>) 
         }
         "57014" => Code::Cancelled,
         "3D000" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Code::ConnectionFailed,
+        "42501" => Code::PermissionDenied,
         "3F000" | "42P01" | "42703" | "42883" => Code::SchemaMismatch,
         _ => match sql_state.get(..2) {
             Some("08") => Code::ConnectionFailed,
@@ -257,6 +258,10 @@ fn from_server(server: &PgDatabaseError, code: Code) -> Error {
         (Code::SchemaMismatch, _) => {
             "the database lacks our tables, or they are of another version: call connect()".to_owned()
         }
+        (Code::PermissionDenied, _) => {
+            "the role may not do this: GRANT it SELECT, INSERT, UPDATE and DELETE on our tables, and USAGE on their schema"
+                .to_owned()
+        }
         (Code::StatementTimeout, _) => "the statement ran into its time limit (statementTimeoutMs)".to_owned(),
         (Code::LockTimeout, _) => "a lock was not granted in time".to_owned(),
         (Code::Cancelled, _) => "the statement was cancelled on the server".to_owned(),
@@ -380,6 +385,7 @@ mod tests {
             ("40001", Code::SerializationFailure, Remedy::Repeat),
             ("40P01", Code::SerializationFailure, Remedy::Repeat),
             ("42P01", Code::SchemaMismatch, Remedy::None),
+            ("42501", Code::PermissionDenied, Remedy::None),
             ("42601", Code::QueryFailed, Remedy::None),
             ("53100", Code::ResourceExhausted, Remedy::None),
             ("54001", Code::InvalidInput, Remedy::None),

@@ -1,4 +1,5 @@
-//! Whether the schema can serve: every table and every column is there, and we may use them.
+//! Whether the schema can serve: every column is there, and we may read it. Of whole tables, and of privileges to write
+//! them, `migrate/condition.rs` speaks.
 
 use super::error::statement_failure;
 use super::pool::Pool;
@@ -19,7 +20,7 @@ pub async fn check(pool: &Arc<Pool>, tables: Tables) -> Result<()> {
     static SQL: OnceLock<String> = OnceLock::new();
     let sql = SQL.get_or_init(|| sql_of(tables));
     let mut lease = pool.acquire(None, pool.connecting_end()).await?;
-    let row = lease.one_row(sql).await?;
+    let row = lease.one_row(sql.clone()).await?;
     lease.settle(row.is_ok());
     let lists = row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
     let (missing, forbidden): (Vec<String>, Vec<String>) =
@@ -29,18 +30,16 @@ pub async fn check(pool: &Arc<Pool>, tables: Tables) -> Result<()> {
         return Err(Error::new(Code::SchemaMismatch, message));
     }
     if !forbidden.is_empty() {
-        let message = format!(
-            "this role may not use {0}: GRANT SELECT, INSERT, UPDATE, DELETE ON {0} to it",
-            forbidden.join(", ")
-        );
-        let mut error = Error::new(Code::QueryFailed, message);
+        let message = format!("this role may not read {0}: GRANT SELECT on the table to it", forbidden.join(", "));
+        let mut error = Error::new(Code::PermissionDenied, message);
         error.context.sql_state = Some("42501".to_owned());
         return Err(error);
     }
     Ok(())
 }
 
-/// Two lists of names: what is missing, and tables without the privileges that all of them together need.
+/// Two lists of columns: those that are missing, and those that may not be read. Every function and operator is the
+/// server's own, whatever else the search path leads to.
 fn sql_of(tables: Tables) -> String {
     let mut values = String::new();
     for (table, columns) in tables {
@@ -52,26 +51,20 @@ fn sql_of(tables: Tables) -> String {
     }
     format!(
         "WITH expected (tab, col) AS (VALUES {values}),
-              found AS (SELECT tab, col, to_regclass(tab)::oid AS oid FROM expected)
-         SELECT ARRAY(
-                    SELECT DISTINCT CASE WHEN oid IS NULL THEN tab ELSE tab || '.' || col END
-                      FROM found
-                     WHERE NOT EXISTS (
-                               SELECT FROM pg_attribute a
-                                WHERE a.attrelid = found.oid AND a.attname = found.col AND NOT a.attisdropped
-                           )
-                     ORDER BY 1
-                     LIMIT 10
-                )
+              found AS (
+                  SELECT pg_catalog.concat(e.tab, '.', e.col) AS name, a.attrelid, a.attnum
+                    FROM expected AS e
+                    LEFT JOIN pg_catalog.pg_attribute AS a
+                      ON a.attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(e.tab)::pg_catalog.oid
+                     AND a.attname OPERATOR(pg_catalog.=) e.col::pg_catalog.name
+                     AND NOT a.attisdropped
+              )
+         SELECT ARRAY(SELECT name FROM found WHERE attnum IS NULL ORDER BY name LIMIT 10)
               , ARRAY(
-                    SELECT DISTINCT tab
+                    SELECT name
                       FROM found
-                     WHERE oid IS NOT NULL
-                       AND NOT (
-                               has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
-                           AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')
-                           )
-                     ORDER BY 1
+                     WHERE NOT pg_catalog.has_column_privilege(attrelid, attnum, 'SELECT')
+                     ORDER BY name
                      LIMIT 10
                 )"
     )

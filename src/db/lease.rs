@@ -37,6 +37,24 @@ impl Lease {
         self.held.as_ref().is_some_and(|(connection, _)| connection.backend.is_some())
     }
 
+    pub fn has_tables(&self) -> bool {
+        self.held.as_ref().and_then(|(connection, _)| connection.backend).is_some_and(|backend| backend.has_tables)
+    }
+
+    /// Nothing of a call runs where our tables are not: others may have tables of the same names.
+    pub fn check_tables(&self) -> Result<()> {
+        if self.has_tables() {
+            return Ok(());
+        }
+        let mut error = Error::new(
+            Code::SchemaMismatch,
+            "the database lacks our tables, or they are not in the first schema of the search_path: call connect()",
+        );
+        // As the server would say it of a statement.
+        error.context.sql_state = Some("42P01".to_owned());
+        Err(error)
+    }
+
     /// For one statement or transaction; [`Self::settle`] must follow, or it counts as unfinished.
     pub fn connection(&mut self) -> Result<&mut PgConnection> {
         let (connection, _) =

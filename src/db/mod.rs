@@ -17,6 +17,7 @@ pub mod pool;
 #[cfg(unix)]
 mod relay;
 pub mod run;
+mod search_path;
 mod statement;
 pub mod tls;
 mod understood;

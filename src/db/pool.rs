@@ -6,6 +6,7 @@ use super::connect::{Backend, NO_ANSWER, Opened, Target, unanswered};
 use super::deadline::{Allowance, Watermark, until, within};
 use super::give_up::GiveUp;
 use super::lease::{Lease, Permit};
+use super::migrate::refuse_unusable_schema;
 use super::understood::understood;
 use crate::error::{Code, Error, Result};
 use sqlx::{Connection as _, PgConnection};
@@ -165,7 +166,9 @@ impl Pool {
     /// the time by which there must be one.
     pub async fn acquire(self: &Arc<Self>, kind: Option<&'static str>, end: Option<Instant>) -> Result<Lease> {
         let mut lease = self.acquire_unidentified(kind, end).await?;
-        if !lease.is_identified() && !self.options.target.is_pooled() {
+        // The tables may have been made since the connection was asked.
+        let is_asked = lease.is_identified() && (kind.is_none() || lease.has_tables());
+        if !is_asked && !self.options.target.is_pooled() {
             let target = Arc::clone(&self.options.target);
             let host = lease.host();
             let backend = until(end, target.ask_identity(lease.connection()?, host))
@@ -173,6 +176,12 @@ impl Pool {
                 .ok_or_else(|| unanswered(NO_ANSWER))??;
             lease.identified_as(backend);
             lease.settle(true);
+            if kind.is_some()
+                && let Err(error) = lease.check_tables()
+            {
+                refuse_unusable_schema(&mut lease).await?;
+                return Err(error);
+            }
         }
         Ok(lease)
     }

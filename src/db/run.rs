@@ -367,7 +367,8 @@ impl Db {
             // The pooler may have gone, and all connections with it.
             pool.suspect_idle();
         }
-        begun
+        begun?;
+        unit::check_tables(lease).await
     }
 
     async fn acquire(&mut self) -> Result<Lease> {

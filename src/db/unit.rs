@@ -8,8 +8,10 @@ use super::connect::{Backend, Target};
 use super::deadline::within;
 use super::error::{connect_error, is_lost_connection};
 use super::lease::Lease;
+use super::migrate;
+use super::search_path::{narrow_search_path, own_schema};
 use super::statement::{Statement, Way};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use sqlx::postgres::{PgRow, Postgres};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row, Transaction};
 use std::fmt::Write as _;
@@ -20,23 +22,23 @@ use std::time::Duration;
 /// How long it may take to find out what a pooler is.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
 
+/// The isolation level that our statements are written for, whatever the role's default is.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// The search path can be narrowed when the settings have been made.
+const NARROW: &str = concat!("SELECT ", narrow_search_path!(of a transaction), " FROM ", own_schema!());
+
 /// The statement that applies settings to its transaction. Its row says which backend that is on, and since when.
 pub fn settings_sql(settings: &[(String, String)]) -> String {
-    let mut sql = String::from("SELECT pg_backend_pid(), (extract(epoch FROM now()) * 1000000)::int8");
-    if !settings.iter().any(|(name, _)| name.eq_ignore_ascii_case("search_path")) {
-        sql.push_str(TEMPORARY_LAST);
-    }
+    let mut sql = String::from(
+        "SELECT pg_catalog.pg_backend_pid(), (extract(epoch FROM pg_catalog.now()) OPERATOR(pg_catalog.*) 1000000)::int8",
+    );
     for (name, value) in settings {
         // Writing to a String cannot fail.
-        let _ = write!(sql, ", set_config({}, {}, true)", literal(name), literal(value));
+        let _ = write!(sql, ", pg_catalog.set_config({}, {}, true)", literal(name), literal(value));
     }
     sql
 }
-
-/// The path that is the role's own, with the schema of temporary tables at its end. Where that is not named it is
-/// searched first, and the pooler may have given us a server process in which another client has made such tables.
-const TEMPORARY_LAST: &str = ", set_config('search_path', \
-     concat_ws(', ', nullif(current_setting('search_path'), ''), 'pg_temp'), true)";
 
 /// The same text whatever the server's standard_conforming_strings.
 fn literal(text: &str) -> String {
@@ -47,11 +49,16 @@ fn literal(text: &str) -> String {
 pub async fn begin(lease: &mut Lease, settings: &str, lock_limit: Option<Duration>) -> Result<()> {
     let host = lease.host();
     let lock_limit = lock_limit.map(|limit| format!("; {}", lock_limit_sql(limit))).unwrap_or_default();
-    let sql = AssertSqlSafe(format!("BEGIN; {settings}{lock_limit}"));
+    let sql = AssertSqlSafe(format!("{BEGIN}; {settings}{lock_limit}; {NARROW}"));
     let rows = sqlx::raw_sql(sql).fetch_all(lease.connection()?).await;
     let backend = rows.and_then(|rows| {
-        let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-        Ok(Backend { host, pid: row.try_get(0)?, since: Some(row.try_get(1)?) })
+        let [row, narrowed] = rows.as_slice() else { return Err(sqlx::Error::RowNotFound) };
+        Ok(Backend {
+            host,
+            pid: row.try_get(0)?,
+            since: Some(row.try_get(1)?),
+            has_tables: narrowed.try_get("has_tables")?,
+        })
     });
     let target = lease.target();
     match backend {
@@ -95,6 +102,16 @@ pub async fn with_lock_limit(
     }
 }
 
+/// Ends a unit that has begun where our tables are not.
+pub async fn check_tables(lease: &mut Lease) -> Result<()> {
+    if let Err(error) = lease.check_tables() {
+        let ended = sqlx::raw_sql("ROLLBACK").execute(lease.connection()?).await;
+        lease.settle(ended.is_ok());
+        return Err(error);
+    }
+    Ok(())
+}
+
 /// Ends a unit: what was written takes effect, or nothing does.
 pub async fn end<T>(connection: &mut PgConnection, result: sqlx::Result<T>) -> sqlx::Result<T> {
     match result {
@@ -108,26 +125,33 @@ pub async fn end<T>(connection: &mut PgConnection, result: sqlx::Result<T>) -> s
 }
 
 impl Lease {
-    /// A transaction, with our settings in it.
+    /// A migration's transaction, with our settings in it.
     pub async fn begin(&mut self) -> Result<Transaction<'_, Postgres>> {
         let target = Arc::clone(self.target());
-        let begin = target.unit_settings.as_ref().map(|settings| format!("BEGIN; {settings}"));
-        let connection = self.connection()?;
-        let transaction = match begin {
-            Some(sql) => connection.begin_with(AssertSqlSafe(sql)).await,
-            None => connection.begin().await,
+        let begin = match &target.unit_settings {
+            Some(settings) => format!("{}; {settings}", migrate::BEGIN),
+            None => migrate::BEGIN.to_owned(),
         };
-        transaction.map_err(|error| target.refusal(&error))
+        self.connection()?.begin_with(AssertSqlSafe(begin)).await.map_err(|error| {
+            let mut refused = target.refusal(&error);
+            // A standby cannot begin a transaction that writes.
+            if refused.context.sql_state.as_deref() == Some("0A000") {
+                refused.code = Code::ReadOnly;
+                refused.message = "the server takes no writes".into();
+                refused.retryable = true;
+            }
+            refused
+        })
     }
 
     /// The row of a statement without parameters, through a pooler in a unit of its own.
-    pub async fn one_row(&mut self, sql: &'static str) -> Result<sqlx::Result<PgRow>> {
+    pub async fn one_row(&mut self, sql: String) -> Result<sqlx::Result<PgRow>> {
         let Some(settings) = self.target().unit_settings.clone() else {
-            return Ok(sqlx::raw_sql(sql).fetch_one(self.connection()?).await);
+            return Ok(sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(self.connection()?).await);
         };
         begin(self, &settings, None).await?;
         let connection = self.connection()?;
-        let result = sqlx::raw_sql(sql).fetch_one(&mut *connection).await;
+        let result = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await;
         Ok(end(connection, result).await)
     }
 }
@@ -177,13 +201,6 @@ mod tests {
     #[test]
     fn quotes_settings() {
         let settings = [("a.b".to_owned(), r#""x'y\z""#.to_owned())];
-        assert!(settings_sql(&settings).contains("'pg_temp'"));
-        assert!(settings_sql(&settings).ends_with(r#", set_config(E'a.b', E'"x''y\\z"', true)"#));
-    }
-
-    #[test]
-    fn a_search_path_that_is_given_stays() {
-        let settings = [("search_path".to_owned(), "a, pg_temp".to_owned())];
-        assert!(!settings_sql(&settings).contains("concat_ws"));
+        assert!(settings_sql(&settings).ends_with(r#", pg_catalog.set_config(E'a.b', E'"x''y\\z"', true)"#));
     }
 }

@@ -103,6 +103,7 @@ fn merges_start_up_options() {
             "plan_cache_mode=force_generic_plan",
             "enable_seqscan=off",
             "jit=off",
+            "default_transaction_isolation=read committed",
             "statement_timeout=2s",
             "geqo=off",
             "statement_timeout=2000",

@@ -343,7 +343,7 @@ pub async fn rotate(db: &mut Db, id: String, options: RotateApiKeyOptions) -> Re
                            FOR UPDATE
                      ), closed AS (
                         UPDATE api_keys
-                           SET expires_at = LEAST(api_keys.expires_at, COALESCE($3, date_trunc('milliseconds', now())))
+                           SET expires_at = LEAST(api_keys.expires_at, COALESCE($3, pg_catalog.date_trunc('milliseconds', now())))
                           FROM old
                          WHERE api_keys.id = old.old_id
                      )

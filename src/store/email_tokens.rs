@@ -132,7 +132,7 @@ pub async fn list(db: &mut Db, email: String, r#type: Option<String>) -> Result<
             "SELECT ",
             columns!(),
             " FROM email_verification_tokens
-               WHERE lower(email COLLATE \"C\") = $1
+               WHERE pg_catalog.lower(email COLLATE \"C\") = $1
                  AND ($2 IS NULL OR type = $2)
                  AND used_at IS NULL
                  AND expires_at > now()

@@ -16,10 +16,10 @@ macro_rules! or_own {
             $time,
             " WHERE ",
             $is_in_doubt,
-            " AND to_jsonb(",
+            " AND pg_catalog.to_jsonb(",
             $table,
             ") - '{created_at,updated_at,linked_at,last_auth_at}'::text[]
-               = to_jsonb(EXCLUDED) - '{created_at,updated_at,linked_at,last_auth_at}'::text[]"
+               = pg_catalog.to_jsonb(EXCLUDED) - '{created_at,updated_at,linked_at,last_auth_at}'::text[]"
         )
     };
 }

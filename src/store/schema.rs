@@ -1,19 +1,54 @@
 //! The migrations, in the order in which they are applied. One that has landed never changes: add the next.
 
-use crate::db::migrate::{History, Legacy, Migration, Shape};
+use crate::db::migrate::{Function, History, Legacy, Migration, Shape, TriggerRight};
 
 macro_rules! migration {
     ($id:literal) => {
+        migration!($id, replaced: &[])
+    };
+    ($id:literal, replaced: $replaced:expr) => {
         Migration {
             id: $id,
             up: include_str!(concat!("../../migrations/", $id, ".up.sql")),
             down: include_str!(concat!("../../migrations/", $id, ".down.sql")),
+            replaced: $replaced,
         }
     };
 }
 
-pub const MIGRATIONS: &[Migration] =
-    &[migration!("0001_initial_schema"), migration!("0002_password_hashes"), migration!("0004_saml_shapes")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!("0001_initial_schema", replaced: QUALIFIED),
+    migration!("0002_password_hashes"),
+    migration!("0003_functions_of_their_own_schema"),
+    migration!("0004_saml_shapes"),
+];
+
+/// The first migration landed before the rule that nothing of ours may call what others have put into the schema.
+/// Functions that take arguments are qualified, rows are compared by the server's operator and lists as text (there are no operators
+/// for exactly them in `pg_catalog`), and the search path is set by the migrator. What comes of it is the same.
+const QUALIFIED: &[(&str, &str)] = &[
+    (
+        "DO $$
+BEGIN
+    PERFORM set_config('search_path', format('%I, pg_temp', current_schema()), true);
+END
+$$;
+",
+        "",
+    ),
+    ("current_setting('server", "pg_catalog.current_setting('server"),
+    ("jsonb_typeof(", "pg_catalog.jsonb_typeof("),
+    ("jsonb_path_exists(", "pg_catalog.jsonb_path_exists("),
+    ("jsonb_path_query_array(", "pg_catalog.jsonb_path_query_array("),
+    ("jsonb_array_length(", "pg_catalog.jsonb_array_length("),
+    ("isfinite(", "pg_catalog.isfinite("),
+    ("num_nonnulls(", "pg_catalog.num_nonnulls("),
+    ("num_nulls(", "pg_catalog.num_nulls("),
+    (" (lower(", " (pg_catalog.lower("),
+    ("OLD.* IS DISTINCT FROM NEW.*", "OLD.* OPERATOR(pg_catalog.<>) NEW.*"),
+    ("OLD.scopes,", "OLD.scopes::text,"),
+    ("NEW.scopes,", "NEW.scopes::text,"),
+];
 
 macro_rules! legacy {
     ($name:literal) => {
@@ -32,6 +67,7 @@ pub static LEGACY: Legacy = Legacy {
             back_rules: "",
             history: None,
             has_update_triggers: false,
+            functions: &[],
         },
         Shape {
             name: "3.1.x",
@@ -40,6 +76,10 @@ pub static LEGACY: Legacy = Legacy {
             back_rules: legacy!("give_back_3_1_x.rules.sql"),
             history: Some(History { ids: &["0001_initial_schema_v2"], create: legacy!("3_1_x.history.sql") }),
             has_update_triggers: true,
+            functions: &[Function {
+                name: "set_updated_at",
+                body: Some("begin new.updated_at = now() return new end"),
+            }],
         },
     ],
     clocks: legacy!("clocks.sql"),
@@ -53,4 +93,46 @@ pub static LEGACY: Legacy = Legacy {
         ("tenant_saml_configs", "sso_providers"),
     ],
     later: &[("password_hashes", legacy!("give_back_password_hashes.rules.sql"))],
+    trigger_rights: &[
+        needs("INSERT", "users", "SELECT", "user_oauth_accounts"),
+        needs("INSERT", "users", "INSERT", "user_oauth_accounts"),
+        needs("UPDATE", "users", "SELECT", "user_oauth_accounts"),
+        needs("UPDATE", "users", "INSERT", "user_oauth_accounts"),
+        needs("UPDATE", "users", "DELETE", "user_oauth_accounts"),
+        needs("INSERT", "organizations", "SELECT", "organization_members"),
+        needs("INSERT", "organizations", "INSERT", "organization_members"),
+        needs("UPDATE", "organizations", "SELECT", "organization_members"),
+        needs("UPDATE", "organizations", "INSERT", "organization_members"),
+        needs("UPDATE", "organizations", "DELETE", "organization_members"),
+        // A user that is deleted leaves the lists of its organizations.
+        needs("DELETE", "users", "SELECT", "organization_members"),
+        needs("DELETE", "users", "INSERT", "organization_members"),
+        needs("DELETE", "users", "DELETE", "organization_members"),
+        needs("DELETE", "users", "SELECT (id)", "organizations"),
+        needs("DELETE", "users", "SELECT (members)", "organizations"),
+        needs("DELETE", "users", "UPDATE (members)", "organizations"),
+    ],
 };
+
+const fn needs(had: &'static str, of: &'static str, right: &'static str, on: &'static str) -> TriggerRight {
+    TriggerRight { having: (had, of), needs: (right, on) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MIGRATIONS;
+
+    #[test]
+    fn every_replaced_part_is_there() {
+        for migration in MIGRATIONS {
+            for (part, _) in migration.replaced {
+                assert!(migration.up.contains(part), "{}: {part}", migration.id);
+            }
+        }
+    }
+
+    #[test]
+    fn migrations_are_in_order() {
+        assert!(MIGRATIONS.is_sorted_by_key(|migration| migration.id));
+    }
+}

@@ -215,7 +215,7 @@ pub async fn create_provider(db: &mut Db, input: SSOProviderInput) -> Result<SSO
                       , given.attribute_mapping
                       , COALESCE(given.metadata, '{}')
                       , $3
-                   FROM jsonb_populate_record(NULL::sso_providers, $2) AS given",
+                   FROM pg_catalog.jsonb_populate_record(NULL::sso_providers, $2) AS given",
                 or_own!("$4", "sso_providers", "created_at"),
                 " RETURNING ",
                 columns!()
@@ -299,18 +299,18 @@ pub async fn update_provider(db: &mut Db, id: String, patch: SSOProviderPatch) -
                              , patched.attribute_mapping
                              , COALESCE(patched.metadata, '{}')
                              , (stored.extra - $4) || $3
-                          FROM jsonb_populate_record(stored, $2) AS patched
+                          FROM pg_catalog.jsonb_populate_record(stored, $2) AS patched
                         )
                   WHERE id = $1
                     AND (
                         SELECT patched.type <> 'saml'
-                            OR num_nulls(patched.idp_entity_id, patched.idp_sso_url, patched.sp_entity_id, patched.sp_acs_url) = 0
+                            OR pg_catalog.num_nulls(patched.idp_entity_id, patched.idp_sso_url, patched.sp_entity_id, patched.sp_acs_url) = 0
                             OR ((stored.extra - $4) || $3) ?& '{enabled,entryPoint,issuer,cert}'
                             -- It had neither shape before: what the TypeScript adapter has left of the second.
                             OR stored.type = 'saml'
-                               AND num_nulls(stored.idp_entity_id, stored.idp_sso_url, stored.sp_entity_id, stored.sp_acs_url) > 0
+                               AND pg_catalog.num_nulls(stored.idp_entity_id, stored.idp_sso_url, stored.sp_entity_id, stored.sp_acs_url) > 0
                                AND NOT stored.extra ?& '{enabled,entryPoint,issuer,cert}'
-                          FROM jsonb_populate_record(stored, $2) AS patched
+                          FROM pg_catalog.jsonb_populate_record(stored, $2) AS patched
                         )
               RETURNING ",
                     columns!()

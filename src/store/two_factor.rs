@@ -133,7 +133,7 @@ pub async fn create_device(db: &mut Db, input: TwoFactorDeviceInput) -> Result<T
                       , given.last_used_at
                       , COALESCE(given.metadata, '{}')
                       , $3
-                   FROM jsonb_populate_record(NULL::twofa_devices, $2) AS given",
+                   FROM pg_catalog.jsonb_populate_record(NULL::twofa_devices, $2) AS given",
                 or_own!("$4", "twofa_devices", "created_at"),
                 " RETURNING ",
                 columns!()
@@ -180,7 +180,7 @@ pub async fn update_device(db: &mut Db, id: String, patch: TwoFactorDevicePatch)
                              , patched.last_used_at
                              , COALESCE(patched.metadata, '{}')
                              , (stored.extra - $4) || $3
-                          FROM jsonb_populate_record(stored, $2) AS patched
+                          FROM pg_catalog.jsonb_populate_record(stored, $2) AS patched
                         )
                   WHERE id = $1
                     AND (
@@ -188,7 +188,7 @@ pub async fn update_device(db: &mut Db, id: String, patch: TwoFactorDevicePatch)
                             OR patched.secret <> ''
                             -- It had none before: the TypeScript adapter did not ask for one.
                             OR stored.method = 'totp' AND COALESCE(stored.secret, '') = ''
-                          FROM jsonb_populate_record(stored, $2) AS patched
+                          FROM pg_catalog.jsonb_populate_record(stored, $2) AS patched
                         )
               RETURNING ",
                     columns!()

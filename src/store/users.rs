@@ -118,7 +118,7 @@ pub fn by_id() -> Lookup<UserRecord> {
 
 /// Keys are lower-cased by [`email_key`].
 pub fn by_email() -> Lookup<UserRecord> {
-    by_key!(UserRecord, "getUserByEmail", columns!(), "users", "lower(email COLLATE \"C\")", |user| {
+    by_key!(UserRecord, "getUserByEmail", columns!(), "users", "pg_catalog.lower(email COLLATE \"C\")", |user| {
         user.email.as_deref().map(email_key).unwrap_or_default()
     })
 }
@@ -225,18 +225,18 @@ pub async fn link_oauth(db: &mut Db, user_id: String, provider: String, link: OA
     db.optional(Repeat::Never, || {
         query_as(concat!(
             "UPDATE users
-                SET oauth = oauth || jsonb_build_object($2::text, jsonb_strip_nulls(jsonb_build_object(
+                SET oauth = oauth || pg_catalog.jsonb_build_object($2::text, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
                         'provider', $2::text
                       , 'sub', $3::text
                       , 'email', $4::text
                       , 'name', $5::text
-                      , 'linkedAt', COALESCE($6::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'))
+                      , 'linkedAt', COALESCE($6::text, pg_catalog.to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'))
                     )))
               WHERE id = $1
                 AND (
                     SELECT CASE
                                WHEN EXISTS (SELECT FROM user_oauth_accounts WHERE user_id = $1 AND provider = $2 AND sub <> $3)
-                               THEN pg_advisory_xact_lock(hashtextextended($2, 0)) IS NOT NULL
+                               THEN pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($2, 0)) IS NOT NULL
                                ELSE true
                            END
                     )

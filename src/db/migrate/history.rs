@@ -1,30 +1,60 @@
 //! `auth_migrations`: what has been applied.
 
+use super::condition::{self, Condition};
+use super::schema::Schema;
 use super::{Migration, failure, legacy, migration_failed};
 use crate::error::{Code, Error, Result};
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 use std::time::Duration;
 
 use crate::db::pool::millis;
+use crate::db::search_path::{narrow_search_path, own_schema};
 
 pub const TABLE: &str = "auth_migrations";
 
 pub const CREATE: &str = "
-    CREATE TABLE IF NOT EXISTS auth_migrations (
+    CREATE TABLE IF NOT EXISTS :\"schema\".auth_migrations (
         id          TEXT COLLATE \"C\" CONSTRAINT auth_migrations_pkey PRIMARY KEY
       , checksum    TEXT NOT NULL
       , applied_at  TIMESTAMPTZ(3) NOT NULL DEFAULT now()
       , duration_ms DOUBLE PRECISION NOT NULL
     )";
 
-/// The first two columns identify a new connection, so that a `connect()` with nothing to do is one query.
-pub const CHECK: &str = "
+/// The first two columns identify a new connection, so that a `connect()` with nothing to do is one query. The table
+/// is found through the connection's own search path; further columns say in which schema, and which one is ours.
+const CHECK: &str = concat!(
+    "SELECT pg_catalog.pg_backend_pid()
+          , pg_catalog.current_setting('auth_postgres.probe', true)
+          , pg_catalog.current_setting('server_version')
+          , ARRAY(SELECT id FROM auth_migrations ORDER BY id)
+          , ARRAY(SELECT checksum FROM auth_migrations ORDER BY id)
+          , (
+                SELECT n.nspname::pg_catalog.text
+                  FROM pg_catalog.pg_class AS c
+                  JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+                 WHERE c.oid OPERATOR(pg_catalog.=) 'auth_migrations'::pg_catalog.regclass::pg_catalog.oid
+            )
+          , own.name::pg_catalog.text
+          , ",
+    narrow_search_path!(of a connection)
+);
+
+pub fn check(migrations: &[Migration]) -> String {
+    format!("{CHECK} {} FROM {}", condition::columns(migrations), own_schema!())
+}
+
+/// The same columns from the table in the schema, for whoever has found that.
+const READ: &str = "
     SELECT pg_backend_pid()
-         , current_setting('auth_postgres.probe', true)
+         , NULL::text
          , current_setting('server_version')
-         , ARRAY(SELECT id FROM auth_migrations ORDER BY id)
-         , ARRAY(SELECT checksum FROM auth_migrations ORDER BY id)";
+         , ARRAY(SELECT id FROM :\"schema\".auth_migrations ORDER BY id)
+         , ARRAY(SELECT checksum FROM :\"schema\".auth_migrations ORDER BY id)
+         , NULL::text
+         , NULL::text
+         , current_user::text AS role
+         , ARRAY[]::text[] AS findings";
 
 pub struct Applied {
     pub server_version: String,
@@ -32,11 +62,16 @@ pub struct Applied {
     checksums: Vec<String>,
     /// From which shape, and with which zones, the database was taken over.
     pub origin: Option<String>,
+    /// Where the table was found, and where ours is to be, when that had to be found out.
+    schemas: Option<(String, String)>,
+    pub condition: Condition,
 }
 
 impl Applied {
     pub fn read(row: &PgRow) -> sqlx::Result<Self> {
-        Ok(Self::new(row.try_get(2)?, row.try_get(3)?, row.try_get(4)?))
+        let (found, own): (Option<String>, Option<String>) = (row.try_get(5)?, row.try_get(6)?);
+        let condition = Condition::read(row)?;
+        Ok(Self { schemas: found.zip(own), condition, ..Self::new(row.try_get(2)?, row.try_get(3)?, row.try_get(4)?) })
     }
 
     fn new(server_version: String, mut ids: Vec<String>, mut checksums: Vec<String>) -> Self {
@@ -44,7 +79,7 @@ impl Applied {
             ids.remove(at);
             checksums.remove(at)
         });
-        Self { server_version, ids, checksums, origin }
+        Self { server_version, ids, checksums, origin, schemas: None, condition: Condition::default() }
     }
 
     /// The migrations still to be applied; an error when the two histories disagree.
@@ -66,21 +101,33 @@ impl Applied {
         Ok(migrations.iter().filter(|migration| !self.has(migration)).collect())
     }
 
+    /// Refuses a table that a later schema of the search path has.
+    pub fn check_schema(&self) -> Result<()> {
+        match &self.schemas {
+            Some((found, own)) if found != own => Err(super::shape::in_another_schema(own, found)),
+            _ => Ok(()),
+        }
+    }
+
     pub fn has(&self, migration: &Migration) -> bool {
         self.ids.iter().any(|id| id == migration.id)
     }
 }
 
 /// `None` when there is no such table, or it is another program's.
-pub async fn read(connection: &mut PgConnection) -> Result<Option<Applied>> {
+pub async fn read(connection: &mut PgConnection, schema: &Schema) -> Result<Option<Applied>> {
     let is_ours: bool = sqlx::query_scalar(
         "SELECT EXISTS (
-             SELECT FROM pg_attribute
-              WHERE attrelid = to_regclass('auth_migrations')
-                AND attname = 'checksum'
-                AND NOT attisdropped
+             SELECT FROM pg_attribute a
+               JOIN pg_class c ON c.oid = a.attrelid
+               JOIN pg_namespace n ON n.oid = c.relnamespace
+              WHERE n.nspname = $1
+                AND c.relname = 'auth_migrations'
+                AND a.attname = 'checksum'
+                AND NOT a.attisdropped
          )",
     )
+    .bind(&schema.name)
     .persistent(false)
     .fetch_one(&mut *connection)
     .await
@@ -88,15 +135,32 @@ pub async fn read(connection: &mut PgConnection) -> Result<Option<Applied>> {
     if !is_ours {
         return Ok(None);
     }
-    let row = sqlx::query(CHECK).persistent(false).fetch_one(connection).await;
+    let row = sqlx::query(AssertSqlSafe(schema.fill(READ))).persistent(false).fetch_one(connection).await;
     row.and_then(|row| Applied::read(&row)).map(Some).map_err(|error| migration_failed(TABLE, &error))
 }
 
-pub async fn insert(connection: &mut PgConnection, id: &str, checksum: &str, took: Duration) -> Result<()> {
-    sqlx::query("INSERT INTO auth_migrations (id, checksum, duration_ms) VALUES ($1, $2, $3)")
+pub async fn insert(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    id: &str,
+    checksum: &str,
+    took: Duration,
+) -> Result<()> {
+    let sql = schema.fill("INSERT INTO :\"schema\".auth_migrations (id, checksum, duration_ms) VALUES ($1, $2, $3)");
+    sqlx::query(AssertSqlSafe(sql))
         .bind(id)
         .bind(checksum)
         .bind(millis(took))
+        .persistent(false)
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(|error| migration_failed(id, &error))
+}
+
+pub async fn delete(connection: &mut PgConnection, schema: &Schema, id: &str) -> Result<()> {
+    sqlx::query(AssertSqlSafe(schema.fill("DELETE FROM :\"schema\".auth_migrations WHERE id = $1")))
+        .bind(id)
         .persistent(false)
         .execute(connection)
         .await
@@ -114,8 +178,10 @@ pub fn mismatch(id: &str, reason: &str) -> Error {
 mod tests {
     use super::{Applied, Code, Migration};
 
-    const MIGRATIONS: &[Migration] =
-        &[Migration { id: "0001_a", up: "a", down: "" }, Migration { id: "0002_b", up: "b", down: "" }];
+    const MIGRATIONS: &[Migration] = &[
+        Migration { id: "0001_a", up: "a", down: "", replaced: &[] },
+        Migration { id: "0002_b", up: "b", down: "", replaced: &[] },
+    ];
 
     fn applied(rows: &[(&str, String)]) -> Applied {
         let (ids, checksums) = rows.iter().map(|(id, checksum)| ((*id).to_owned(), checksum.clone())).unzip();

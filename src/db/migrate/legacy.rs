@@ -1,10 +1,10 @@
 //! Databases that another program made: taken over in place, and given back by a rollback. Each way is one
 //! transaction, under the migration lock, together with the rows of our own bookkeeping.
 
-use super::history;
-use super::rebuild::Rebuild;
-use super::shape::{Shape, recognise};
-use super::{Migration, failure, migration_failed, run};
+use super::rebuild::{self, Function, Rebuild, TriggerRight};
+use super::schema::Schema;
+use super::shape::{Shape, recognise, refuse_prefixed};
+use super::{Migration, failure, history, locks, migration_failed, names_after, run};
 use crate::db::pool::millis;
 use crate::error::{Code, Error, Result, Violation};
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -29,6 +29,8 @@ pub struct Legacy {
     /// Tables that migrations after the first have made, and what stands against giving them up: a further SELECT of
     /// the rules for the way back.
     pub later: &'static [(&'static str, &'static str)],
+    /// What our triggers need, which the other program has not.
+    pub trigger_rights: &'static [TriggerRight],
 }
 
 /// The zones of the two clocks whose times a legacy database holds.
@@ -65,66 +67,85 @@ impl Origin {
     }
 }
 
-/// Takes the database over by the first migration, if there is one to take over. Says whether it did.
+/// Takes the database over by the first migration, if there is one to take over. Says whether it did; the other
+/// migrations have to follow in the same transaction.
 pub async fn take_over(
     connection: &mut PgConnection,
+    schema: &Schema,
     legacy: &Legacy,
     zones: &Zones,
     first: &Migration,
 ) -> Result<bool> {
     let started = Instant::now();
-    let Some(shape) = recognise(connection, legacy.shapes).await? else { return Ok(false) };
+    let Some(shape) = recognise(connection, schema, legacy.shapes).await? else { return Ok(false) };
+    refuse_prefixed(connection, schema).await?;
     check_zones(connection, zones).await?;
     let origin = Origin { shape, zones: zones.clone() };
     let tables = shape.tables();
     tracing::info!(migration = ID, from = origin.text(), "taking over the database of the TypeScript adapter");
-    prepare(connection, legacy, &origin, &tables).await?;
+    prepare(connection, schema, legacy, &origin, &tables).await?;
     // It may have changed before it was locked.
-    recognise(connection, legacy.shapes).await?;
-    check_rules(connection, legacy.rules, "the database was not taken over").await?;
+    recognise(connection, schema, legacy.shapes).await?;
+    check_rules(connection, schema, legacy.rules, "the database was not taken over").await?;
     let mut heirs: Vec<_> = same(&tables).chain(legacy.heirs.iter().copied()).collect();
     heirs.extend(tables.iter().map(|table| (history::TABLE, *table)));
+    let create = first.statements();
     let rebuild = Rebuild {
         id: ID,
         old: &tables,
-        create: &[first.up],
+        create: &[create.as_str()],
+        new: &first.tables(),
+        new_functions: &first.functions(),
         rows: legacy.rows,
-        finish: &["DROP TABLE IF EXISTS auth_migrations", history::CREATE],
+        finish: &["DROP TABLE IF EXISTS :\"schema\".auth_migrations", history::CREATE],
         heirs: &heirs,
-        functions: &["set_updated_at"],
+        gained: legacy.trigger_rights,
+        lost: &[],
+        functions: shape.functions,
     };
-    rebuild.run(connection).await?;
+    rebuild.run(connection, schema).await?;
     let took = started.elapsed();
-    history::insert(connection, ID, &origin.text(), took).await?;
-    history::insert(connection, first.id, &first.checksum(), took).await?;
+    history::insert(connection, schema, ID, &origin.text(), took).await?;
+    history::insert(connection, schema, first.id, &first.checksum(), took).await?;
     tracing::info!(migration = ID, durationMs = millis(took), "taken over");
     Ok(true)
 }
 
-/// The way back of [`take_over`], from what the migrations made: in one transaction, or a later one would be undone,
-/// and its rows gone, before the rows that stand against the rest are found.
+/// The way back of [`take_over`], from what the migrations made: all at once, or a later one would be undone, and its
+/// rows gone, before the rows that stand against the rest are found.
 pub async fn give_back(
     connection: &mut PgConnection,
+    schema: &Schema,
     legacy: &Legacy,
     origin: &str,
-    migrations: &[Migration],
+    migrations: &[&'static Migration],
 ) -> Result<()> {
     let Some(origin) = Origin::parse(origin, legacy.shapes) else {
         return Err(history::mismatch(ID, "was applied by another version of this package"));
     };
     let shape = origin.shape;
     let tables = shape.tables();
-    let later = present(connection, legacy.later).await?;
+    let later = present(connection, schema, legacy.later).await?;
     let own = legacy.heirs.iter().map(|(own, _)| *own).chain(later.iter().map(|(table, _)| *table));
     let ours: Vec<_> = tables.iter().copied().chain(own).collect();
     tracing::info!(migration = ID, to = origin.text(), "giving the database back to the TypeScript adapter");
-    prepare(connection, legacy, &origin, &ours).await?;
+    prepare(connection, schema, legacy, &origin, &ours).await?;
     let later_rules: String = later.iter().map(|(_, rule)| *rule).collect();
     let rules = format!("{}{}{later_rules}", legacy.back_rules, shape.back_rules);
-    check_rules(connection, &rules, "nothing was rolled back").await?;
-    let downs = migrations.iter().flat_map(|migration| migration.down.lines());
-    let functions: Vec<_> = downs.filter_map(|line| line.strip_prefix("DROP FUNCTION ")?.split('(').next()).collect();
-    let mut finish = vec!["DROP TABLE auth_migrations"];
+    check_rules(connection, schema, &rules, "nothing was rolled back").await?;
+    let others = rebuild::other_functions(connection, schema, ID, shape.functions).await?;
+    if !others.is_empty() {
+        return Err(history::mismatch(
+            ID,
+            &format!("cannot be undone: the application has a function of its own named {}()", others.join("(), ")),
+        ));
+    }
+    let functions: Vec<_> = migrations
+        .iter()
+        .flat_map(|migration| names_after(migration.down, "DROP FUNCTION "))
+        .map(|name| Function { name, body: None })
+        .collect();
+    let mut finish = vec!["DROP TABLE :\"schema\".auth_migrations"];
     finish.extend(shape.history.as_ref().map(|history| history.create));
     let mut heirs: Vec<_> = same(&tables).collect();
     if shape.history.is_some() {
@@ -134,17 +155,22 @@ pub async fn give_back(
         id: ID,
         old: &ours,
         create: shape.create,
+        new: &tables,
+        new_functions: &shape.functions.iter().map(|function| function.name).collect::<Vec<_>>(),
         rows: legacy.back_rows,
         finish: &finish,
         heirs: &heirs,
+        gained: &[],
+        lost: legacy.trigger_rights,
         functions: &functions,
     };
-    rebuild.run(connection).await
+    rebuild.run(connection, schema).await
 }
 
 /// Those whose table is there: their migration may have been rolled back before.
 async fn present(
     connection: &mut PgConnection,
+    schema: &Schema,
     later: &[(&'static str, &'static str)],
 ) -> Result<Vec<(&'static str, &'static str)>> {
     let names: Vec<&str> = later.iter().map(|(table, _)| *table).collect();
@@ -153,9 +179,10 @@ async fn present(
            FROM pg_class
           WHERE relname = ANY($1)
             AND relkind = 'r'
-            AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())",
+            AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)",
     )
     .bind(names)
+    .bind(&schema.name)
     .persistent(false)
     .fetch_all(connection)
     .await
@@ -167,13 +194,19 @@ fn same<'t>(tables: &[&'t str]) -> impl Iterator<Item = (&'t str, &'t str)> {
     tables.iter().map(|table| (*table, *table))
 }
 
-/// Locks the tables, fixes the search path to their schema, and sets the clocks. The rules read whole tables; compiling
-/// statements as long as theirs, each run once, would cost more than running them.
-async fn prepare(connection: &mut PgConnection, legacy: &Legacy, origin: &Origin, tables: &[&str]) -> Result<()> {
-    run(connection, ID, AssertSqlSafe(format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", ")))).await?;
+/// Locks the tables and sets the clocks. The rules read whole tables; compiling statements as long as theirs, each run
+/// once, would cost more than running them.
+async fn prepare(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    legacy: &Legacy,
+    origin: &Origin,
+    tables: &[&str],
+) -> Result<()> {
+    locks::lock(connection, schema, tables).await?;
     let Zones { server, client } = &origin.zones;
     sqlx::query(
-        "SELECT set_config('search_path', format('%I, pg_temp', current_schema()), true)
+        "SELECT set_config('auth_postgres.schema', $4, true)
               , set_config('auth_postgres.server_zone', $1, true)
               , set_config('auth_postgres.client_zone', $2, true)
               , set_config('auth_postgres.update_zone', $3, true)
@@ -183,11 +216,12 @@ async fn prepare(connection: &mut PgConnection, legacy: &Legacy, origin: &Origin
     .bind(server)
     .bind(client)
     .bind(if origin.shape.has_update_triggers { server } else { client })
+    .bind(&schema.name)
     .persistent(false)
     .execute(&mut *connection)
     .await
     .map_err(|error| migration_failed(ID, &error))?;
-    run(connection, ID, AssertSqlSafe(legacy.clocks)).await.map(drop)
+    run(connection, ID, AssertSqlSafe(schema.fill(legacy.clocks))).await.map(drop)
 }
 
 /// POSIX zones are refused: `UTC+2` would be two hours west.
@@ -200,19 +234,54 @@ async fn check_zones(connection: &mut PgConnection, zones: &Zones) -> Result<()>
     )
     .bind([zones.server.as_str(), zones.client.as_str()].as_slice())
     .persistent(false)
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await
     .map_err(|error| failure(&error).error)?;
-    match unknown {
-        None => Ok(()),
-        Some(_) => Err(Error::invalid_input("legacyTimeZone", "is not the name of a time zone that the server knows")),
+    if unknown.is_some() {
+        return Err(Error::invalid_input("legacyTimeZone", "is not the name of a time zone that the server knows"));
     }
+    for zone in [&zones.server, &zones.client] {
+        confirm_zone(connection, zone).await?;
+    }
+    Ok(())
+}
+
+/// Some names are abbreviations as well (`CET`, `EET`, `MET`, `WET`), and as such have no summer: an expression then
+/// reads them otherwise than the setting `timezone` does, which knows the zone alone. `$1` is the zone.
+const UNCONFIRMED: &str = "
+    SELECT EXISTS (
+        SELECT FROM generate_series(TIMESTAMP '2000-01-01', TIMESTAMP '2037-12-31', INTERVAL '1 day') AS shown
+         WHERE (shown AT TIME ZONE $1) <> shown::timestamptz
+    )";
+
+async fn confirm_zone(connection: &mut PgConnection, zone: &str) -> Result<()> {
+    sqlx::query("SELECT set_config('timezone', $1, true)")
+        .bind(zone)
+        .persistent(false)
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| failure(&error).error)?;
+    let is_unconfirmed: bool = sqlx::query_scalar(UNCONFIRMED)
+        .bind(zone)
+        .persistent(false)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|error| failure(&error).error)?;
+    run(connection, ID, "SET LOCAL timezone TO DEFAULT").await?;
+    if is_unconfirmed {
+        return Err(Error::invalid_input(
+            "legacyTimeZone",
+            "is read by the server as an abbreviation without summer time: give the name of a place, such as Europe/Paris",
+        ));
+    }
+    Ok(())
 }
 
 /// How many ids an error lists of each rule.
 const LISTED: i32 = 20;
 
-async fn check_rules(connection: &mut PgConnection, rules: &str, outcome: &str) -> Result<()> {
+async fn check_rules(connection: &mut PgConnection, schema: &Schema, rules: &str, outcome: &str) -> Result<()> {
+    let rules = schema.fill(rules);
     let started = Instant::now();
     let broken: Vec<Violation> = sqlx::query_as(AssertSqlSafe(format!(
         "SELECT rule
@@ -260,6 +329,7 @@ mod tests {
         back_rules: "",
         history: None,
         has_update_triggers: false,
+        functions: &[],
     }];
 
     #[test]

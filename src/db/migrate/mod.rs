@@ -1,14 +1,24 @@
-//! The migrator: SQL files with an up and a down, each in one transaction together with its row in
-//! `auth_migrations`. Nothing pending means one query and no lock.
+//! The migrator: SQL files with an up and a down. Each up runs in one transaction together with its row in
+//! `auth_migrations`, and a rollback is one transaction altogether. Nothing pending means one query and no lock.
 
+mod condition;
 mod history;
 mod legacy;
+mod locks;
 mod rebuild;
+mod schema;
+mod session;
 mod shape;
+mod undo;
 
 use self::history::{Applied, mismatch};
 pub use self::legacy::{Legacy, Zones};
+pub use self::rebuild::{Function, TriggerRight};
+use self::schema::Schema;
+pub use self::schema::quote_identifier;
+pub use self::session::BEGIN;
 pub use self::shape::{History, Shape};
+pub use self::undo::Rollback;
 use super::error::{Failure, raised_text, statement_failure};
 use super::lease::Lease;
 use super::pool::{Pool, millis};
@@ -16,6 +26,7 @@ use crate::error::{Code, Error, Result};
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 pub struct Migration {
@@ -23,12 +34,41 @@ pub struct Migration {
     pub id: &'static str,
     pub up: &'static str,
     pub down: &'static str,
+    /// Parts of `up` that run in another form: a file that has landed does not change, nor does its checksum.
+    pub replaced: &'static [(&'static str, &'static str)],
 }
 
 impl Migration {
     pub fn checksum(&self) -> String {
         crate::id::hex(&Sha256::digest(self.up.as_bytes()))
     }
+
+    /// What `up` comes to when it runs.
+    fn statements(&self) -> String {
+        self.replaced.iter().fold(self.up.to_owned(), |sql, (part, other)| sql.replace(part, other))
+    }
+
+    fn tables(&self) -> Vec<&'static str> {
+        names_after(self.up, "CREATE TABLE ")
+    }
+
+    fn functions(&self) -> Vec<&'static str> {
+        let mut names = names_after(self.up, "CREATE FUNCTION ");
+        names.extend(names_after(self.up, "CREATE OR REPLACE FUNCTION "));
+        names
+    }
+
+    fn dropped_tables(&self) -> Vec<&'static str> {
+        names_after(self.down, "DROP TABLE ")
+    }
+}
+
+/// The names in lines that begin with these words.
+fn names_after<'s>(sql: &'s str, words: &str) -> Vec<&'s str> {
+    sql.lines()
+        .filter_map(|line| line.strip_prefix(words))
+        .filter_map(|rest| rest.split(|char: char| !char.is_ascii_alphanumeric() && char != '_').next())
+        .collect()
 }
 
 /// What `healthCheck()` says of the schema.
@@ -40,32 +80,28 @@ pub struct Status {
 /// The migration lock, an advisory lock on the database (its two halves read "auth" and "pgmi" in ASCII).
 const LOCK: i64 = 0x6175_7468_7067_6d69;
 
-/// A migration waits this long for a table that others use, then gives up and leaves everything as it was.
-const LOCK_TIMEOUT: &str = "10s";
-
-/// Every limit on time that the server knows, whatever its version; `$1` is how long to wait for a lock.
-const NO_LIMITS: &str = "
-    SELECT set_config(name, CASE name WHEN 'lock_timeout' THEN $1 ELSE '0' END, true)
-      FROM pg_settings
-     WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout')";
-
 /// What `connect()` brings a database to, and from where.
 pub struct Plan {
     pub migrations: &'static [Migration],
     pub legacy: &'static Legacy,
     pub zones: Zones,
+    /// The option `schema`.
+    pub schema: Option<String>,
+    /// Whether the log has been told that policies apply to the role.
+    pub has_warned: AtomicBool,
 }
 
 /// Applies what is pending, or only checks that nothing is.
-pub async fn up(pool: &Arc<Pool>, schema: Option<&str>, plan: &Plan, applies: bool) -> Result<()> {
+pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
     let migrations = plan.migrations;
     let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
-    let pending = match check(&mut lease, "connect").await? {
+    let applied = check(&mut lease, plan.migrations, "connect").await?;
+    let pending = match &applied {
         Some(applied) => applied.pending(migrations)?,
         None => migrations.iter().collect(),
     };
     match pending.first() {
-        None => return Ok(()),
+        None => return applied.map_or(Ok(()), |applied| applied.condition.check(&plan.has_warned)),
         Some(first) if !applies => {
             return Err(mismatch(first.id, "has not been applied, and the option `migrate` is false"));
         }
@@ -73,41 +109,60 @@ pub async fn up(pool: &Arc<Pool>, schema: Option<&str>, plan: &Plan, applies: bo
     }
     drop(lease);
     let mut lease = pool.acquire(None, pool.connecting_end()).await?;
-    while let Some((id, took)) = locked(&mut lease, Direction::Up { schema }, plan, pool.connecting_end()).await? {
-        tracing::info!(migration = id, durationMs = millis(took), "migration applied");
-    }
-    Ok(())
-}
-
-/// Runs down migrations until `to` is the last one applied, or none is. Returns what was rolled back.
-pub async fn down(pool: &Arc<Pool>, plan: &Plan, to: Option<&str>) -> Result<Vec<String>> {
-    if let Some(to) = to
-        && !plan.migrations.iter().any(|migration| migration.id == to)
-    {
-        return Err(Error::invalid_input("to", "is not the id of a migration"));
-    }
-    let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
-    let mut undone = Vec::new();
-    if check(&mut lease, "rollback").await?.is_none() {
-        return Ok(undone);
-    }
-    while let Some((id, took)) = locked(&mut lease, Direction::Down { to }, plan, pool.connecting_end()).await? {
-        tracing::info!(migration = id, durationMs = millis(took), "migration rolled back");
-        undone.push(id.to_owned());
-        if id == legacy::ID {
+    loop {
+        let steps = locked(&mut lease, plan, Direction::Up, pool.connecting_end()).await.map_err(permission)?;
+        if steps.is_empty() {
             break;
         }
+        for (id, took) in steps {
+            tracing::info!(migration = id, durationMs = millis(took), "migration applied");
+        }
     }
-    Ok(undone)
+    // What was there before, or what the role may do with what is there now, may still be amiss.
+    match check(&mut lease, plan.migrations, "connect").await? {
+        Some(applied) => applied.condition.check(&plan.has_warned),
+        None => Ok(()),
+    }
 }
 
-pub async fn status(pool: &Arc<Pool>, migrations: &'static [Migration]) -> Result<Status> {
+/// A migration that fails for want of a right is no fault of the migration.
+fn permission(mut error: Error) -> Error {
+    if error.context.sql_state.as_deref() == Some("42501") {
+        error.code = Code::PermissionDenied;
+        error.message = format!(
+            "{}. The role that migrates owns the tables, or is a member of their owner, and needs CREATE and USAGE on their schema",
+            error.message
+        )
+        .into();
+    }
+    error
+}
+
+/// Runs down migrations. Returns what was rolled back.
+pub async fn down(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<Vec<String>> {
+    rollback.check(plan.migrations)?;
     let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
-    if let Some(applied) = check(&mut lease, "healthCheck").await? {
-        let pending = applied.pending(migrations)?.iter().map(|migration| migration.id).collect();
+    if check(&mut lease, plan.migrations, "rollback").await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let undone = locked(&mut lease, plan, Direction::Down(rollback), pool.connecting_end()).await?;
+    for (id, took) in &undone {
+        tracing::info!(migration = id, durationMs = millis(*took), "migration rolled back");
+    }
+    Ok(undone.into_iter().map(|(id, _)| id.to_owned()).collect())
+}
+
+pub async fn status(pool: &Arc<Pool>, plan: &Plan) -> Result<Status> {
+    let migrations = plan.migrations;
+    let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
+    if let Some(applied) = check(&mut lease, migrations, "healthCheck").await? {
+        let pending: Vec<_> = applied.pending(migrations)?.iter().map(|migration| migration.id).collect();
+        if pending.is_empty() {
+            applied.condition.check(&plan.has_warned)?;
+        }
         Ok(Status { server_version: applied.server_version, pending })
     } else {
-        let result = lease.one_row("SELECT current_setting('server_version')").await?;
+        let result = lease.one_row("SELECT pg_catalog.current_setting('server_version')".to_owned()).await?;
         lease.settle(result.is_ok());
         let server_version = result.and_then(|row| row.try_get(0)).map_err(|error| failure(&error).error)?;
         Ok(Status { server_version, pending: migrations.iter().map(|migration| migration.id).collect() })
@@ -115,9 +170,13 @@ pub async fn status(pool: &Arc<Pool>, migrations: &'static [Migration]) -> Resul
 }
 
 /// `None` when there is no bookkeeping table yet.
-async fn check(lease: &mut Lease, operation: &'static str) -> Result<Option<Applied>> {
+async fn check(
+    lease: &mut Lease,
+    migrations: &'static [Migration],
+    operation: &'static str,
+) -> Result<Option<Applied>> {
     let started = Instant::now();
-    let result = lease.one_row(history::CHECK).await?;
+    let result = lease.one_row(history::check(migrations)).await?;
     tracing::debug!(
         operation,
         durationMs = millis(started.elapsed()),
@@ -129,51 +188,64 @@ async fn check(lease: &mut Lease, operation: &'static str) -> Result<Option<Appl
         Ok(row) => {
             lease.identify(&row)?;
             lease.settle(true);
-            Applied::read(&row).map(Some).map_err(|error| failure(&error).error)
+            let applied = Applied::read(&row).map_err(|error| failure(&error).error)?;
+            applied.check_schema()?;
+            Ok(Some(applied))
         }
         Err(error) => {
             let Failure { error, connection_survives, .. } = failure(&error);
             lease.settle(connection_survives);
             match error.context.sql_state.as_deref() {
                 // No such table, no such schema on the search path, or another program's table of that name.
-                Some("42P01" | "3F000" | "42703") => Ok(None),
+                Some("42P01" | "3F000" | "42703") => refuse_unusable_schema(lease).await.map(|()| None),
                 _ => Err(error),
             }
         }
     }
 }
 
-#[derive(Clone, Copy)]
-enum Direction<'d> {
-    Up { schema: Option<&'d str> },
-    Down { to: Option<&'d str> },
+/// PostgreSQL passes over a schema that the role may not use: tables in it look as if they were not there.
+pub async fn refuse_unusable_schema(lease: &mut Lease) -> Result<()> {
+    let result = lease.one_row(schema::UNUSABLE.to_owned()).await?;
+    lease.settle(result.is_ok());
+    let row = result.map_err(|error| failure(&error).error)?;
+    let read = |column| row.try_get::<Option<String>, _>(column).map_err(|error| failure(&error).error);
+    match read(0)? {
+        Some(name) => Err(schema::no_usage(&name, &read(1)?.unwrap_or_default())),
+        None => Ok(()),
+    }
 }
 
-/// The migration that was run, and how long it took; `None` when there was nothing left to do.
-type Step = Option<(&'static str, Duration)>;
+#[derive(Clone, Copy)]
+enum Direction<'d> {
+    /// The next migration.
+    Up,
+    /// All that are to be undone, together.
+    Down(&'d Rollback),
+}
 
-/// One step in a transaction of its own, under the migration lock, which is waited for up to `end`. Gives the
-/// connection up after a failure.
-async fn locked(lease: &mut Lease, direction: Direction<'_>, plan: &Plan, end: Option<Instant>) -> Result<Step> {
+/// The migrations that were run, and how long each took; none when there was nothing left to do.
+type Steps = Vec<(&'static str, Duration)>;
+
+/// Works in one transaction, under the migration lock, which is waited for up to `end`. Gives the connection up after
+/// a failure.
+async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, end: Option<Instant>) -> Result<Steps> {
     let mut pause = Duration::from_millis(10);
+    let is_pooled = lease.target().is_pooled();
     loop {
         let mut transaction = lease.begin().await?;
-        sqlx::query(NO_LIMITS)
-            .bind(LOCK_TIMEOUT)
-            .persistent(false)
-            .execute(&mut *transaction)
-            .await
-            .map_err(|error| failure(&error).error)?;
-        let is_ours: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
+        let is_ours: bool = sqlx::query_scalar("SELECT pg_catalog.pg_try_advisory_xact_lock($1)")
             .bind(LOCK)
             .persistent(false)
             .fetch_one(&mut *transaction)
             .await
             .map_err(|error| failure(&error).error)?;
         if is_ours {
+            let schema = Schema::find(&mut transaction, plan.schema.as_deref(), is_pooled).await?;
+            session::prepare(&mut transaction).await?;
             let done = match direction {
-                Direction::Up { schema } => apply_next(&mut transaction, schema, plan).await?,
-                Direction::Down { to } => undo_last(&mut transaction, plan, to).await?,
+                Direction::Up => apply_next(&mut transaction, schema, plan).await?,
+                Direction::Down(rollback) => undo::undo(&mut transaction, &schema, plan, rollback).await?,
             };
             transaction.commit().await.map_err(|error| failure(&error).error)?;
             lease.settle(true);
@@ -215,54 +287,65 @@ async fn check_encoding(connection: &mut PgConnection) -> Result<()> {
     Err(Error::new(Code::SchemaMismatch, message))
 }
 
-async fn apply_next(connection: &mut PgConnection, schema: Option<&str>, plan: &Plan) -> Result<Step> {
+async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan) -> Result<Steps> {
     check_encoding(connection).await?;
-    if let Some(schema) = schema {
-        run(connection, "schema", AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", quote_identifier(schema))))
-            .await?;
+    if !schema.exists {
+        run(connection, "schema", AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", schema.quoted()))).await?;
     }
     let started = Instant::now();
-    let pending = if let Some(applied) = history::read(connection).await? {
+    let pending = if let Some(applied) = history::read(connection, &schema).await? {
         applied.pending(plan.migrations)?
     } else {
-        if let Some(first) = plan.migrations.first()
-            && legacy::take_over(connection, plan.legacy, &plan.zones, first).await?
+        let made = shape::baseline(connection, &schema, plan.migrations).await?;
+        if made == 0
+            && let Some(first) = plan.migrations.first()
+            && legacy::take_over(connection, &schema, plan.legacy, &plan.zones, first).await?
         {
-            return Ok(Some((first.id, started.elapsed())));
+            let mut steps = vec![(first.id, started.elapsed())];
+            for migration in plan.migrations.iter().skip(1) {
+                steps.push((migration.id, apply_and_note(connection, &schema, migration, true).await?));
+            }
+            return Ok(steps);
         }
-        run(connection, history::TABLE, history::CREATE).await?;
-        plan.migrations.iter().collect()
+        if made == 0 {
+            shape::refuse_elsewhere(connection, &schema, plan.legacy.shapes).await?;
+        }
+        run(connection, history::TABLE, AssertSqlSafe(schema.fill(history::CREATE))).await?;
+        let (there, pending) = plan.migrations.split_at(made);
+        for migration in there {
+            history::insert(connection, &schema, migration.id, &migration.checksum(), Duration::ZERO).await?;
+        }
+        if let Some(last) = there.last() {
+            return Ok(vec![(last.id, started.elapsed())]);
+        }
+        pending.iter().collect()
     };
-    let Some(migration) = pending.first() else { return Ok(None) };
-    run(connection, migration.id, migration.up).await?;
-    let took = started.elapsed();
-    history::insert(connection, migration.id, &migration.checksum(), took).await?;
-    Ok(Some((migration.id, took)))
+    let Some(migration) = pending.first() else { return Ok(Vec::new()) };
+    let is_later = plan.migrations.first().is_some_and(|first| first.id != migration.id);
+    Ok(vec![(migration.id, apply_and_note(connection, &schema, migration, is_later).await?)])
 }
 
-async fn undo_last(connection: &mut PgConnection, plan: &Plan, to: Option<&str>) -> Result<Step> {
-    let Some(applied) = history::read(connection).await? else { return Ok(None) };
-    applied.pending(plan.migrations)?;
-    let Some(migration) = plan.migrations.iter().rev().find(|migration| applied.has(migration)) else {
-        run(connection, history::TABLE, "DROP TABLE auth_migrations").await?;
-        return Ok(None);
-    };
-    if Some(migration.id) == to {
-        return Ok(None);
-    }
+/// How long it took.
+async fn apply_and_note(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    migration: &Migration,
+    is_later: bool,
+) -> Result<Duration> {
     let started = Instant::now();
-    if let (None, Some(origin)) = (to, &applied.origin) {
-        legacy::give_back(connection, plan.legacy, origin, plan.migrations).await?;
-        return Ok(Some((legacy::ID, started.elapsed())));
+    apply(connection, schema, migration).await?;
+    if is_later {
+        rebuild::join_users(connection, schema, migration.id, &migration.tables(), &migration.functions()).await?;
     }
-    run(connection, migration.id, migration.down).await?;
-    sqlx::query("DELETE FROM auth_migrations WHERE id = $1")
-        .bind(migration.id)
-        .persistent(false)
-        .execute(connection)
-        .await
-        .map_err(|error| migration_failed(migration.id, &error))?;
-    Ok(Some((migration.id, started.elapsed())))
+    let took = started.elapsed();
+    history::insert(connection, schema, migration.id, &migration.checksum(), took).await?;
+    Ok(took)
+}
+
+async fn apply(connection: &mut PgConnection, schema: &Schema, migration: &Migration) -> Result<()> {
+    schema.enter(connection).await?;
+    run(connection, migration.id, AssertSqlSafe(migration.statements())).await?;
+    schema.leave(connection).await
 }
 
 /// How many rows the statements touched.
@@ -289,19 +372,4 @@ fn migration_failed(id: &str, error: &sqlx::Error) -> Error {
     failed.context.migration = Some(id.to_owned());
     failed.cause = reason.cause;
     failed
-}
-
-/// As an identifier in SQL and in `search_path`.
-pub fn quote_identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quote_identifier;
-
-    #[test]
-    fn quotes_identifiers() {
-        assert_eq!(quote_identifier(r#"a"b c"#), r#""a""b c""#);
-    }
 }

@@ -3,9 +3,9 @@
 //! trigger slows them down, and the old tables go. Owners, grants and other tables' foreign keys are kept.
 //! Which tables those are, and how rows become rows, the caller says.
 //!
-//! The statements are made by queries over the catalogue, which all take a list of names as `$1`. The search
-//! path is the one schema of the tables.
+//! The statements are made by queries over the catalogue, which all take a list of names as `$1` and the schema as `$2`.
 
+use super::schema::Schema;
 use super::{migration_failed, run};
 use crate::db::pool::millis;
 use crate::error::Result;
@@ -16,16 +16,47 @@ pub struct Rebuild<'r> {
     /// The migration in whose name this happens.
     pub id: &'static str,
     pub old: &'r [&'r str],
-    /// SQL that makes the new tables.
+    /// SQL that makes the new tables, whose names follow.
     pub create: &'r [&'r str],
+    pub new: &'r [&'r str],
+    /// Functions that it makes as well: they get the owner of the tables.
+    pub new_functions: &'r [&'r str],
     /// SQL that fills them from the old ones, named `auth_old_…`: parts that begin with a line `-- into <table>`.
     pub rows: &'r str,
     /// SQL to run when the rows are there, before owners and grants are set.
     pub finish: &'r [&'r str],
     /// New tables, and the old ones whose owner and grants they get.
     pub heirs: &'r [(&'r str, &'r str)],
+    /// Rights that follow from others, because triggers run as whoever writes.
+    pub gained: &'r [TriggerRight],
+    /// Those that had been given in that manner, and that end here.
+    pub lost: &'r [TriggerRight],
     /// Functions without arguments that go with the old tables, unless something else needs them.
-    pub functions: &'r [&'r str],
+    pub functions: &'r [Function],
+}
+
+/// Whoever has a right to a table needs another one to a table that a trigger of the first one uses.
+pub struct TriggerRight {
+    /// The right, and the table.
+    pub having: (&'static str, &'static str),
+    /// The right that is needed, and the table.
+    pub needs: (&'static str, &'static str),
+}
+
+impl TriggerRight {
+    fn text(&self) -> String {
+        let (had, of) = self.having;
+        let (needed, on) = self.needs;
+        [had, of, needed, on].join("|")
+    }
+}
+
+/// A function without arguments.
+#[derive(Debug, Clone, Copy)]
+pub struct Function {
+    pub name: &'static str,
+    /// How its body reads in lower case, with a space for what parts words; `None` when the name alone is enough.
+    pub body: Option<&'static str>,
 }
 
 /// Indexes, sequences and the names that PostgreSQL 18 gives to NOT NULL too: they are wanted again. The sequence of
@@ -36,24 +67,24 @@ const SET_ASIDE: &str = "
           FROM pg_class c
          WHERE c.relname = ANY($1)
            AND c.relkind = 'r'
-           AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+           AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
     )
-    SELECT format('ALTER TABLE %I RENAME TO %I', t.relname, 'auth_old_' || t.relname)
+    SELECT format('ALTER TABLE %I.%I RENAME TO %I', $2, t.relname, 'auth_old_' || t.relname)
       FROM tables t
      UNION ALL
-    SELECT format('ALTER INDEX %I RENAME TO %I', c.relname, 'auth_old_' || c.oid)
+    SELECT format('ALTER INDEX %I.%I RENAME TO %I', $2, c.relname, 'auth_old_' || c.oid)
       FROM tables t
       JOIN pg_index i ON i.indrelid = t.oid
       JOIN pg_class c ON c.oid = i.indexrelid
      UNION ALL
-    SELECT format('ALTER TABLE %I RENAME CONSTRAINT %I TO %I', 'auth_old_' || t.relname, o.conname, 'auth_old_' || o.oid)
+    SELECT format('ALTER TABLE %I.%I RENAME CONSTRAINT %I TO %I', $2, 'auth_old_' || t.relname, o.conname, 'auth_old_' || o.oid)
       FROM tables t
       JOIN pg_constraint o ON o.conrelid = t.oid AND o.contype = 'n'
      UNION ALL
-    SELECT format('ALTER SEQUENCE %I RENAME TO %I', s.relname, 'auth_old_' || s.relname)
+    SELECT format('ALTER SEQUENCE %I.%I RENAME TO %I', $2, s.relname, 'auth_old_' || s.relname)
       FROM pg_class s
      WHERE s.relkind = 'S'
-       AND s.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+       AND s.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
        AND EXISTS (
                SELECT FROM tables t
                  JOIN pg_depend p ON p.refobjid = t.oid AND p.refclassid = 'pg_class'::regclass
@@ -67,21 +98,28 @@ const SET_ASIDE: &str = "
                   AND p.refclassid = 'pg_class'::regclass
            )";
 
+const SET_FUNCTIONS_ASIDE: &str = "
+    SELECT format('ALTER FUNCTION %s RENAME TO %I', f.oid::regprocedure, 'auth_old_' || f.oid)
+      FROM pg_proc f
+     WHERE f.proname = ANY($1)
+       AND f.pronargs = 0
+       AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)";
+
 const DROP_TABLES: &str =
-    "SELECT 'DROP TABLE ' || string_agg(quote_ident('auth_old_' || name), ', ') FROM unnest($1) AS name";
+    "SELECT 'DROP TABLE ' || string_agg(format('%I.%I', $2, 'auth_old_' || name), ', ') FROM unnest($1) AS name";
 
 /// What else bears the prefix, which is `$1`: sequences that no column owned, and functions that helped with the rows.
 const DROP_REST: &str = "
-    SELECT format('DROP SEQUENCE %I', s.relname)
+    SELECT format('DROP SEQUENCE %I.%I', $2, s.relname)
       FROM pg_class s
      WHERE s.relkind = 'S'
-       AND starts_with(s.relname, $1[1])
-       AND s.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+       AND starts_with(s.relname::text, $1[1])
+       AND s.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
      UNION ALL
     SELECT format('DROP FUNCTION %s', f.oid::regprocedure)
       FROM pg_proc f
-     WHERE starts_with(f.proname, $1[1])
-       AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())";
+     WHERE starts_with(f.proname::text, $1[1])
+       AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)";
 
 /// Foreign keys of tables that stay to tables that go. A partition's is its parent's.
 macro_rules! references {
@@ -94,7 +132,7 @@ macro_rules! references {
               WHERE o.contype = 'f'
                 AND o.conparentid = 0
                 AND t.relname = ANY($1)
-                AND t.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+                AND t.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
                 AND NOT EXISTS (
                         SELECT FROM pg_class own
                          WHERE own.oid = o.conrelid
@@ -108,17 +146,18 @@ macro_rules! references {
 const DROP_REFERENCES: &str =
     references!("format('ALTER TABLE %s DROP CONSTRAINT %I', o.conrelid::regclass, o.conname)");
 const ADD_REFERENCES: &str = references!(
-    "format('ALTER TABLE %s ADD CONSTRAINT %I %s', o.conrelid::regclass, o.conname, pg_get_constraintdef(o.oid))"
+    "format(
+        'ALTER TABLE %s ADD CONSTRAINT %I %s%s'
+      , o.conrelid::regclass
+      , o.conname
+      , pg_get_constraintdef(o.oid)
+      , format(
+            '; COMMENT ON CONSTRAINT %I ON %s IS ' || quote_literal(obj_description(o.oid, 'pg_constraint'))
+          , o.conname
+          , o.conrelid::regclass
+        )
+    )"
 );
-
-/// Every table of the schema; of the names, one is empty.
-const TABLES: &str = "
-    SELECT relname::text
-      FROM pg_class
-     WHERE relkind = 'r'
-       AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
-       AND relname <> ALL($1)
-     ORDER BY oid";
 
 /// What of the new tables is cheaper to make when the rows are there. Foreign keys hang on the indexes of the tables that they refer to.
 const SUSPENDED: &str = "
@@ -126,7 +165,7 @@ const SUSPENDED: &str = "
         SELECT c.oid
           FROM pg_class c
          WHERE c.relname = ANY($1)
-           AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+           AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
     )
     SELECT o.contype = 'f'
          , o.conname::text
@@ -137,111 +176,245 @@ const SUSPENDED: &str = "
      WHERE o.contype IN ('f', 'p', 'u')
      UNION ALL
     SELECT false
-         , i.indexrelid::regclass::text
+         , c.relname::text
          , format('DROP INDEX %s', i.indexrelid::regclass)
          , pg_get_indexdef(i.indexrelid)
       FROM tables t
       JOIN pg_index i ON i.indrelid = t.oid
+      JOIN pg_class c ON c.oid = i.indexrelid
      WHERE NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = i.indexrelid AND o.conrelid = t.oid)
      ORDER BY 2";
 
-const ANALYZE: &str = "SELECT format('ANALYZE %I', name) FROM unnest($1) AS name";
-const DISABLE_TRIGGERS: &str = "SELECT format('ALTER TABLE %I DISABLE TRIGGER USER', name) FROM unnest($1) AS name";
-const ENABLE_TRIGGERS: &str = "SELECT format('ALTER TABLE %I ENABLE TRIGGER USER', name) FROM unnest($1) AS name";
+const ANALYZE: &str = "SELECT format('ANALYZE %I.%I', $2, name) FROM unnest($1) AS name";
+const DISABLE_TRIGGERS: &str =
+    "SELECT format('ALTER TABLE %I.%I DISABLE TRIGGER USER', $2, name) FROM unnest($1) AS name";
+const ENABLE_TRIGGERS: &str =
+    "SELECT format('ALTER TABLE %I.%I ENABLE TRIGGER USER', $2, name) FROM unnest($1) AS name";
 
-/// `$1` are pairs, `<new> <old>`. Our bookkeeping is read by whoever may use the tables, and written by the owner.
+/// `$1` are pairs, `<new> <old>`, `$3` the [`TriggerRight`]s gained and `$4` those lost: the rights of the new table become exactly those of the old one, whatever default
+/// privileges have given to it. Our bookkeeping is read by whoever may use the tables, and written by the owner.
 /// Owners come last: the role that does this need not be one.
 const INHERITANCE: &str = "
     WITH heirs AS (
-        SELECT split_part(pair, ' ', 1) AS heir, c.oid, c.relowner, c.relacl
-          FROM unnest($1) AS pair
-          JOIN pg_class c ON c.relname = 'auth_old_' || split_part(pair, ' ', 2)
-         WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+        SELECT h.heir
+             , h.old
+             , n.oid AS new
+             , n.relowner AS maker
+             , n.relacl AS made
+             , c.oid
+             , c.relowner
+             , c.relacl
+             , CASE n.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind
+          FROM (
+                   SELECT split_part(pair, ' ', 1), split_part(pair, ' ', 2) FROM unnest($1) AS pair
+                    UNION
+                   SELECT substr(s.relname::text, length('auth_old_') + 1), s.relname::text
+                     FROM pg_class s
+                    WHERE s.relkind = 'S'
+                      AND starts_with(s.relname::text, 'auth_old_')
+                      AND s.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
+               ) AS h (heir, old)
+          JOIN pg_class c ON c.relname = h.old
+          JOIN pg_class n ON n.relname = h.heir
+         WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
+           AND n.relnamespace = c.relnamespace
+    ), holders AS (
+        SELECT DISTINCT h.old, a.grantee, a.privilege_type AS privilege
+          FROM heirs h
+         CROSS JOIN LATERAL (
+                   SELECT t.grantee, t.privilege_type FROM aclexplode(h.relacl) t
+                    UNION ALL
+                   SELECT t.grantee, t.privilege_type
+                     FROM pg_attribute c
+                    CROSS JOIN aclexplode(c.attacl) t
+                    WHERE c.attrelid = h.oid
+                      AND c.attnum > 0
+               ) a
+    ), gained AS (
+        SELECT h.grantee, split_part(r.text, '|', 3) AS privilege, split_part(r.text, '|', 4) AS heir
+          FROM unnest($3) AS r (text)
+          JOIN holders h ON h.privilege = split_part(r.text, '|', 1) AND h.old = 'auth_old_' || split_part(r.text, '|', 2)
+    ), lost AS (
+        SELECT h.grantee, split_part(r.text, '|', 3) AS privilege, split_part(r.text, '|', 4) AS heir
+          FROM unnest($4) AS r (text)
+          JOIN holders h ON h.privilege = split_part(r.text, '|', 1) AND h.old = 'auth_old_' || split_part(r.text, '|', 2)
     ), grants AS (
-        SELECT h.heir, h.relowner, a.grantee, a.privilege_type AS privilege, a.is_grantable
+        SELECT h.heir, h.kind, h.relowner, a.grantee, a.privilege_type AS privilege, a.is_grantable
           FROM heirs h
          CROSS JOIN aclexplode(h.relacl) a
          UNION ALL
-        SELECT h.heir, h.relowner, a.grantee, format('%s (%I)', a.privilege_type, c.attname), a.is_grantable
+        SELECT h.heir, h.kind, h.relowner, a.grantee, format('%s (%I)', a.privilege_type, c.attname), a.is_grantable
           FROM heirs h
           JOIN pg_attribute c ON c.attrelid = h.oid AND c.attnum > 0
          CROSS JOIN aclexplode(c.attacl) a
-         WHERE EXISTS (SELECT FROM pg_attribute n WHERE n.attrelid = to_regclass(quote_ident(h.heir)) AND n.attname = c.attname)
+         WHERE EXISTS (SELECT FROM pg_attribute n WHERE n.attrelid = h.new AND n.attname = c.attname)
+           AND NOT EXISTS (
+                   SELECT FROM lost l
+                    WHERE l.grantee = a.grantee
+                      AND l.heir = h.heir
+                      AND l.privilege = format('%s (%I)', a.privilege_type, c.attname)
+               )
+         UNION ALL
+        SELECT h.heir, h.kind, h.relowner, g.grantee, g.privilege, false
+          FROM gained g
+          JOIN heirs h ON h.heir = g.heir
+         WHERE NOT EXISTS (
+                   SELECT FROM aclexplode(h.relacl) t
+                    WHERE t.grantee = g.grantee
+                      AND t.privilege_type = split_part(g.privilege, ' ', 1)
+               )
     ), permitted AS (
-        SELECT heir, relowner, grantee, privilege, is_grantable FROM grants WHERE heir <> 'auth_migrations'
+        SELECT heir, kind, relowner, grantee, privilege, is_grantable FROM grants WHERE heir <> 'auth_migrations'
          UNION
-        SELECT heir, relowner, grantee, 'SELECT', false FROM grants WHERE heir = 'auth_migrations'
+        SELECT heir, kind, relowner, grantee, 'SELECT', false
+          FROM grants
+         WHERE heir = 'auth_migrations'
+           AND grantee <> relowner
+    ), restricted AS (
+        -- Those whose owner has given up rights of its own.
+        SELECT DISTINCT h.heir, h.kind
+          FROM heirs h
+         WHERE h.relacl IS NOT NULL
+           AND h.heir <> 'auth_migrations'
+           AND EXISTS (
+                   SELECT FROM aclexplode(acldefault(CASE h.kind WHEN 'SEQUENCE' THEN 's' ELSE 'r' END::\"char\", h.relowner)) d
+                    WHERE NOT EXISTS (
+                              SELECT FROM aclexplode(h.relacl) a
+                               WHERE a.grantee = h.relowner
+                                 AND a.privilege_type = d.privilege_type
+                          )
+               )
+    ), statements AS (
+        SELECT 1 AS step, format('REVOKE ALL ON %s %I.%I FROM %s', h.kind, $2, h.heir, role.name) AS statement
+          FROM heirs h
+         CROSS JOIN aclexplode(h.made) a
+         CROSS JOIN LATERAL (SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END) AS role (name)
+         WHERE a.grantee <> h.maker
+         UNION
+        SELECT 2, format('REVOKE ALL ON %s %I.%I FROM %I', kind, $2, heir, current_user)
+          FROM restricted
+         UNION
+        SELECT 3
+             , format(
+                   'GRANT %s ON %s %I.%I TO %s%s'
+                 , p.privilege
+                 , p.kind
+                 , $2
+                 , p.heir
+                 , CASE p.grantee
+                       WHEN 0 THEN 'PUBLIC'
+                       WHEN p.relowner THEN quote_ident(current_user)
+                       ELSE quote_ident(pg_get_userbyid(p.grantee))
+                   END
+                 , CASE WHEN p.is_grantable AND p.grantee <> p.relowner THEN ' WITH GRANT OPTION' END
+               )
+          FROM permitted p
+         WHERE p.grantee <> p.relowner
+            OR (p.heir, p.kind) IN (SELECT heir, kind FROM restricted)
+         UNION
+        SELECT 4, format('ALTER TABLE %I.%I OWNER TO %I', $2, heir, pg_get_userbyid(relowner))
+          FROM heirs
+         WHERE kind = 'TABLE'
+           AND relowner <> maker
     )
-    SELECT format(
-               'GRANT %s ON %I TO %s%s'
-             , privilege
-             , heir
-             , CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END
-             , CASE WHEN is_grantable THEN ' WITH GRANT OPTION' END
-           )
-      FROM permitted
-     WHERE grantee <> relowner
-     UNION ALL
-    SELECT DISTINCT format('ALTER TABLE %I OWNER TO %I', heir, pg_get_userbyid(relowner))
-      FROM heirs
-     WHERE pg_get_userbyid(relowner) <> current_user";
+    SELECT statement FROM statements ORDER BY step, statement";
 
-const UNUSED_FUNCTIONS: &str = "
-    SELECT format('DROP FUNCTION %s', f.oid::regprocedure)
+/// Functions belong to the owner of the tables: whoever owns these can roll back.
+const OWN_FUNCTIONS: &str = "
+    SELECT format('ALTER FUNCTION %s OWNER TO %I', f.oid::regprocedure, pg_get_userbyid(t.relowner))
       FROM pg_proc f
+      JOIN pg_class t ON t.relnamespace = f.pronamespace AND t.relname = 'users'
      WHERE f.proname = ANY($1)
        AND f.pronargs = 0
-       AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
-       AND NOT EXISTS (SELECT FROM pg_depend p WHERE p.refclassid = 'pg_proc'::regclass AND p.refobjid = f.oid)";
+       AND f.proowner <> t.relowner
+       AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)";
+
+/// A function's body without what means nothing.
+macro_rules! plain_body {
+    () => {
+        "btrim(regexp_replace(replace(lower(f.prosrc), ':=', '='), '[[:space:];]+', ' ', 'g'))"
+    };
+}
+
+/// The names in `$1` that stand for another function than the one whose [`plain_body`] is in `$3` are left alone.
+const UNUSED_FUNCTIONS: &str = concat!(
+    "SELECT format('DROP FUNCTION %s', f.oid::regprocedure)
+       FROM unnest($1, $3) AS known (name, body)
+       JOIN pg_proc f ON f.proname = known.name
+      WHERE f.pronargs = 0
+        AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
+        AND (known.body IS NULL OR known.body = ",
+    plain_body!(),
+    ")
+        AND NOT EXISTS (SELECT FROM pg_depend p WHERE p.refclassid = 'pg_proc'::regclass AND p.refobjid = f.oid)"
+);
+
+/// The names in `$1` under which the schema has another function than the one whose [`plain_body`] is in `$3`.
+const OTHER_FUNCTIONS: &str = concat!(
+    "SELECT f.proname::text
+       FROM unnest($1, $3) AS known (name, body)
+       JOIN pg_proc f ON f.proname = known.name
+      WHERE f.pronargs = 0
+        AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
+        AND known.body <> ",
+    plain_body!()
+);
 
 /// Whether it is a foreign key, its name, how to drop it, and how to make it again.
 type Suspended = (bool, String, String, String);
 
 impl Rebuild<'_> {
-    pub async fn run(&self, connection: &mut PgConnection) -> Result<()> {
-        let drop_references = self.statements(connection, DROP_REFERENCES, self.old).await?;
-        let add_references = self.statements(connection, ADD_REFERENCES, self.old).await?;
-        self.execute(connection, &drop_references).await?;
-        self.execute_for(connection, SET_ASIDE, self.old).await?;
-        let present = self.statements(connection, TABLES, &[""]).await?;
-        self.execute(connection, self.create).await?;
-        let new = self.statements(connection, TABLES, &present).await?;
-        self.fill(connection, &new).await?;
-        self.execute(connection, &add_references).await?;
-        self.execute(connection, self.finish).await?;
-        let heirs: Vec<_> = self.heirs.iter().map(|(new, old)| format!("{new} {old}")).collect();
-        self.execute_for(connection, INHERITANCE, &heirs).await?;
-        self.execute_for(connection, DROP_TABLES, self.old).await?;
-        self.execute_for(connection, DROP_REST, &["auth_old_"]).await?;
-        self.execute_for(connection, UNUSED_FUNCTIONS, self.functions).await
+    pub async fn run(&self, connection: &mut PgConnection, schema: &Schema) -> Result<()> {
+        let id = self.id;
+        let drop_references = statements(connection, schema, id, DROP_REFERENCES, self.old).await?;
+        let add_references = statements(connection, schema, id, ADD_REFERENCES, self.old).await?;
+        execute(connection, id, &drop_references).await?;
+        set_aside(connection, schema, id, self.old).await?;
+        schema.enter(connection).await?;
+        execute(connection, id, self.create).await?;
+        schema.leave(connection).await?;
+        self.fill(connection, schema).await?;
+        execute(connection, id, &add_references).await?;
+        for sql in self.finish {
+            execute(connection, id, &[schema.fill(sql)]).await?;
+        }
+        let heirs: Vec<_> = self.heirs.iter().map(|(new, old)| format!("{new} auth_old_{old}")).collect();
+        inherit(connection, schema, id, &heirs, self.gained, self.lost).await?;
+        execute_for(connection, schema, id, OWN_FUNCTIONS, self.new_functions).await?;
+        execute_for(connection, schema, id, DROP_TABLES, self.old).await?;
+        execute_for(connection, schema, id, DROP_REST, &["auth_old_"]).await?;
+        let unused = functions(connection, schema, id, UNUSED_FUNCTIONS, self.functions).await?;
+        execute(connection, id, &unused).await
     }
 
-    async fn fill(&self, connection: &mut PgConnection, new: &[String]) -> Result<()> {
+    async fn fill(&self, connection: &mut PgConnection, schema: &Schema) -> Result<()> {
+        let id = self.id;
         let suspended: Vec<Suspended> = sqlx::query_as(SUSPENDED)
-            .bind(new)
+            .bind(self.new)
+            .bind(&schema.name)
             .persistent(false)
             .fetch_all(&mut *connection)
             .await
-            .map_err(|error| migration_failed(self.id, &error))?;
+            .map_err(|error| migration_failed(id, &error))?;
         let (references, indexes): (Vec<_>, Vec<_>) =
             suspended.into_iter().partition(|(is_reference, ..)| *is_reference);
         for (_, _, drop, _) in references.iter().chain(&indexes) {
-            self.execute(connection, &[drop]).await?;
+            execute(connection, id, &[drop]).await?;
         }
-        self.execute_for(connection, DISABLE_TRIGGERS, new).await?;
+        execute_for(connection, schema, id, DISABLE_TRIGGERS, self.new).await?;
         for part in self.rows.split("-- into ").skip(1) {
             let (table, sql) = part.split_once('\n').unwrap_or((part, ""));
-            self.timed(connection, "copying rows", table, sql).await?;
+            self.timed(connection, "copying rows", table, &schema.fill(sql)).await?;
         }
         for (_, name, _, create) in &indexes {
             self.timed(connection, "building index", name, create).await?;
         }
         // A foreign key is checked by a join, whose planner should know the sizes; so should the application's.
-        self.execute_for(connection, ANALYZE, new).await?;
+        execute_for(connection, schema, id, ANALYZE, self.new).await?;
         for (_, name, _, create) in &references {
             self.timed(connection, "checking foreign key", name, create).await?;
         }
-        self.execute_for(connection, ENABLE_TRIGGERS, new).await
+        execute_for(connection, schema, id, ENABLE_TRIGGERS, self.new).await
     }
 
     /// Runs one of the statements that take long with many rows, and logs it.
@@ -252,37 +425,117 @@ impl Rebuild<'_> {
         tracing::info!(migration = self.id, step, what, rows, durationMs = millis(started.elapsed()), "step done");
         Ok(())
     }
+}
 
-    /// The statements, or the names, that a query over the catalogue makes.
-    async fn statements<N: AsRef<str>>(
-        &self,
-        connection: &mut PgConnection,
-        query: &'static str,
-        names: &[N],
-    ) -> Result<Vec<String>> {
-        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-        sqlx::query_scalar(query)
-            .bind(names)
-            .persistent(false)
-            .fetch_all(connection)
-            .await
-            .map_err(|error| migration_failed(self.id, &error))
-    }
+/// Tables that a later migration has made belong to the owner of `users`, as its functions do, and whoever has rights
+/// to `users` has them to these.
+pub async fn join_users(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    id: &str,
+    tables: &[&str],
+    functions: &[&str],
+) -> Result<()> {
+    let heirs: Vec<_> = tables.iter().map(|table| format!("{table} users")).collect();
+    inherit(connection, schema, id, &heirs, &[], &[]).await?;
+    execute_for(connection, schema, id, OWN_FUNCTIONS, functions).await
+}
 
-    async fn execute<S: AsRef<str>>(&self, connection: &mut PgConnection, statements: &[S]) -> Result<()> {
-        for sql in statements {
-            run(connection, self.id, AssertSqlSafe(sql.as_ref().to_owned())).await?;
-        }
-        Ok(())
-    }
+async fn inherit(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    id: &str,
+    heirs: &[String],
+    gained: &[TriggerRight],
+    lost: &[TriggerRight],
+) -> Result<()> {
+    let texts = |rights: &[TriggerRight]| rights.iter().map(TriggerRight::text).collect::<Vec<_>>();
+    let statements: Vec<String> = sqlx::query_scalar(INHERITANCE)
+        .bind(heirs)
+        .bind(&schema.name)
+        .bind(texts(gained))
+        .bind(texts(lost))
+        .persistent(false)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(|error| migration_failed(id, &error))?;
+    execute(connection, id, &statements).await
+}
 
-    async fn execute_for<N: AsRef<str>>(
-        &self,
-        connection: &mut PgConnection,
-        query: &'static str,
-        names: &[N],
-    ) -> Result<()> {
-        let statements = self.statements(connection, query, names).await?;
-        self.execute(connection, &statements).await
+/// Gives the tables, and what bears names of its own in them, names with the prefix `auth_old_`.
+pub async fn set_aside(connection: &mut PgConnection, schema: &Schema, id: &str, tables: &[&str]) -> Result<()> {
+    execute_for(connection, schema, id, SET_ASIDE, tables).await
+}
+
+/// Those of the names under which the schema has another function.
+pub async fn other_functions(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    id: &str,
+    known: &[Function],
+) -> Result<Vec<String>> {
+    functions(connection, schema, id, OTHER_FUNCTIONS, known).await
+}
+
+async fn functions(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    id: &str,
+    query: &'static str,
+    known: &[Function],
+) -> Result<Vec<String>> {
+    sqlx::query_scalar(query)
+        .bind(known.iter().map(|function| function.name).collect::<Vec<_>>())
+        .bind(&schema.name)
+        .bind(known.iter().map(|function| function.body).collect::<Vec<_>>())
+        .persistent(false)
+        .fetch_all(connection)
+        .await
+        .map_err(|error| migration_failed(id, &error))
+}
+
+/// The same for functions without arguments.
+pub async fn set_functions_aside(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    id: &str,
+    functions: &[&str],
+) -> Result<()> {
+    execute_for(connection, schema, id, SET_FUNCTIONS_ASIDE, functions).await
+}
+
+/// The statements, or the names, that a query over the catalogue makes.
+async fn statements<N: AsRef<str>>(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    id: &str,
+    query: &'static str,
+    names: &[N],
+) -> Result<Vec<String>> {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    sqlx::query_scalar(query)
+        .bind(names)
+        .bind(&schema.name)
+        .persistent(false)
+        .fetch_all(connection)
+        .await
+        .map_err(|error| migration_failed(id, &error))
+}
+
+async fn execute<S: AsRef<str>>(connection: &mut PgConnection, id: &str, statements: &[S]) -> Result<()> {
+    for sql in statements {
+        run(connection, id, AssertSqlSafe(sql.as_ref().to_owned())).await?;
     }
+    Ok(())
+}
+
+async fn execute_for<N: AsRef<str>>(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    id: &str,
+    query: &'static str,
+    names: &[N],
+) -> Result<()> {
+    let statements = statements(connection, schema, id, query, names).await?;
+    execute(connection, id, &statements).await
 }

@@ -1,8 +1,10 @@
 //! Whose tables these are: the catalogue as lines of text, compared with the lines of the shapes that are known.
 
-use super::failure;
+use super::rebuild::Function;
+use super::schema::Schema;
+use super::{Migration, failure, run};
 use crate::error::{Code, Error, Result};
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 use std::collections::BTreeSet;
 
 /// A database as another program makes it.
@@ -19,6 +21,8 @@ pub struct Shape {
     pub history: Option<History>,
     /// Whether a trigger of the program's writes `updated_at`, by the server's clock.
     pub has_update_triggers: bool,
+    /// The program's functions.
+    pub functions: &'static [Function],
 }
 
 pub struct History {
@@ -40,74 +44,180 @@ impl Shape {
     }
 }
 
-/// What is there of the tables named in `$1`, in the current schema. Everything that hangs on them counts: views,
-/// policies and publications would not survive without a word.
+/// What is there of the tables named in `$1`, in the schema `$2`. Everything that hangs on them counts, since it would
+/// go with them: views, policies and publications, and also whatever a table, a column or an index is marked with.
+/// Columns of the catalogue that older servers lack are read through JSON. The schema's own name is left out, and so is
+/// whether a constraint has been checked for the rows that were there before it.
 const CATALOGUE: &str = "
-    WITH tables AS (
-        SELECT c.oid, c.relname, c.relkind, c.relrowsecurity
+    WITH schema AS (
+        SELECT oid, quote_ident(nspname) || '.' AS prefix
+          FROM pg_namespace
+         WHERE nspname = $2
+    ), tables AS (
+        SELECT c.oid, c.relname, c.relnamespace, c.relkind, to_jsonb(c) AS marks
           FROM pg_class c
+          JOIN schema ON schema.oid = c.relnamespace
          WHERE c.relname = ANY($1)
-           AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+           AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    ), lines AS (
+        SELECT format(
+                   '%s.%s %s%s%s%s%s'
+                 , t.relname
+                 , a.attname
+                 , format_type(a.atttypid, a.atttypmod)
+                 , CASE WHEN a.attnotnull THEN ' not null' END
+                 , ' default ' || pg_get_expr(d.adbin, d.adrelid)
+                 , CASE WHEN a.attidentity <> '' OR a.attgenerated <> '' THEN ' generated' END
+                 , CASE WHEN a.attcollation <> y.typcollation THEN ' collated' END
+               ) AS line
+          FROM tables t
+          JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+          JOIN pg_type y ON y.oid = a.atttypid
+          LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+         UNION ALL
+        SELECT format('%s.%s: %s', t.relname, a.attname, mark.what)
+          FROM tables t
+          JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+          JOIN pg_type y ON y.oid = a.atttypid
+         CROSS JOIN LATERAL (
+                   SELECT 'statistics target ' || (to_jsonb(a) ->> 'attstattarget')
+                    WHERE COALESCE((to_jsonb(a) ->> 'attstattarget')::integer, -1) <> -1
+                    UNION ALL
+                   SELECT 'options ' || array_to_string(a.attoptions, ', ')
+                    WHERE a.attoptions IS NOT NULL
+                    UNION ALL
+                   SELECT 'storage ' || a.attstorage::text
+                    WHERE a.attstorage <> y.typstorage
+                    UNION ALL
+                   SELECT 'compression ' || (to_jsonb(a) ->> 'attcompression')
+                    WHERE COALESCE(to_jsonb(a) ->> 'attcompression', '') <> ''
+               ) AS mark (what)
+         UNION ALL
+        SELECT format('%s: constraint %s %s', t.relname, o.conname, regexp_replace(pg_get_constraintdef(o.oid), ' NOT VALID$', ''))
+          FROM tables t
+          JOIN pg_constraint o ON o.conrelid = t.oid AND o.contype <> 'n'
+         UNION ALL
+        SELECT format('%s: index %s', t.relname, c.relname)
+          FROM tables t
+          JOIN pg_index i ON i.indrelid = t.oid
+          JOIN pg_class c ON c.oid = i.indexrelid
+         WHERE NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = i.indexrelid AND o.conrelid = t.oid)
+         UNION ALL
+        SELECT format('%s: the index %s has %s', t.relname, c.relname, mark.what)
+          FROM tables t
+          JOIN pg_index i ON i.indrelid = t.oid
+          JOIN pg_class c ON c.oid = i.indexrelid
+         CROSS JOIN LATERAL (
+                   SELECT 'the cluster mark'
+                    WHERE i.indisclustered
+                    UNION ALL
+                   SELECT 'storage options ' || array_to_string(c.reloptions, ', ')
+                    WHERE c.reloptions IS NOT NULL
+                    UNION ALL
+                   SELECT 'a tablespace'
+                    WHERE c.reltablespace <> 0
+               ) AS mark (what)
+         UNION ALL
+        SELECT format(
+                   '%s: trigger %s calls %s%s%s'
+                 , t.relname
+                 , g.tgname
+                 , CASE WHEN f.pronamespace <> t.relnamespace THEN f.pronamespace::regnamespace::text || '.' END
+                 , f.proname
+                 , CASE g.tgenabled WHEN 'O' THEN '' ELSE ', enabled: ' || g.tgenabled::text END
+               )
+          FROM tables t
+          JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+          JOIN pg_proc f ON f.oid = g.tgfoid
+         UNION ALL
+        SELECT format('%s: %s', t.relname, mark.what)
+          FROM tables t
+         CROSS JOIN LATERAL (
+                   SELECT 'no ordinary table'
+                    WHERE t.relkind <> 'r'
+                    UNION ALL
+                   SELECT 'row level security'
+                    WHERE (t.marks ->> 'relrowsecurity')::boolean
+                    UNION ALL
+                   SELECT 'forced row level security'
+                    WHERE (t.marks ->> 'relforcerowsecurity')::boolean
+                    UNION ALL
+                   SELECT 'replica identity ' || (t.marks ->> 'relreplident')
+                    WHERE t.marks ->> 'relreplident' <> 'd'
+                    UNION ALL
+                   SELECT 'persistence ' || (t.marks ->> 'relpersistence')
+                    WHERE t.marks ->> 'relpersistence' <> 'p'
+                    UNION ALL
+                   SELECT 'storage options ' || (t.marks ->> 'reloptions')
+                    WHERE t.marks ->> 'reloptions' IS NOT NULL
+                    UNION ALL
+                   SELECT 'storage options of its TOAST table ' || array_to_string(toast.reloptions, ', ')
+                     FROM pg_class toast
+                    WHERE toast.oid = (t.marks ->> 'reltoastrelid')::oid
+                      AND toast.reloptions IS NOT NULL
+                    UNION ALL
+                   SELECT 'a tablespace'
+                    WHERE t.marks ->> 'reltablespace' <> '0'
+                    UNION ALL
+                   SELECT 'a security label'
+                    WHERE EXISTS (
+                              SELECT FROM pg_seclabel l WHERE l.classoid = 'pg_class'::regclass AND l.objoid = t.oid
+                          )
+                    UNION ALL
+                   SELECT 'inheritance'
+                    WHERE EXISTS (SELECT FROM pg_inherits h WHERE t.oid IN (h.inhparent, h.inhrelid))
+               ) AS mark (what)
+         UNION ALL
+        SELECT format('%s: used by %s', t.relname, pg_describe_object(p.classid, p.objid, 0))
+          FROM tables t
+          JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid
+         WHERE p.classid IN (
+                   'pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_publication_rel'::regclass
+                 , 'pg_statistic_ext'::regclass, 'pg_proc'::regclass
+               )
+         GROUP BY t.relname, p.classid, p.objid
+         UNION ALL
+        SELECT format('%s: owns the sequence %s', t.relname, s.relname)
+          FROM tables t
+          JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.deptype = 'a'
+          JOIN pg_class s ON s.oid = p.objid AND p.classid = 'pg_class'::regclass AND s.relkind = 'S'
+         WHERE NOT EXISTS (
+                   SELECT FROM pg_attrdef d
+                     JOIN pg_depend u ON u.classid = 'pg_attrdef'::regclass AND u.objid = d.oid
+                    WHERE d.adrelid = t.oid
+                      AND u.refclassid = 'pg_class'::regclass
+                      AND u.refobjid = s.oid
+               )
     )
-    SELECT format(
-               '%s.%s %s%s%s%s%s'
-             , t.relname
-             , a.attname
-             , format_type(a.atttypid, a.atttypmod)
-             , CASE WHEN a.attnotnull THEN ' not null' END
-             , ' default ' || pg_get_expr(d.adbin, d.adrelid)
-             , CASE WHEN a.attidentity <> '' OR a.attgenerated <> '' THEN ' generated' END
-             , CASE WHEN a.attcollation <> y.typcollation THEN ' collated' END
-           )
-      FROM tables t
-      JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
-      JOIN pg_type y ON y.oid = a.atttypid
-      LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-     UNION ALL
-    SELECT format('%s: constraint %s %s', t.relname, o.conname, pg_get_constraintdef(o.oid))
-      FROM tables t
-      JOIN pg_constraint o ON o.conrelid = t.oid AND o.contype <> 'n'
-     UNION ALL
-    SELECT format('%s: index %s', t.relname, i.indexrelid::regclass)
-      FROM tables t
-      JOIN pg_index i ON i.indrelid = t.oid
-     WHERE NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = i.indexrelid AND o.conrelid = t.oid)
-     UNION ALL
-    SELECT format('%s: trigger %s calls %s', t.relname, g.tgname, g.tgfoid::regproc)
-      FROM tables t
-      JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
-     UNION ALL
-    SELECT format('%s: %s', t.relname, CASE WHEN t.relrowsecurity THEN 'row level security' ELSE 'no ordinary table' END)
-      FROM tables t
-     WHERE t.relrowsecurity
-        OR t.relkind <> 'r'
-     UNION ALL
-    SELECT format('%s: inheritance', t.relname)
-      FROM tables t
-     WHERE EXISTS (SELECT FROM pg_inherits h WHERE t.oid IN (h.inhparent, h.inhrelid))
-     UNION ALL
-    SELECT format('%s: used by %s', t.relname, pg_describe_object(p.classid, p.objid, 0))
-      FROM tables t
-      JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid
-     WHERE p.classid IN (
-               'pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_publication_rel'::regclass
-             , 'pg_statistic_ext'::regclass, 'pg_proc'::regclass
-           )
-     GROUP BY t.relname, p.classid, p.objid";
+    SELECT replace(line, schema.prefix, '') FROM lines CROSS JOIN schema";
+
+/// What a rebuild and a take-over need as names for a while: nobody else's may be among them.
+const PREFIXED: &str = "
+    SELECT format('%s %s', o.kind, o.name)
+      FROM (
+               SELECT c.relnamespace, 'relation', c.relname FROM pg_class c
+                UNION ALL
+               SELECT f.pronamespace, 'function', f.proname FROM pg_proc f
+                UNION ALL
+               SELECT y.typnamespace, 'type', y.typname FROM pg_type y WHERE y.typrelid = 0 AND y.typelem = 0
+           ) AS o (namespace, kind, name)
+      JOIN pg_namespace n ON n.oid = o.namespace
+     WHERE n.nspname = $1
+       AND starts_with(o.name::text, 'auth_old_')
+     ORDER BY 1";
 
 /// How many differences an error lists.
 const LISTED: usize = 10;
 
-/// Which of the shapes the database has; `None` when it has none of their tables. Anything in between is refused.
-pub async fn recognise(connection: &mut PgConnection, shapes: &'static [Shape]) -> Result<Option<&'static Shape>> {
+/// Which of the shapes the schema has; `None` when it has none of their tables. Anything in between is refused.
+pub async fn recognise(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    shapes: &'static [Shape],
+) -> Result<Option<&'static Shape>> {
     let names: BTreeSet<_> = shapes.iter().flat_map(Shape::tables).chain([super::history::TABLE]).collect();
     let names: Vec<_> = names.into_iter().collect();
-    let found: Vec<String> = sqlx::query_scalar(CATALOGUE)
-        .bind(names)
-        .persistent(false)
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(|error| failure(&error).error)?;
+    let found = catalogue(connection, schema, &names).await?;
     if found.is_empty() {
         return Ok(None);
     }
@@ -115,12 +225,206 @@ pub async fn recognise(connection: &mut PgConnection, shapes: &'static [Shape]) 
     let compared = shapes.iter().map(|shape| (shape, Difference::between(&found, &shape.lines())));
     match compared.min_by_key(|(_, difference)| difference.len()) {
         Some((shape, difference)) if difference.len() == 0 => {
-            check_history(connection, shape).await?;
+            check_history(connection, schema, shape).await?;
             Ok(Some(shape))
         }
-        Some((shape, difference)) => Err(difference.refuse(shape.name)),
+        Some((shape, difference)) => {
+            Err(if is_foreign(&found, shape) { foreign(schema, &found) } else { difference.refuse(shape.name) })
+        }
         None => Ok(None),
     }
+}
+
+/// Where the tables that are meant may lie, when the schema of ours has none of them: a second installation beside the
+/// first, or an empty one beside the old tables, would be made without a word.
+const ELSEWHERE: &str = "
+    SELECT n.nspname::text
+      FROM unnest($1) WITH ORDINALITY AS later (name, position)
+      JOIN pg_namespace n ON n.nspname = later.name
+     WHERE EXISTS (
+               SELECT FROM pg_class c
+                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'checksum'
+                WHERE c.relnamespace = n.oid
+                  AND c.relname = 'auth_migrations'
+           )
+        OR (SELECT count(*) FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = ANY($2)) = cardinality($2)
+     ORDER BY later.position
+     LIMIT 1";
+
+/// Refuses to do anything in a schema when a later one of the search path has the tables.
+pub async fn refuse_elsewhere(connection: &mut PgConnection, schema: &Schema, shapes: &'static [Shape]) -> Result<()> {
+    let Some(shape) = shapes.first() else { return Ok(()) };
+    if schema.later.is_empty() {
+        return Ok(());
+    }
+    let found: Option<String> = sqlx::query_scalar(ELSEWHERE)
+        .bind(&schema.later)
+        .bind(shape.tables())
+        .persistent(false)
+        .fetch_optional(connection)
+        .await
+        .map_err(|error| failure(&error).error)?;
+    found.map_or(Ok(()), |found| Err(in_another_schema(&schema.name, &found)))
+}
+
+/// The rule about schemas, for a search path that has the tables where they are not looked for.
+pub fn in_another_schema(own: &str, found: &str) -> Error {
+    Error::new(
+        Code::SchemaMismatch,
+        format!(
+            "our tables belong into the first schema of the search_path, which is \"{own}\", but they are in \"{found}\": set the option {{schema: '{found}'}}, or put that schema first"
+        ),
+    )
+}
+
+/// The lines of these tables.
+async fn catalogue(connection: &mut PgConnection, schema: &Schema, tables: &[&str]) -> Result<Vec<String>> {
+    sqlx::query_scalar(CATALOGUE)
+        .bind(tables)
+        .bind(&schema.name)
+        .persistent(false)
+        .fetch_all(connection)
+        .await
+        .map_err(|error| failure(&error).error)
+}
+
+fn table_of(line: &str) -> &str {
+    line.split(['.', ':']).next().unwrap_or(line)
+}
+
+/// Whether no table is as the adapter would have made it: they are somebody else's altogether.
+fn is_foreign(found: &BTreeSet<&str>, shape: &Shape) -> bool {
+    let expected = shape.lines();
+    let columns = |lines: &BTreeSet<&str>, table: &str| -> BTreeSet<String> {
+        lines.iter().filter(|line| line.starts_with(&format!("{table}."))).map(|line| (*line).to_owned()).collect()
+    };
+    let tables: BTreeSet<&str> = found.iter().map(|line| table_of(line)).collect();
+    tables.iter().all(|table| {
+        let known = columns(&expected, table);
+        let shared = columns(found, table).intersection(&known).count();
+        // A few columns are alike anywhere: `id`, `name`, `created_at`.
+        shared * 2 < known.len()
+    })
+}
+
+fn foreign(schema: &Schema, found: &BTreeSet<&str>) -> Error {
+    let tables: BTreeSet<&str> = found.iter().map(|line| table_of(line)).collect();
+    let tables: Vec<&str> = tables.into_iter().collect();
+    refusal(format!(
+        "the schema \"{}\" has tables of another application under names that this package needs ({}): give its tables a schema of their own, such as {{schema: 'auth'}}",
+        schema.name,
+        tables.join(", ")
+    ))
+}
+
+pub async fn refuse_prefixed(connection: &mut PgConnection, schema: &Schema) -> Result<()> {
+    let names: Vec<String> = sqlx::query_scalar(PREFIXED)
+        .bind(&schema.name)
+        .persistent(false)
+        .fetch_all(connection)
+        .await
+        .map_err(|error| failure(&error).error)?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Err(refusal(format!(
+        "the prefix auth_old_ is needed for a while, and these have it: {}. Rename them, and try again",
+        list(&names)
+    )))
+}
+
+/// Stops what would drop these tables when they have anything that these migrations did not make. What they make is
+/// seen by letting them run once more, beside the tables, and undoing that.
+pub async fn refuse_additions(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    migrations: &[&'static Migration],
+    tables: &[&str],
+) -> Result<()> {
+    if tables.is_empty() {
+        return Ok(());
+    }
+    refuse_prefixed(connection, schema).await?;
+    let found = catalogue(connection, schema, tables).await?;
+    let expected = made_by(connection, schema, migrations, tables).await?;
+    let expected: BTreeSet<&str> = expected.iter().map(String::as_str).collect();
+    let mut additions: Vec<&str> = found.iter().map(String::as_str).filter(|line| !expected.contains(line)).collect();
+    additions.sort_unstable();
+    if additions.is_empty() {
+        return Ok(());
+    }
+    Err(refusal(format!(
+        "nothing was rolled back, because the tables have what this package did not make, and what would be dropped with them: {}",
+        list(&additions)
+    )))
+}
+
+/// What the migrations make of these tables, and their functions.
+async fn made_by(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    migrations: &[&'static Migration],
+    tables: &[&str],
+) -> Result<Vec<String>> {
+    let id = super::history::TABLE;
+    run(connection, id, "SAVEPOINT made_by").await?;
+    let all: Vec<&str> = migrations.iter().flat_map(|migration| migration.tables()).collect();
+    let functions: Vec<&str> = migrations.iter().flat_map(|migration| migration.functions()).collect();
+    super::rebuild::set_aside(connection, schema, id, &all).await?;
+    super::rebuild::set_functions_aside(connection, schema, id, &functions).await?;
+    for migration in migrations {
+        super::apply(connection, schema, migration).await?;
+    }
+    let mut lines = catalogue(connection, schema, tables).await?;
+    lines.extend(bodies(connection, schema, &functions).await?);
+    run(connection, id, "ROLLBACK TO SAVEPOINT made_by; RELEASE SAVEPOINT made_by").await?;
+    Ok(lines)
+}
+
+/// The bodies of functions, by which migrations are told apart that make the same tables.
+const BODIES: &str = "
+    SELECT format('%s: function %s', f.proname, md5(f.prosrc))
+      FROM pg_proc f
+      JOIN pg_namespace n ON n.oid = f.pronamespace
+     WHERE f.proname = ANY($1)
+       AND n.nspname = $2";
+
+async fn bodies(connection: &mut PgConnection, schema: &Schema, functions: &[&str]) -> Result<Vec<String>> {
+    sqlx::query_scalar(BODIES)
+        .bind(functions)
+        .bind(&schema.name)
+        .persistent(false)
+        .fetch_all(connection)
+        .await
+        .map_err(|error| failure(&error).error)
+}
+
+/// How many of the migrations a database has that was made with their SQL by hand, and so lacks the bookkeeping.
+pub async fn baseline(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    migrations: &'static [Migration],
+) -> Result<usize> {
+    let mut tables: Vec<&str> = migrations.iter().flat_map(Migration::tables).collect();
+    tables.push(super::history::TABLE);
+    let functions: Vec<&str> = migrations.iter().flat_map(Migration::functions).collect();
+    let mut found: BTreeSet<String> = catalogue(connection, schema, &tables).await?.into_iter().collect();
+    found.extend(bodies(connection, schema, &functions).await?);
+    let Some(first) = migrations.first() else { return Ok(0) };
+    let is_there = |table: &&str| found.iter().any(|line| table_of(line) == *table);
+    if !first.tables().iter().all(is_there) {
+        return Ok(0);
+    }
+    refuse_prefixed(connection, schema).await?;
+    let all: Vec<&'static Migration> = migrations.iter().collect();
+    for count in (1..=all.len()).rev() {
+        let made = made_by(connection, schema, &all[..count], &tables).await?;
+        if made.into_iter().collect::<BTreeSet<_>>() == found {
+            return Ok(count);
+        }
+    }
+    Ok(0)
 }
 
 struct Difference<'l> {
@@ -168,9 +472,10 @@ fn refusal(message: String) -> Error {
     error
 }
 
-async fn check_history(connection: &mut PgConnection, shape: &Shape) -> Result<()> {
+async fn check_history(connection: &mut PgConnection, schema: &Schema, shape: &Shape) -> Result<()> {
     let Some(history) = &shape.history else { return Ok(()) };
-    let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM auth_migrations ORDER BY id")
+    let sql = schema.fill("SELECT id::text FROM :\"schema\".auth_migrations ORDER BY id");
+    let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
         .persistent(false)
         .fetch_all(connection)
         .await

@@ -1,0 +1,144 @@
+/** Migrations, take-over and rollback under settings that a role or a database may have, for several processes at once. */
+import { Client } from 'pg';
+import { CATALOGUE } from './helpers/catalogue';
+import { asSuperuser, type TestDatabase, useDatabase } from './helpers/database';
+import { dump, makeLegacy } from './helpers/legacy-rows';
+import { MIGRATIONS } from './helpers/migrations';
+import { runScript } from './helpers/process';
+
+const DEFAULTS: [name: string, setting: string][] = [
+  ['repeatable read', `default_transaction_isolation = 'repeatable read'`],
+  ['serializable', `default_transaction_isolation = 'serializable'`],
+  ['read only', 'default_transaction_read_only = on'],
+  ['deferrable', 'default_transaction_deferrable = on'],
+  ['no waiting for the disk', 'synchronous_commit = off'],
+  ['short time-outs', `statement_timeout = '50ms'`],
+  ['a short wait for locks', `lock_timeout = '1ms'`],
+  ['no row security', 'row_security = off'],
+  ['triggers off', 'session_replication_role = replica'],
+  ['names in quotes', 'quote_all_identifiers = on'],
+  ['plain backslashes', 'standard_conforming_strings = off'],
+  ['a search path with the server last', 'search_path = public, pg_catalog'],
+];
+
+const fresh = useDatabase();
+
+const CONNECT = `
+  import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+  const storage = new PostgresStorageAdapter(process.env.URL);
+  await storage.connect();
+  console.log((await storage.healthCheck()).pendingMigrations.length);
+  await storage.disconnect();`;
+
+async function connectAtOnce(db: TestDatabase, processes: number) {
+  const results = await Promise.all(
+    Array.from({ length: processes }, () => runScript(CONNECT, { env: { URL: db.url }, timeoutMs: 60_000 })),
+  );
+  for (const { code, stdout, stderr } of results)
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '0\n', stderr: '' });
+}
+
+const setDefault = (db: TestDatabase, setting: string) =>
+  asSuperuser((client) => client.query(`ALTER DATABASE ${db.name} SET ${setting}`));
+
+describe.each(DEFAULTS)('with %s as the database’s default', (_, setting) => {
+  // What the level of isolation decides is decided between processes.
+  const processes = setting.includes('isolation') ? 8 : 2;
+
+  const empty = useDatabase({ migrated: false });
+  const old = useDatabase({ migrated: false });
+
+  it('several processes migrate an empty database', async () => {
+    await setDefault(empty, setting);
+    await connectAtOnce(empty, processes);
+    expect(await fresh.query(CATALOGUE)).toEqual(await readIn(empty, CATALOGUE));
+  }, 60_000);
+
+  it('several processes take an old database over, and it goes back', async () => {
+    await makeLegacy(old, '3.0.x');
+    const before = { catalogue: await readIn(old, CATALOGUE), users: (await dump(old)).users?.length };
+    await setDefault(old, setting);
+    await connectAtOnce(old, processes);
+    expect(await readIn(old, CATALOGUE)).toEqual(await fresh.query(CATALOGUE));
+    const storage = old.adapter();
+    await expect(storage.rollback({ to: null })).resolves.toHaveLength(MIGRATIONS.length);
+    expect({ catalogue: await readIn(old, CATALOGUE), users: (await dump(old)).users?.length }).toEqual(before);
+  }, 60_000);
+});
+
+/** Reads as if the database had no defaults of its own. */
+async function readIn(db: TestDatabase, sql: string): Promise<unknown[]> {
+  const client = new Client({
+    connectionString: db.url,
+    options: '-c quote_all_identifiers=off -c search_path=public -c statement_timeout=0',
+  });
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+describe.each(['repeatable read', 'serializable'])(
+  'rows that are written meanwhile, with %s as the default',
+  (level) => {
+    const db = useDatabase({ migrated: false });
+
+    /** As the old application: one row after the other, until its table is another one. */
+    async function write(client: Client, committed: string[], sql: string, name: string): Promise<void> {
+      for (let n = 0; ; n += 1) {
+        const id = `${name}-${n}`;
+        try {
+          await client.query(sql, [id]);
+        } catch {
+          return;
+        }
+        committed.push(id);
+      }
+    }
+
+    async function whileWriting(sql: string, work: () => Promise<unknown>): Promise<string[]> {
+      const committed: string[] = [];
+      const clients = await Promise.all(
+        Array.from({ length: 4 }, async () => {
+          const client = new Client({
+            connectionString: db.url,
+            options: '-c search_path=public -c statement_timeout=20s',
+          });
+          await client.connect();
+          return client;
+        }),
+      );
+      const tag = Math.random().toString(36).slice(2);
+      const writing = clients.map((client, at) => write(client, committed, sql, `${tag}-${at}`));
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      await work();
+      // What still waits for the table is told that it is another one, or written there and then ended.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await Promise.all(clients.map((client) => client.end()));
+      await Promise.all(writing);
+      return committed;
+    }
+
+    const missing = async (ids: string[]) => {
+      const rows = await db.query<{ id: string }>('SELECT id FROM users WHERE id = ANY($1)', [ids]);
+      return ids.length - rows.length;
+    };
+
+    it('are there after a take-over, and after the way back', async () => {
+      await makeLegacy(db, '3.0.x');
+      await setDefault(db, `default_transaction_isolation = '${level}'`);
+      // The caller's options are nearer than our own defaults.
+      const options = `-c default_transaction_isolation=${level.replace(' ', '\\ ')}`;
+      const adapter = () => db.adapter({ options });
+      const insert = 'INSERT INTO users (id) VALUES ($1)';
+      const before = await whileWriting(insert, () => adapter().connect());
+      expect(before.length).toBeGreaterThan(20);
+      expect(await missing(before)).toBe(0);
+      const after = await whileWriting(insert, () => adapter().rollback({ to: null }));
+      expect(after.length).toBeGreaterThan(20);
+      expect(await missing(after)).toBe(0);
+    }, 60_000);
+  },
+);

@@ -1,0 +1,86 @@
+/** Roles that may do less than everything: each gets told what it lacks, by connect(), healthCheck() and calls alike. */
+
+import { Collector } from './helpers/collector';
+import { asSuperuser, useDatabase } from './helpers/database';
+import { expectCode } from './helpers/errors';
+
+const db = useDatabase();
+const role = `${db.name}_role`;
+
+const url = (() => {
+  const to = new URL(db.url);
+  to.username = role;
+  to.password = 'x';
+  return to.href;
+})();
+
+beforeAll(() => db.query(`CREATE ROLE ${role} LOGIN PASSWORD 'x'; REVOKE ALL ON SCHEMA public FROM PUBLIC`));
+afterEach(() =>
+  db.query(`
+    DROP POLICY IF EXISTS mine ON sessions;
+    ALTER TABLE sessions DISABLE ROW LEVEL SECURITY;
+    REVOKE ALL ON ALL TABLES IN SCHEMA public FROM ${role}`),
+);
+afterAll(() =>
+  asSuperuser(async (client) => {
+    await client.query(`DROP DATABASE IF EXISTS ${db.name}`).catch(() => undefined);
+    await client.query(`DROP ROLE IF EXISTS ${role}`).catch(() => undefined);
+  }),
+);
+
+const all = `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${role}`;
+
+async function isDenied(grant: string, migrate = true): Promise<void> {
+  const error = await expectCode(db.adapter({ migrate }, url).connect(), 'permission_denied');
+  expect(error.message).toContain(grant);
+  await expect(db.adapter({}, url).healthCheck()).resolves.toMatchObject({
+    status: 'error',
+    code: 'auth_postgres/permission_denied',
+  });
+}
+
+it.each([true, false])('without USAGE on the schema (migrate: %s)', async (migrate) => {
+  await db.query(`REVOKE USAGE ON SCHEMA public FROM ${role}`);
+  await isDenied(`GRANT USAGE ON SCHEMA "public" TO "${role}"`, migrate);
+  await expectCode(db.adapter({}, url).getUser('x'), 'permission_denied');
+  await expectCode(db.adapter({ schema: 'public' }, url).connect(), 'permission_denied');
+});
+
+it('without privileges on the tables', async () => {
+  await db.query(`GRANT USAGE ON SCHEMA public TO ${role}; GRANT SELECT ON auth_migrations TO ${role}`);
+  await isDenied('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "public"');
+  await expectCode(db.adapter({}, url).getUser('x'), 'permission_denied', { sqlState: '42501' });
+  await db.query(`${all}; REVOKE DELETE ON sessions FROM ${role}`);
+  await isDenied('DELETE on sessions');
+  await db.query(all);
+  await db.adapter({}, url).connect();
+});
+
+it('with row security that hides every row, and with a policy', async () => {
+  await db.query(`GRANT USAGE ON SCHEMA public TO ${role}; ${all}; ALTER TABLE sessions ENABLE ROW LEVEL SECURITY`);
+  await isDenied('CREATE POLICY auth_postgres ON "public"."sessions"');
+  await db.query(`CREATE POLICY mine ON sessions TO ${role} USING (true)`);
+  const logger = new Collector();
+  const storage = db.adapter({ logger }, url);
+  await storage.connect();
+  await storage.connect();
+  const { id } = await db.storage.createUser({});
+  await storage.createSession({ userId: id, expiresAt: new Date(Date.now() + 1e6) });
+  expect(logger.lines.filter(({ level }) => level === 'warn')).toEqual([
+    expect.objectContaining({ message: expect.stringContaining('row level security'), fields: { tables: 'sessions' } }),
+  ]);
+});
+
+it('without CREATE on the database, when the schema is there', async () => {
+  await db.query(`CREATE SCHEMA prepared; GRANT ALL ON SCHEMA prepared TO ${role}`);
+  const storage = db.adapter({ schema: 'prepared' }, url);
+  await storage.connect();
+  await expect(storage.createUser({})).resolves.toMatchObject({ plan: 'free' });
+  await storage.rollback({ to: null, dropData: true });
+  await expectCode(db.adapter({ schema: 'not_there' }, url).connect(), 'permission_denied', { sqlState: '42501' });
+});
+
+it('without CREATE on the schema', async () => {
+  await db.query(`CREATE SCHEMA empty; GRANT USAGE ON SCHEMA empty TO ${role}`);
+  await expectCode(db.adapter({ schema: 'empty' }, url).connect(), 'permission_denied', { sqlState: '42501' });
+});

@@ -1,0 +1,156 @@
+//! Whether the tables are all there, lead to each other, and may be used by the role: what `connect()` and
+//! `healthCheck()` find out in the statement that they send anyway.
+
+use super::Migration;
+use crate::error::{Code, Error, Result};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Each finding is one line, `<kind>|<text>`.
+#[derive(Debug, Default)]
+pub struct Condition {
+    missing: Vec<String>,
+    elsewhere: Vec<String>,
+    lacking: Vec<String>,
+    hidden: Vec<String>,
+    filtered: Vec<String>,
+    schema: String,
+    role: String,
+}
+
+/// A column `findings` about the schema in `own.name`, and the role. Every function and operator is the server's own,
+/// whatever the search path is.
+pub fn columns(migrations: &[Migration]) -> String {
+    let list = |names: Vec<&str>| {
+        let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+        format!("ARRAY[{}]::pg_catalog.name[]", quoted.join(", "))
+    };
+    let tables = list(migrations.iter().flat_map(Migration::tables).collect());
+    let functions = list(migrations.iter().flat_map(Migration::functions).collect());
+    FINDINGS.replace(":tables", &tables).replace(":functions", &functions)
+}
+
+const FINDINGS: &str = "
+    , current_user::pg_catalog.text AS role
+    , ARRAY(
+          WITH tables AS (
+              SELECT c.oid, c.relname::pg_catalog.text AS name, c.relnamespace
+                FROM pg_catalog.pg_class AS c
+                JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+               WHERE n.nspname OPERATOR(pg_catalog.=) own.name
+                 AND c.relname OPERATOR(pg_catalog.=) ANY (:tables)
+          )
+          SELECT pg_catalog.concat('missing|', known.name)
+            FROM pg_catalog.unnest(:tables) AS known (name)
+           WHERE NOT EXISTS (SELECT FROM tables AS t WHERE t.name OPERATOR(pg_catalog.=) known.name::pg_catalog.text)
+           UNION ALL
+          SELECT pg_catalog.concat('elsewhere|the foreign key ', o.conname, ' of ', t.name)
+            FROM tables AS t
+            JOIN pg_catalog.pg_constraint AS o ON o.conrelid OPERATOR(pg_catalog.=) t.oid
+            JOIN pg_catalog.pg_class AS r ON r.oid OPERATOR(pg_catalog.=) o.confrelid
+           WHERE r.relnamespace OPERATOR(pg_catalog.<>) t.relnamespace
+             AND r.relname OPERATOR(pg_catalog.=) ANY (:tables)
+           UNION ALL
+          SELECT pg_catalog.concat('elsewhere|the trigger ', g.tgname, ' of ', t.name)
+            FROM tables AS t
+            JOIN pg_catalog.pg_trigger AS g ON g.tgrelid OPERATOR(pg_catalog.=) t.oid
+            JOIN pg_catalog.pg_proc AS f ON f.oid OPERATOR(pg_catalog.=) g.tgfoid
+           WHERE f.pronamespace OPERATOR(pg_catalog.<>) t.relnamespace
+             AND f.proname OPERATOR(pg_catalog.=) ANY (:functions)
+           UNION ALL
+          SELECT pg_catalog.concat('elsewhere|the search_path of the function ', f.proname)
+            FROM pg_catalog.pg_proc AS f
+            JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) f.pronamespace
+           CROSS JOIN LATERAL pg_catalog.unnest(f.proconfig) AS setting (text)
+           WHERE n.nspname OPERATOR(pg_catalog.=) own.name
+             AND f.proname OPERATOR(pg_catalog.=) ANY (:functions)
+             AND pg_catalog.starts_with(setting.text, 'search_path=')
+             AND setting.text OPERATOR(pg_catalog.<>) 'search_path=pg_catalog, pg_temp'::pg_catalog.text
+           UNION ALL
+          SELECT pg_catalog.concat('lacking|', needed.privilege, ' on ', t.name)
+            FROM tables AS t
+           CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE')) AS needed (privilege)
+           WHERE NOT CASE
+                         WHEN needed.privilege OPERATOR(pg_catalog.=) 'DELETE'::pg_catalog.text
+                         THEN pg_catalog.has_table_privilege(t.oid, needed.privilege)
+                         ELSE pg_catalog.has_any_column_privilege(t.oid, needed.privilege)
+                     END
+           UNION ALL
+          SELECT pg_catalog.concat(
+                     CASE WHEN EXISTS (
+                         SELECT FROM pg_catalog.pg_policy AS p
+                          CROSS JOIN LATERAL pg_catalog.unnest(p.polroles) AS to_role (oid)
+                          WHERE p.polrelid OPERATOR(pg_catalog.=) t.oid
+                            AND (
+                                    to_role.oid OPERATOR(pg_catalog.=) 0::pg_catalog.oid
+                                    OR pg_catalog.pg_has_role(to_role.oid, 'MEMBER')
+                                )
+                     ) THEN 'filtered|' ELSE 'hidden|' END
+                   , t.name
+                 )
+            FROM tables AS t
+           WHERE pg_catalog.row_security_active(t.oid)
+      ) AS findings";
+
+impl Condition {
+    /// From the row of a statement with [`columns`], whose seventh is the schema's name.
+    pub fn read(row: &PgRow) -> sqlx::Result<Self> {
+        let lines: Vec<String> = row.try_get("findings")?;
+        let schema: Option<String> = row.try_get(6)?;
+        let mut condition = Self { schema: schema.unwrap_or_default(), role: row.try_get("role")?, ..Self::default() };
+        for line in lines {
+            let (kind, text) = line.split_once('|').unwrap_or_default();
+            let list = match kind {
+                "missing" => &mut condition.missing,
+                "elsewhere" => &mut condition.elsewhere,
+                "lacking" => &mut condition.lacking,
+                "hidden" => &mut condition.hidden,
+                _ => &mut condition.filtered,
+            };
+            list.push(text.to_owned());
+        }
+        Ok(condition)
+    }
+
+    /// Refuses tables with which calls would fail, or would act on rows that nobody meant. Policies that apply to the
+    /// role are allowed, and said once.
+    pub fn check(&self, is_warned: &AtomicBool) -> Result<()> {
+        let Self { missing, elsewhere, lacking, hidden, filtered, schema, role } = self;
+        if !missing.is_empty() {
+            return Err(mismatch(format!("tables are missing in the schema \"{schema}\": {}", missing.join(", "))));
+        }
+        if !elsewhere.is_empty() {
+            return Err(mismatch(format!(
+                "what belongs to the schema \"{schema}\" leads into another one: {}. Was a part of it moved or restored?",
+                elsewhere.join(", ")
+            )));
+        }
+        if !lacking.is_empty() {
+            return Err(Error::new(
+                Code::PermissionDenied,
+                format!(
+                    "the role lacks privileges ({}): GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \"{schema}\" TO \"{role}\"",
+                    lacking.join(", ")
+                ),
+            ));
+        }
+        if let Some(table) = hidden.first() {
+            return Err(Error::new(
+                Code::PermissionDenied,
+                format!(
+                    "row level security hides every row from the role ({}): it needs a policy, such as CREATE POLICY auth_postgres ON \"{schema}\".\"{table}\" TO \"{role}\" USING (true)",
+                    hidden.join(", ")
+                ),
+            ));
+        }
+        if !filtered.is_empty() && !is_warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(tables = filtered.join(", "), "row level security applies to the role of the connection");
+        }
+        Ok(())
+    }
+}
+
+fn mismatch(message: String) -> Error {
+    Error::new(Code::SchemaMismatch, message)
+}

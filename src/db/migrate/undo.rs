@@ -1,0 +1,103 @@
+//! `rollback()`: the down migrations, all in one transaction.
+
+use super::history::{self, mismatch};
+use super::schema::Schema;
+use super::{Migration, Plan, Steps, legacy, locks, migration_failed, run, shape};
+use crate::error::{Code, Error, Result};
+use sqlx::{AssertSqlSafe, PgConnection};
+use std::time::Instant;
+
+/// How far to go back.
+#[derive(Debug)]
+pub struct Rollback {
+    /// The migration that stays as the last one applied; `None` undoes them all.
+    pub to: Option<String>,
+    /// Whether tables that hold rows may be dropped.
+    pub drops_data: bool,
+}
+
+impl Rollback {
+    /// Refuses a migration that does not exist.
+    pub fn check(&self, migrations: &[Migration]) -> Result<()> {
+        match &self.to {
+            Some(to) if !migrations.iter().any(|migration| migration.id == to) => {
+                Err(Error::invalid_input("to", "is not the id of a migration"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+pub async fn undo(connection: &mut PgConnection, schema: &Schema, plan: &Plan, rollback: &Rollback) -> Result<Steps> {
+    let mut steps = Steps::new();
+    let Some(applied) = history::read(connection, schema).await? else { return Ok(steps) };
+    applied.pending(plan.migrations)?;
+    let to = rollback.to.as_deref();
+    if let Some(to) = to
+        && !applied.ids.iter().any(|id| id == to)
+    {
+        return Err(mismatch(to, "has not been applied, so that nothing can be rolled back to it"));
+    }
+    let applied_here: Vec<&'static Migration> =
+        plan.migrations.iter().filter(|migration| applied.has(migration)).collect();
+    let undone: Vec<&'static Migration> =
+        applied_here.iter().rev().copied().take_while(|migration| Some(migration.id) != to).collect();
+    let dropped: Vec<&str> = undone.iter().flat_map(|migration| migration.dropped_tables()).collect();
+    locks::lock(connection, schema, &dropped).await?;
+    shape::refuse_additions(connection, schema, &applied_here, &dropped).await?;
+    if let (None, Some(origin)) = (to, &applied.origin) {
+        // Its rows are kept, all of them: those that have no place there stop it, whatever `drops_data` says.
+        let started = Instant::now();
+        legacy::give_back(connection, schema, plan.legacy, origin, &applied_here).await?;
+        let took = started.elapsed();
+        let later = undone.iter().map(|migration| migration.id).take(undone.len().saturating_sub(1));
+        return Ok(later.chain([legacy::ID]).map(|id| (id, took)).collect());
+    }
+    if !rollback.drops_data {
+        refuse_rows(connection, schema, &dropped).await?;
+    }
+
+    for migration in undone {
+        let started = Instant::now();
+        schema.enter(connection).await?;
+        run(connection, migration.id, migration.down).await?;
+        schema.leave(connection).await?;
+        history::delete(connection, schema, migration.id).await?;
+        steps.push((migration.id, started.elapsed()));
+    }
+    if to.is_none() {
+        run(connection, history::TABLE, AssertSqlSafe(schema.fill("DROP TABLE :\"schema\".auth_migrations"))).await?;
+    }
+    Ok(steps)
+}
+
+/// How many tables the refusal lists.
+const LISTED: usize = 20;
+
+async fn refuse_rows(connection: &mut PgConnection, schema: &Schema, tables: &[&str]) -> Result<()> {
+    let mut filled: Vec<(&str, i64)> = Vec::new();
+    for table in tables {
+        let sql = format!("SELECT count(*) FROM {}.{table}", schema.quoted());
+        let rows: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+            .persistent(false)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(|error| migration_failed(history::TABLE, &error))?;
+        if rows > 0 {
+            filled.push((table, rows));
+        }
+    }
+    if filled.is_empty() {
+        return Ok(());
+    }
+    let total: i64 = filled.iter().map(|(_, rows)| rows).sum();
+    let list: Vec<_> = filled.iter().take(LISTED).map(|(table, rows)| format!("{table} {rows}")).collect();
+    Err(Error::new(
+        Code::InvalidInput,
+        format!(
+            "nothing was rolled back, because the tables that would be dropped hold {total} rows ({}): pass `dropData: true` to delete them",
+            list.join(", ")
+        ),
+    )
+    .with_field("dropData"))
+}
