@@ -5,6 +5,7 @@
 pub const TABLES: &[(&str, &str)] = &[
     ("users", "id email name picture plan entitlements oauth metadata created_at updated_at"),
     ("user_oauth_accounts", "provider sub user_id"),
+    ("password_hashes", "user_id hash"),
     ("organizations", "id name plan seats members metadata created_at updated_at"),
     ("organization_members", "org_id user_id"),
     ("sessions", "id user_id org_id plan entitlements expires_at metadata created_at updated_at"),
