@@ -223,8 +223,12 @@ describe('calls for one session', () => {
         ended += 1;
       }),
     );
+    // What ended while JavaScript was making the calls is handed over first.
+    await until(async () => ended > 0);
+    const before = ended;
     await db.storage.updateSession(other, { plan: 'first' });
-    expect(ended).toBeLessThan(500);
+    expect(ended - before).toBeLessThan(200);
+    expect(ended).toBeLessThan(5_000);
     await Promise.all(calls);
     await expect(db.storage.getSession(busy)).resolves.toMatchObject({ metadata: { index: 4_999 } });
   });
