@@ -214,6 +214,21 @@ describe('two processes that create the same e-mails in opposite orders', () => 
   });
 });
 
+it('users that are created together are inserted in the order of their e-mails, in whatever order they were asked for', async () => {
+  const relay = await Relay.start(db.url);
+  const storage = db.adapter({}, relay.url);
+  await storage.connect();
+  relay.reset();
+  await race(100, (index) => storage.createUser({ email: `m${(index * 37) % 100}.${unique('Sorted')}@example.com` }));
+  const statements = relay.messages
+    .filter(({ from, type }) => from === 'client' && type === 'B')
+    .map(({ bytes }) => bytes.toString('latin1').match(/m\d+\.Sorted-[-0-9a-f]+@example\.com/g) ?? []);
+  expect(Math.max(...statements.map(({ length }) => length))).toBeGreaterThan(10);
+  for (const emails of statements) expect(emails).toEqual([...emails].sort());
+  await storage.disconnect();
+  await relay.close();
+});
+
 describe('calls for one session', () => {
   it('do not delay those for another, however many they are', async () => {
     const [busy, other] = (await newSessions(2)) as [string, string];
