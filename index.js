@@ -956,10 +956,12 @@ class PostgresStorageAdapter {
   async disconnect(options) {
     const isLast = takeTurn(this);
     await run(this, 'disconnect', [options]);
-    if (!isLast()) return;
     const core = this[CORE];
-    core.setOpen(false);
-    core.isClosed = true;
+    if (isLast()) {
+      core.setOpen(false);
+      core.isClosed = true;
+    }
+    // Also when a later one, which has said that the adapter is closed, has ended before.
     core.stopListening();
   }
 

@@ -214,6 +214,21 @@ describe('two processes that create the same e-mails in opposite orders', () => 
   });
 });
 
+it('users that are created together are inserted in the order of their e-mails, in whatever order they were asked for', async () => {
+  const relay = await Relay.start(db.url);
+  const storage = db.adapter({}, relay.url);
+  await storage.connect();
+  relay.reset();
+  await race(100, (index) => storage.createUser({ email: `m${(index * 37) % 100}.${unique('Sorted')}@example.com` }));
+  const statements = relay.messages
+    .filter(({ from, type }) => from === 'client' && type === 'B')
+    .map(({ bytes }) => bytes.toString('latin1').match(/m\d+\.Sorted-[-0-9a-f]+@example\.com/g) ?? []);
+  expect(Math.max(...statements.map(({ length }) => length))).toBeGreaterThan(10);
+  for (const emails of statements) expect(emails).toEqual([...emails].sort());
+  await storage.disconnect();
+  await relay.close();
+});
+
 describe('calls for one session', () => {
   it('do not delay those for another, however many they are', async () => {
     const [busy, other] = (await newSessions(2)) as [string, string];
@@ -223,8 +238,12 @@ describe('calls for one session', () => {
         ended += 1;
       }),
     );
+    // What ended while JavaScript was making the calls is handed over first.
+    await until(async () => ended > 0);
+    const before = ended;
     await db.storage.updateSession(other, { plan: 'first' });
-    expect(ended).toBeLessThan(500);
+    expect(ended - before).toBeLessThan(200);
+    expect(ended).toBeLessThan(5_000);
     await Promise.all(calls);
     await expect(db.storage.getSession(busy)).resolves.toMatchObject({ metadata: { index: 4_999 } });
   });

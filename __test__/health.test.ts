@@ -81,7 +81,10 @@ it('resolves when an option cannot be read', async () => {
       throw new Error('boom');
     },
   };
-  expect(await db.storage.healthCheck(options)).toMatchObject({ status: 'error', code: 'auth_postgres/internal' });
+  expect(await db.storage.healthCheck(options)).toMatchObject({
+    status: 'error',
+    code: 'auth_postgres/invalid_input',
+  });
 });
 
 it('resolves for an adapter that has been disconnected', async () => {

@@ -53,7 +53,17 @@ it('its own state shows up nowhere', () => {
   expect(JSON.stringify(storage)).toBe('{}');
 });
 
-const METHODS = Object.getOwnPropertyNames(PostgresStorageAdapter.prototype).filter((name) => name !== 'constructor');
+/** healthCheck never rejects, but says the same. */
+const METHODS = Object.getOwnPropertyNames(PostgresStorageAdapter.prototype).filter(
+  (name) => !['constructor', 'healthCheck'].includes(name),
+);
+
+it('healthCheck says that it must be bound when it was taken off the object', async () => {
+  const { healthCheck } = db.storage;
+  const health = await healthCheck.call(undefined as never);
+  expect(health).toMatchObject({ status: 'error', code: 'auth_postgres/invalid_input' });
+  expect(health.message).toContain('storage.healthCheck.bind(storage)');
+});
 
 it.each(METHODS)('%s says that it must be bound when it was taken off the object', async (name) => {
   const { [name as 'getUser']: method } = db.storage;

@@ -1,7 +1,7 @@
 /**
  * `npm run test:model -- --runs 20000 --seed 7`: random sequences of calls, compared with the in-memory reference.
  * Without a seed a new one is taken. `--path` (from a failure's message) repeats that failure alone;
- * `-t roles` runs one group of methods.
+ * `-t roles` runs one group of methods; `-t together` sets of calls that are made at once, one for 50 sequences.
  */
 import { parseArgs } from 'node:util';
 import { runJest } from './run-jest.mjs';
@@ -23,4 +23,4 @@ process.env.MODEL_SEED = values.seed;
 if (values.path) process.env.MODEL_PATH = values.path;
 console.log(`${values.runs} sequences, seed ${values.seed}`);
 const group = values.group ? ['-t', values.group] : [];
-process.exitCode = runJest('model', ['__test__/model/model.test.ts', ...group]) ? 0 : 1;
+process.exitCode = runJest('model', ['__test__/model/(model|together).test.ts', ...group]) ? 0 : 1;

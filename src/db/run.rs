@@ -318,7 +318,8 @@ impl Db {
         let result = within(attempt_limit(statement_timeout), async move {
             match lock_limit {
                 Some(limit) if !way.is_pooled => {
-                    understood(unit::with_lock_limit(connection, limit, statement, way)).await
+                    // Boxed, since it is rare, and the future of every statement would have room for it.
+                    understood(Box::pin(unit::with_lock_limit(connection, limit, statement, way))).await
                 }
                 _ => {
                     let result = understood(statement.send(connection, way)).await;

@@ -231,7 +231,8 @@ impl<B: Batched> Batch<B> {
         };
         if matches!(mode, Mode::Shared | Mode::Try) && error.code == Code::LockTimeout {
             let origin = calls.first().and_then(|call| call.work.call);
-            let keys = on_behalf_of(origin, self.statement.locked_keys(db, &items)).await;
+            // Boxed, since it is rare, and the future of every statement would have room for it.
+            let keys = on_behalf_of(origin, Box::pin(self.statement.locked_keys(db, &items))).await;
             let is_explained = keys.iter().any(Option::is_some);
             let waiting = items.into_iter().zip(calls).map(|(item, call)| Waiting { item, call });
             return waiting
