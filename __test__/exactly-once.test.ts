@@ -152,7 +152,12 @@ describe.each(WRITES)('$name', ({ write, prepare }) => {
       lost += 1;
       return 'cut';
     });
+    // However slow the machine is, some calls get through between two cuts.
+    let successes = 0;
+    let atLastCut = 0;
     const cutting = setInterval(() => {
+      if (successes === atLastCut) return;
+      atLastCut = successes;
       relay.cut();
       lost += 1;
     }, 250);
@@ -164,7 +169,10 @@ describe.each(WRITES)('$name', ({ write, prepare }) => {
             answers.set(
               what,
               await write(storage, what, key).then(
-                (row) => row ?? {},
+                (row) => {
+                  successes += 1;
+                  return row ?? {};
+                },
                 async (error) => {
                   if (!(error instanceof InternalError)) throw error;
                   // While there is no connection, calls fail at once.
@@ -180,7 +188,7 @@ describe.each(WRITES)('$name', ({ write, prepare }) => {
       clearInterval(cutting);
       relay.onMessage();
     }
-    expect(lost).toBeGreaterThan(5);
+    expect(lost).toBeGreaterThan(0);
     await storage.disconnect();
     const counts = await checkAnswers(answers);
     expect(counts.done).toBeGreaterThan(0);
