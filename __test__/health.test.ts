@@ -33,7 +33,7 @@ it('is an error without a table, which it names once', async () => {
   try {
     const health = await healthOf(db.storage);
     expect(health).toMatchObject({ status: 'error', code: 'auth_postgres/schema_mismatch' });
-    expect(health.message).toMatch(/lacks sessions:/);
+    expect(health.message).toBe('tables are missing in the schema "public": sessions');
   } finally {
     await db.query('ALTER TABLE elsewhere RENAME TO sessions');
   }
@@ -48,8 +48,8 @@ it.each(['SELECT', 'INSERT', 'UPDATE', 'DELETE'])('is an error for a role withou
     expect(await healthOf(storage)).toMatchObject({ status: 'ok' });
     await db.query(`REVOKE ${privilege} ON roles FROM ${user}`);
     const health = await healthOf(storage);
-    expect(health).toMatchObject({ status: 'error', code: expect.stringMatching(/^auth_postgres\//) });
-    expect(health.message).toMatch(/GRANT .* ON roles/);
+    expect(health).toMatchObject({ status: 'error', code: 'auth_postgres/permission_denied' });
+    expect(health.message).toContain(`the role lacks privileges (${privilege} on roles): GRANT`);
     await storage.disconnect();
   } finally {
     await db.query(`DROP OWNED BY ${user}`);

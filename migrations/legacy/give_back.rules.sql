@@ -76,7 +76,7 @@ SELECT 'column_lengths', t."table", 'a text is longer than its column there', t.
                OR length(verification_code) > 10
        ) t
  UNION ALL
-SELECT 'metadata_keys', f."table", 'fields without a column there have the names of keys of metadata, or metadata is no object', f.id
+SELECT 'metadata_keys', f."table", 'fields without a column there have the names of keys of metadata with other values, or metadata is no object', f.id
   FROM (
            SELECT 'twofa_devices' AS "table", d.id, d.metadata, d.extra AS further
              FROM :"schema".twofa_devices d
@@ -93,6 +93,11 @@ SELECT 'metadata_keys', f."table", 'fields without a column there have the names
  WHERE f.further <> '{}'
    AND CASE
            WHEN jsonb_typeof(f.metadata) = 'object' THEN
-               EXISTS (SELECT FROM jsonb_object_keys(f.further) key WHERE jsonb_exists(f.metadata, key))
+               EXISTS (
+                   SELECT
+                     FROM jsonb_each(f.further) field
+                    WHERE jsonb_exists(f.metadata, field.key)
+                      AND f.metadata -> field.key <> field.value
+               )
            ELSE true
        END

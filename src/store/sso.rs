@@ -305,11 +305,11 @@ pub async fn update_provider(db: &mut Db, id: String, patch: SSOProviderPatch) -
                     AND (
                         SELECT patched.type <> 'saml'
                             OR pg_catalog.num_nulls(patched.idp_entity_id, patched.idp_sso_url, patched.sp_entity_id, patched.sp_acs_url) = 0
-                            OR ((stored.extra - $4) || $3) ?& '{enabled,entryPoint,issuer,cert}'
+                            OR ((stored.extra - $4) || $3) ?& '{enabled,entryPoint,issuer,cert}'::text[]
                             -- It had neither shape before: what the TypeScript adapter has left of the second.
                             OR stored.type = 'saml'
                                AND pg_catalog.num_nulls(stored.idp_entity_id, stored.idp_sso_url, stored.sp_entity_id, stored.sp_acs_url) > 0
-                               AND NOT stored.extra ?& '{enabled,entryPoint,issuer,cert}'
+                               AND NOT stored.extra ?& '{enabled,entryPoint,issuer,cert}'::text[]
                           FROM pg_catalog.jsonb_populate_record(stored, $2) AS patched
                         )
               RETURNING ",

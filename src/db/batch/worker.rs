@@ -305,6 +305,7 @@ fn may_concern_one(error: &Error) -> bool {
         | Code::Conflict
         | Code::SerializationFailure
         | Code::LockTimeout
+        | Code::PermissionDenied
         | Code::Cancelled => error.context.sql_state.is_some(),
         _ => false,
     }
