@@ -65,6 +65,8 @@ through({
 
 through({
   title: 'the backends behind PgBouncer are ended again and again',
+  // The pool's four connections come back one by one: of 64 callers some wait longer than connectionTimeoutMillis.
+  callers: 8,
   break: async ({ application }) => {
     for (let time = 0; time < 10; time++) {
       await own.asSuperuser(END_BACKENDS, [application]);
