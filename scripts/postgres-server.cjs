@@ -84,8 +84,9 @@ async function startPostgres(options = {}) {
     async control(command) {
       for (const each of pipes) each.ref();
       supervisor.stdin.write(`${command}\n`);
-      const { error } = await nextAnswer();
-      for (const each of pipes) each.unref();
+      const { error } = await nextAnswer().finally(() => {
+        for (const each of pipes) each.unref();
+      });
       if (error) throw new Error(`"${command}" of the PostgreSQL server: ${error}`);
     },
     async stop() {
@@ -228,11 +229,13 @@ function controlOf(program, data, log, options) {
     }
     // After a kill its lock file and, until its children notice, its shared memory seem to be in use.
     for (let attempt = 1; ; attempt++) {
+      // The killed server's own children write to the same log, before this attempt and after it.
+      const logged = fs.existsSync(log) ? fs.statSync(log).size : 0;
       try {
         return await pgCtl(program, ['start', '-D', data, '-l', log, '-w', '-s'], options);
       } catch (error) {
-        const reason = fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : '';
-        const isHeld = attempt < 50 && /shared memory|lock file/.test(reason.split('\n').slice(-4).join());
+        const reason = fs.existsSync(log) ? fs.readFileSync(log).subarray(logged).toString() : '';
+        const isHeld = attempt < 100 && /shared memory|lock file/.test(reason);
         if (!isHeld) throw new Error(`pg_ctl start failed: ${/** @type {Error} */ (error).message}\n${reason}`);
         await new Promise((resolve) => setTimeout(resolve, 100));
       }

@@ -135,7 +135,10 @@ export class Load {
       this.successes += 1;
       return { value };
     } catch (error) {
-      return { fate: this.witness.rejected(error, manner) };
+      const fate = this.witness.rejected(error, manner);
+      // A test that failed has disconnected the adapter: its callers would keep jest from ending.
+      if (this.witness.codes.has('not_connected')) this.running = false;
+      return { fate };
     }
   }
 
