@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
-import type { PostgresServer } from '../scripts/postgres-server.cjs';
-import { startPostgres } from '../scripts/postgres-server.cjs';
+import type { PostgresServer } from '../scripts/test/postgres-server.cjs';
+import { startPostgres } from '../scripts/test/postgres-server.cjs';
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { backendsOf, until, whileLocked } from './helpers/failing';

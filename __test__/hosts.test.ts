@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
-import { freePort, type PostgresServer, startPostgres } from '../scripts/postgres-server.cjs';
+import { freePort, type PostgresServer, startPostgres } from '../scripts/test/postgres-server.cjs';
 import type { AdapterOptions } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { Relay } from './helpers/relay';

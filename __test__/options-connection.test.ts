@@ -4,7 +4,7 @@ import { connect as connectTo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
-import { type PostgresServer, startPostgres } from '../scripts/postgres-server.cjs';
+import { type PostgresServer, startPostgres } from '../scripts/test/postgres-server.cjs';
 import { asSuperuser, useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { until } from './helpers/failing';

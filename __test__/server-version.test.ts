@@ -1,4 +1,4 @@
-import { MAJORS } from '../scripts/postgres-versions.cjs';
+import { MAJORS } from '../scripts/test/postgres-versions.cjs';
 import { useDatabase } from './helpers/database';
 
 const db = useDatabase();

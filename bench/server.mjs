@@ -8,7 +8,7 @@ import { migrate as migrateBetterAuth } from './candidates/better-auth.mjs';
 import { open as openOurs } from './candidates/ours.mjs';
 import { AUTHJS_SCHEMA, BETTER_AUTH_SCHEMA, fill, fillAuthjs, fillBetterAuth, SCHEMA } from './data.mjs';
 
-const { startPostgres } = createRequire(import.meta.url)('../scripts/postgres-server.cjs');
+const { startPostgres } = createRequire(import.meta.url)('../scripts/test/postgres-server.cjs');
 
 /** The tests' server forgets on a power cut; this one does not. */
 const DURABLE = { fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' };

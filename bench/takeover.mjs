@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import pg from 'pg';
 
 const require = createRequire(import.meta.url);
-const { startPostgres } = require('../scripts/postgres-server.cjs');
+const { startPostgres } = require('../scripts/test/postgres-server.cjs');
 const { PostgresStorageAdapter } = require('../index.js');
 
 const { values: flags } = parseArgs({

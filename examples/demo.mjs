@@ -9,7 +9,7 @@ import { InternalError, PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Secret, TOTP } from 'otpauth';
 import pg from 'pg';
 import colors from 'picocolors';
-import { freePort, startPostgres } from '../scripts/postgres-server.cjs';
+import { freePort, startPostgres } from '../scripts/test/postgres-server.cjs';
 
 const HOUR = 3_600_000;
 

@@ -3,7 +3,7 @@ import { appendFileSync, chownSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'pg';
-import { type PostgresServer, startPostgres } from '../../scripts/postgres-server.cjs';
+import { type PostgresServer, startPostgres } from '../../scripts/test/postgres-server.cjs';
 import { until } from '../helpers/failing';
 import { Load, newMark } from './helpers/load';
 import { DATABASE, ROLE, useOwnServer } from './helpers/own-server';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { freePort } from '../../scripts/postgres-server.cjs';
+import { freePort } from '../../scripts/test/postgres-server.cjs';
 
 /** "nobody" everywhere on Linux: PgBouncer refuses to run as root. */
 const UNPRIVILEGED = 65534;

@@ -1,4 +1,4 @@
-import { type PostgresServer, startPostgres } from '../../scripts/postgres-server.cjs';
+import { type PostgresServer, startPostgres } from '../../scripts/test/postgres-server.cjs';
 
 /** Set by the developer to test against a server of theirs, else by the global setup. */
 const VARIABLE = 'TEST_DATABASE_URL';

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { startPostgres } from '../../scripts/postgres-server.cjs';
+import { startPostgres } from '../../scripts/test/postgres-server.cjs';
 import type { Certificate } from './certificates';
 
 export interface TlsServer {

@@ -1,7 +1,7 @@
 /** The package managers that applications use, each with a cache of its own and the test's registry. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { installedPackage } from '../../scripts/npm-package.cjs';
+import { installedPackage } from '../../scripts/test/npm-package.cjs';
 import { runProgram } from './run';
 
 export interface Manager {

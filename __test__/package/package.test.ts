@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { transformSync } from '@swc/core';
-import { installedPackage } from '../../scripts/npm-package.cjs';
+import { installedPackage } from '../../scripts/test/npm-package.cjs';
 import { useDatabase } from '../helpers/database';
 import { managersFor } from './managers';
 import { type Registry, startRegistry } from './registry';
@@ -115,7 +115,7 @@ describe('from a registry', () => {
     const userconfig = join(directory, 'npmrc');
     writeFileSync(userconfig, `${registry.url.replace('http:', '')}:_authToken=${registry.token}\n`);
     return runProgram(
-      [process.execPath, join(ROOT, 'scripts', 'publish.mjs'), join(directory, 'binaries')],
+      [process.execPath, join(ROOT, 'scripts', 'release', 'publish.mjs'), join(directory, 'binaries')],
       directory,
       {
         npm_config_userconfig: userconfig,

@@ -1,7 +1,7 @@
 /** Runs an application that has the packed package installed; each of its scripts checks what it sees. */
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { NODE_VERSIONS, nodeProgram } from '../../scripts/node-versions.cjs';
+import { NODE_VERSIONS, nodeProgram } from '../../scripts/test/node-versions.cjs';
 import { useDatabase } from '../helpers/database';
 
 const application = process.env.RUNTIMES_APPLICATION as string;

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
-import { type PostgresServer, startPostgres } from '../../scripts/postgres-server.cjs';
+import { type PostgresServer, startPostgres } from '../../scripts/test/postgres-server.cjs';
 import { organizationInput, roleInput, sessionInput, userInput } from '../helpers/fixtures';
 
 const VERSIONS = '/usr/lib/postgresql';

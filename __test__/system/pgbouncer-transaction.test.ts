@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { InternalError, PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
-import { startPostgres } from '../../scripts/postgres-server.cjs';
+import { startPostgres } from '../../scripts/test/postgres-server.cjs';
 import { type AdapterOptions, useDatabase } from '../helpers/database';
 import { expectCode } from '../helpers/errors';
 import { until } from '../helpers/failing';

@@ -1,6 +1,6 @@
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Client, Pool } from 'pg';
-import { type PostgresServer, type ServerOptions, startPostgres } from '../../../scripts/postgres-server.cjs';
+import { type PostgresServer, type ServerOptions, startPostgres } from '../../../scripts/test/postgres-server.cjs';
 import type { AdapterOptions } from '../../helpers/database';
 import type { Query } from './load';
 import { newMark } from './load';

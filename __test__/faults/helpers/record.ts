@@ -1,4 +1,4 @@
-/** What a run found out, for the table in docs/faults.md; `scripts/test-faults.mjs` writes it. */
+/** What a run found out, for the table in docs/faults.md; `scripts/test/steps/faults.mjs` writes it. */
 import { appendFile, mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Growth } from './memory';

@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from './inputs.mjs';
+import { ROOT } from '../build/inputs.mjs';
 
 /**
  * @typedef {object} Tarball

@@ -43,7 +43,10 @@ function installDependencies() {
 function buildAddon() {
   if (addonIsCurrent()) return;
   console.log('setup: building the addon (debug); the first time takes a few minutes');
-  const { status } = spawnSync(process.execPath, [join(ROOT, 'scripts', 'build.mjs')], { cwd: ROOT, stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [join(ROOT, 'scripts', 'build', 'build.mjs')], {
+    cwd: ROOT,
+    stdio: 'inherit',
+  });
   if (status !== 0) throw new SetupError('the addon could not be built; see above.');
 }
 

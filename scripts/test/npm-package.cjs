@@ -3,7 +3,7 @@ const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 
-const DIRECTORY = path.join(__dirname, '..', 'target', 'packages');
+const DIRECTORY = path.join(__dirname, '..', '..', 'target', 'packages');
 
 /**
  * The directory of a package in exactly this version. None of its install scripts runs.

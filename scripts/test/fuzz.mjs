@@ -7,8 +7,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ROOT } from './inputs.mjs';
-import { checkToolchain } from './toolchain.mjs';
+import { ROOT } from '../build/inputs.mjs';
+import { checkToolchain } from '../build/toolchain.mjs';
 
 const FUZZ = join(ROOT, 'fuzz');
 const ALL = readdirSync(join(FUZZ, 'corpus')).sort();

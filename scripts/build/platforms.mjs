@@ -45,7 +45,7 @@ function platformOf(target) {
   const cpu = PROCESSORS[processor];
   const { os, label } = SYSTEMS[system.join('-')] ?? {};
   if (!cpu || !os)
-    throw new Error(`"${target}" among package.json's napi.targets is not known to scripts/platforms.mjs.`);
+    throw new Error(`"${target}" among package.json's napi.targets is not known to scripts/build/platforms.mjs.`);
   const abi = os === 'darwin' ? undefined : system.at(-1);
   const libc = abi && C_LIBRARIES[abi];
   const name = [os, cpu, abi].filter(Boolean).join('-');

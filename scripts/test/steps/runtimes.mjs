@@ -5,21 +5,19 @@
  */
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from './inputs.mjs';
-import { debugBinary, pack, unpackInto } from './pack.mjs';
-import { runJest } from './run-jest.mjs';
-import { setup } from './setup.mjs';
+import { ROOT } from '../../build/inputs.mjs';
+import { debugBinary, pack, unpackInto } from '../../release/pack.mjs';
 
 const directory = join(ROOT, 'target', 'runtimes');
 const application = join(directory, 'application');
 
-setup();
-prepareApplication();
-process.env.RUNTIMES_APPLICATION = application;
-const given = process.argv.slice(2);
-if (given.includes('--quick')) process.env.RUNTIMES_QUICK = '1';
-const args = ['--config', '__test__/runtimes/jest.config.js', ...given.filter((arg) => arg !== '--quick')];
-process.exitCode = runJest('runtimes', args) ? 0 : 1;
+/** @param {string[]} given */
+export function prepare(given) {
+  prepareApplication();
+  process.env.RUNTIMES_APPLICATION = application;
+  if (given.includes('--quick')) process.env.RUNTIMES_QUICK = '1';
+  return given.filter((arg) => arg !== '--quick');
+}
 
 /** A project with the package installed, and another version of it for one of the project's dependencies. */
 function prepareApplication() {

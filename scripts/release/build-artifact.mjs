@@ -1,6 +1,6 @@
 /**
  * Builds what is published for one target, and puts it into that platform's package:
- * `node scripts/build-artifact.mjs x86_64-unknown-linux-gnu`.
+ * `node scripts/release/build-artifact.mjs x86_64-unknown-linux-gnu`.
  *
  * Linux targets are linked by zig, from PyPI: against glibc 2.17 for the gnu ones, whatever this machine has.
  */
@@ -8,8 +8,8 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ROOT } from './inputs.mjs';
-import { platforms } from './platforms.mjs';
+import { ROOT } from '../build/inputs.mjs';
+import { platforms } from '../build/platforms.mjs';
 
 const OLDEST_GLIBC = '2.17';
 const MOST_BYTES = 6_000_000;

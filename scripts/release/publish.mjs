@@ -1,15 +1,15 @@
 /**
  * Publishes the platform packages and then the main one; for the release workflow:
- * `node scripts/publish.mjs [directory]`, which holds the binaries as `<platform>/auth-postgres.<platform>.node`.
+ * `node scripts/release/publish.mjs [directory]`, which holds the binaries as `<platform>/auth-postgres.<platform>.node`.
  * What is published already is passed over, so that a run that broke off can be repeated. npm takes registry, token and
  * provenance from its own configuration.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ROOT } from './inputs.mjs';
+import { ROOT } from '../build/inputs.mjs';
+import { platforms, readPackage } from '../build/platforms.mjs';
 import { packMain, stagePlatform, unpackInto } from './pack.mjs';
-import { platforms, readPackage } from './platforms.mjs';
 
 const binaries = resolve(process.argv[2] ?? join(ROOT, 'npm'));
 const staging = join(ROOT, 'target', 'publish');

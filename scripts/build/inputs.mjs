@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 const INPUTS = [
   'src',
@@ -14,11 +14,11 @@ const INPUTS = [
   'Cargo.lock',
   'build.rs',
   'package.json',
-  'scripts/build.mjs',
-  'scripts/generate-packages.mjs',
-  'scripts/native.template.js',
-  'scripts/platforms.mjs',
-  'scripts/typings.mjs',
+  'scripts/build/build.mjs',
+  'scripts/build/generate-packages.mjs',
+  'scripts/build/native.template.js',
+  'scripts/build/platforms.mjs',
+  'scripts/build/typings.mjs',
 ];
 const STAMP = join(ROOT, 'target', 'addon.sha256');
 

@@ -5,9 +5,7 @@
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from './inputs.mjs';
-import { runJest } from './run-jest.mjs';
-import { setup } from './setup.mjs';
+import { ROOT } from '../../build/inputs.mjs';
 
 /** @typedef {{ file: string, title: string, seen: [string, number][], recoveryMs: number, growth?: { heapMb: number, rssMb: number } }} Finding */
 
@@ -16,18 +14,29 @@ const DOCUMENT = join(ROOT, 'docs', 'faults.md');
 const BEGIN = '<!-- The table is written by: npm run test:faults -- --write -->\n';
 const END = '<!-- End of the table. -->';
 
-const given = process.argv.slice(2);
-const args = given.filter((argument) => argument !== '--write');
+/** @param {string[]} given */
+export function prepare(given) {
+  rmSync(FINDINGS, { recursive: true, force: true });
+  return withoutOwn(given);
+}
 
-setup();
-rmSync(FINDINGS, { recursive: true, force: true });
-const passed = runJest('faults', ['--config', '__test__/faults/jest.config.js', ...args]);
-const table = tableOf(findings());
-if (given.includes('--write')) write(table);
-else process.stdout.write(`\n${table}`);
-const isCurrent = args.length > 0 || titlesOf(table).join() === titlesOf(documented().table).join();
-if (!isCurrent) console.error('docs/faults.md has other rows than this run: npm run test:faults -- --write');
-process.exitCode = passed && isCurrent ? 0 : 1;
+/**
+ * @param {boolean} passed
+ * @param {string[]} given
+ */
+export function finish(passed, given) {
+  const table = tableOf(findings());
+  if (given.includes('--write')) write(table);
+  else process.stdout.write(`\n${table}`);
+  const isCurrent = withoutOwn(given).length > 0 || titlesOf(table).join() === titlesOf(documented().table).join();
+  if (!isCurrent) console.error('docs/faults.md has other rows than this run: npm run test:faults -- --write');
+  return passed && isCurrent;
+}
+
+/** @param {string[]} given */
+function withoutOwn(given) {
+  return given.filter((argument) => argument !== '--write');
+}
 
 /** @returns {Finding[]} in an order that does not depend on who was quicker */
 function findings() {

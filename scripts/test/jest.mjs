@@ -2,16 +2,17 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from './inputs.mjs';
+import { ROOT } from '../build/inputs.mjs';
 
 const DIRECTORY = join(ROOT, 'target', 'test-results');
 
 /**
  * @param {string} name of the results' file
  * @param {string[]} args
+ * @param {string} [suite] of suites.cjs; `npm test`'s unless given
  * @returns {boolean} whether all tests passed
  */
-export function runJest(name, args) {
+export function runJest(name, args, suite = 'jest') {
   const results = resultsFile(name);
   mkdirSync(DIRECTORY, { recursive: true });
   // Those of an earlier run must not be taken for this one's.
@@ -20,6 +21,7 @@ export function runJest(name, args) {
   const { status } = spawnSync(process.execPath, [jest, '--json', `--outputFile=${results}`, ...args], {
     cwd: ROOT,
     stdio: 'inherit',
+    env: { ...process.env, TEST_SUITE: suite },
   });
   return status === 0;
 }

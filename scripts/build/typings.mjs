@@ -1,5 +1,5 @@
 // From napi's raw typings to index.d.ts: Rust's names for values become what a Node developer writes.
-// Usage: node scripts/typings.mjs <raw.d.ts> <index.d.ts>
+// Usage: node scripts/build/typings.mjs <raw.d.ts> <index.d.ts>
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const [rawPath = '', targetPath = ''] = process.argv.slice(2);

@@ -1,5 +1,5 @@
 /**
- * Builds the addon: `node scripts/build.mjs [--release]`.
+ * Builds the addon: `node scripts/build/build.mjs [--release]`.
  *
  * Writes `auth-postgres.<platform>.node`, the typings `index.d.ts`, the loader `native.js` and the packages under npm/.
  */
@@ -28,7 +28,7 @@ run(join(ROOT, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js'), [
   // Where nobody is developing, a stale Cargo.lock is an error.
   ...(process.env.CI ? ['--', '--locked'] : []),
 ]);
-const typings = join(ROOT, 'scripts', 'typings.mjs');
+const typings = join(ROOT, 'scripts', 'build', 'typings.mjs');
 if (existsSync(typings)) run(typings, [RAW_TYPINGS, 'index.d.ts']);
 markAddonCurrent(hash);
 

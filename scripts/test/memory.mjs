@@ -6,10 +6,10 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from './inputs.mjs';
-import { debugBinary, pack, unpackInto } from './pack.mjs';
+import { ROOT } from '../build/inputs.mjs';
+import { setup } from '../build/setup.mjs';
+import { debugBinary, pack, unpackInto } from '../release/pack.mjs';
 import postgres from './postgres-server.cjs';
-import { setup } from './setup.mjs';
 
 /** napi keeps a reference to the class itself, one for each thread that loads the addon, for as long as it lives. */
 const KEPT_FOR_EVER = 'napi::bindgen_runtime::module_register::register_classes';

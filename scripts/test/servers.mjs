@@ -8,10 +8,10 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from './inputs.mjs';
+import { ROOT } from '../build/inputs.mjs';
+import { setup } from '../build/setup.mjs';
+import { jestCounts, runJest } from './jest.mjs';
 import versions from './postgres-versions.cjs';
-import { jestCounts, runJest } from './run-jest.mjs';
-import { setup } from './setup.mjs';
 
 const { MAJORS } = versions;
 const QUICK = {

@@ -1,5 +1,5 @@
 /**
- * Proves a built artifact on the machine that it is for: `node scripts/test-artifact.mjs linux-x64-musl`.
+ * Proves a built artifact on the machine that it is for: `node scripts/release/test-artifact.mjs linux-x64-musl`.
  *
  * Packs it, lays the packages into an empty project and runs a small application there, on the database of
  * DATABASE_URL or on an embedded server. Needs nothing but Node, so that it runs in any container. With `--load-only`
@@ -9,7 +9,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ROOT } from './inputs.mjs';
+import { ROOT } from '../build/inputs.mjs';
 import { pack, unpackInto } from './pack.mjs';
 
 const [platform = '', ...flags] = process.argv.slice(2);
@@ -34,6 +34,6 @@ try {
 async function database() {
   if (isLoadOnly) return { url: '', stop: async () => undefined };
   if (process.env.DATABASE_URL) return { url: process.env.DATABASE_URL, stop: async () => undefined };
-  const { startPostgres } = (await import('./postgres-server.cjs')).default;
+  const { startPostgres } = (await import('../test/postgres-server.cjs')).default;
   return startPostgres();
 }
