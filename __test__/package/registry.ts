@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { nodeProgram } from '../../scripts/test/node-versions.cjs';
+import { nodeProgram } from '../../scripts/test/runtimes.cjs';
 import { installedPackage } from '../../scripts/test/npm-package.cjs';
 import { freePort } from '../../scripts/test/postgres-server.cjs';
 

@@ -1,7 +1,7 @@
 /** Runs an application that has the packed package installed; each of its scripts checks what it sees. */
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { NODE_VERSIONS, nodeProgram } from '../../scripts/test/node-versions.cjs';
+import { NODE_VERSIONS, nodeProgram, OTHER_RUNTIMES, otherProgram } from '../../scripts/test/runtimes.cjs';
 import { useDatabase } from '../helpers/database';
 
 const application = process.env.RUNTIMES_APPLICATION as string;
@@ -43,6 +43,20 @@ describe.each(NODE_VERSIONS)('Node %s', (version) => {
   it('loads by import, and works', () => check('smoke.mjs'));
 
   it('takes two versions in one process', () => check('two-versions.cjs'));
+});
+
+describe.each(Object.entries(OTHER_RUNTIMES))('%s', (name, { args }) => {
+  // They print the version of Node.js that they stand for.
+  const success = { code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) };
+
+  it.each(['smoke.cjs', 'smoke.mjs', 'two-versions.cjs'])('runs %s as Node.js does', async (script) => {
+    expect(await run(otherProgram(name), [...args, script])).toEqual({ ...success, stderr: '' });
+  });
+
+  // Deno says on stderr how the workers ended that threw.
+  it('survives the start and the end of 100 worker threads', async () => {
+    expect(await run(otherProgram(name), [...args, 'workers.cjs'])).toMatchObject(success);
+  });
 });
 
 const ENDS_OF_RANGE = [NODE_VERSIONS[0], NODE_VERSIONS.at(-1)] as string[];

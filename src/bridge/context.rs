@@ -14,9 +14,11 @@ use std::ptr;
 pub fn without_context(env: Env, work: Function<'_, (), ()>) -> napi::Result<()> {
     // Node looks for stores on the object that the function is called on.
     let nobody = Object::new(&env)?;
-    // SAFETY: `env`, the object and the function are napi's own, for this call; the result is not looked at.
+    // Deno writes the result wherever it is told to, even to nowhere, although it may be left out in Node.
+    let mut result = ptr::null_mut();
+    // SAFETY: `env`, the object and the function are napi's own, for this call, and the result's place is ours.
     let status = unsafe {
-        sys::napi_make_callback(env.raw(), ptr::null_mut(), nobody.raw(), work.raw(), 0, ptr::null(), ptr::null_mut())
+        sys::napi_make_callback(env.raw(), ptr::null_mut(), nobody.raw(), work.raw(), 0, ptr::null(), &raw mut result)
     };
     check_status!(status)
 }

@@ -50,7 +50,8 @@ async function main() {
   assert.ok(conflict instanceof InternalError && conflict instanceof Error);
   assert.strictEqual(conflict.code, 'auth_postgres/conflict');
   assert.ok(conflict.cause instanceof Error);
-  assert.match(conflict.stack ?? '', /smoke\.cjs/);
+  // Bun's engine does not keep the frames before an "await".
+  if (!process.versions.bun) assert.match(conflict.stack ?? '', /smoke\.cjs/);
   assert.strictEqual(JSON.parse(JSON.stringify(conflict)).context.operation, 'createUser');
   const controller = new AbortController();
   const { signal } = controller;
