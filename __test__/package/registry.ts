@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { nodeProgram } from '../../scripts/test/runtimes.cjs';
 import { installedPackage } from '../../scripts/test/npm-package.cjs';
 import { freePort } from '../../scripts/test/postgres-server.cjs';
+import { nodeProgram } from '../../scripts/test/runtimes.cjs';
 
 const VERDACCIO = '6.10.4';
 /** It asks for a newer Node than the oldest one to develop with. */
