@@ -60,6 +60,28 @@ it('a platform’s package holds the binary, and nothing else', () => {
   expect(own.files).toEqual(['LICENSE', 'README.md', `auth-postgres.${platform}.node`, 'package.json']);
 });
 
+it('the bill of materials names each crate that is compiled into the addon, with its licence and checksum', async () => {
+  const file = join(directory, 'auth-postgres.cdx.json');
+  await runProgram([process.execPath, join(ROOT, 'scripts', 'release', 'sbom.mjs'), file], ROOT, {});
+  const { bomFormat, metadata, components, dependencies } = JSON.parse(readFileSync(file, 'utf8'));
+  expect(bomFormat).toBe('CycloneDX');
+  expect(metadata.component).toMatchObject({ name: main.name, version, licenses: [{ license: { id: 'MIT' } }] });
+  const names = components.map((component: { name: string }) => component.name);
+  expect(names).toEqual(expect.arrayContaining(['sqlx-postgres', 'tokio', 'ring', 'rustls', 'napi', 'stringprep']));
+  // What only the compiler runs, or only tests do.
+  for (const absent of ['syn', 'napi-derive', 'napi-build', 'proptest']) expect(names).not.toContain(absent);
+  const lock = readFileSync(join(ROOT, 'Cargo.lock'), 'utf8');
+  for (const component of components) {
+    expect(component.licenses).toHaveLength(1);
+    for (const { content } of component.hashes ?? []) expect(lock).toContain(content);
+    // The stand-ins of this repository are nowhere else.
+    const isOurs = ['stringprep', 'webpki-roots'].includes(component.name);
+    expect([component.name, component.hashes?.length ?? 0]).toEqual([component.name, isOurs ? 0 : 1]);
+  }
+  const own = dependencies.find(({ ref }: { ref: string }) => ref === metadata.component['bom-ref']);
+  expect(own.dependsOn).toHaveLength(components.length);
+});
+
 describe('from a registry', () => {
   let registry: Registry;
   const managers = managersFor('', directory).map(({ name }) => name);
