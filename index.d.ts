@@ -98,10 +98,10 @@ export declare class InternalError extends Error {
 
 interface ProviderBase {
   name: string;
-  /** Absent: a global provider. */
+  /** Absent for a global provider. */
   orgId?: string;
   metadata?: Record<string, unknown>;
-  /** Further fields are stored and come back as they were given. */
+  /** Further fields are stored and returned as they were given. */
   [key: string]: unknown;
 }
 
@@ -179,17 +179,17 @@ type Camelized<T> = { [K in keyof T as CamelCase<K>]: T[K] };
 type Further = any;
 
 interface ProviderInputBase {
-  /** Kept when given; a UUIDv7 otherwise. */
+  /** Default: a new UUIDv7. */
   id?: string | null | undefined;
   name: string;
-  /** Absent: a global provider. */
+  /** Absent for a global provider. */
   orgId?: string | null | undefined;
   metadata?: Record<string, unknown> | null | undefined;
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: Date | string | null | undefined;
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   updatedAt?: Date | string | null | undefined;
-  /** Further fields are stored and come back as they were given. */
+  /** Further fields are stored and returned as they were given. */
   [key: string]: Further;
 }
 
@@ -202,7 +202,7 @@ export type SSOProviderInput =
         | Loose<EntryPointFields>
       ));
 
-/** What `updateSSOProvider` changes. A missing field is left alone, `null` clears it. */
+/** What `updateSSOProvider` changes. A missing field is left as it is, and `null` clears a field. */
 export interface SSOProviderPatch {
   type?: ProviderType | undefined;
   name?: string | undefined;
@@ -221,34 +221,34 @@ export interface TwoFactorDevice extends Stored {
   lastUsedAt?: Date;
   verificationCode?: string;
   verificationCodeExpiresAt?: Date;
-  /** Further fields are stored and come back as they were given. */
+  /** Further fields are stored and returned as they were given. */
   [key: string]: unknown;
 }
 
 /** What `createTwoFactorDevice` takes. A device of the method `'totp'` needs its `secret`. */
 export interface TwoFactorDeviceInput {
-  /** Kept when given; a UUIDv7 otherwise. */
+  /** Default: a new UUIDv7. */
   id?: string | null | undefined;
   userId: string;
   method: TwoFactorMethod;
-  /** Default `false`. */
+  /** Default: `false`. */
   verified?: boolean | null | undefined;
   name?: string | null | undefined;
   phoneNumber?: string | null | undefined;
   secret?: string | null | undefined;
   lastUsedAt?: Date | string | null | undefined;
   verificationCodeExpiresAt?: Date | string | null | undefined;
-  /** Default `{}`. */
+  /** Default: `{}`. */
   metadata?: Record<string, unknown> | null | undefined;
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: Date | string | null | undefined;
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   updatedAt?: Date | string | null | undefined;
-  /** Further fields are stored and come back as they were given. */
+  /** Further fields are stored and returned as they were given. */
   [key: string]: Further;
 }
 
-/** What `updateTwoFactorDevice` changes. A missing field is left alone, `null` clears it. */
+/** What `updateTwoFactorDevice` changes. A missing field is left as it is, and `null` clears a field. */
 export interface TwoFactorDevicePatch {
   userId?: string | undefined;
   method?: TwoFactorMethod | undefined;
@@ -281,336 +281,373 @@ export declare class PostgresStorageAdapter {
   /**
    * Creates an API key for a user or an organization.
    *
-   * Rejects with `invalid_reference` when the principal is neither or both, with `conflict` when the hash or the id is taken.
+   * Rejects with `invalid_reference` if `principalId` is the id of neither or of both, and with `conflict` if the
+   * hash or the id is taken.
    */
   createApiKey(apiKey: ApiKeyInput, options?: CallOptions | null | undefined): Promise<ApiKeyRecord>
-  /** Finds an API key by id, expired or not. */
+  /** Finds an API key by its id, even if it has expired. */
   getApiKey(id: string, options?: CallOptions | null | undefined): Promise<ApiKeyRecord | null>
-  /** Finds an API key by its hash, expired or not. */
+  /** Finds an API key by its hash, even if it has expired. */
   getApiKeyByHash(hash: string, options?: CallOptions | null | undefined): Promise<ApiKeyRecord | null>
-  /** Finds API keys by what a user sees of them, newest first. */
+  /** Finds API keys by the parts of the key that are shown to users. The newest key comes first. */
   getApiKeysByPrefixAndLastFour(prefix: string, lastFour: string, options?: CallOptions | null | undefined): Promise<Array<ApiKeyRecord>>
   /**
-   * Changes an API key. A missing field is left alone, `null` clears it.
+   * Changes an API key. A missing field is left as it is, and `null` clears a field.
    *
-   * Rejects with `not_found` when there is none, with `conflict` when the hash is taken.
+   * Rejects with `not_found` if there is no such key, and with `conflict` if the hash is taken.
    */
   updateApiKey(id: string, patch: ApiKeyPatch, options?: CallOptions | null | undefined): Promise<ApiKeyRecord>
-  /** Deletes an API key, if there is one. */
+  /** Deletes an API key. Does nothing if there is none. */
   deleteApiKey(id: string, options?: CallOptions | null | undefined): Promise<void>
-  /** Lists the API keys of a user or an organization, newest first, expired ones included. */
+  /** Lists the API keys of a user or an organization, including expired ones. The newest key comes first. */
   listApiKeys(principalId: string, options?: CallOptions | null | undefined): Promise<Array<ApiKeyRecord>>
   /**
-   * Makes an API key together with its secret: `prefix` (default `'api'`), an underscore and 64 hexadecimal digits.
-   * What is stored is the SHA-256 hash of the whole key; the key itself is seen only here.
+   * Generates an API key: `prefix` (default: `'api'`), an underscore and 64 hexadecimal digits. Only the SHA-256
+   * hash of the whole key is stored, so the result is the only place where the key can be read.
    *
-   * Rejects with `invalid_reference` when the principal is neither a user nor an organization.
+   * Rejects with `invalid_reference` if `principalId` is not the id of a user or an organization.
    */
   createApiKeyWithSecret(principalId: string, scopes: Array<string>, prefix?: string | null | undefined, options?: CallOptions | null | undefined): Promise<ApiKeyWithSecret>
-  /** Finds the API key whose secret this is; `null` when there is none or it has expired. */
+  /** Finds the record of an API key by the key itself. Resolves with `null` if there is none or it has expired. */
   verifyApiKeySecret(key: string, options?: CallOptions | null | undefined): Promise<ApiKeyRecord | null>
   /**
-   * Makes a new key with a new id for the same principal, prefix, scopes, metadata and expiry. The old one stays and
-   * expires at `expiresOldKeysAt` (default now), never later than it would have.
+   * Replaces an API key by a new one. The new key has its own id, and the principal, prefix, scopes, metadata and
+   * expiry of the old one. The old key expires at `expiresOldKeysAt` (default: now), or earlier if it would have
+   * expired earlier.
    *
-   * Rejects with `not_found` when there is none, and with `expired` when it has expired or has been rotated: of
-   * racing calls without `expiresOldKeysAt` one wins.
+   * Rejects with `not_found` if there is no such key, and with `expired` if it has expired or has been replaced
+   * already. So exactly one of several concurrent calls without `expiresOldKeysAt` succeeds.
    */
   rotateApiKey(id: string, options?: RotateApiKeyOptions | null | undefined): Promise<ApiKeyWithSecret>
   /**
-   * Stores a token that was sent by e-mail.
+   * Stores a token that is sent by e-mail.
    *
-   * Rejects with `invalid_reference` when there is no such user, with `conflict` when the id is taken.
+   * Rejects with `invalid_reference` if there is no such user, and with `conflict` if the id is taken.
    */
   createEmailVerificationToken(token: EmailVerificationTokenInput, options?: CallOptions | null | undefined): Promise<EmailVerificationToken>
   /**
-   * Lists an e-mail's tokens that can still be used (of one type, when given), newest first. The type may be any
-   * string, as the library declares it: one that no token can have finds nothing.
+   * Lists the tokens of an e-mail that can still be used, or only those of one type. The newest token comes first.
+   * The type may be any string, as in the interface of `@kitiumai/auth`. No tokens are found for an unknown one.
    */
   getEmailVerificationTokens(email: string, type?: EmailTokenType | (string & {}) | null | undefined, options?: CallOptions | null | undefined): Promise<Array<EmailVerificationToken>>
-  /** Finds a token by id; `null` when there is none or it has expired. A used one is returned with `usedAt`. */
+  /**
+   * Finds a token by its id. Resolves with `null` if there is none or it has expired. A token that has been used is
+   * returned with `usedAt`.
+   */
   getEmailVerificationTokenById(id: string, options?: CallOptions | null | undefined): Promise<EmailVerificationToken | null>
   /**
-   * Uses a token: exactly one caller wins.
+   * Marks a token as used. Exactly one of several concurrent calls succeeds.
    *
    * Rejects with `already_used`, `expired` or `not_found`.
    */
   markEmailVerificationTokenAsUsed(id: string, options?: CallOptions | null | undefined): Promise<EmailVerificationToken>
-  /** Deletes expired tokens, in batches of 1 000. Resolves with their number. */
+  /** Deletes expired tokens, in batches of 1 000. Resolves with how many were deleted. */
   deleteExpiredEmailVerificationTokens(options?: CallOptions | null | undefined): Promise<number>
-  /** How often a token was tried; 0 when never, or when there is none. */
+  /** Resolves with how often a token has been tried. This is 0 if there is no such token. */
   getEmailVerificationTokenAttempts(id: string, options?: CallOptions | null | undefined): Promise<number>
   /**
-   * Counts one more attempt and resolves with the new number; concurrent calls all count.
+   * Counts an attempt and resolves with the new number of attempts. Concurrent calls are all counted.
    *
-   * Rejects with `not_found` when there is no such token.
+   * Rejects with `not_found` if there is no such token.
    */
   incrementEmailVerificationTokenAttempts(id: string, options?: CallOptions | null | undefined): Promise<number>
-  /** Writes an event to the audit log; resolves once it is committed. Events outlive the users they speak of. */
+  /**
+   * Writes an event to the audit log. Resolves once the event is committed. Events are kept when the users that they
+   * are about are deleted.
+   */
   emitEvent(event: EventInput, options?: CallOptions | null | undefined): Promise<void>
   /**
    * Creates an organization.
    *
-   * Rejects with `invalid_input` when a member is named twice or there are more members than seats, with
-   * `invalid_reference` when a member is no user, with `conflict` when the id is taken.
+   * Rejects with `invalid_input` if a member is named twice or there are more members than seats, with
+   * `invalid_reference` if a member is not a user, and with `conflict` if the id is taken.
    */
   createOrganization(organization: OrganizationInput, options?: CallOptions | null | undefined): Promise<OrganizationRecord>
-  /** Finds an organization by id. */
+  /** Finds an organization by its id. */
   getOrganization(id: string, options?: CallOptions | null | undefined): Promise<OrganizationRecord | null>
   /**
-   * Changes an organization. A missing field is left alone, `null` clears it; `members` replaces the whole list.
+   * Changes an organization. A missing field is left as it is, and `null` clears a field. `members` replaces the
+   * whole list.
    *
-   * Rejects with `not_found` when there is none, otherwise as `createOrganization`.
+   * Rejects with `not_found` if there is no such organization, and else like `createOrganization`.
    */
   updateOrganization(id: string, patch: OrganizationPatch, options?: CallOptions | null | undefined): Promise<OrganizationRecord>
-  /** Deletes an organization with its roles, assignments, API keys and SSO providers; sessions lose their `orgId`. */
+  /**
+   * Deletes an organization with its roles and their assignments, its API keys and its SSO providers. Sessions stay,
+   * without their `orgId`. Does nothing if there is no such organization.
+   */
   deleteOrganization(id: string, options?: CallOptions | null | undefined): Promise<void>
   /**
    * Creates a role of an organization.
    *
-   * Rejects with `invalid_reference` when there is no such organization, with `conflict` when the id is taken.
+   * Rejects with `invalid_reference` if there is no such organization, and with `conflict` if the id is taken.
    */
   createRole(role: RoleInput, options?: CallOptions | null | undefined): Promise<RoleRecord>
-  /** Finds a role by id. */
+  /** Finds a role by its id. */
   getRole(id: string, options?: CallOptions | null | undefined): Promise<RoleRecord | null>
   /**
-   * Changes a role. A missing field is left alone, `null` clears it; `permissions` replaces the whole list.
+   * Changes a role. A missing field is left as it is, and `null` clears a field. `permissions` replaces the whole
+   * list.
    *
-   * Rejects with `not_found` when there is none.
+   * Rejects with `not_found` if there is no such role, and with `invalid_reference` if there is no such
+   * organization, or if the role cannot move to it because the role is assigned to users.
    */
   updateRole(id: string, patch: RolePatch, options?: CallOptions | null | undefined): Promise<RoleRecord>
-  /** Deletes a role and its assignments, if there is one. */
+  /** Deletes a role and its assignments. Does nothing if there is no such role. */
   deleteRole(id: string, options?: CallOptions | null | undefined): Promise<void>
-  /** Lists the roles of an organization, newest first. */
+  /** Lists the roles of an organization. The newest role comes first. */
   listRoles(orgId: string, options?: CallOptions | null | undefined): Promise<Array<RoleRecord>>
   /**
-   * Gives a user a role. Assigning twice is assigning once.
+   * Assigns a role to a user. Does nothing if the user has the role already.
    *
-   * Rejects with `invalid_reference` when user, role and organization do not belong together.
+   * Rejects with `invalid_reference` if there is no such user, or if the organization has no such role.
    */
   assignRoleToUser(userId: string, roleId: string, orgId: string, options?: CallOptions | null | undefined): Promise<RoleRecord>
-  /** Takes a role from a user, if it was assigned. */
+  /** Takes a role away from a user. Does nothing if the user does not have it. */
   revokeRoleFromUser(userId: string, roleId: string, orgId: string, options?: CallOptions | null | undefined): Promise<void>
-  /** Lists a user's roles in an organization, the latest assigned first. */
+  /** Lists the roles of a user in an organization. The role that was assigned last comes first. */
   getUserRoles(userId: string, orgId: string, options?: CallOptions | null | undefined): Promise<Array<RoleRecord>>
   /**
    * Creates a session.
    *
-   * Rejects with `invalid_reference` when there is no such user or organization, with `conflict` when the id is taken.
+   * Rejects with `invalid_reference` if there is no such user or organization, and with `conflict` if the id is
+   * taken.
    */
   createSession(session: SessionInput, options?: CallOptions | null | undefined): Promise<SessionRecord>
-  /** Finds a live session; `null` when there is none or it has expired, by the server's clock. */
+  /**
+   * Finds a session by its id. Resolves with `null` if there is none, or if it has expired by the clock of the
+   * server.
+   */
   getSession(id: string, options?: CallOptions | null | undefined): Promise<SessionRecord | null>
   /**
-   * Changes a session. A missing field is left alone, `null` clears it.
+   * Changes a session. A missing field is left as it is, and `null` clears a field.
    *
-   * Rejects with `not_found` when there is none, or it has expired.
+   * Rejects with `not_found` if there is no such session or it has expired.
    */
   updateSession(id: string, patch: SessionPatch, options?: CallOptions | null | undefined): Promise<SessionRecord>
-  /** Deletes a session, if there is one. */
+  /** Deletes a session. Does nothing if there is none. */
   deleteSession(id: string, options?: CallOptions | null | undefined): Promise<void>
-  /** Deletes a user's sessions, but for the one in `except`. Resolves with their number. */
+  /** Deletes all sessions of a user except the one in `except`. Resolves with how many were deleted. */
   deleteUserSessions(userId: string, options?: DeleteUserSessionsOptions | null | undefined): Promise<number>
-  /** Deletes expired sessions, in batches of 1 000. Resolves with their number. */
+  /** Deletes expired sessions, in batches of 1 000. Resolves with how many were deleted. */
   deleteExpiredSessions(options?: DeleteExpiredSessionsOptions | null | undefined): Promise<number>
   /**
-   * Creates an SSO provider. Fields beyond the named ones are stored and come back as they were given; named ones may be
-   * spelled in snake_case or camelCase, and come back in snake_case.
+   * Creates an SSO provider. The declared fields may be spelled in snake_case or camelCase, and are returned in
+   * snake_case. Further fields are stored and returned as they were given.
    *
-   * Rejects with `invalid_reference` when there is no such organization, with `conflict` when the id is taken.
+   * Rejects with `invalid_reference` if there is no such organization, and with `conflict` if the id is taken.
    */
   createSSOProvider(provider: SSOProviderInput, options?: CallOptions | null | undefined): Promise<SSOProvider>
-  /** Finds an SSO provider by id. */
+  /** Finds an SSO provider by its id. */
   getSSOProvider(id: string, options?: CallOptions | null | undefined): Promise<SSOProvider | null>
   /**
-   * Changes an SSO provider. A missing field is left alone, `null` clears it.
+   * Changes an SSO provider. A missing field is left as it is, and `null` clears a field.
    *
-   * Rejects with `not_found` when there is none.
+   * Rejects with `not_found` if there is no such provider, and with `invalid_input` if a field that its type needs
+   * would be missing.
    */
   updateSSOProvider(id: string, patch: SSOProviderPatch, options?: CallOptions | null | undefined): Promise<SSOProvider>
-  /** Deletes an SSO provider with its links and sessions, if there is one. */
+  /** Deletes an SSO provider with its links and sessions. Does nothing if there is none. */
   deleteSSOProvider(id: string, options?: CallOptions | null | undefined): Promise<void>
-  /** Lists SSO providers, newest first: all, or with `orgId` that organization's own and the global ones. */
+  /**
+   * Lists all SSO providers, or with `orgId` those of that organization and the global ones. The newest provider
+   * comes first.
+   */
   listSSOProviders(orgId?: string | null | undefined, options?: CallOptions | null | undefined): Promise<Array<SSOProvider>>
   /**
    * Links a user to an account at an SSO provider.
    *
-   * Rejects with `conflict` when the account is linked already or the id is taken, with `invalid_reference` when there is
-   * no such user or provider.
+   * Rejects with `conflict` if the account is linked already or the id is taken, and with `invalid_reference` if
+   * there is no such user or provider.
    */
   createSSOLink(link: SSOLinkInput, options?: CallOptions | null | undefined): Promise<SSOLink>
-  /** Finds an SSO link by id. */
+  /** Finds an SSO link by its id. */
   getSSOLink(id: string, options?: CallOptions | null | undefined): Promise<SSOLink | null>
-  /** Lists a user's SSO links, the latest linked first. */
+  /** Lists the SSO links of a user. The link that was made last comes first. */
   getUserSSOLinks(userId: string, options?: CallOptions | null | undefined): Promise<Array<SSOLink>>
-  /** Deletes an SSO link, if there is one. */
+  /** Deletes an SSO link. Does nothing if there is none. */
   deleteSSOLink(id: string, options?: CallOptions | null | undefined): Promise<void>
   /**
    * Creates an SSO session.
    *
-   * Rejects with `invalid_reference` when there is no such user or provider, with `conflict` when the id is taken.
+   * Rejects with `invalid_reference` if there is no such user or provider, and with `conflict` if the id is taken.
    */
   createSSOSession(session: SSOSessionInput, options?: CallOptions | null | undefined): Promise<SSOSession>
-  /** Finds a live SSO session; `null` when there is none or it has expired. */
+  /** Finds an SSO session by its id. Resolves with `null` if there is none or it has expired. */
   getSSOSession(id: string, options?: CallOptions | null | undefined): Promise<SSOSession | null>
-  /** Stores a tenant's SAML configuration, in place of the one before. */
+  /** Stores the SAML configuration of a tenant. Replaces the configuration that is there, if any. */
   storeTenantSAMLConfig(config: TenantSAMLConfigInput, options?: CallOptions | null | undefined): Promise<void>
-  /** Finds a tenant's SAML configuration. */
+  /** Finds the SAML configuration of a tenant. */
   getTenantSAMLConfig(tenantId: string, options?: CallOptions | null | undefined): Promise<TenantSAMLConfig | null>
   /**
-   * Merges a patch into a tenant's SAML configuration; `null` removes a key.
+   * Merges a patch into the SAML configuration of a tenant. `null` removes a key.
    *
-   * Rejects with `not_found` when there is none.
+   * Rejects with `not_found` if the tenant has no configuration.
    */
   updateTenantSAMLConfig(tenantId: string, patch: TenantSAMLConfigPatch, options?: CallOptions | null | undefined): Promise<void>
-  /** Deletes a tenant's SAML configuration, if there is one. */
+  /** Deletes the SAML configuration of a tenant. Does nothing if there is none. */
   deleteTenantSAMLConfig(tenantId: string, options?: CallOptions | null | undefined): Promise<void>
   /**
-   * Creates a two-factor device. Fields beyond the named ones are stored and come back as they were given.
+   * Creates a two-factor device. Fields beyond the declared ones are stored and returned as they were given.
    *
-   * Rejects with `invalid_reference` when there is no such user, with `conflict` when the id is taken.
+   * Rejects with `invalid_reference` if there is no such user, and with `conflict` if the id is taken.
    */
   createTwoFactorDevice(device: TwoFactorDeviceInput, options?: CallOptions | null | undefined): Promise<TwoFactorDevice>
-  /** Finds a two-factor device by id. */
+  /** Finds a two-factor device by its id. */
   getTwoFactorDevice(id: string, options?: CallOptions | null | undefined): Promise<TwoFactorDevice | null>
   /**
-   * Changes a two-factor device. A missing field is left alone, `null` clears it; `metadata` is replaced whole.
+   * Changes a two-factor device. A missing field is left as it is, and `null` clears a field. `metadata` replaces
+   * the whole object.
    *
-   * Rejects with `not_found` when there is none.
+   * Rejects with `not_found` if there is no such device, and with `invalid_input` if a device of the method `totp`
+   * would have no secret.
    */
   updateTwoFactorDevice(id: string, patch: TwoFactorDevicePatch, options?: CallOptions | null | undefined): Promise<TwoFactorDevice>
-  /** Lists a user's two-factor devices, newest first. */
+  /** Lists the two-factor devices of a user. The newest device comes first. */
   listTwoFactorDevices(userId: string, options?: CallOptions | null | undefined): Promise<Array<TwoFactorDevice>>
-  /** Deletes a two-factor device and its sessions, if there is one. */
+  /** Deletes a two-factor device and its sessions. Does nothing if there is none. */
   deleteTwoFactorDevice(id: string, options?: CallOptions | null | undefined): Promise<void>
   /**
-   * Replaces a user's whole set of backup codes, atomically; given ids and the given order are kept. A plain string is
-   * stored as `code` as it is.
+   * Replaces all backup codes of a user, atomically. Their order is kept. A plain string is stored as the `code`, as
+   * it is.
    *
-   * Rejects with `invalid_reference` when there is no such user, with `conflict` when an id is taken.
+   * Rejects with `invalid_reference` if there is no such user, and with `conflict` if an id is taken.
    */
   createBackupCodes(userId: string, codes: Array<string | BackupCodeInput>, options?: CallOptions | null | undefined): Promise<Array<BackupCode>>
-  /** Lists a user's backup codes, used ones included, in the order in which they were given. */
+  /** Lists the backup codes of a user, including used ones, in the order in which they were given. */
   getBackupCodes(userId: string, options?: CallOptions | null | undefined): Promise<Array<BackupCode>>
   /**
-   * Uses a backup code: exactly one caller wins.
+   * Marks a backup code as used. Exactly one of several concurrent calls succeeds.
    *
    * Rejects with `already_used` or `not_found`.
    */
   markBackupCodeUsed(id: string, options?: CallOptions | null | undefined): Promise<void>
   /**
-   * Creates a two-factor session: a log-in that waits for its second factor.
+   * Creates a two-factor session, which is a login that is waiting for its second factor.
    *
-   * Rejects with `invalid_reference` when there is no such user or device, with `conflict` when the id is taken.
+   * Rejects with `invalid_reference` if there is no such user or device, and with `conflict` if the id is taken.
    */
   createTwoFactorSession(session: TwoFactorSessionInput, options?: CallOptions | null | undefined): Promise<TwoFactorSession>
-  /** Finds a two-factor session that has not expired; a completed one is returned until then. */
+  /**
+   * Finds a two-factor session by its id. Resolves with `null` if there is none or it has expired. A completed
+   * session is returned until it expires.
+   */
   getTwoFactorSession(id: string, options?: CallOptions | null | undefined): Promise<TwoFactorSession | null>
   /**
-   * Completes a two-factor session: exactly one caller wins.
+   * Completes a two-factor session. Exactly one of several concurrent calls succeeds.
    *
-   * Rejects with `already_used`, with `expired` when it is too late or there were too many attempts, with `not_found`.
+   * Rejects with `already_used` if it has been completed, with `expired` if it has expired or has no attempts left,
+   * and with `not_found` if there is none.
    */
   completeTwoFactorSession(id: string, options?: CallOptions | null | undefined): Promise<void>
   /**
-   * Counts one more attempt and resolves with the new number; concurrent calls all count.
+   * Counts an attempt and resolves with the new number of attempts. Concurrent calls are all counted.
    *
-   * Rejects with `expired` beyond `maxAttempts` or when it is too late, with `already_used` once completed, with `not_found`.
+   * Rejects with `expired` if the session has expired or has no attempts left, with `already_used` if it has been
+   * completed, and with `not_found` if there is none.
    */
   incrementTwoFactorSessionAttempts(id: string, options?: CallOptions | null | undefined): Promise<number>
   /**
    * Creates a user. E-mails are unique without regard to ASCII case. A `passwordHash` is stored together with the
-   * user, and only `getPasswordHash` shows it.
+   * user, but it is not part of the record. It is read with `getPasswordHash`.
    *
-   * Rejects with `conflict` when the e-mail or the id is taken.
+   * Rejects with `conflict` if the e-mail or the id is taken.
    */
   createUser(user: UserInput, options?: CallOptions | null | undefined): Promise<UserRecord>
-  /** Finds a user by id. */
+  /** Finds a user by its id. */
   getUser(id: string, options?: CallOptions | null | undefined): Promise<UserRecord | null>
-  /** Finds a user by e-mail, without regard to ASCII case. */
+  /** Finds a user by the e-mail, without regard to ASCII case. */
   getUserByEmail(email: string, options?: CallOptions | null | undefined): Promise<UserRecord | null>
-  /** Finds the user to whom an OAuth account is linked. */
+  /** Finds the user that an OAuth account is linked to. */
   getUserByOAuth(provider: string, sub: string, options?: CallOptions | null | undefined): Promise<UserRecord | null>
   /**
-   * Changes a user. A missing field is left alone, `null` clears it.
+   * Changes a user. A missing field is left as it is, and `null` clears a field.
    *
-   * Rejects with `not_found` when there is none, with `conflict` when the e-mail is taken.
+   * Rejects with `not_found` if there is no such user, and with `conflict` if the e-mail is taken.
    */
   updateUser(id: string, patch: UserPatch, options?: CallOptions | null | undefined): Promise<UserRecord>
   /**
-   * Sets the hash of a user's password, or removes it by `null`. What it is the hash of, and how it was made, the
-   * store does not know.
+   * Sets the password hash of a user, or removes it if the hash is `null`. The application chooses how passwords are
+   * hashed. The hash is stored as it is.
    *
-   * Rejects with `not_found` when there is no such user.
+   * Rejects with `not_found` if there is no such user.
    */
   setPasswordHash(userId: string, hash: string | null, options?: CallOptions | null | undefined): Promise<void>
-  /** Finds the hash of a user's password; `null` when the user has none, or there is no such user. */
+  /** Finds the password hash of a user. Resolves with `null` if the user has none, or if there is no such user. */
   getPasswordHash(userId: string, options?: CallOptions | null | undefined): Promise<string | null>
-  /** Deletes a user and all that is theirs: sessions, API keys, tokens, roles, links, devices, codes, memberships, the password hash. */
+  /**
+   * Deletes a user and everything that belongs to it: sessions, API keys, e-mail tokens, role assignments, OAuth and
+   * SSO links, two-factor devices, backup codes, memberships in organizations, and the password hash. Does nothing
+   * if there is no such user.
+   */
   deleteUser(id: string, options?: CallOptions | null | undefined): Promise<void>
   /**
-   * Links an OAuth account to a user, or refreshes the link. A user has one link per provider: another `sub` replaces it.
+   * Links an OAuth account to a user, or refreshes the link. A user has one link per provider, so a link with
+   * another `sub` replaces the one that is there.
    *
-   * Rejects with `conflict` when the account is linked to another user, with `not_found` when there is no such user.
+   * Rejects with `conflict` if the account is linked to another user, and with `not_found` if there is no such user.
    */
   linkOAuthAccount(userId: string, provider: string, link: OAuthLinkInput, options?: CallOptions | null | undefined): Promise<UserRecord>
   /**
-   * Removes a user's link to an OAuth provider; does nothing when there is none.
+   * Removes the link of a user to an OAuth provider. Does nothing if there is none.
    *
-   * Rejects with `not_found` when there is no such user.
+   * Rejects with `not_found` if there is no such user.
    */
   unlinkOAuthAccount(userId: string, provider: string, options?: CallOptions | null | undefined): Promise<UserRecord>
-  /** Opens no connection. Throws an `InternalError` when the URL or an option is not right. */
+  /** Does not open a connection. Throws an `InternalError` if the URL or an option is invalid. */
   constructor(connectionString: string, options?: PostgresStorageAdapterOptions)
   /**
-   * Proves that the database can be reached and runs pending migrations. One attempt: what is wrong is said at once.
-   * Idempotent; opens the adapter again after `disconnect()`.
+   * Checks that the database can be reached, and runs pending migrations. It is not retried, so that a failure is
+   * reported at once. It can be called several times, and opens the adapter again after `disconnect()`.
    *
-   * Rejects with `connection_failed`, `authentication_failed`, `tls_failed`, `migration_failed` or `schema_mismatch`.
+   * Rejects with `connection_failed`, `authentication_failed`, `tls_failed`, `migration_failed` or
+   * `schema_mismatch`.
    */
   connect(options?: CallOptions | null | undefined): Promise<void>
   /**
-   * Takes no more calls, lets running ones end until the deadline, then ends them on the server and closes all
-   * connections. Idempotent. Later calls reject with `not_connected`; `connect()` opens the adapter again.
+   * Stops accepting calls, waits for running ones until the deadline, cancels the rest on the server, and closes all
+   * connections. It can be called several times. Later calls reject with `not_connected`, until `connect()` opens
+   * the adapter again.
    */
   disconnect(options?: DisconnectOptions | null | undefined): Promise<void>
   /**
-   * Runs down migrations until `to` is the last one applied, or none is. Resolves with the ids of those rolled back.
+   * Undoes migrations until `to` is the last one applied, or until none is applied if `to` is `null`. Resolves with
+   * the ids of the migrations that were undone.
    *
-   * Rejects with `invalid_input` when tables that hold rows would be dropped and `dropData` is not `true`, and with
-   * `schema_mismatch` when the application has added something to the tables that would go with them.
+   * Rejects with `invalid_input` if tables that hold rows would be dropped and `dropData` is not `true`, and with
+   * `schema_mismatch` if something that the application has added to the tables would be dropped with them.
    */
   rollback(options: RollbackOptions): Promise<Array<string>>
   /**
-   * Asks the database, once, whether calls can be served: it answers, it is not too old, our tables and columns are
-   * there, and we may use them. Never rejects.
+   * Checks once whether the database can serve calls: whether it answers, is not too old, and has the tables and
+   * columns of the store, and whether the role may use them. Never rejects.
    */
   healthCheck(options?: CallOptions | null | undefined): Promise<HealthStatus>
 }
 
 /** What `createApiKey` takes. */
 export interface ApiKeyInput {
-  /** Kept when given; a UUIDv7 otherwise. */
+  /** Default: a new UUIDv7. */
   id?: string | null | undefined
-  /** A user or an organization. */
+  /** The id of a user or an organization. */
   principalId: string
   /** Unique. */
   hash: string
   prefix: string
   lastFour: string
-  /** Default none. */
+  /** Default: none. */
   scopes?: Array<string> | null | undefined
-  /** Default `{}`. */
+  /** Default: `{}`. */
   metadata?: Record<string, string> | null | undefined
-  /** Default never. */
+  /** Default: never. */
   expiresAt?: Date | string | null | undefined
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   updatedAt?: unknown
 }
 
-/** What `updateApiKey` changes. A missing field is left alone, `null` clears it. */
+/** What `updateApiKey` changes. A missing field is left as it is, and `null` clears a field. */
 export interface ApiKeyPatch {
   principalId?: string | undefined
   hash?: string | undefined
@@ -621,16 +658,16 @@ export interface ApiKeyPatch {
   expiresAt?: Date | string | null | undefined
   /** Ignored. */
   id?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   updatedAt?: unknown
 }
 
-/** An API key. The secret itself is not stored, only its hash. */
+/** An API key. Only the hash of the key is stored, not the key itself. */
 export interface ApiKeyRecord {
   id: string
-  /** The user or the organization that it speaks for. */
+  /** The id of the user or organization that the key belongs to. */
   principalId: string
   hash: string
   prefix: string
@@ -642,60 +679,63 @@ export interface ApiKeyRecord {
   expiresAt?: Date
 }
 
-/** A new API key; the only time that the key itself is seen. */
+/** A new API key. The key itself is not stored, so it cannot be read again. */
 export interface ApiKeyWithSecret {
   record: ApiKeyRecord
   /** `prefix`, an underscore and 64 hexadecimal digits. */
   key: string
 }
 
-/** A code that lets a user in once when the device is lost. */
+/** A code that replaces the second factor once, for example after a device was lost. */
 export interface BackupCode {
   id: string
   userId: string
-  /** As it was given: the library hashes it before. */
+  /** The code as it was given. `@kitiumai/auth` hashes codes before it stores them. */
   code: string
   used: boolean
   createdAt: Date
   usedAt?: Date
 }
 
-/** A code in `createBackupCodes`; a plain string stands for `{code}`. */
+/** A code in `createBackupCodes`. A plain string stands for `{code}`. */
 export interface BackupCodeInput {
-  /** Kept when given; a UUIDv7 otherwise. */
+  /** Default: a new UUIDv7. */
   id?: string | null | undefined
-  /** Must equal the method's `userId`. */
+  /** Must equal the argument `userId`. */
   userId?: string | null | undefined
   code: string
-  /** Default `false`. */
+  /** Default: `false`. */
   used?: boolean | null | undefined
-  /** Default not used; now, if `used` is `true`. */
+  /** Default: now if `used` is `true`, else none. */
   usedAt?: Date | string | null | undefined
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: unknown
   /** Ignored. */
   updatedAt?: unknown
 }
 
-/** How far `deleteExpiredSessions` goes. */
+/** The options of `deleteExpiredSessions`. */
 export interface DeleteExpiredSessionsOptions extends CallOptions {
-  /** The most sessions to delete. Default all. */
+  /** How many sessions are deleted at most. Default: all. */
   limit?: number | null | undefined
 }
 
-/** What `deleteUserSessions` spares. */
+/** The options of `deleteUserSessions`. */
 export interface DeleteUserSessionsOptions extends CallOptions {
-  /** The id of a session that stays. */
+  /** The id of a session that is not deleted. */
   except?: string | null | undefined
 }
 
-/** What `disconnect` takes. */
+/** The options of `disconnect`. */
 export interface DisconnectOptions {
-  /** Running calls may end within so many milliseconds; then they are ended on the server. Default 5 000. */
+  /**
+   * How long running calls may take to finish, in milliseconds. After that they are cancelled on the server.
+   * Default: 5 000.
+   */
   timeoutMs?: number | null | undefined
 }
 
-/** A token sent by e-mail. */
+/** A token that is sent by e-mail. */
 export interface EmailVerificationToken {
   id: string
   email: string
@@ -711,7 +751,7 @@ export interface EmailVerificationToken {
 
 /** What `createEmailVerificationToken` takes. */
 export interface EmailVerificationTokenInput {
-  /** Kept when given; a random UUIDv4 otherwise. */
+  /** Default: a new random UUIDv4. */
   id?: string | null | undefined
   /** Looked up without regard to ASCII case. */
   email: string
@@ -719,13 +759,13 @@ export interface EmailVerificationTokenInput {
   codeHash: string
   type: EmailTokenType
   userId?: string | null | undefined
-  /** Default `{}`. */
+  /** Default: `{}`. */
   metadata?: Record<string, unknown> | null | undefined
   /** A time in the past is accepted. */
   expiresAt: Date | string
-  /** Default not used. */
+  /** Default: none, so that the token can still be used. */
   usedAt?: Date | string | null | undefined
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: unknown
   /** Ignored. */
   updatedAt?: unknown
@@ -733,7 +773,7 @@ export interface EmailVerificationTokenInput {
 
 /** What `emitEvent` takes. */
 export interface EventInput {
-  /** Such as `'user.login'`. */
+  /** For example `'user.login'`. */
   type: string
   principalId: string
   orgId?: string | null | undefined
@@ -741,18 +781,18 @@ export interface EventInput {
   timestamp: Date | string
 }
 
-/** What `healthCheck` finds. */
+/** The result of `healthCheck`. */
 export interface HealthStatus {
   status: HealthState
   /** How long the check took, in milliseconds. */
   latencyMs: number
   pool: PoolGauges
   serverVersion?: string
-  /** Ids of the migrations that `connect()` would run. */
+  /** The ids of the migrations that `connect()` would run. */
   pendingMigrations?: Array<string>
-  /** The code of what went wrong. */
+  /** The code of the error, if there is one. */
   code?: string
-  /** What went wrong, in words. */
+  /** The message of the error, if there is one. */
   message?: string
 }
 
@@ -767,7 +807,7 @@ export interface LegacyTimeZones {
 /** A link between a user and an account at an OAuth provider. */
 export interface OAuthLink {
   provider: string
-  /** The account's id at the provider (the `sub` claim). */
+  /** The id of the account at the provider (the `sub` claim). */
   sub: string
   linkedAt: Date
   email?: string
@@ -776,35 +816,35 @@ export interface OAuthLink {
 
 /** What `linkOAuthAccount` takes. */
 export interface OAuthLinkInput {
-  /** Must equal the method's `provider`. */
+  /** Must equal the argument `provider`. */
   provider: string
-  /** The account's id at the provider (the `sub` claim). */
+  /** The id of the account at the provider (the `sub` claim). */
   sub: string
   email?: string | null | undefined
   name?: string | null | undefined
-  /** Default now. */
+  /** Default: now. */
   linkedAt?: Date | string | null | undefined
 }
 
 /** What `createOrganization` takes. */
 export interface OrganizationInput {
-  /** Kept when given; a UUIDv7 otherwise. */
+  /** Default: a new UUIDv7. */
   id?: string | null | undefined
   name: string
   plan: string
-  /** The most members it can have. */
+  /** How many members there can be at most. */
   seats: number
-  /** Default none. */
+  /** Default: none. */
   members?: Array<OrganizationMemberInput> | null | undefined
-  /** Default `{}`. */
+  /** Default: `{}`. */
   metadata?: Record<string, unknown> | null | undefined
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   updatedAt?: unknown
 }
 
-/** A user's membership in an organization. */
+/** A member of an organization. */
 export interface OrganizationMember {
   userId: string
   role: OrganizationRole
@@ -818,20 +858,20 @@ export interface OrganizationMemberInput {
   joinedAt: Date | string
 }
 
-/** What `updateOrganization` changes. A missing field is left alone, `null` clears it. */
+/** What `updateOrganization` changes. A missing field is left as it is, and `null` clears a field. */
 export interface OrganizationPatch {
   name?: string | undefined
   plan?: string | undefined
-  /** The most members it can have. */
+  /** How many members there can be at most. */
   seats?: number | undefined
   /** Replaces the whole list. */
   members?: Array<OrganizationMemberInput> | undefined
   metadata?: Record<string, unknown> | null | undefined
   /** Ignored. */
   id?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   updatedAt?: unknown
 }
 
@@ -840,7 +880,7 @@ export interface OrganizationRecord {
   id: string
   name: string
   plan: string
-  /** The most members it can have. */
+  /** How many members there can be at most. */
   seats: number
   members: Array<OrganizationMember>
   metadata: Record<string, unknown>
@@ -860,7 +900,7 @@ export interface Permission {
 
 /** A permission in `createRole` and `updateRole`. */
 export interface PermissionInput {
-  /** Kept when given; a UUIDv7 otherwise. */
+  /** Default: a new UUIDv7. */
   id?: string | null | undefined
   name: string
   description?: string | null | undefined
@@ -869,12 +909,13 @@ export interface PermissionInput {
   metadata?: Record<string, unknown> | null | undefined
 }
 
-/** Connections of the pool. */
+/** The connections of the pool. */
 export interface PoolGauges {
-  /** Open or being opened. */
+  /** How many connections are open or being opened. */
   total: number
+  /** How many of them are not used. */
   idle: number
-  /** Calls that wait for a connection. */
+  /** How many calls are waiting for a connection. */
   waiting: number
 }
 
@@ -943,24 +984,24 @@ export interface PostgresStorageAdapterOptions {
 
 /** What `createRole` takes. */
 export interface RoleInput {
-  /** Kept when given; a UUIDv7 otherwise. */
+  /** Default: a new UUIDv7. */
   id?: string | null | undefined
   orgId: string
   name: string
   description?: string | null | undefined
-  /** Default none. */
+  /** Default: none. */
   permissions?: Array<PermissionInput> | null | undefined
-  /** Default `false`. */
+  /** Default: `false`. */
   isSystem?: boolean | null | undefined
-  /** Default `{}`. */
+  /** Default: `{}`. */
   metadata?: Record<string, unknown> | null | undefined
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   updatedAt?: unknown
 }
 
-/** What `updateRole` changes. A missing field is left alone, `null` clears it. */
+/** What `updateRole` changes. A missing field is left as it is, and `null` clears a field. */
 export interface RolePatch {
   orgId?: string | undefined
   name?: string | undefined
@@ -971,9 +1012,9 @@ export interface RolePatch {
   metadata?: Record<string, unknown> | null | undefined
   /** Ignored. */
   id?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   updatedAt?: unknown
 }
 
@@ -983,7 +1024,7 @@ export interface RoleRecord {
   orgId: string
   name: string
   permissions: Array<Permission>
-  /** Whether the application made it, not a user. */
+  /** Whether the application has created the role, and not a user. */
   isSystem: boolean
   metadata: Record<string, unknown>
   createdAt: Date
@@ -991,40 +1032,40 @@ export interface RoleRecord {
   description?: string
 }
 
-/** What `rollback` takes. */
+/** The options of `rollback`. */
 export interface RollbackOptions extends CallOptions {
-  /** The migration that stays as the last one applied; `null` rolls everything back. */
+  /** The id of the migration that is the last one applied afterwards. `null` rolls all of them back. */
   to: string | null
-  /** Whether tables that hold rows are dropped. Default `false`: they stop the rollback. */
+  /** Whether tables that hold rows may be dropped. Default: `false`, so that such a table stops the rollback. */
   dropData?: boolean | null | undefined
 }
 
 /** How `rotateApiKey` treats the old key. */
 export interface RotateApiKeyOptions extends CallOptions {
-  /** When the old key expires, unless it would sooner. Default now. */
+  /** When the old key expires, unless it expires sooner anyway. Default: now. */
   expiresOldKeysAt?: Date | string | null | undefined
 }
 
 /** What `createSession` takes. */
 export interface SessionInput {
-  /** Kept when given; a random UUIDv4 otherwise. */
+  /** Default: a new random UUIDv4. */
   id?: string | null | undefined
   userId: string
   orgId?: string | null | undefined
   plan?: string | null | undefined
-  /** Default none. */
+  /** Default: none. */
   entitlements?: Array<string> | null | undefined
   /** A time in the past is accepted. */
   expiresAt: Date | string
-  /** Default `{}`. */
+  /** Default: `{}`. */
   metadata?: Record<string, unknown> | null | undefined
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   updatedAt?: unknown
 }
 
-/** What `updateSession` changes. A missing field is left alone, `null` clears it. */
+/** What `updateSession` changes. A missing field is left as it is, and `null` clears a field. */
 export interface SessionPatch {
   userId?: string | undefined
   orgId?: string | null | undefined
@@ -1034,9 +1075,9 @@ export interface SessionPatch {
   metadata?: Record<string, unknown> | null | undefined
   /** Ignored. */
   id?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   updatedAt?: unknown
 }
 
@@ -1069,15 +1110,15 @@ export interface SslOptions {
   servername?: string | null | undefined
 }
 
-/** A user's account at an SSO provider. */
+/** A link between a user and an account at an SSO provider. */
 export interface SSOLink {
   id: string
   userId: string
   providerId: string
   providerType: LinkType
-  /** The user's id at the provider; unique there. */
+  /** The id of the user at the provider. It is unique there. */
   providerSubject: string
-  /** Whether the user was made by the first log-in. */
+  /** Whether the user was created by the first login. */
   autoProvisioned: boolean
   metadata: Record<string, unknown>
   linkedAt: Date
@@ -1087,21 +1128,21 @@ export interface SSOLink {
 
 /** What `createSSOLink` takes. */
 export interface SSOLinkInput {
-  /** Kept when given; a UUIDv7 otherwise. */
+  /** Default: a new UUIDv7. */
   id?: string | null | undefined
   userId: string
   providerId: string
   providerType: LinkType
-  /** The user's id at the provider; unique there. */
+  /** The id of the user at the provider. It is unique there. */
   providerSubject: string
   providerEmail?: string | null | undefined
-  /** Default `false`. */
+  /** Default: `false`. */
   autoProvisioned?: boolean | null | undefined
-  /** Default `{}`. */
+  /** Default: `{}`. */
   metadata?: Record<string, unknown> | null | undefined
-  /** Default now. */
+  /** Default: now. */
   linkedAt?: Date | string | null | undefined
-  /** Default now. */
+  /** Default: now. */
   lastAuthAt?: Date | string | null | undefined
   /** Ignored. */
   createdAt?: unknown
@@ -1124,7 +1165,7 @@ export interface SSOSession {
 
 /** What `createSSOSession` takes. */
 export interface SSOSessionInput {
-  /** Kept when given; a random UUIDv4 otherwise. */
+  /** Default: a new random UUIDv4. */
   id?: string | null | undefined
   userId: string
   providerId: string
@@ -1133,9 +1174,9 @@ export interface SSOSessionInput {
   sessionToken?: string | null | undefined
   /** A time in the past is accepted. */
   expiresAt: Date | string
-  /** Default now. */
+  /** Default: now. */
   linkedAt?: Date | string | null | undefined
-  /** Default now. */
+  /** Default: now. */
   lastAuthAt?: Date | string | null | undefined
   /** Ignored. */
   createdAt?: unknown
@@ -1143,11 +1184,11 @@ export interface SSOSessionInput {
   updatedAt?: unknown
 }
 
-/** A log-in that waits for its second factor. */
+/** A login that is waiting for its second factor. */
 export interface TwoFactorSession {
   id: string
   userId: string
-  /** The pending log-in; no row of `sessions`. */
+  /** Id of the pending login. It is not the id of a session. */
   sessionId: string
   deviceId: string
   method: TwoFactorMethod
@@ -1162,24 +1203,24 @@ export interface TwoFactorSession {
 
 /** What `createTwoFactorSession` takes. */
 export interface TwoFactorSessionInput {
-  /** Kept when given; a random UUIDv4 otherwise. */
+  /** Default: a new random UUIDv4. */
   id?: string | null | undefined
   userId: string
-  /** The pending log-in; need not exist in `sessions`. */
+  /** Id of the pending login. It need not be the id of a session. */
   sessionId: string
   deviceId: string
   method: TwoFactorMethod
   /** May be a hash. */
   verificationCode?: string | null | undefined
-  /** Default 0. */
+  /** Default: 0. */
   attemptCount?: number | null | undefined
-  /** Default 5. */
+  /** Default: 5. */
   maxAttempts?: number | null | undefined
   /** A time in the past is accepted. */
   expiresAt: Date | string
-  /** Default not completed. */
+  /** Default: none, so that the session can still be completed. */
   completedAt?: Date | string | null | undefined
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: unknown
   /** Ignored. */
   updatedAt?: unknown
@@ -1187,30 +1228,30 @@ export interface TwoFactorSessionInput {
 
 /** What `createUser` takes. */
 export interface UserInput {
-  /** Kept when given; a UUIDv7 otherwise. */
+  /** Default: a new UUIDv7. */
   id?: string | null | undefined
-  /** Any non-empty string; its syntax is not checked. */
+  /** Any non-empty string. Its syntax is not checked. */
   email?: string | null | undefined
   name?: string | null | undefined
-  /** URL of a picture. */
+  /** The URL of a picture. */
   picture?: string | null | undefined
-  /** Default `'free'`. */
+  /** Default: `'free'`. */
   plan?: string | null | undefined
-  /** Default none. */
+  /** Default: none. */
   entitlements?: Array<string> | null | undefined
-  /** Default `{}`. */
+  /** Default: `{}`. */
   metadata?: Record<string, unknown> | null | undefined
-  /** Kept apart, and no part of the record: see `getPasswordHash`. */
+  /** Not part of the record. It is read with `getPasswordHash`. */
   passwordHash?: string | null | undefined
-  /** Ignored: links change through `linkOAuthAccount` and `unlinkOAuthAccount`. */
+  /** Ignored. Links are changed with `linkOAuthAccount` and `unlinkOAuthAccount`. */
   oauth?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   updatedAt?: unknown
 }
 
-/** What `updateUser` changes. A missing field is left alone, `null` clears it. */
+/** What `updateUser` changes. A missing field is left as it is, and `null` clears a field. */
 export interface UserPatch {
   email?: string | null | undefined
   name?: string | null | undefined
@@ -1220,11 +1261,11 @@ export interface UserPatch {
   metadata?: Record<string, unknown> | null | undefined
   /** Ignored. */
   id?: unknown
-  /** Ignored: links change through `linkOAuthAccount` and `unlinkOAuthAccount`. */
+  /** Ignored. Links are changed with `linkOAuthAccount` and `unlinkOAuthAccount`. */
   oauth?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: unknown
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   updatedAt?: unknown
 }
 
@@ -1236,13 +1277,13 @@ export interface UserRecord {
   metadata: Record<string, unknown>
   createdAt: Date
   updatedAt: Date
-  /** As it was typed; unique and looked up without regard to ASCII case. */
+  /** The e-mail as it was given. It is unique and looked up without regard to ASCII case. */
   email?: string
   name?: string
-  /** URL of a picture. */
+  /** The URL of a picture. */
   picture?: string
   plan?: string
-  /** Links to OAuth providers, by provider; absent when there are none. */
+  /** The links to OAuth providers, by provider. Absent if there are none. */
   oauth?: Record<string, OAuthLink>
 }
 

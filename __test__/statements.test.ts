@@ -70,10 +70,10 @@ function literalsFrom(source: string, start: number): string[] {
   return literals;
 }
 
-/** Both forms of a look-up; its literals are the operation, maybe the columns, the table, the key, maybe a condition. */
-function lookups(literals: string[], source: string): string[][] {
-  const hasColumns = !/^by_key!\([^"]*"\w+",\s*\w*columns!\(\)/.test(source);
-  const [table, key, condition] = literals.slice(hasColumns ? 2 : 1);
+/** Both forms of a look-up. Its literals are the operation, the key, and maybe a condition. */
+function lookups([, key, condition]: string[], source: string): string[][] {
+  const table = /^by_key!\(\s*\w+,\s*"\w+",\s*(\w+),/.exec(source)?.[1];
+  if (table === undefined) throw new Error('a look-up without a table');
   const and = condition === undefined ? '' : ` AND ${condition}`;
   return ['= $1', '= ANY($1)'].map((operator) => ['SELECT', `FROM ${table} WHERE ${key} ${operator}${and}`]);
 }

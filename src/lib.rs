@@ -5,7 +5,7 @@
 //! ```text
 //! index.js      the facade, in the caller's realm: promises, Dates and errors are made here
 //! adapter/      what JavaScript sees: three lines a method; the typings come from here
-//! store/        one file a family of tables: records, inputs, SQL; knows no JavaScript
+//! store/        one file a kind of record: records, inputs, SQL; knows no JavaScript
 //! db/           the only place that talks to sqlx: connections, retries, batches, migrations
 //! PostgreSQL    … and back: record → JSON text → completion queue (bridge/) → one wake-up → promise
 //! ```

@@ -90,8 +90,8 @@ const lines = generated
       return line.replace(' {', ' extends CallOptions {');
     if (/^\s*(\/?\*|$)/.test(line) || !line.startsWith('  ')) return line;
 
-    const ours = /^( +)(\w+): Ours$/.exec(line);
-    if (ours) return `${ours[1]}${ours[2]}?: unknown`;
+    const ignored = /^( +)(\w+): Ignored$/.exec(line);
+    if (ignored) return `${ignored[1]}${ignored[2]}?: unknown`;
 
     let text = unwrap(line, 'Json');
     text = unwrap(text, 'JsonOf');

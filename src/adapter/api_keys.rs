@@ -1,14 +1,15 @@
-use super::users::check_texts;
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
-use crate::input::{Key, Text, check_key, check_text};
-use crate::store::api_keys::{self, ApiKeyInput, ApiKeyPatch, ApiKeyRecord, ApiKeyWithSecret, RotateApiKeyOptions};
+use crate::input::{Key, Text, check_key, check_text, check_texts};
+use crate::store::api_key_secrets::{self, ApiKeyWithSecret, RotateApiKeyOptions};
+use crate::store::api_keys::{self, ApiKeyInput, ApiKeyPatch, ApiKeyRecord};
 use napi_derive::napi;
 
 #[napi]
 impl PostgresStorageAdapter {
     /// Creates an API key for a user or an organization.
     ///
-    /// Rejects with `invalid_reference` when the principal is neither or both, with `conflict` when the hash or the id is taken.
+    /// Rejects with `invalid_reference` if `principalId` is the id of neither or of both, and with `conflict` if the
+    /// hash or the id is taken.
     #[napi]
     pub fn create_api_key(&self, api_key: Json<ApiKeyInput>, _options: Option<CallOptions>) -> Pending<ApiKeyRecord> {
         self.call(
@@ -17,19 +18,19 @@ impl PostgresStorageAdapter {
         )
     }
 
-    /// Finds an API key by id, expired or not.
+    /// Finds an API key by its id, even if it has expired.
     #[napi]
     pub fn get_api_key(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<ApiKeyRecord>> {
         self.find(&self.lookups.api_keys, "id", id)
     }
 
-    /// Finds an API key by its hash, expired or not.
+    /// Finds an API key by its hash, even if it has expired.
     #[napi]
     pub fn get_api_key_by_hash(&self, hash: String, _options: Option<CallOptions>) -> Pending<Nullable<ApiKeyRecord>> {
         self.find(&self.lookups.api_keys_by_hash, "hash", hash)
     }
 
-    /// Finds API keys by what a user sees of them, newest first.
+    /// Finds API keys by the parts of the key that are shown to users. The newest key comes first.
     #[napi]
     pub fn get_api_keys_by_prefix_and_last_four(
         &self,
@@ -39,13 +40,13 @@ impl PostgresStorageAdapter {
     ) -> Pending<Vec<ApiKeyRecord>> {
         self.call("getApiKeysByPrefixAndLastFour", move |mut db| async move {
             check_texts(&[("prefix", &prefix), ("lastFour", &last_four)])?;
-            api_keys::by_prefix_and_last_four(&mut db, prefix, last_four).await
+            api_keys::by_prefix_and_last_four(&mut db, &prefix, &last_four).await
         })
     }
 
-    /// Changes an API key. A missing field is left alone, `null` clears it.
+    /// Changes an API key. A missing field is left as it is, and `null` clears a field.
     ///
-    /// Rejects with `not_found` when there is none, with `conflict` when the hash is taken.
+    /// Rejects with `not_found` if there is no such key, and with `conflict` if the hash is taken.
     #[napi]
     pub fn update_api_key(
         &self,
@@ -55,32 +56,32 @@ impl PostgresStorageAdapter {
     ) -> Pending<ApiKeyRecord> {
         self.call("updateApiKey", move |mut db| async move {
             check_text(&id, "id")?;
-            api_keys::update(&mut db, id, patch.parse("patch")?).await
+            api_keys::update(&mut db, &id, patch.parse("patch")?).await
         })
     }
 
-    /// Deletes an API key, if there is one.
+    /// Deletes an API key. Does nothing if there is none.
     #[napi]
     pub fn delete_api_key(&self, id: String, _options: Option<CallOptions>) -> Pending<Void> {
         self.call("deleteApiKey", move |mut db| async move {
             check_text(&id, "id")?;
-            api_keys::delete(&mut db, id).await.map(|()| Void)
+            api_keys::delete(&mut db, &id).await.map(|()| Void)
         })
     }
 
-    /// Lists the API keys of a user or an organization, newest first, expired ones included.
+    /// Lists the API keys of a user or an organization, including expired ones. The newest key comes first.
     #[napi]
     pub fn list_api_keys(&self, principal_id: String, _options: Option<CallOptions>) -> Pending<Vec<ApiKeyRecord>> {
         self.call("listApiKeys", move |mut db| async move {
             check_text(&principal_id, "principalId")?;
-            api_keys::list(&mut db, principal_id).await
+            api_keys::list(&mut db, &principal_id).await
         })
     }
 
-    /// Makes an API key together with its secret: `prefix` (default `'api'`), an underscore and 64 hexadecimal digits.
-    /// What is stored is the SHA-256 hash of the whole key; the key itself is seen only here.
+    /// Generates an API key: `prefix` (default: `'api'`), an underscore and 64 hexadecimal digits. Only the SHA-256
+    /// hash of the whole key is stored, so the result is the only place where the key can be read.
     ///
-    /// Rejects with `invalid_reference` when the principal is neither a user nor an organization.
+    /// Rejects with `invalid_reference` if `principalId` is not the id of a user or an organization.
     #[napi(
         ts_args_type = "principalId: string, scopes: Array<string>, prefix?: string | null | undefined, options?: CallOptions | null | undefined"
     )]
@@ -95,34 +96,35 @@ impl PostgresStorageAdapter {
             let prefix = prefix.unwrap_or_else(|| "api".to_owned());
             check_key(&principal_id, "principalId")?;
             check_key(&prefix, "prefix")?;
-            api_keys::create_with_secret(&mut db, Key(principal_id), scopes.parse("scopes")?, Key(prefix)).await
+            api_key_secrets::create(&mut db, Key(principal_id), scopes.parse("scopes")?, Key(prefix)).await
         })
     }
 
-    /// Finds the API key whose secret this is; `null` when there is none or it has expired.
+    /// Finds the record of an API key by the key itself. Resolves with `null` if there is none or it has expired.
     #[napi]
     pub fn verify_api_key_secret(&self, key: String, _options: Option<CallOptions>) -> Pending<Nullable<ApiKeyRecord>> {
         if let Err(error) = check_text(&key, "key") {
             return self.fail("verifyApiKeySecret", error);
         }
-        let hash = api_keys::hash_of(&key);
+        let hash = api_key_secrets::hash_of(&key);
         self.find_where(&self.lookups.api_keys_by_secret, "key", hash.clone(), move |record| {
-            api_keys::has_hash(record, &hash)
+            api_key_secrets::has_hash(record, &hash)
         })
     }
 
-    /// Makes a new key with a new id for the same principal, prefix, scopes, metadata and expiry. The old one stays and
-    /// expires at `expiresOldKeysAt` (default now), never later than it would have.
+    /// Replaces an API key by a new one. The new key has its own id, and the principal, prefix, scopes, metadata and
+    /// expiry of the old one. The old key expires at `expiresOldKeysAt` (default: now), or earlier if it would have
+    /// expired earlier.
     ///
-    /// Rejects with `not_found` when there is none, and with `expired` when it has expired or has been rotated: of
-    /// racing calls without `expiresOldKeysAt` one wins.
+    /// Rejects with `not_found` if there is no such key, and with `expired` if it has expired or has been replaced
+    /// already. So exactly one of several concurrent calls without `expiresOldKeysAt` succeeds.
     #[napi]
     pub fn rotate_api_key(&self, id: String, options: Option<Json<RotateApiKeyOptions>>) -> Pending<ApiKeyWithSecret> {
         self.call("rotateApiKey", move |mut db| async move {
             check_text(&id, "id")?;
             let options = options
                 .map_or(Ok(RotateApiKeyOptions { expires_old_keys_at: None }), |options| options.parse("options"))?;
-            api_keys::rotate(&mut db, id, options).await
+            api_key_secrets::rotate(&mut db, &id, options).await
         })
     }
 }

@@ -1,14 +1,13 @@
-use super::users::check_texts;
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter};
-use crate::input::check_text;
+use crate::input::{check_text, check_texts};
 use crate::store::email_tokens::{self, EmailVerificationToken, EmailVerificationTokenInput};
 use napi_derive::napi;
 
 #[napi]
 impl PostgresStorageAdapter {
-    /// Stores a token that was sent by e-mail.
+    /// Stores a token that is sent by e-mail.
     ///
-    /// Rejects with `invalid_reference` when there is no such user, with `conflict` when the id is taken.
+    /// Rejects with `invalid_reference` if there is no such user, and with `conflict` if the id is taken.
     #[napi]
     pub fn create_email_verification_token(
         &self,
@@ -20,8 +19,8 @@ impl PostgresStorageAdapter {
         })
     }
 
-    /// Lists an e-mail's tokens that can still be used (of one type, when given), newest first. The type may be any
-    /// string, as the library declares it: one that no token can have finds nothing.
+    /// Lists the tokens of an e-mail that can still be used, or only those of one type. The newest token comes first.
+    /// The type may be any string, as in the interface of `@kitiumai/auth`. No tokens are found for an unknown one.
     #[napi(
         ts_args_type = "email: string, type?: EmailTokenType | (string & {}) | null | undefined, options?: CallOptions | null | undefined"
     )]
@@ -33,11 +32,12 @@ impl PostgresStorageAdapter {
     ) -> Pending<Vec<EmailVerificationToken>> {
         self.call("getEmailVerificationTokens", move |mut db| async move {
             check_texts(&[("email", &email), ("type", r#type.as_deref().unwrap_or_default())])?;
-            email_tokens::list(&mut db, email, r#type).await
+            email_tokens::list(&mut db, &email, r#type.as_deref()).await
         })
     }
 
-    /// Finds a token by id; `null` when there is none or it has expired. A used one is returned with `usedAt`.
+    /// Finds a token by its id. Resolves with `null` if there is none or it has expired. A token that has been used is
+    /// returned with `usedAt`.
     #[napi]
     pub fn get_email_verification_token_by_id(
         &self,
@@ -47,7 +47,7 @@ impl PostgresStorageAdapter {
         self.find(&self.lookups.tokens, "id", id)
     }
 
-    /// Uses a token: exactly one caller wins.
+    /// Marks a token as used. Exactly one of several concurrent calls succeeds.
     ///
     /// Rejects with `already_used`, `expired` or `not_found`.
     #[napi]
@@ -58,11 +58,11 @@ impl PostgresStorageAdapter {
     ) -> Pending<EmailVerificationToken> {
         self.call("markEmailVerificationTokenAsUsed", move |mut db| async move {
             check_text(&id, "id")?;
-            email_tokens::mark_used(&mut db, id).await
+            email_tokens::mark_used(&mut db, &id).await
         })
     }
 
-    /// Deletes expired tokens, in batches of 1 000. Resolves with their number.
+    /// Deletes expired tokens, in batches of 1 000. Resolves with how many were deleted.
     #[napi]
     pub fn delete_expired_email_verification_tokens(&self, _options: Option<CallOptions>) -> Pending<u32> {
         self.call("deleteExpiredEmailVerificationTokens", move |mut db| async move {
@@ -70,18 +70,18 @@ impl PostgresStorageAdapter {
         })
     }
 
-    /// How often a token was tried; 0 when never, or when there is none.
+    /// Resolves with how often a token has been tried. This is 0 if there is no such token.
     #[napi]
     pub fn get_email_verification_token_attempts(&self, id: String, _options: Option<CallOptions>) -> Pending<i32> {
         self.call("getEmailVerificationTokenAttempts", move |mut db| async move {
             check_text(&id, "id")?;
-            email_tokens::attempts(&mut db, id).await
+            email_tokens::attempts(&mut db, &id).await
         })
     }
 
-    /// Counts one more attempt and resolves with the new number; concurrent calls all count.
+    /// Counts an attempt and resolves with the new number of attempts. Concurrent calls are all counted.
     ///
-    /// Rejects with `not_found` when there is no such token.
+    /// Rejects with `not_found` if there is no such token.
     #[napi]
     pub fn increment_email_verification_token_attempts(
         &self,
@@ -90,7 +90,7 @@ impl PostgresStorageAdapter {
     ) -> Pending<i32> {
         self.call("incrementEmailVerificationTokenAttempts", move |mut db| async move {
             check_text(&id, "id")?;
-            email_tokens::increment_attempts(&mut db, id).await
+            email_tokens::increment_attempts(&mut db, &id).await
         })
     }
 }

@@ -4,7 +4,8 @@ use napi_derive::napi;
 
 #[napi]
 impl PostgresStorageAdapter {
-    /// Writes an event to the audit log; resolves once it is committed. Events outlive the users they speak of.
+    /// Writes an event to the audit log. Resolves once the event is committed. Events are kept when the users that they
+    /// are about are deleted.
     #[napi]
     pub fn emit_event(&self, event: Json<EventInput>, _options: Option<CallOptions>) -> Pending<Void> {
         match event.parse("event") {

@@ -7,8 +7,8 @@ use napi_derive::napi;
 impl PostgresStorageAdapter {
     /// Creates an organization.
     ///
-    /// Rejects with `invalid_input` when a member is named twice or there are more members than seats, with
-    /// `invalid_reference` when a member is no user, with `conflict` when the id is taken.
+    /// Rejects with `invalid_input` if a member is named twice or there are more members than seats, with
+    /// `invalid_reference` if a member is not a user, and with `conflict` if the id is taken.
     #[napi]
     pub fn create_organization(
         &self,
@@ -20,15 +20,16 @@ impl PostgresStorageAdapter {
         })
     }
 
-    /// Finds an organization by id.
+    /// Finds an organization by its id.
     #[napi]
     pub fn get_organization(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<OrganizationRecord>> {
         self.find(&self.lookups.organizations, "id", id)
     }
 
-    /// Changes an organization. A missing field is left alone, `null` clears it; `members` replaces the whole list.
+    /// Changes an organization. A missing field is left as it is, and `null` clears a field. `members` replaces the
+    /// whole list.
     ///
-    /// Rejects with `not_found` when there is none, otherwise as `createOrganization`.
+    /// Rejects with `not_found` if there is no such organization, and else like `createOrganization`.
     #[napi]
     pub fn update_organization(
         &self,
@@ -38,16 +39,17 @@ impl PostgresStorageAdapter {
     ) -> Pending<OrganizationRecord> {
         self.call("updateOrganization", move |mut db| async move {
             check_text(&id, "id")?;
-            organizations::update(&mut db, id, patch.parse("patch")?).await
+            organizations::update(&mut db, &id, patch.parse("patch")?).await
         })
     }
 
-    /// Deletes an organization with its roles, assignments, API keys and SSO providers; sessions lose their `orgId`.
+    /// Deletes an organization with its roles and their assignments, its API keys and its SSO providers. Sessions stay,
+    /// without their `orgId`. Does nothing if there is no such organization.
     #[napi]
     pub fn delete_organization(&self, id: String, _options: Option<CallOptions>) -> Pending<Void> {
         self.call("deleteOrganization", move |mut db| async move {
             check_text(&id, "id")?;
-            organizations::delete(&mut db, id).await.map(|()| Void)
+            organizations::delete(&mut db, &id).await.map(|()| Void)
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Panics on purpose, for the test that nothing hangs and nobody else notices. Not part of a release build.
+//! Methods that panic, for the test that a panic fails only its own call. They are not part of a release build.
 #![expect(clippy::panic, reason = "on purpose")]
 
 use super::{Pending, PostgresStorageAdapter, Void};
@@ -25,7 +25,7 @@ impl Batched for Panic {
 
 #[napi]
 impl PostgresStorageAdapter {
-    /// With a connection in hand.
+    /// Panics while the call has a connection.
     #[napi(skip_typescript)]
     pub fn panic_in_call(&self) -> Pending<Void> {
         self.call("panicInCall", |mut db| async move {
@@ -33,7 +33,7 @@ impl PostgresStorageAdapter {
         })
     }
 
-    /// All of them are of one batch.
+    /// Panics in a statement for all of these calls.
     #[napi(skip_typescript)]
     pub fn panic_in_batch(&self, calls: u32) -> Vec<Pending<Void>> {
         let batch = Batch::new("panicInBatch", Panic);

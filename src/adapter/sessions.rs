@@ -1,6 +1,7 @@
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
 use crate::input::check_text;
-use crate::store::session_writes::{NewSession, SessionUpdate};
+use crate::store::session_creates::NewSession;
+use crate::store::session_updates::SessionUpdate;
 use crate::store::sessions::{
     self, DeleteExpiredSessionsOptions, DeleteUserSessionsOptions, SessionInput, SessionPatch, SessionRecord,
 };
@@ -10,7 +11,8 @@ use napi_derive::napi;
 impl PostgresStorageAdapter {
     /// Creates a session.
     ///
-    /// Rejects with `invalid_reference` when there is no such user or organization, with `conflict` when the id is taken.
+    /// Rejects with `invalid_reference` if there is no such user or organization, and with `conflict` if the id is
+    /// taken.
     #[napi]
     pub fn create_session(&self, session: Json<SessionInput>, _options: Option<CallOptions>) -> Pending<SessionRecord> {
         match session.parse("session") {
@@ -21,15 +23,16 @@ impl PostgresStorageAdapter {
         }
     }
 
-    /// Finds a live session; `null` when there is none or it has expired, by the server's clock.
+    /// Finds a session by its id. Resolves with `null` if there is none, or if it has expired by the clock of the
+    /// server.
     #[napi]
     pub fn get_session(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<SessionRecord>> {
         self.find(&self.lookups.sessions, "id", id)
     }
 
-    /// Changes a session. A missing field is left alone, `null` clears it.
+    /// Changes a session. A missing field is left as it is, and `null` clears a field.
     ///
-    /// Rejects with `not_found` when there is none, or it has expired.
+    /// Rejects with `not_found` if there is no such session or it has expired.
     #[napi]
     pub fn update_session(
         &self,
@@ -45,16 +48,16 @@ impl PostgresStorageAdapter {
         }
     }
 
-    /// Deletes a session, if there is one.
+    /// Deletes a session. Does nothing if there is none.
     #[napi]
     pub fn delete_session(&self, id: String, _options: Option<CallOptions>) -> Pending<Void> {
         self.call("deleteSession", move |mut db| async move {
             check_text(&id, "id")?;
-            sessions::delete(&mut db, id).await.map(|()| Void)
+            sessions::delete(&mut db, &id).await.map(|()| Void)
         })
     }
 
-    /// Deletes a user's sessions, but for the one in `except`. Resolves with their number.
+    /// Deletes all sessions of a user except the one in `except`. Resolves with how many were deleted.
     #[napi]
     pub fn delete_user_sessions(
         &self,
@@ -65,11 +68,11 @@ impl PostgresStorageAdapter {
             check_text(&user_id, "userId")?;
             let options =
                 options.map_or(Ok(DeleteUserSessionsOptions { except: None }), |options| options.parse("options"))?;
-            sessions::delete_of_user(&mut db, user_id, options).await
+            sessions::delete_of_user(&mut db, &user_id, options).await
         })
     }
 
-    /// Deletes expired sessions, in batches of 1 000. Resolves with their number.
+    /// Deletes expired sessions, in batches of 1 000. Resolves with how many were deleted.
     #[napi]
     pub fn delete_expired_sessions(&self, options: Option<Json<DeleteExpiredSessionsOptions>>) -> Pending<u32> {
         self.call("deleteExpiredSessions", move |mut db| async move {

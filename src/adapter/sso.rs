@@ -1,17 +1,17 @@
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
 use crate::input::check_text;
 use crate::store::saml::{self, TenantSAMLConfig, TenantSAMLConfigInput, TenantSAMLConfigPatch};
-use crate::store::sso::{
-    self, SSOLink, SSOLinkInput, SSOProvider, SSOProviderInput, SSOProviderPatch, SSOSession, SSOSessionInput,
-};
+use crate::store::sso_links::{self, SSOLink, SSOLinkInput};
+use crate::store::sso_providers::{self, SSOProvider, SSOProviderInput, SSOProviderPatch};
+use crate::store::sso_sessions::{self, SSOSession, SSOSessionInput};
 use napi_derive::napi;
 
 #[napi]
 impl PostgresStorageAdapter {
-    /// Creates an SSO provider. Fields beyond the named ones are stored and come back as they were given; named ones may be
-    /// spelled in snake_case or camelCase, and come back in snake_case.
+    /// Creates an SSO provider. The declared fields may be spelled in snake_case or camelCase, and are returned in
+    /// snake_case. Further fields are stored and returned as they were given.
     ///
-    /// Rejects with `invalid_reference` when there is no such organization, with `conflict` when the id is taken.
+    /// Rejects with `invalid_reference` if there is no such organization, and with `conflict` if the id is taken.
     #[napi(js_name = "createSSOProvider")]
     pub fn create_sso_provider(
         &self,
@@ -19,19 +19,20 @@ impl PostgresStorageAdapter {
         _options: Option<CallOptions>,
     ) -> Pending<SSOProvider> {
         self.call("createSSOProvider", move |mut db| async move {
-            sso::create_provider(&mut db, provider.parse("provider")?).await
+            sso_providers::create(&mut db, provider.parse("provider")?).await
         })
     }
 
-    /// Finds an SSO provider by id.
+    /// Finds an SSO provider by its id.
     #[napi(js_name = "getSSOProvider")]
     pub fn get_sso_provider(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<SSOProvider>> {
         self.find(&self.lookups.sso_providers, "id", id)
     }
 
-    /// Changes an SSO provider. A missing field is left alone, `null` clears it.
+    /// Changes an SSO provider. A missing field is left as it is, and `null` clears a field.
     ///
-    /// Rejects with `not_found` when there is none.
+    /// Rejects with `not_found` if there is no such provider, and with `invalid_input` if a field that its type needs
+    /// would be missing.
     #[napi(js_name = "updateSSOProvider")]
     pub fn update_sso_provider(
         &self,
@@ -41,20 +42,21 @@ impl PostgresStorageAdapter {
     ) -> Pending<SSOProvider> {
         self.call("updateSSOProvider", move |mut db| async move {
             check_text(&id, "id")?;
-            sso::update_provider(&mut db, id, patch.parse("patch")?).await
+            sso_providers::update(&mut db, &id, patch.parse("patch")?).await
         })
     }
 
-    /// Deletes an SSO provider with its links and sessions, if there is one.
+    /// Deletes an SSO provider with its links and sessions. Does nothing if there is none.
     #[napi(js_name = "deleteSSOProvider")]
     pub fn delete_sso_provider(&self, id: String, _options: Option<CallOptions>) -> Pending<Void> {
         self.call("deleteSSOProvider", move |mut db| async move {
             check_text(&id, "id")?;
-            sso::delete_provider(&mut db, id).await.map(|()| Void)
+            sso_providers::delete(&mut db, &id).await.map(|()| Void)
         })
     }
 
-    /// Lists SSO providers, newest first: all, or with `orgId` that organization's own and the global ones.
+    /// Lists all SSO providers, or with `orgId` those of that organization and the global ones. The newest provider
+    /// comes first.
     #[napi(
         js_name = "listSSOProviders",
         ts_args_type = "orgId?: string | null | undefined, options?: CallOptions | null | undefined"
@@ -66,46 +68,46 @@ impl PostgresStorageAdapter {
     ) -> Pending<Vec<SSOProvider>> {
         self.call("listSSOProviders", move |mut db| async move {
             check_text(org_id.as_deref().unwrap_or_default(), "orgId")?;
-            sso::list_providers(&mut db, org_id).await
+            sso_providers::list(&mut db, org_id.as_deref()).await
         })
     }
 
     /// Links a user to an account at an SSO provider.
     ///
-    /// Rejects with `conflict` when the account is linked already or the id is taken, with `invalid_reference` when there is
-    /// no such user or provider.
+    /// Rejects with `conflict` if the account is linked already or the id is taken, and with `invalid_reference` if
+    /// there is no such user or provider.
     #[napi(js_name = "createSSOLink")]
     pub fn create_sso_link(&self, link: Json<SSOLinkInput>, _options: Option<CallOptions>) -> Pending<SSOLink> {
-        self.call("createSSOLink", move |mut db| async move { sso::create_link(&mut db, link.parse("link")?).await })
+        self.call("createSSOLink", move |mut db| async move { sso_links::create(&mut db, link.parse("link")?).await })
     }
 
-    /// Finds an SSO link by id.
+    /// Finds an SSO link by its id.
     #[napi(js_name = "getSSOLink")]
     pub fn get_sso_link(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<SSOLink>> {
         self.find(&self.lookups.sso_links, "id", id)
     }
 
-    /// Lists a user's SSO links, the latest linked first.
+    /// Lists the SSO links of a user. The link that was made last comes first.
     #[napi(js_name = "getUserSSOLinks")]
     pub fn get_user_sso_links(&self, user_id: String, _options: Option<CallOptions>) -> Pending<Vec<SSOLink>> {
         self.call("getUserSSOLinks", move |mut db| async move {
             check_text(&user_id, "userId")?;
-            sso::links_of_user(&mut db, user_id).await
+            sso_links::of_user(&mut db, &user_id).await
         })
     }
 
-    /// Deletes an SSO link, if there is one.
+    /// Deletes an SSO link. Does nothing if there is none.
     #[napi(js_name = "deleteSSOLink")]
     pub fn delete_sso_link(&self, id: String, _options: Option<CallOptions>) -> Pending<Void> {
         self.call("deleteSSOLink", move |mut db| async move {
             check_text(&id, "id")?;
-            sso::delete_link(&mut db, id).await.map(|()| Void)
+            sso_links::delete(&mut db, &id).await.map(|()| Void)
         })
     }
 
     /// Creates an SSO session.
     ///
-    /// Rejects with `invalid_reference` when there is no such user or provider, with `conflict` when the id is taken.
+    /// Rejects with `invalid_reference` if there is no such user or provider, and with `conflict` if the id is taken.
     #[napi(js_name = "createSSOSession")]
     pub fn create_sso_session(
         &self,
@@ -113,17 +115,17 @@ impl PostgresStorageAdapter {
         _options: Option<CallOptions>,
     ) -> Pending<SSOSession> {
         self.call("createSSOSession", move |mut db| async move {
-            sso::create_session(&mut db, session.parse("session")?).await
+            sso_sessions::create(&mut db, session.parse("session")?).await
         })
     }
 
-    /// Finds a live SSO session; `null` when there is none or it has expired.
+    /// Finds an SSO session by its id. Resolves with `null` if there is none or it has expired.
     #[napi(js_name = "getSSOSession")]
     pub fn get_sso_session(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<SSOSession>> {
         self.find(&self.lookups.sso_sessions, "id", id)
     }
 
-    /// Stores a tenant's SAML configuration, in place of the one before.
+    /// Stores the SAML configuration of a tenant. Replaces the configuration that is there, if any.
     #[napi(js_name = "storeTenantSAMLConfig")]
     pub fn store_tenant_saml_config(
         &self,
@@ -135,7 +137,7 @@ impl PostgresStorageAdapter {
         })
     }
 
-    /// Finds a tenant's SAML configuration.
+    /// Finds the SAML configuration of a tenant.
     #[napi(js_name = "getTenantSAMLConfig")]
     pub fn get_tenant_saml_config(
         &self,
@@ -145,9 +147,9 @@ impl PostgresStorageAdapter {
         self.find(&self.lookups.saml_configs, "tenantId", tenant_id)
     }
 
-    /// Merges a patch into a tenant's SAML configuration; `null` removes a key.
+    /// Merges a patch into the SAML configuration of a tenant. `null` removes a key.
     ///
-    /// Rejects with `not_found` when there is none.
+    /// Rejects with `not_found` if the tenant has no configuration.
     #[napi(js_name = "updateTenantSAMLConfig")]
     pub fn update_tenant_saml_config(
         &self,
@@ -157,16 +159,16 @@ impl PostgresStorageAdapter {
     ) -> Pending<Void> {
         self.call("updateTenantSAMLConfig", move |mut db| async move {
             check_text(&tenant_id, "tenantId")?;
-            saml::update(&mut db, tenant_id, patch.parse("patch")?).await.map(|()| Void)
+            saml::update(&mut db, &tenant_id, patch.parse("patch")?).await.map(|()| Void)
         })
     }
 
-    /// Deletes a tenant's SAML configuration, if there is one.
+    /// Deletes the SAML configuration of a tenant. Does nothing if there is none.
     #[napi(js_name = "deleteTenantSAMLConfig")]
     pub fn delete_tenant_saml_config(&self, tenant_id: String, _options: Option<CallOptions>) -> Pending<Void> {
         self.call("deleteTenantSAMLConfig", move |mut db| async move {
             check_text(&tenant_id, "tenantId")?;
-            saml::delete(&mut db, tenant_id).await.map(|()| Void)
+            saml::delete(&mut db, &tenant_id).await.map(|()| Void)
         })
     }
 }

@@ -1,16 +1,15 @@
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
 use crate::input::{check_key, check_text};
-use crate::store::two_factor::{
-    self, BackupCode, BackupCodeOrText, TwoFactorDevice, TwoFactorDeviceInput, TwoFactorDevicePatch, TwoFactorSession,
-    TwoFactorSessionInput,
-};
+use crate::store::backup_codes::{self, BackupCode, BackupCodeOrText};
+use crate::store::two_factor_devices::{self, TwoFactorDevice, TwoFactorDeviceInput, TwoFactorDevicePatch};
+use crate::store::two_factor_sessions::{self, TwoFactorSession, TwoFactorSessionInput};
 use napi_derive::napi;
 
 #[napi]
 impl PostgresStorageAdapter {
-    /// Creates a two-factor device. Fields beyond the named ones are stored and come back as they were given.
+    /// Creates a two-factor device. Fields beyond the declared ones are stored and returned as they were given.
     ///
-    /// Rejects with `invalid_reference` when there is no such user, with `conflict` when the id is taken.
+    /// Rejects with `invalid_reference` if there is no such user, and with `conflict` if the id is taken.
     #[napi]
     pub fn create_two_factor_device(
         &self,
@@ -18,11 +17,11 @@ impl PostgresStorageAdapter {
         _options: Option<CallOptions>,
     ) -> Pending<TwoFactorDevice> {
         self.call("createTwoFactorDevice", move |mut db| async move {
-            two_factor::create_device(&mut db, device.parse("device")?).await
+            two_factor_devices::create(&mut db, device.parse("device")?).await
         })
     }
 
-    /// Finds a two-factor device by id.
+    /// Finds a two-factor device by its id.
     #[napi]
     pub fn get_two_factor_device(
         &self,
@@ -32,9 +31,11 @@ impl PostgresStorageAdapter {
         self.find(&self.lookups.devices, "id", id)
     }
 
-    /// Changes a two-factor device. A missing field is left alone, `null` clears it; `metadata` is replaced whole.
+    /// Changes a two-factor device. A missing field is left as it is, and `null` clears a field. `metadata` replaces
+    /// the whole object.
     ///
-    /// Rejects with `not_found` when there is none.
+    /// Rejects with `not_found` if there is no such device, and with `invalid_input` if a device of the method `totp`
+    /// would have no secret.
     #[napi]
     pub fn update_two_factor_device(
         &self,
@@ -44,11 +45,11 @@ impl PostgresStorageAdapter {
     ) -> Pending<TwoFactorDevice> {
         self.call("updateTwoFactorDevice", move |mut db| async move {
             check_text(&id, "id")?;
-            two_factor::update_device(&mut db, id, patch.parse("patch")?).await
+            two_factor_devices::update(&mut db, &id, patch.parse("patch")?).await
         })
     }
 
-    /// Lists a user's two-factor devices, newest first.
+    /// Lists the two-factor devices of a user. The newest device comes first.
     #[napi]
     pub fn list_two_factor_devices(
         &self,
@@ -57,23 +58,23 @@ impl PostgresStorageAdapter {
     ) -> Pending<Vec<TwoFactorDevice>> {
         self.call("listTwoFactorDevices", move |mut db| async move {
             check_text(&user_id, "userId")?;
-            two_factor::list_devices(&mut db, user_id).await
+            two_factor_devices::list(&mut db, &user_id).await
         })
     }
 
-    /// Deletes a two-factor device and its sessions, if there is one.
+    /// Deletes a two-factor device and its sessions. Does nothing if there is none.
     #[napi]
     pub fn delete_two_factor_device(&self, id: String, _options: Option<CallOptions>) -> Pending<Void> {
         self.call("deleteTwoFactorDevice", move |mut db| async move {
             check_text(&id, "id")?;
-            two_factor::delete_device(&mut db, id).await.map(|()| Void)
+            two_factor_devices::delete(&mut db, &id).await.map(|()| Void)
         })
     }
 
-    /// Replaces a user's whole set of backup codes, atomically; given ids and the given order are kept. A plain string is
-    /// stored as `code` as it is.
+    /// Replaces all backup codes of a user, atomically. Their order is kept. A plain string is stored as the `code`, as
+    /// it is.
     ///
-    /// Rejects with `invalid_reference` when there is no such user, with `conflict` when an id is taken.
+    /// Rejects with `invalid_reference` if there is no such user, and with `conflict` if an id is taken.
     #[napi(
         ts_args_type = "userId: string, codes: Array<string | BackupCodeInput>, options?: CallOptions | null | undefined"
     )]
@@ -85,33 +86,33 @@ impl PostgresStorageAdapter {
     ) -> Pending<Vec<BackupCode>> {
         self.call("createBackupCodes", move |mut db| async move {
             check_key(&user_id, "userId")?;
-            two_factor::create_backup_codes(&mut db, user_id, codes.parse("codes")?).await
+            backup_codes::replace(&mut db, &user_id, codes.parse("codes")?).await
         })
     }
 
-    /// Lists a user's backup codes, used ones included, in the order in which they were given.
+    /// Lists the backup codes of a user, including used ones, in the order in which they were given.
     #[napi]
     pub fn get_backup_codes(&self, user_id: String, _options: Option<CallOptions>) -> Pending<Vec<BackupCode>> {
         self.call("getBackupCodes", move |mut db| async move {
             check_text(&user_id, "userId")?;
-            two_factor::backup_codes(&mut db, user_id).await
+            backup_codes::list(&mut db, &user_id).await
         })
     }
 
-    /// Uses a backup code: exactly one caller wins.
+    /// Marks a backup code as used. Exactly one of several concurrent calls succeeds.
     ///
     /// Rejects with `already_used` or `not_found`.
     #[napi]
     pub fn mark_backup_code_used(&self, id: String, _options: Option<CallOptions>) -> Pending<Void> {
         self.call("markBackupCodeUsed", move |mut db| async move {
             check_text(&id, "id")?;
-            two_factor::mark_backup_code_used(&mut db, id).await.map(|()| Void)
+            backup_codes::mark_used(&mut db, &id).await.map(|()| Void)
         })
     }
 
-    /// Creates a two-factor session: a log-in that waits for its second factor.
+    /// Creates a two-factor session, which is a login that is waiting for its second factor.
     ///
-    /// Rejects with `invalid_reference` when there is no such user or device, with `conflict` when the id is taken.
+    /// Rejects with `invalid_reference` if there is no such user or device, and with `conflict` if the id is taken.
     #[napi]
     pub fn create_two_factor_session(
         &self,
@@ -119,11 +120,12 @@ impl PostgresStorageAdapter {
         _options: Option<CallOptions>,
     ) -> Pending<TwoFactorSession> {
         self.call("createTwoFactorSession", move |mut db| async move {
-            two_factor::create_session(&mut db, session.parse("session")?).await
+            two_factor_sessions::create(&mut db, session.parse("session")?).await
         })
     }
 
-    /// Finds a two-factor session that has not expired; a completed one is returned until then.
+    /// Finds a two-factor session by its id. Resolves with `null` if there is none or it has expired. A completed
+    /// session is returned until it expires.
     #[napi]
     pub fn get_two_factor_session(
         &self,
@@ -133,25 +135,27 @@ impl PostgresStorageAdapter {
         self.find(&self.lookups.two_factor_sessions, "id", id)
     }
 
-    /// Completes a two-factor session: exactly one caller wins.
+    /// Completes a two-factor session. Exactly one of several concurrent calls succeeds.
     ///
-    /// Rejects with `already_used`, with `expired` when it is too late or there were too many attempts, with `not_found`.
+    /// Rejects with `already_used` if it has been completed, with `expired` if it has expired or has no attempts left,
+    /// and with `not_found` if there is none.
     #[napi]
     pub fn complete_two_factor_session(&self, id: String, _options: Option<CallOptions>) -> Pending<Void> {
         self.call("completeTwoFactorSession", move |mut db| async move {
             check_text(&id, "id")?;
-            two_factor::complete_session(&mut db, id).await.map(|()| Void)
+            two_factor_sessions::complete(&mut db, &id).await.map(|()| Void)
         })
     }
 
-    /// Counts one more attempt and resolves with the new number; concurrent calls all count.
+    /// Counts an attempt and resolves with the new number of attempts. Concurrent calls are all counted.
     ///
-    /// Rejects with `expired` beyond `maxAttempts` or when it is too late, with `already_used` once completed, with `not_found`.
+    /// Rejects with `expired` if the session has expired or has no attempts left, with `already_used` if it has been
+    /// completed, and with `not_found` if there is none.
     #[napi]
     pub fn increment_two_factor_session_attempts(&self, id: String, _options: Option<CallOptions>) -> Pending<i32> {
         self.call("incrementTwoFactorSessionAttempts", move |mut db| async move {
             check_text(&id, "id")?;
-            two_factor::increment_session_attempts(&mut db, id).await
+            two_factor_sessions::increment_attempts(&mut db, &id).await
         })
     }
 }

@@ -1,6 +1,5 @@
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
-use crate::error::Result;
-use crate::input::{Key, check_key, check_text};
+use crate::input::{Key, check_key, check_text, check_texts};
 use crate::store::passwords::{self, PasswordHash};
 use crate::store::user_creates::NewUser;
 use crate::store::users::{self, OAuthLinkInput, UserInput, UserPatch, UserRecord};
@@ -9,9 +8,9 @@ use napi_derive::napi;
 #[napi]
 impl PostgresStorageAdapter {
     /// Creates a user. E-mails are unique without regard to ASCII case. A `passwordHash` is stored together with the
-    /// user, and only `getPasswordHash` shows it.
+    /// user, but it is not part of the record. It is read with `getPasswordHash`.
     ///
-    /// Rejects with `conflict` when the e-mail or the id is taken.
+    /// Rejects with `conflict` if the e-mail or the id is taken.
     #[napi]
     pub fn create_user(&self, user: Json<UserInput>, _options: Option<CallOptions>) -> Pending<UserRecord> {
         match user.parse("user") {
@@ -20,19 +19,19 @@ impl PostgresStorageAdapter {
         }
     }
 
-    /// Finds a user by id.
+    /// Finds a user by its id.
     #[napi]
     pub fn get_user(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<UserRecord>> {
         self.find(&self.lookups.users, "id", id)
     }
 
-    /// Finds a user by e-mail, without regard to ASCII case.
+    /// Finds a user by the e-mail, without regard to ASCII case.
     #[napi]
     pub fn get_user_by_email(&self, email: String, _options: Option<CallOptions>) -> Pending<Nullable<UserRecord>> {
         self.find(&self.lookups.users_by_email, "email", users::email_key(&email))
     }
 
-    /// Finds the user to whom an OAuth account is linked.
+    /// Finds the user that an OAuth account is linked to.
     #[napi(js_name = "getUserByOAuth")]
     pub fn get_user_by_oauth(
         &self,
@@ -43,13 +42,13 @@ impl PostgresStorageAdapter {
         self.call("getUserByOAuth", move |mut db| async move {
             check_text(&provider, "provider")?;
             check_text(&sub, "sub")?;
-            users::by_oauth(&mut db, provider, sub).await.map(Nullable)
+            users::by_oauth(&mut db, &provider, &sub).await.map(Nullable)
         })
     }
 
-    /// Changes a user. A missing field is left alone, `null` clears it.
+    /// Changes a user. A missing field is left as it is, and `null` clears a field.
     ///
-    /// Rejects with `not_found` when there is none, with `conflict` when the e-mail is taken.
+    /// Rejects with `not_found` if there is no such user, and with `conflict` if the e-mail is taken.
     #[napi]
     pub fn update_user(
         &self,
@@ -59,14 +58,14 @@ impl PostgresStorageAdapter {
     ) -> Pending<UserRecord> {
         self.call("updateUser", move |mut db| async move {
             check_text(&id, "id")?;
-            users::update(&mut db, id, patch.parse("patch")?).await
+            users::update(&mut db, &id, patch.parse("patch")?).await
         })
     }
 
-    /// Sets the hash of a user's password, or removes it by `null`. What it is the hash of, and how it was made, the
-    /// store does not know.
+    /// Sets the password hash of a user, or removes it if the hash is `null`. The application chooses how passwords are
+    /// hashed. The hash is stored as it is.
     ///
-    /// Rejects with `not_found` when there is no such user.
+    /// Rejects with `not_found` if there is no such user.
     #[napi(ts_args_type = "userId: string, hash: string | null, options?: CallOptions | null | undefined")]
     pub fn set_password_hash(
         &self,
@@ -79,32 +78,35 @@ impl PostgresStorageAdapter {
             match hash {
                 Some(hash) => {
                     check_key(&hash, "hash")?;
-                    passwords::set(&mut db, user_id, Key(hash)).await
+                    passwords::set(&mut db, &user_id, &Key(hash)).await
                 }
-                None => passwords::clear(&mut db, user_id).await,
+                None => passwords::clear(&mut db, &user_id).await,
             }
             .map(|()| Void)
         })
     }
 
-    /// Finds the hash of a user's password; `null` when the user has none, or there is no such user.
+    /// Finds the password hash of a user. Resolves with `null` if the user has none, or if there is no such user.
     #[napi(ts_return_type = "Promise<string | null>")]
     pub fn get_password_hash(&self, user_id: String, _options: Option<CallOptions>) -> Pending<Nullable<PasswordHash>> {
         self.find(&self.lookups.password_hashes, "userId", user_id)
     }
 
-    /// Deletes a user and all that is theirs: sessions, API keys, tokens, roles, links, devices, codes, memberships, the password hash.
+    /// Deletes a user and everything that belongs to it: sessions, API keys, e-mail tokens, role assignments, OAuth and
+    /// SSO links, two-factor devices, backup codes, memberships in organizations, and the password hash. Does nothing
+    /// if there is no such user.
     #[napi]
     pub fn delete_user(&self, id: String, _options: Option<CallOptions>) -> Pending<Void> {
         self.call("deleteUser", move |mut db| async move {
             check_text(&id, "id")?;
-            users::delete(&mut db, id).await.map(|()| Void)
+            users::delete(&mut db, &id).await.map(|()| Void)
         })
     }
 
-    /// Links an OAuth account to a user, or refreshes the link. A user has one link per provider: another `sub` replaces it.
+    /// Links an OAuth account to a user, or refreshes the link. A user has one link per provider, so a link with
+    /// another `sub` replaces the one that is there.
     ///
-    /// Rejects with `conflict` when the account is linked to another user, with `not_found` when there is no such user.
+    /// Rejects with `conflict` if the account is linked to another user, and with `not_found` if there is no such user.
     #[napi(js_name = "linkOAuthAccount")]
     pub fn link_oauth_account(
         &self,
@@ -116,13 +118,13 @@ impl PostgresStorageAdapter {
         self.call("linkOAuthAccount", move |mut db| async move {
             check_text(&user_id, "userId")?;
             check_key(&provider, "provider")?;
-            users::link_oauth(&mut db, user_id, provider, link.parse("link")?).await
+            users::link_oauth(&mut db, &user_id, &provider, link.parse("link")?).await
         })
     }
 
-    /// Removes a user's link to an OAuth provider; does nothing when there is none.
+    /// Removes the link of a user to an OAuth provider. Does nothing if there is none.
     ///
-    /// Rejects with `not_found` when there is no such user.
+    /// Rejects with `not_found` if there is no such user.
     #[napi(js_name = "unlinkOAuthAccount")]
     pub fn unlink_oauth_account(
         &self,
@@ -132,12 +134,7 @@ impl PostgresStorageAdapter {
     ) -> Pending<UserRecord> {
         self.call("unlinkOAuthAccount", move |mut db| async move {
             check_texts(&[("userId", &user_id), ("provider", &provider)])?;
-            users::unlink_oauth(&mut db, user_id, provider).await
+            users::unlink_oauth(&mut db, &user_id, &provider).await
         })
     }
-}
-
-/// Several plain arguments at once.
-pub fn check_texts(arguments: &[(&str, &str)]) -> Result<()> {
-    arguments.iter().try_for_each(|(name, text)| check_text(text, name))
 }

@@ -98,10 +98,10 @@ export declare class InternalError extends Error {
 
 interface ProviderBase {
   name: string;
-  /** Absent: a global provider. */
+  /** Absent for a global provider. */
   orgId?: string;
   metadata?: Record<string, unknown>;
-  /** Further fields are stored and come back as they were given. */
+  /** Further fields are stored and returned as they were given. */
   [key: string]: unknown;
 }
 
@@ -179,17 +179,17 @@ type Camelized<T> = { [K in keyof T as CamelCase<K>]: T[K] };
 type Further = any;
 
 interface ProviderInputBase {
-  /** Kept when given; a UUIDv7 otherwise. */
+  /** Default: a new UUIDv7. */
   id?: string | null | undefined;
   name: string;
-  /** Absent: a global provider. */
+  /** Absent for a global provider. */
   orgId?: string | null | undefined;
   metadata?: Record<string, unknown> | null | undefined;
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: Date | string | null | undefined;
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   updatedAt?: Date | string | null | undefined;
-  /** Further fields are stored and come back as they were given. */
+  /** Further fields are stored and returned as they were given. */
   [key: string]: Further;
 }
 
@@ -202,7 +202,7 @@ export type SSOProviderInput =
         | Loose<EntryPointFields>
       ));
 
-/** What `updateSSOProvider` changes. A missing field is left alone, `null` clears it. */
+/** What `updateSSOProvider` changes. A missing field is left as it is, and `null` clears a field. */
 export interface SSOProviderPatch {
   type?: ProviderType | undefined;
   name?: string | undefined;
@@ -221,34 +221,34 @@ export interface TwoFactorDevice extends Stored {
   lastUsedAt?: Date;
   verificationCode?: string;
   verificationCodeExpiresAt?: Date;
-  /** Further fields are stored and come back as they were given. */
+  /** Further fields are stored and returned as they were given. */
   [key: string]: unknown;
 }
 
 /** What `createTwoFactorDevice` takes. A device of the method `'totp'` needs its `secret`. */
 export interface TwoFactorDeviceInput {
-  /** Kept when given; a UUIDv7 otherwise. */
+  /** Default: a new UUIDv7. */
   id?: string | null | undefined;
   userId: string;
   method: TwoFactorMethod;
-  /** Default `false`. */
+  /** Default: `false`. */
   verified?: boolean | null | undefined;
   name?: string | null | undefined;
   phoneNumber?: string | null | undefined;
   secret?: string | null | undefined;
   lastUsedAt?: Date | string | null | undefined;
   verificationCodeExpiresAt?: Date | string | null | undefined;
-  /** Default `{}`. */
+  /** Default: `{}`. */
   metadata?: Record<string, unknown> | null | undefined;
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   createdAt?: Date | string | null | undefined;
-  /** Ignored: set by the store. */
+  /** Ignored, because the store sets it. */
   updatedAt?: Date | string | null | undefined;
-  /** Further fields are stored and come back as they were given. */
+  /** Further fields are stored and returned as they were given. */
   [key: string]: Further;
 }
 
-/** What `updateTwoFactorDevice` changes. A missing field is left alone, `null` clears it. */
+/** What `updateTwoFactorDevice` changes. A missing field is left as it is, and `null` clears a field. */
 export interface TwoFactorDevicePatch {
   userId?: string | undefined;
   method?: TwoFactorMethod | undefined;

@@ -5,14 +5,12 @@ use super::error::{Failure, Remedy, silent_failure, statement_failure};
 use super::give_up::GiveUp;
 use super::lease::Lease;
 use super::pool::{Pool, Work, aborted, millis};
-use super::statement::{All, Counted, Execute, One, Statement, Together, Way};
+use super::statement::{All, Execute, One, PgQuery, Statement, Together, TransactionBody, Way};
 use super::understood::understood;
 use super::unit;
 use crate::error::{Code, Error, Result};
-use futures_core::future::BoxFuture;
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::query::{Query, QueryAs};
-use sqlx::{Connection as _, FromRow, PgConnection, Postgres};
+use sqlx::postgres::PgRow;
+use sqlx::{Connection as _, FromRow};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -166,77 +164,63 @@ impl Db {
         }
     }
 
+    /// The row of a statement that returns at most one.
     pub async fn optional<R, Q>(&mut self, repeat: Repeat, query: Q) -> Result<Option<R>>
     where
-        R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
-        Q: Fn() -> QueryAs<'static, Postgres, R, PgArguments> + Send + Sync,
+        R: for<'r> FromRow<'r, PgRow> + Send,
+        Q: Fn() -> PgQuery + Send + Sync,
     {
-        self.fetch_optional(repeat, |_| query()).await
+        let mut row = None;
+        self.run(repeat, &mut One { query: &|_| query(), row: &mut row }).await?;
+        Ok(row)
     }
 
+    /// All rows of a statement.
     pub async fn all<R, Q>(&mut self, repeat: Repeat, query: Q) -> Result<Vec<R>>
     where
-        R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
-        Q: Fn() -> QueryAs<'static, Postgres, R, PgArguments> + Send + Sync,
+        R: for<'r> FromRow<'r, PgRow> + Send,
+        Q: Fn() -> PgQuery + Send + Sync,
     {
-        self.fetch_all(repeat, |_| query()).await
+        let mut rows = Vec::new();
+        self.run(repeat, &mut All { query: &|_| query(), rows: &mut rows }).await?;
+        Ok(rows)
     }
 
-    /// An insert, told whether the row may be there already by an attempt before, whose answer was lost.
+    /// The row that an insert returns. `query` is told whether an earlier attempt, whose answer was lost, may have
+    /// inserted it already.
     pub async fn create<R, Q>(&mut self, query: Q) -> Result<Option<R>>
     where
-        R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
-        Q: Fn(bool) -> QueryAs<'static, Postgres, R, PgArguments> + Send + Sync,
+        R: for<'r> FromRow<'r, PgRow> + Send,
+        Q: Fn(bool) -> PgQuery + Send + Sync,
     {
-        self.fetch_optional(Repeat::Create, query).await
+        let mut row = None;
+        self.run(Repeat::Create, &mut One { query: &query, row: &mut row }).await?;
+        Ok(row)
     }
 
     /// The same for many rows.
     pub async fn create_all<R, Q>(&mut self, query: Q) -> Result<Vec<R>>
     where
-        R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
-        Q: Fn(bool) -> QueryAs<'static, Postgres, R, PgArguments> + Send + Sync,
+        R: for<'r> FromRow<'r, PgRow> + Send,
+        Q: Fn(bool) -> PgQuery + Send + Sync,
     {
-        self.fetch_all(Repeat::Create, query).await
+        let mut rows = Vec::new();
+        self.run(Repeat::Create, &mut All { query: &query, rows: &mut rows }).await?;
+        Ok(rows)
     }
 
-    async fn fetch_optional<R, Q>(&mut self, repeat: Repeat, query: Q) -> Result<Option<R>>
-    where
-        R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
-        Q: Fn(bool) -> QueryAs<'static, Postgres, R, PgArguments> + Send,
-    {
-        let mut statement = One { query, row: None };
-        self.run(repeat, &mut statement).await?;
-        Ok(statement.row)
-    }
-
-    async fn fetch_all<R, Q>(&mut self, repeat: Repeat, query: Q) -> Result<Vec<R>>
-    where
-        R: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
-        Q: Fn(bool) -> QueryAs<'static, Postgres, R, PgArguments> + Send,
-    {
-        let mut statement = All { query, rows: Vec::new() };
-        self.run(repeat, &mut statement).await?;
-        Ok(statement.rows)
-    }
-
-    /// How many rows the statement touched.
+    /// How many rows a statement touched.
     pub async fn execute<Q>(&mut self, repeat: Repeat, query: Q) -> Result<u64>
     where
-        Q: Fn() -> Query<'static, Postgres, PgArguments> + Send,
+        Q: Fn() -> PgQuery + Send + Sync,
     {
-        self.run(repeat, &mut Execute(query)).await
+        self.run(repeat, &mut Execute(&|_| query())).await
     }
 
-    /// Several statements, none of them persistent, that take effect together or not at all. `work` is told whether
-    /// they may have taken effect already by an attempt before, whose answer was lost. The log has one line for them,
-    /// with the count of rows that comes with the result.
-    pub async fn transaction<T, W>(&mut self, repeat: Repeat, work: W) -> Result<T>
-    where
-        T: Send,
-        W: for<'t> Fn(&'t mut PgConnection, bool) -> BoxFuture<'t, sqlx::Result<Counted<T>>> + Send + Sync,
-    {
-        let mut statement = Together { work, result: None };
+    /// The result of several statements that take effect together or not at all. The log has one line for them, with the
+    /// count of rows that comes with the result.
+    pub async fn transaction<B: TransactionBody>(&mut self, repeat: Repeat, body: &B) -> Result<B::Output> {
+        let mut statement = Together { body, result: None };
         self.run(repeat, &mut statement).await?;
         statement.result.ok_or_else(|| Error::new(Code::Internal, "a transaction ended without a result"))
     }

@@ -1,13 +1,13 @@
-//! E-mail verification tokens and the counts of attempts at them.
+//! E-mail verification tokens, and how often each has been tried.
 
 use super::lookup::{Lookup, by_key};
 use super::sessions::Sweep;
-use super::{Decision, NewId, created, once_only, record, set_column};
+use super::{Decision, NewId, columns, created, once_only, record, set_column};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Error, Result};
-use crate::input::{JsonObject, Key, Ours, Text, closed_set, input};
-use sqlx::query_as;
+use crate::input::{Ignored, JsonObject, Key, Text, closed_set, input};
+use sqlx::query;
 
 closed_set! {
     /// What a token is for.
@@ -17,7 +17,7 @@ closed_set! {
 set_column!(EmailTokenType);
 
 record! {
-    /// A token sent by e-mail.
+    /// A token that is sent by e-mail.
     EmailVerificationToken {
         id "id": String,
         email "email": String,
@@ -27,7 +27,7 @@ record! {
         metadata "metadata": JsonObject,
         expires_at "expiresAt": Timestamp,
         created_at "createdAt": Timestamp,
-        ;
+    } optional {
         user_id "userId": String,
         used_at "usedAt": Timestamp,
     }
@@ -36,7 +36,7 @@ record! {
 input! {
     /// What `createEmailVerificationToken` takes.
     EmailVerificationTokenInput {
-        /// Kept when given; a random UUIDv4 otherwise.
+        /// Default: a new random UUIDv4.
         id "id": Option<Key>,
         /// Looked up without regard to ASCII case.
         email "email": Key,
@@ -44,33 +44,26 @@ input! {
         code_hash "codeHash": Key,
         r#type "type": EmailTokenType,
         user_id "userId": Option<Key>,
-        /// Default `{}`.
+        /// Default: `{}`.
         metadata "metadata": Option<JsonObject>,
         /// A time in the past is accepted.
         expires_at "expiresAt": Timestamp,
-        /// Default not used.
+        /// Default: none, so that the token can still be used.
         used_at "usedAt": Option<Timestamp>,
-        /// Ignored: set by the store.
-        created_at "createdAt": Ours,
+        /// Ignored, because the store sets it.
+        created_at "createdAt": Ignored,
         /// Ignored.
-        updated_at "updatedAt": Ours,
+        updated_at "updatedAt": Ignored,
     }
-}
-
-macro_rules! columns {
-    () => {
-        "id, email, code, code_hash, type, user_id, metadata, expires_at, used_at, created_at"
-    };
 }
 
 pub fn by_id() -> Lookup<EmailVerificationToken> {
     by_key!(
         EmailVerificationToken,
         "getEmailVerificationTokenById",
-        columns!(),
-        "email_verification_tokens",
+        email_verification_tokens,
         "id",
-        |token| token.id.clone();
+        |token| (&token.id).into();
         "expires_at > now()"
     )
 }
@@ -92,7 +85,7 @@ pub async fn create(db: &mut Db, input: EmailVerificationTokenInput) -> Result<E
     let id = NewId::secret(id);
     let row = db
         .create(|is_in_doubt| {
-            query_as(concat!(
+            query(concat!(
                 "INSERT INTO email_verification_tokens (
                     id
                   , email
@@ -107,15 +100,15 @@ pub async fn create(db: &mut Db, input: EmailVerificationTokenInput) -> Result<E
                  VALUES ($1, $2, $3, $4, $5, $6, COALESCE($7, '{}'), $8, $9)",
                 or_own!("$10", "email_verification_tokens", "created_at"),
                 " RETURNING ",
-                columns!()
+                columns!(email_verification_tokens)
             ))
-            .bind(id.text.clone())
-            .bind(email.clone())
-            .bind(code.clone())
-            .bind(code_hash.clone())
+            .bind(&id.text)
+            .bind(&email)
+            .bind(&code)
+            .bind(&code_hash)
             .bind(r#type.as_str())
-            .bind(user_id.clone())
-            .bind(metadata.clone())
+            .bind(&user_id)
+            .bind(&metadata)
             .bind(expires_at)
             .bind(used_at)
             .bind(is_in_doubt)
@@ -124,13 +117,13 @@ pub async fn create(db: &mut Db, input: EmailVerificationTokenInput) -> Result<E
     created(db, row, "email_verification_tokens")
 }
 
-/// Those that can still be used.
-pub async fn list(db: &mut Db, email: String, r#type: Option<String>) -> Result<Vec<EmailVerificationToken>> {
-    let email = super::users::email_key(&email);
+/// The tokens of an e-mail that can still be used.
+pub async fn list(db: &mut Db, email: &str, r#type: Option<&str>) -> Result<Vec<EmailVerificationToken>> {
+    let email = super::users::email_key(email);
     db.all(Repeat::Read, || {
-        query_as(concat!(
+        query(concat!(
             "SELECT ",
-            columns!(),
+            columns!(email_verification_tokens),
             " FROM email_verification_tokens
                WHERE pg_catalog.lower(email COLLATE \"C\") = $1
                  AND ($2 IS NULL OR type = $2)
@@ -138,17 +131,17 @@ pub async fn list(db: &mut Db, email: String, r#type: Option<String>) -> Result<
                  AND expires_at > now()
                ORDER BY created_at DESC, id DESC"
         ))
-        .bind(email.clone())
-        .bind(r#type.clone())
+        .bind(&email)
+        .bind(r#type)
     })
     .await
 }
 
-/// Exactly one caller wins.
-pub async fn mark_used(db: &mut Db, id: String) -> Result<EmailVerificationToken> {
+/// Marks a token as used. Exactly one of several concurrent callers succeeds.
+pub async fn mark_used(db: &mut Db, id: &str) -> Result<EmailVerificationToken> {
     let decision: Option<Decision<EmailVerificationToken>> = db
         .optional(Repeat::Never, || {
-            query_as(concat!(
+            query(concat!(
                 "WITH won AS (
                     UPDATE email_verification_tokens
                        SET used_at = now()
@@ -156,7 +149,7 @@ pub async fn mark_used(db: &mut Db, id: String) -> Result<EmailVerificationToken
                        AND used_at IS NULL
                        AND expires_at > now()
                  RETURNING ",
-                columns!(),
+                columns!(email_verification_tokens),
                 ")
                  SELECT won.id IS NOT NULL AS has_won
                       , token.used_at IS NULL AND token.expires_at <= now() AS is_expired
@@ -165,7 +158,7 @@ pub async fn mark_used(db: &mut Db, id: String) -> Result<EmailVerificationToken
                    LEFT JOIN won ON true
                   WHERE token.id = $1"
             ))
-            .bind(id.clone())
+            .bind(id)
         })
         .await?;
     once_only(decision, "token")
@@ -176,7 +169,7 @@ pub async fn delete_expired(db: &mut Db) -> Result<u32> {
     while let Some(rows) = sweep.next_batch() {
         let deleted = db
             .execute(Repeat::Never, || {
-                sqlx::query(
+                query(
                     "DELETE FROM email_verification_tokens
                   WHERE id IN (
                         SELECT id
@@ -194,19 +187,19 @@ pub async fn delete_expired(db: &mut Db) -> Result<u32> {
     Ok(sweep.total())
 }
 
-pub async fn attempts(db: &mut Db, id: String) -> Result<i32> {
+pub async fn attempts(db: &mut Db, id: &str) -> Result<i32> {
     let row: Option<(i32,)> = db
         .optional(Repeat::Read, || {
-            query_as("SELECT attempts FROM email_verification_token_attempts WHERE token_id = $1").bind(id.clone())
+            query("SELECT attempts FROM email_verification_token_attempts WHERE token_id = $1").bind(id)
         })
         .await?;
     Ok(row.map_or(0, |(attempts,)| attempts))
 }
 
-pub async fn increment_attempts(db: &mut Db, id: String) -> Result<i32> {
+pub async fn increment_attempts(db: &mut Db, id: &str) -> Result<i32> {
     let row: Option<(i32,)> = db
         .optional(Repeat::Never, || {
-            query_as(
+            query(
                 "INSERT INTO email_verification_token_attempts AS stored (token_id, attempts)
                  SELECT id, 1
                    FROM email_verification_tokens
@@ -214,7 +207,7 @@ pub async fn increment_attempts(db: &mut Db, id: String) -> Result<i32> {
                      ON CONFLICT (token_id) DO UPDATE SET attempts = stored.attempts + 1
               RETURNING attempts",
             )
-            .bind(id.clone())
+            .bind(id)
         })
         .await?;
     row.map(|(attempts,)| attempts).ok_or_else(|| Error::not_found("token"))

@@ -1,10 +1,13 @@
-//! One file a family of tables: what is stored (`…Record`), what creates and changes it (`…Input`, `…Patch`),
-//! and its SQL, literal and with every column listed. Nothing here knows JavaScript but for the names
-//! that napi's derive copies into the typings.
+//! Each kind of record has a file: what is stored (`…Record`), what creates and changes it (`…Input`, `…Patch`), and
+//! its SQL, which is literal and lists every column. This module does not know JavaScript, except for the names that
+//! napi's derive copies into the typings.
 
-/// The end of a create. When an attempt before lost its answer, the row that it may have written is taken for this
-/// one's own: it has the same id and is the same in everything but its times. No row comes back when the id is taken.
-/// The update changes nothing. It names a column that is no key, so that it does not wait for those who refer to the row.
+/// The end of an insert that may be repeated. If the answer to an earlier attempt was lost, a row with the same id that
+/// is the same in everything but its times counts as the row of that attempt. If the id is taken otherwise, no row
+/// comes back.
+///
+/// The update changes nothing. It assigns a column that is not part of a key, because an update of a key would wait for
+/// transactions that refer to the row.
 macro_rules! or_own {
     ($is_in_doubt:literal, $table:literal, $time:literal) => {
         concat!(
@@ -24,86 +27,103 @@ macro_rules! or_own {
     };
 }
 
+pub mod api_key_secrets;
 pub mod api_keys;
+pub mod backup_codes;
+mod columns;
 pub mod email_tokens;
 pub mod events;
-pub mod json;
+mod items;
+mod json;
 pub mod lookup;
 pub mod organizations;
 pub mod passwords;
 pub mod roles;
 pub mod saml;
 pub mod schema;
-pub mod session_writes;
+pub mod session_creates;
+mod session_owners;
+pub mod session_updates;
 pub mod sessions;
-pub mod sso;
+pub mod sso_links;
+pub mod sso_providers;
+pub mod sso_sessions;
 pub mod tables;
-pub mod text_list;
-pub mod two_factor;
+mod text_list;
+pub mod two_factor_devices;
+pub mod two_factor_sessions;
 pub mod user_creates;
 pub mod user_roles;
 pub mod users;
-pub mod variant;
+mod variant;
 
 use crate::db::Db;
 use crate::error::{Code, Error, Result};
 use crate::input::{JsonObject, Key, Text};
+pub(crate) use columns::columns;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row};
 use std::collections::HashMap;
 
-/// The id of a new row: the caller's, or one of our making, fixed before the first attempt.
+/// The id of a new row: the caller's, or a generated one. It is fixed before the first attempt.
 #[derive(Debug, Clone)]
 pub struct NewId {
     pub text: String,
-    pub is_ours: bool,
+    pub is_generated: bool,
 }
 
 impl NewId {
-    /// For what a client may hold as a secret handle.
+    /// For records whose id a client may hold as a secret handle.
     pub fn secret(given: Option<Key>) -> Self {
         Self::new(given, crate::id::secret_handle)
     }
 
-    /// For everything else.
+    /// For all other records.
     pub fn sortable(given: Option<Key>) -> Self {
         Self::new(given, crate::id::sortable)
     }
 
     fn new(given: Option<Key>, make: fn() -> String) -> Self {
         match given {
-            Some(Key(text)) => Self { text, is_ours: false },
-            None => Self { text: make(), is_ours: true },
+            Some(Key(text)) => Self { text, is_generated: false },
+            None => Self { text: make(), is_generated: true },
         }
     }
 
-    /// Creates with one id take effect one after the other; no two ids of our making are the same.
+    /// Creates with the same id take effect one after the other. Generated ids are never the same.
     pub fn serial_key(&self) -> Option<&str> {
-        (!self.is_ours).then_some(self.text.as_str())
+        (!self.is_generated).then_some(self.text.as_str())
     }
 }
 
-/// One parameter for many items: the array of what each has in one column.
-pub fn column<I, T>(items: &[I], value: impl Fn(&I) -> T) -> Vec<T> {
-    items.iter().map(value).collect()
-}
-
-/// About how many bytes the parameters of an item have, by those of its fields that may be long.
-pub fn bytes_of(texts: [&Option<Text>; 3], list: Option<&[Text]>, json: Option<&JsonObject>) -> usize {
+/// About how many bytes an item has as parameters, by those of its fields that may be long.
+pub fn bytes_of(texts: [Option<&Text>; 3], list: Option<&[Text]>, json: Option<&JsonObject>) -> usize {
     let texts = texts.into_iter().flatten().chain(list.unwrap_or_default());
     texts.map(|Text(text)| text.len()).sum::<usize>() + json.map_or(0, |JsonObject(json)| json.get().len())
 }
 
-/// The row of each id, where there is one.
+/// For each id its row, if there is one.
 pub fn in_order<'i, R>(
     rows: Vec<R>,
-    id_of: impl Fn(&R) -> &String,
+    id_of: impl Fn(&R) -> &str,
     ids: impl Iterator<Item = &'i String>,
 ) -> Vec<Option<R>> {
-    let mut by_id: HashMap<String, R> = rows.into_iter().map(|row| (id_of(&row).clone(), row)).collect();
-    ids.map(|id| by_id.remove(id)).collect()
+    let mut positions = HashMap::with_capacity(rows.len());
+    let mut ordered = Vec::new();
+    for (at, id) in ids.enumerate() {
+        positions.entry(id.as_str()).or_insert(at);
+        ordered.push(None);
+    }
+    for row in rows {
+        if let Some(place) = positions.get(id_of(&row)).and_then(|at| ordered.get_mut(*at)) {
+            *place = Some(row);
+        }
+    }
+    ordered
 }
 
-/// What a create that ends in `or_own!` came to. If its answer was lost once, the row that has the id now may be its own,
-/// changed by somebody since.
+/// The result of an insert that ends in `or_own!`. If its answer was lost once, the row that has the id now may be the
+/// one that it inserted, if somebody has changed that since. So the error says that the outcome is unknown.
 pub fn created<R>(db: &Db, row: Option<R>, table: &'static str) -> Result<R> {
     row.ok_or_else(|| {
         let mut error = Error::new(Code::Conflict, "the id is taken").with_field("id");
@@ -114,7 +134,7 @@ pub fn created<R>(db: &Db, row: Option<R>, table: &'static str) -> Result<R> {
     })
 }
 
-/// What a once-only act came to, decided by its one statement.
+/// The result of something that can be done only once. Its one statement has decided.
 pub fn once_only<R>(decision: Option<Decision<R>>, what: &'static str) -> Result<R> {
     match decision {
         None => Err(Error::not_found(what)),
@@ -124,40 +144,39 @@ pub fn once_only<R>(decision: Option<Decision<R>>, what: &'static str) -> Result
     }
 }
 
-/// The row as the statement changed it, or nothing and whether it had expired.
-/// The statement's first two columns are `has_won` and `is_expired`.
+/// The row as the statement has changed it, or whether it could not be changed because it has expired. The statement
+/// returns `has_won` and `is_expired` besides the columns of the row.
 pub struct Decision<R> {
     won: Option<R>,
     is_expired: bool,
 }
 
-impl<'r, R: sqlx::FromRow<'r, sqlx::postgres::PgRow>> sqlx::FromRow<'r, sqlx::postgres::PgRow> for Decision<R> {
-    fn from_row(row: &'r sqlx::postgres::PgRow) -> sqlx::Result<Self> {
-        use sqlx::Row;
+impl<'r, R: FromRow<'r, PgRow>> FromRow<'r, PgRow> for Decision<R> {
+    fn from_row(row: &'r PgRow) -> sqlx::Result<Self> {
         let has_won: bool = row.try_get("has_won")?;
         Ok(Self { won: has_won.then(|| R::from_row(row)).transpose()?, is_expired: row.try_get("is_expired")? })
     }
 }
 
-/// A row, or why it cannot be read: among those of several calls it is the fault of one.
+/// A row, or why it cannot be read. Among the rows of several calls, it must fail only the call that it belongs to.
 pub struct Readable<R>(pub sqlx::Result<R>);
 
-impl<'r, R: sqlx::FromRow<'r, sqlx::postgres::PgRow>> sqlx::FromRow<'r, sqlx::postgres::PgRow> for Readable<R> {
-    fn from_row(row: &'r sqlx::postgres::PgRow) -> sqlx::Result<Self> {
+impl<'r, R: FromRow<'r, PgRow>> FromRow<'r, PgRow> for Readable<R> {
+    fn from_row(row: &'r PgRow) -> sqlx::Result<Self> {
         Ok(Self(R::from_row(row)))
     }
 }
 
-/// For statements whose row says nothing more.
+/// A row of which only its presence matters.
 pub struct Nothing;
 
-impl<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> for Nothing {
-    fn from_row(_: &'r sqlx::postgres::PgRow) -> sqlx::Result<Self> {
+impl<'r> FromRow<'r, PgRow> for Nothing {
+    fn from_row(_: &'r PgRow) -> sqlx::Result<Self> {
         Ok(Self)
     }
 }
 
-/// Which field a constraint is about, where the constraint's name alone would leave the caller guessing.
+/// The field that each constraint is about, for constraints whose name does not say it to the caller.
 const FIELDS: [(&str, &str); 24] = [
     ("users_email_key", "email"),
     ("user_oauth_accounts_pkey", "sub"),
@@ -185,7 +204,7 @@ const FIELDS: [(&str, &str); 24] = [
     ("twofa_sessions_device_id_fkey", "deviceId"),
 ];
 
-/// Names the field that a broken constraint is about.
+/// Adds to an error the field that the violated constraint is about.
 pub fn explain(mut error: Error) -> Error {
     if error.context.field.is_none()
         && let Some(constraint) = error.context.constraint.as_deref()
@@ -195,7 +214,7 @@ pub fn explain(mut error: Error) -> Error {
     error
 }
 
-/// A closed set as a column: text that the table's CHECK keeps to the set.
+/// Lets a closed set be read from a column. The column is text, and a CHECK of its table allows only the set.
 macro_rules! set_column {
     ($name:ty) => {
         impl sqlx::Type<sqlx::Postgres> for $name {
@@ -218,13 +237,15 @@ macro_rules! set_column {
 }
 pub(crate) use set_column;
 
-/// Declares what is stored and read: the Rust row, its JSON, and (through napi) its TypeScript interface.
-/// Fields after the `;` are absent when the column is NULL. A name of its own is for where napi would change the spelling.
+/// Declares a record: one list of fields gives the Rust struct, how it is read from a row, its JSON and (through napi)
+/// its TypeScript interface. The fields in the block `optional` are absent if their column is NULL. A record has a name
+/// for TypeScript beside the Rust name where napi would change the spelling.
 macro_rules! record {
     ($(#[$meta:meta])* $name:ident $($js_name:literal)? {
         $($(#[$doc:meta])* $field:ident $key:literal: $type:ty,)*
-        $(; $($(#[$optional_doc:meta])* $optional:ident $optional_key:literal: $optional_type:ty,)*)?
-    }) => {
+    } $(optional {
+        $($(#[$optional_doc:meta])* $optional:ident $optional_key:literal: $optional_type:ty,)*
+    })?) => {
         $(#[$meta])*
         #[derive(Debug, Clone, serde::Serialize, sqlx::FromRow)]
         #[napi_derive::napi(object, object_from_js = false, object_to_js = false $(, js_name = $js_name)?)]

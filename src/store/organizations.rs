@@ -2,14 +2,14 @@
 
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
-use super::{NewId, created, record};
+use super::{NewId, columns, created, record};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Error, Result};
-use crate::input::{Change, IsEmpty, JsonObject, Key, Ours, Patch, Text, closed_set, input};
+use crate::input::{Change, Ignored, JsonObject, Key, Patch, Text, closed_set, input, patch};
 use serde::Serialize;
+use sqlx::query;
 use sqlx::types::Json;
-use sqlx::{query, query_as};
 use std::collections::HashSet;
 
 closed_set! {
@@ -23,7 +23,7 @@ record! {
         id "id": String,
         name "name": String,
         plan "plan": String,
-        /// The most members it can have.
+        /// How many members there can be at most.
         seats "seats": i32,
         members "members": JsonOf<Vec<OrganizationMember>>,
         metadata "metadata": JsonObject,
@@ -32,7 +32,7 @@ record! {
     }
 }
 
-/// A user's membership in an organization.
+/// A member of an organization.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[napi_derive::napi(object, object_from_js = false, object_to_js = false)]
@@ -43,7 +43,7 @@ pub struct OrganizationMember {
     pub joined_at: Timestamp,
 }
 
-/// In a JSON column a time is ISO 8601 text, readable for others who look there.
+/// In a JSON column, times are ISO 8601 text, so that other programs can read them.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn time_text<S: serde::Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(time)
@@ -61,67 +61,63 @@ input! {
 input! {
     /// What `createOrganization` takes.
     OrganizationInput {
-        /// Kept when given; a UUIDv7 otherwise.
+        /// Default: a new UUIDv7.
         id "id": Option<Key>,
         name "name": Text,
         plan "plan": Text,
-        /// The most members it can have.
+        /// How many members there can be at most.
         seats "seats": i32,
-        /// Default none.
+        /// Default: none.
         members "members": Option<Vec<OrganizationMemberInput>>,
-        /// Default `{}`.
+        /// Default: `{}`.
         metadata "metadata": Option<JsonObject>,
-        /// Ignored: set by the store.
-        created_at "createdAt": Ours,
-        /// Ignored: set by the store.
-        updated_at "updatedAt": Ours,
+        /// Ignored, because the store sets it.
+        created_at "createdAt": Ignored,
+        /// Ignored, because the store sets it.
+        updated_at "updatedAt": Ignored,
     }
 }
 
-input! {
-    /// What `updateOrganization` changes. A missing field is left alone, `null` clears it.
+patch! {
+    /// What `updateOrganization` changes. A missing field is left as it is, and `null` clears a field.
     OrganizationPatch {
         name "name": Change<Text>,
         plan "plan": Change<Text>,
-        /// The most members it can have.
+        /// How many members there can be at most.
         seats "seats": Change<i32>,
         /// Replaces the whole list.
         members "members": Change<Vec<OrganizationMemberInput>>,
         metadata "metadata": Patch<JsonObject>,
         /// Ignored.
-        id "id": Ours,
-        /// Ignored: set by the store.
-        created_at "createdAt": Ours,
-        /// Ignored: set by the store.
-        updated_at "updatedAt": Ours,
+        id "id": Ignored,
+        /// Ignored, because the store sets it.
+        created_at "createdAt": Ignored,
+        /// Ignored, because the store sets it.
+        updated_at "updatedAt": Ignored,
     }
-}
-
-macro_rules! columns {
-    () => {
-        "id, name, plan, seats, members, metadata, created_at, updated_at"
-    };
 }
 
 pub fn by_id() -> Lookup<OrganizationRecord> {
-    by_key!(OrganizationRecord, "getOrganization", columns!(), "organizations", "id", |organization| organization
-        .id
-        .clone())
+    by_key!(OrganizationRecord, "getOrganization", organizations, "id", |organization| (&organization.id).into())
 }
 
-/// Not more members than seats.
+/// The constraint that there are not more members than seats.
 const SEATS: &str = "organizations_seats_check";
 
-/// The JSON of the member list; no user may stand in it twice.
+/// The JSON of the list of members. A user can be a member only once.
 fn members_json(members: Vec<OrganizationMemberInput>) -> Result<Json<Box<serde_json::value::RawValue>>> {
     let mut seen = HashSet::new();
-    let mut list = Vec::with_capacity(members.len());
-    for OrganizationMemberInput { user_id: Key(user_id), role, joined_at } in members {
-        if !seen.insert(user_id.clone()) {
-            return Err(Error::invalid_input("members", "must not name a user twice"));
-        }
-        list.push(OrganizationMember { user_id, role, joined_at });
+    if !members.iter().all(|member| seen.insert(&member.user_id.0)) {
+        return Err(Error::invalid_input("members", "must not name a user twice"));
     }
+    let list: Vec<OrganizationMember> = members
+        .into_iter()
+        .map(|OrganizationMemberInput { user_id: Key(user_id), role, joined_at }| OrganizationMember {
+            user_id,
+            role,
+            joined_at,
+        })
+        .collect();
     super::json::to_json(&list).map(Json)
 }
 
@@ -143,7 +139,7 @@ pub async fn create(db: &mut Db, input: OrganizationInput) -> Result<Organizatio
     let id = NewId::sortable(id);
     let row = db
         .create(|is_in_doubt| {
-            query_as(concat!(
+            query(concat!(
                 "INSERT INTO organizations (
                     id
                   , name
@@ -155,36 +151,34 @@ pub async fn create(db: &mut Db, input: OrganizationInput) -> Result<Organizatio
                  VALUES ($1, $2, $3, $4, $5, COALESCE($6, '{}'))",
                 or_own!("$7", "organizations", "created_at"),
                 " RETURNING ",
-                columns!()
+                columns!(organizations)
             ))
-            .bind(id.text.clone())
-            .bind(name.clone())
-            .bind(plan.clone())
+            .bind(&id.text)
+            .bind(&name)
+            .bind(&plan)
             .bind(seats)
-            .bind(members.clone())
-            .bind(metadata.clone())
+            .bind(&members)
+            .bind(&metadata)
             .bind(is_in_doubt)
         })
         .await?;
     created(db, row, "organizations")
 }
 
-pub async fn update(db: &mut Db, id: String, patch: OrganizationPatch) -> Result<OrganizationRecord> {
-    let OrganizationPatch { name, plan, seats, members, metadata, id: _, created_at: _, updated_at: _ } = patch;
-    let is_empty = name.is_empty() && plan.is_empty() && seats.is_empty() && members.is_empty() && metadata.is_empty();
-    let row = if is_empty {
+pub async fn update(db: &mut Db, id: &str, patch: OrganizationPatch) -> Result<OrganizationRecord> {
+    let row = if patch.is_empty() {
         db.optional(Repeat::Read, || {
-            query_as(concat!("SELECT ", columns!(), " FROM organizations WHERE id = $1")).bind(id.clone())
+            query(concat!("SELECT ", columns!(organizations), " FROM organizations WHERE id = $1")).bind(id)
         })
         .await?
     } else {
-        // Against the stored counterpart, when only one of them changes, the database checks.
+        let OrganizationPatch { name, plan, seats, members, metadata, id: _, created_at: _, updated_at: _ } = patch;
+        // If only one of the two changes, the database compares it with the other, which is stored.
         check_seats(seats.0.unwrap_or(i32::MAX), members.0.as_ref().map_or(0, Vec::len))?;
-        let sets_members = !members.is_empty();
+        let sets_members = members.value().is_some();
         let members = members.0.map(members_json).transpose()?;
-        let (sets_metadata, metadata) = metadata.into_parameters();
         db.optional(Repeat::Never, || {
-            query_as(concat!(
+            query(concat!(
                 "UPDATE organizations
                     SET name     = COALESCE($2, name)
                       , plan     = COALESCE($3, plan)
@@ -193,15 +187,15 @@ pub async fn update(db: &mut Db, id: String, patch: OrganizationPatch) -> Result
                       , metadata = CASE WHEN $6 THEN COALESCE($7, '{}') ELSE metadata END
                   WHERE id = $1
               RETURNING ",
-                columns!()
+                columns!(organizations)
             ))
-            .bind(id.clone())
-            .bind(name.0.clone())
-            .bind(plan.0.clone())
-            .bind(seats.0)
-            .bind(members.clone())
-            .bind(sets_metadata)
-            .bind(metadata.clone())
+            .bind(id)
+            .bind(name.value())
+            .bind(plan.value())
+            .bind(seats.value())
+            .bind(&members)
+            .bind(metadata.is_written())
+            .bind(metadata.value())
         })
         .await
         .map_err(|error| {
@@ -215,6 +209,6 @@ pub async fn update(db: &mut Db, id: String, patch: OrganizationPatch) -> Result
     row.ok_or_else(|| Error::not_found("organization"))
 }
 
-pub async fn delete(db: &mut Db, id: String) -> Result<()> {
-    db.execute(Repeat::Harmless, || query("DELETE FROM organizations WHERE id = $1").bind(id.clone())).await.map(drop)
+pub async fn delete(db: &mut Db, id: &str) -> Result<()> {
+    db.execute(Repeat::Harmless, || query("DELETE FROM organizations WHERE id = $1").bind(id)).await.map(drop)
 }

@@ -1,13 +1,14 @@
-//! Hashes of users' passwords. They are in a table of their own, so that no record of a user holds one.
+//! Hashes of passwords. They have a table of their own, so that no record of a user contains one.
 
+use super::Nothing;
 use super::lookup::{Lookup, by_key};
 use crate::db::{Db, Repeat};
 use crate::error::{Error, Result};
 use crate::input::Key;
 use serde::{Serialize, Serializer};
-use sqlx::query_as;
+use sqlx::query;
 
-/// Comes out as the hash alone.
+/// A stored hash. Its JSON is only the hash.
 #[derive(Clone, sqlx::FromRow)]
 pub struct PasswordHash {
     user_id: String,
@@ -21,14 +22,14 @@ impl Serialize for PasswordHash {
 }
 
 pub fn by_user() -> Lookup<PasswordHash> {
-    by_key!(PasswordHash, "getPasswordHash", "user_id, hash", "password_hashes", "user_id", |row| row.user_id.clone())
+    by_key!(PasswordHash, "getPasswordHash", password_hashes, "user_id", |row| (&row.user_id).into())
 }
 
-/// Repeated after its answer was lost, it could undo what somebody else has set meanwhile.
-pub async fn set(db: &mut Db, user_id: String, hash: Key) -> Result<()> {
-    let user: Option<super::Nothing> = db
+/// This is not repeated if its answer was lost, because it could overwrite a hash that somebody else has set meanwhile.
+pub async fn set(db: &mut Db, user_id: &str, hash: &Key) -> Result<()> {
+    let user: Option<Nothing> = db
         .optional(Repeat::Never, || {
-            query_as(
+            query(
                 "INSERT INTO password_hashes (user_id, hash)
                  SELECT id, $2
                    FROM users
@@ -37,22 +38,22 @@ pub async fn set(db: &mut Db, user_id: String, hash: Key) -> Result<()> {
                      ON CONFLICT (user_id) DO UPDATE SET hash = EXCLUDED.hash
               RETURNING user_id",
             )
-            .bind(user_id.clone())
-            .bind(hash.clone())
+            .bind(user_id)
+            .bind(hash)
         })
         .await?;
-    user.map(|super::Nothing| ()).ok_or_else(|| Error::not_found("user"))
+    user.map(|Nothing| ()).ok_or_else(|| Error::not_found("user"))
 }
 
-pub async fn clear(db: &mut Db, user_id: String) -> Result<()> {
-    let user: Option<super::Nothing> = db
+pub async fn clear(db: &mut Db, user_id: &str) -> Result<()> {
+    let user: Option<Nothing> = db
         .optional(Repeat::Never, || {
-            query_as(
+            query(
                 "WITH cleared AS (DELETE FROM password_hashes WHERE user_id = $1)
                  SELECT id FROM users WHERE id = $1",
             )
-            .bind(user_id.clone())
+            .bind(user_id)
         })
         .await?;
-    user.map(|super::Nothing| ()).ok_or_else(|| Error::not_found("user"))
+    user.map(|Nothing| ()).ok_or_else(|| Error::not_found("user"))
 }

@@ -1,15 +1,15 @@
-//! Roles of organizations, and who has them.
+//! Roles of organizations.
 
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
-use super::{NewId, created, record};
+use super::{NewId, columns, created, record};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Error, Result};
-use crate::input::{Change, IsEmpty, JsonObject, Key, Ours, Patch, Text, input};
+use crate::input::{Change, Ignored, JsonObject, Key, Patch, Text, input, patch};
 use serde::Serialize;
+use sqlx::query;
 use sqlx::types::Json;
-use sqlx::{query, query_as};
 
 record! {
     /// A role of an organization.
@@ -18,12 +18,12 @@ record! {
         org_id "orgId": String,
         name "name": String,
         permissions "permissions": JsonOf<Vec<Permission>>,
-        /// Whether the application made it, not a user.
+        /// Whether the application has created the role, and not a user.
         is_system "isSystem": bool,
         metadata "metadata": JsonObject,
         created_at "createdAt": Timestamp,
         updated_at "updatedAt": Timestamp,
-        ;
+    } optional {
         description "description": String,
     }
 }
@@ -45,7 +45,7 @@ pub struct Permission {
 input! {
     /// A permission in `createRole` and `updateRole`.
     PermissionInput {
-        /// Kept when given; a UUIDv7 otherwise.
+        /// Default: a new UUIDv7.
         id "id": Option<Key>,
         name "name": Text,
         description "description": Option<Text>,
@@ -58,26 +58,26 @@ input! {
 input! {
     /// What `createRole` takes.
     RoleInput {
-        /// Kept when given; a UUIDv7 otherwise.
+        /// Default: a new UUIDv7.
         id "id": Option<Key>,
         org_id "orgId": Key,
         name "name": Text,
         description "description": Option<Text>,
-        /// Default none.
+        /// Default: none.
         permissions "permissions": Option<Vec<PermissionInput>>,
-        /// Default `false`.
+        /// Default: `false`.
         is_system "isSystem": Option<bool>,
-        /// Default `{}`.
+        /// Default: `{}`.
         metadata "metadata": Option<JsonObject>,
-        /// Ignored: set by the store.
-        created_at "createdAt": Ours,
-        /// Ignored: set by the store.
-        updated_at "updatedAt": Ours,
+        /// Ignored, because the store sets it.
+        created_at "createdAt": Ignored,
+        /// Ignored, because the store sets it.
+        updated_at "updatedAt": Ignored,
     }
 }
 
-input! {
-    /// What `updateRole` changes. A missing field is left alone, `null` clears it.
+patch! {
+    /// What `updateRole` changes. A missing field is left as it is, and `null` clears a field.
     RolePatch {
         org_id "orgId": Change<Key>,
         name "name": Change<Text>,
@@ -87,25 +87,19 @@ input! {
         is_system "isSystem": Change<bool>,
         metadata "metadata": Patch<JsonObject>,
         /// Ignored.
-        id "id": Ours,
-        /// Ignored: set by the store.
-        created_at "createdAt": Ours,
-        /// Ignored: set by the store.
-        updated_at "updatedAt": Ours,
+        id "id": Ignored,
+        /// Ignored, because the store sets it.
+        created_at "createdAt": Ignored,
+        /// Ignored, because the store sets it.
+        updated_at "updatedAt": Ignored,
     }
 }
 
-macro_rules! columns {
-    () => {
-        "id, org_id, name, description, permissions, is_system, metadata, created_at, updated_at"
-    };
-}
-pub(super) use columns;
-
 pub fn by_id() -> Lookup<RoleRecord> {
-    by_key!(RoleRecord, "getRole", columns!(), "roles", "id", |role| role.id.clone())
+    by_key!(RoleRecord, "getRole", roles, "id", |role| (&role.id).into())
 }
 
+/// The JSON of the list of permissions. Each permission gets an id.
 fn permissions_json(permissions: Vec<PermissionInput>) -> Result<Json<Box<serde_json::value::RawValue>>> {
     let list: Vec<Permission> = permissions
         .into_iter()
@@ -128,7 +122,7 @@ pub async fn create(db: &mut Db, input: RoleInput) -> Result<RoleRecord> {
     let id = NewId::sortable(id);
     let row = db
         .create(|is_in_doubt| {
-            query_as(concat!(
+            query(concat!(
                 "INSERT INTO roles (
                     id
                   , org_id
@@ -141,41 +135,40 @@ pub async fn create(db: &mut Db, input: RoleInput) -> Result<RoleRecord> {
                  VALUES ($1, $2, $3, $4, $5, COALESCE($6, false), COALESCE($7, '{}'))",
                 or_own!("$8", "roles", "created_at"),
                 " RETURNING ",
-                columns!()
+                columns!(roles)
             ))
-            .bind(id.text.clone())
-            .bind(org_id.clone())
-            .bind(name.clone())
-            .bind(description.clone())
-            .bind(permissions.clone())
+            .bind(&id.text)
+            .bind(&org_id)
+            .bind(&name)
+            .bind(&description)
+            .bind(&permissions)
             .bind(is_system)
-            .bind(metadata.clone())
+            .bind(&metadata)
             .bind(is_in_doubt)
         })
         .await?;
     created(db, row, "roles")
 }
 
-pub async fn update(db: &mut Db, id: String, patch: RolePatch) -> Result<RoleRecord> {
-    let RolePatch { org_id, name, description, permissions, is_system, metadata, id: _, created_at: _, updated_at: _ } =
-        patch;
-    let is_empty = org_id.is_empty()
-        && name.is_empty()
-        && description.is_empty()
-        && permissions.is_empty()
-        && is_system.is_empty()
-        && metadata.is_empty();
-    let row = if is_empty {
-        db.optional(Repeat::Read, || {
-            query_as(concat!("SELECT ", columns!(), " FROM roles WHERE id = $1")).bind(id.clone())
-        })
-        .await?
+pub async fn update(db: &mut Db, id: &str, patch: RolePatch) -> Result<RoleRecord> {
+    let row = if patch.is_empty() {
+        db.optional(Repeat::Read, || query(concat!("SELECT ", columns!(roles), " FROM roles WHERE id = $1")).bind(id))
+            .await?
     } else {
+        let RolePatch {
+            org_id,
+            name,
+            description,
+            permissions,
+            is_system,
+            metadata,
+            id: _,
+            created_at: _,
+            updated_at: _,
+        } = patch;
         let permissions = permissions.0.map(permissions_json).transpose()?;
-        let (sets_description, description) = description.into_parameters();
-        let (sets_metadata, metadata) = metadata.into_parameters();
         db.optional(Repeat::Never, || {
-            query_as(concat!(
+            query(concat!(
                 "UPDATE roles
                     SET org_id      = COALESCE($2, org_id)
                       , name        = COALESCE($3, name)
@@ -185,17 +178,17 @@ pub async fn update(db: &mut Db, id: String, patch: RolePatch) -> Result<RoleRec
                       , metadata    = CASE WHEN $8 THEN COALESCE($9, '{}') ELSE metadata END
                   WHERE id = $1
               RETURNING ",
-                columns!()
+                columns!(roles)
             ))
-            .bind(id.clone())
-            .bind(org_id.0.clone())
-            .bind(name.0.clone())
-            .bind(sets_description)
-            .bind(description.clone())
-            .bind(permissions.clone())
-            .bind(is_system.0)
-            .bind(sets_metadata)
-            .bind(metadata.clone())
+            .bind(id)
+            .bind(org_id.value())
+            .bind(name.value())
+            .bind(description.is_written())
+            .bind(description.value())
+            .bind(&permissions)
+            .bind(is_system.value())
+            .bind(metadata.is_written())
+            .bind(metadata.value())
         })
         .await
         .map_err(move_error)?
@@ -203,7 +196,7 @@ pub async fn update(db: &mut Db, id: String, patch: RolePatch) -> Result<RoleRec
     row.ok_or_else(|| Error::not_found("role"))
 }
 
-/// Whoever has the role has it in its organization: assigned, it cannot move to another.
+/// A role is assigned together with its organization. So a role that is assigned cannot move to another organization.
 fn move_error(mut error: Error) -> Error {
     if error.is_violation_of("user_roles_role_id_fkey") {
         error.context.field = Some("orgId".to_owned());
@@ -212,14 +205,14 @@ fn move_error(mut error: Error) -> Error {
     error
 }
 
-pub async fn delete(db: &mut Db, id: String) -> Result<()> {
-    db.execute(Repeat::Harmless, || query("DELETE FROM roles WHERE id = $1").bind(id.clone())).await.map(drop)
+pub async fn delete(db: &mut Db, id: &str) -> Result<()> {
+    db.execute(Repeat::Harmless, || query("DELETE FROM roles WHERE id = $1").bind(id)).await.map(drop)
 }
 
-pub async fn list(db: &mut Db, org_id: String) -> Result<Vec<RoleRecord>> {
+pub async fn list(db: &mut Db, org_id: &str) -> Result<Vec<RoleRecord>> {
     db.all(Repeat::Read, || {
-        query_as(concat!("SELECT ", columns!(), " FROM roles WHERE org_id = $1 ORDER BY created_at DESC, id DESC"))
-            .bind(org_id.clone())
+        query(concat!("SELECT ", columns!(roles), " FROM roles WHERE org_id = $1 ORDER BY created_at DESC, id DESC"))
+            .bind(org_id)
     })
     .await
 }

@@ -1,13 +1,14 @@
-//! SAML configurations of tenants: stored and given back whole.
+//! SAML configurations of tenants. They are stored and returned as a whole.
 
-use super::json::split_patch;
+use super::Nothing;
+use super::json::{split_patch, to_json};
 use super::lookup::{Lookup, by_key};
 use crate::db::{Db, Repeat};
 use crate::error::{Error, Result};
-use crate::input::{Extra, Fields, Input, JsonObject, Key, Ours, Path};
+use crate::input::{Extra, Fields, Ignored, Input, JsonObject, Key, Path};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use sqlx::{query, query_as};
+use sqlx::query;
 
 /// The stored configuration and its key.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -22,7 +23,7 @@ impl Serialize for TenantSAMLConfig {
     }
 }
 
-/// What `storeTenantSAMLConfig` takes; `tenantId` stands in the configuration as well.
+/// What `storeTenantSAMLConfig` takes. The configuration holds the `tenantId`, too.
 pub struct TenantSAMLConfigInput {
     tenant_id: Key,
     config: Extra,
@@ -34,31 +35,26 @@ impl Input for TenantSAMLConfigInput {
         let tenant_id: Key = fields.take("tenantId")?;
         let mut config = fields.rest(&["tenantId"])?;
         config.0.retain(|_, value| value.get() != "null");
-        config.0.insert("tenantId".to_owned(), super::json::to_json(&tenant_id.0)?);
+        config.0.insert("tenantId".to_owned(), to_json(&tenant_id.0)?);
         Ok(Self { tenant_id, config })
     }
 }
 
-/// What `updateTenantSAMLConfig` merges; `null` removes a key.
+/// What `updateTenantSAMLConfig` merges. `null` removes a key.
 pub struct TenantSAMLConfigPatch(Extra);
 
 impl Input for TenantSAMLConfigPatch {
     fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
         let mut fields = Fields::of(json, path)?;
-        let Ours = fields.take("tenantId")?;
+        let Ignored = fields.take("tenantId")?;
         fields.rest(&["tenantId"]).map(Self)
     }
 }
 
 pub fn by_tenant() -> Lookup<TenantSAMLConfig> {
-    by_key!(
-        TenantSAMLConfig,
-        "getTenantSAMLConfig",
-        "tenant_id, config",
-        "tenant_saml_configs",
-        "tenant_id",
-        |config| config.tenant_id.clone()
-    )
+    by_key!(TenantSAMLConfig, "getTenantSAMLConfig", tenant_saml_configs, "tenant_id", |config| {
+        (&config.tenant_id).into()
+    })
 }
 
 pub async fn store(db: &mut Db, input: TenantSAMLConfigInput) -> Result<()> {
@@ -70,33 +66,31 @@ pub async fn store(db: &mut Db, input: TenantSAMLConfigInput) -> Result<()> {
              VALUES ($1, $2)
                  ON CONFLICT (tenant_id) DO UPDATE SET config = EXCLUDED.config",
         )
-        .bind(tenant_id.clone())
-        .bind(config.clone())
+        .bind(&tenant_id)
+        .bind(&config)
     })
     .await
     .map(drop)
 }
 
-pub async fn update(db: &mut Db, tenant_id: String, patch: TenantSAMLConfigPatch) -> Result<()> {
+pub async fn update(db: &mut Db, tenant_id: &str, patch: TenantSAMLConfigPatch) -> Result<()> {
     let TenantSAMLConfigPatch(patch) = patch;
     let (set, removed) = split_patch(patch)?;
-    let row: Option<super::Nothing> = db
+    let row: Option<Nothing> = db
         .optional(Repeat::Never, || {
-            query_as(
+            query(
                 "UPDATE tenant_saml_configs SET config = (config - $3) || $2 WHERE tenant_id = $1 RETURNING tenant_id",
             )
-            .bind(tenant_id.clone())
-            .bind(set.clone())
-            .bind(removed.clone())
+            .bind(tenant_id)
+            .bind(&set)
+            .bind(&removed)
         })
         .await?;
-    row.map(|super::Nothing| ()).ok_or_else(|| Error::not_found("tenant SAML configuration"))
+    row.map(|Nothing| ()).ok_or_else(|| Error::not_found("tenant SAML configuration"))
 }
 
-pub async fn delete(db: &mut Db, tenant_id: String) -> Result<()> {
-    db.execute(Repeat::Harmless, || {
-        query("DELETE FROM tenant_saml_configs WHERE tenant_id = $1").bind(tenant_id.clone())
-    })
-    .await
-    .map(drop)
+pub async fn delete(db: &mut Db, tenant_id: &str) -> Result<()> {
+    db.execute(Repeat::Harmless, || query("DELETE FROM tenant_saml_configs WHERE tenant_id = $1").bind(tenant_id))
+        .await
+        .map(drop)
 }

@@ -1,4 +1,4 @@
-//! The migrations, in the order in which they are applied. One that has landed never changes: add the next.
+//! The migrations, in the order in which they are applied. A released migration never changes. Add a new one instead.
 
 use crate::db::migrate::{Function, History, Legacy, Migration, Shape, TriggerRight};
 
@@ -23,9 +23,10 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("0004_saml_shapes"),
 ];
 
-/// The first migration landed before the rule that nothing of ours may call what others have put into the schema.
-/// Functions that take arguments are qualified, rows are compared by the server's operator and lists as text (there are no operators
-/// for exactly them in `pg_catalog`), and the search path is set by the migrator. What comes of it is the same.
+/// Replacements in the first migration, which was released before the rule that our SQL must not call functions or
+/// operators that somebody else has put into the schema. Functions that take arguments are qualified. Rows are compared
+/// by an operator of the server, and lists as text, because `pg_catalog` has no operators for exactly their types. The
+/// migrator sets the search path. The resulting tables are the same.
 const QUALIFIED: &[(&str, &str)] = &[
     (
         "DO $$
@@ -56,8 +57,8 @@ macro_rules! legacy {
     };
 }
 
-/// The databases of the TypeScript adapter. The first migration makes our tables here too, so that they are the
-/// same wherever they come from; when it changes a column, the rows' SQL has to follow.
+/// The databases of the TypeScript adapter. Their tables are also created by the first migration, so that every database
+/// has the same tables. If a later migration changes a column, the SQL here that copies the rows must follow.
 pub static LEGACY: Legacy = Legacy {
     shapes: &[
         Shape {
@@ -104,7 +105,7 @@ pub static LEGACY: Legacy = Legacy {
         needs("UPDATE", "organizations", "SELECT", "organization_members"),
         needs("UPDATE", "organizations", "INSERT", "organization_members"),
         needs("UPDATE", "organizations", "DELETE", "organization_members"),
-        // A user that is deleted leaves the lists of its organizations.
+        // Deleting a user removes it from the members of its organizations.
         needs("DELETE", "users", "SELECT", "organization_members"),
         needs("DELETE", "users", "INSERT", "organization_members"),
         needs("DELETE", "users", "DELETE", "organization_members"),

@@ -1,11 +1,11 @@
-//! Sessions.
+//! Sessions: reading and deleting them. See `session_creates.rs` and `session_updates.rs` for the rest.
 
 use super::lookup::{Lookup, by_key};
 use super::record;
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::Result;
-use crate::input::{Change, JsonObject, Key, Ours, Patch, Text, input};
+use crate::input::{Change, Ignored, JsonObject, Key, Patch, Text, input, patch};
 use sqlx::query;
 
 record! {
@@ -18,7 +18,7 @@ record! {
         metadata "metadata": JsonObject,
         created_at "createdAt": Timestamp,
         updated_at "updatedAt": Timestamp,
-        ;
+    } optional {
         org_id "orgId": String,
         plan "plan": String,
     }
@@ -27,26 +27,26 @@ record! {
 input! {
     /// What `createSession` takes.
     SessionInput {
-        /// Kept when given; a random UUIDv4 otherwise.
+        /// Default: a new random UUIDv4.
         id "id": Option<Key>,
         user_id "userId": Key,
         org_id "orgId": Option<Key>,
         plan "plan": Option<Text>,
-        /// Default none.
+        /// Default: none.
         entitlements "entitlements": Option<Vec<Text>>,
         /// A time in the past is accepted.
         expires_at "expiresAt": Timestamp,
-        /// Default `{}`.
+        /// Default: `{}`.
         metadata "metadata": Option<JsonObject>,
-        /// Ignored: set by the store.
-        created_at "createdAt": Ours,
-        /// Ignored: set by the store.
-        updated_at "updatedAt": Ours,
+        /// Ignored, because the store sets it.
+        created_at "createdAt": Ignored,
+        /// Ignored, because the store sets it.
+        updated_at "updatedAt": Ignored,
     }
 }
 
-input! {
-    /// What `updateSession` changes. A missing field is left alone, `null` clears it.
+patch! {
+    /// What `updateSession` changes. A missing field is left as it is, and `null` clears a field.
     SessionPatch {
         user_id "userId": Change<Key>,
         org_id "orgId": Patch<Key>,
@@ -55,49 +55,43 @@ input! {
         expires_at "expiresAt": Change<Timestamp>,
         metadata "metadata": Patch<JsonObject>,
         /// Ignored.
-        id "id": Ours,
-        /// Ignored: set by the store.
-        created_at "createdAt": Ours,
-        /// Ignored: set by the store.
-        updated_at "updatedAt": Ours,
+        id "id": Ignored,
+        /// Ignored, because the store sets it.
+        created_at "createdAt": Ignored,
+        /// Ignored, because the store sets it.
+        updated_at "updatedAt": Ignored,
     }
 }
 
 input! {
-    /// What `deleteUserSessions` spares.
+    /// The options of `deleteUserSessions`.
     DeleteUserSessionsOptions {
-        /// The id of a session that stays.
+        /// The id of a session that is not deleted.
         except "except": Option<Text>,
     }
 }
 
 input! {
-    /// How far `deleteExpiredSessions` goes.
+    /// The options of `deleteExpiredSessions`.
     DeleteExpiredSessionsOptions {
-        /// The most sessions to delete. Default all.
+        /// How many sessions are deleted at most. Default: all.
         limit "limit": Option<crate::options::Natural>,
     }
 }
 
-macro_rules! columns {
-    () => {
-        "id, user_id, org_id, plan, entitlements, expires_at, metadata, created_at, updated_at"
-    };
-}
-pub(super) use columns;
-
-/// Rows that one statement of a sweep deletes, so that a million of them do not run into the statement timeout.
+/// How many rows one statement of a sweep deletes, so that a sweep of a million rows does not run into the statement
+/// timeout.
 pub const SWEEP: u32 = 1_000;
 
 pub fn by_id() -> Lookup<SessionRecord> {
-    by_key!(SessionRecord, "getSession", columns!(), "sessions", "id", |session| session.id.clone(); "expires_at > now()")
+    by_key!(SessionRecord, "getSession", sessions, "id", |session| (&session.id).into(); "expires_at > now()")
 }
 
-pub async fn delete(db: &mut Db, id: String) -> Result<()> {
-    db.execute(Repeat::Harmless, || query("DELETE FROM sessions WHERE id = $1").bind(id.clone())).await.map(drop)
+pub async fn delete(db: &mut Db, id: &str) -> Result<()> {
+    db.execute(Repeat::Harmless, || query("DELETE FROM sessions WHERE id = $1").bind(id)).await.map(drop)
 }
 
-pub async fn delete_of_user(db: &mut Db, user_id: String, options: DeleteUserSessionsOptions) -> Result<u32> {
+pub async fn delete_of_user(db: &mut Db, user_id: &str, options: DeleteUserSessionsOptions) -> Result<u32> {
     let DeleteUserSessionsOptions { except } = options;
     let mut sweep = Sweep::up_to(None);
     while let Some(rows) = sweep.next_batch() {
@@ -114,8 +108,8 @@ pub async fn delete_of_user(db: &mut Db, user_id: String, options: DeleteUserSes
                            FOR UPDATE
                         )",
                 )
-                .bind(user_id.clone())
-                .bind(except.clone())
+                .bind(user_id)
+                .bind(&except)
                 .bind(i64::from(rows))
             })
             .await?;
@@ -148,7 +142,8 @@ pub async fn delete_expired(db: &mut Db, options: DeleteExpiredSessionsOptions) 
     Ok(sweep.total())
 }
 
-/// Deletes in bounded batches, each its own statement: an interrupted sweep keeps what it did.
+/// Counts the batches of a sweep. Each batch is a statement and a transaction of its own, so that an interrupted sweep
+/// keeps what it has deleted.
 pub struct Sweep {
     limit: u32,
     deleted: u32,
@@ -166,7 +161,7 @@ impl Sweep {
         (rows > 0 && !self.is_over).then_some(rows)
     }
 
-    /// A batch that was not filled was the last.
+    /// Counts a batch. One that was not filled was the last.
     pub fn count(&mut self, deleted: u64, batch: u32) {
         let deleted = u32::try_from(deleted).unwrap_or(batch);
         self.deleted += deleted;

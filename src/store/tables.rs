@@ -1,7 +1,7 @@
-//! Our tables and the columns that statements use, as the migrations leave them. A test takes each one away and asks
-//! for the health of what is left.
+//! The tables that the migrations create, with the columns that statements use. The health check asks for them. A test
+//! removes each one, and expects the health check to notice.
 
-/// A table's name and its columns, with spaces between them.
+/// The name of each table, and its columns, separated by spaces.
 pub const TABLES: &[(&str, &str)] = &[
     ("users", "id email name picture plan entitlements oauth metadata created_at updated_at"),
     ("user_oauth_accounts", "provider sub user_id"),

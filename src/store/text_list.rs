@@ -1,9 +1,9 @@
-//! Lists of strings inside an array: PostgreSQL's arrays of arrays must all be of one length, so that each
-//! list crosses as the text of an array, for the statement to cast.
+//! Lists of strings as elements of an array. PostgreSQL's arrays of arrays must all have the same length. So each list
+//! is sent as the text of an array, which the statement casts.
 
 use crate::input::Text;
 
-/// `{"a","b"}`, cast by `::text[]`.
+/// The text of an array, `{"a","b"}`. The statement casts it with `::text[]`.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::Type)]
 #[sqlx(transparent)]
 pub struct TextList(String);

@@ -1,47 +1,67 @@
-//! Creating users, many in one statement.
+//! Creating users: one statement creates many.
 
-use super::text_list::TextList;
-use super::users::{UserInput, UserRecord, columns, email_key};
-use super::{NewId, bytes_of, column, created, in_order};
+use super::items::Items;
+use super::users::{UserInput, UserRecord, email_key};
+use super::{NewId, bytes_of, columns, created, in_order};
 use crate::db::batch::policy::gives_up_on_locks;
-use crate::db::{Batch, Batched, Db, LockKey};
+use crate::db::{Batch, Batched, Db, LockKey, PgQuery};
 use crate::error::Result;
-use crate::input::Key;
-use sqlx::query_as;
+use crate::input::{JsonObject, Key, Text};
+use sqlx::query;
 use std::sync::Arc;
 
-/// A user to be created; its id is fixed before the first attempt.
+/// A user to be created. Its id is fixed before the first attempt.
 pub struct NewUser {
     id: NewId,
-    input: UserInput,
+    email: Option<Key>,
+    name: Option<Text>,
+    picture: Option<Text>,
+    plan: Option<Text>,
+    entitlements: Option<Vec<Text>>,
+    metadata: Option<JsonObject>,
+    password_hash: Option<Key>,
 }
 
 impl From<UserInput> for NewUser {
-    fn from(mut input: UserInput) -> Self {
-        Self { id: NewId::sortable(input.id.take()), input }
+    fn from(input: UserInput) -> Self {
+        let UserInput {
+            id,
+            email,
+            name,
+            picture,
+            plan,
+            entitlements,
+            metadata,
+            password_hash,
+            oauth: _,
+            created_at: _,
+            updated_at: _,
+        } = input;
+        Self { id: NewId::sortable(id), email, name, picture, plan, entitlements, metadata, password_hash }
     }
 }
 
 impl NewUser {
     fn email_key(&self) -> Option<String> {
-        self.input.email.as_ref().map(|Key(email)| email_key(email))
+        self.email.as_ref().map(|Key(email)| email_key(email))
     }
 }
 
-pub struct Create;
+/// `createUser`.
+pub struct CreateUsers;
 
-pub fn create() -> Arc<Batch<Create>> {
-    Batch::new("createUser", Create)
+pub fn create() -> Arc<Batch<CreateUsers>> {
+    Batch::new("createUser", CreateUsers)
 }
 
-impl Batched for Create {
+impl Batched for CreateUsers {
     type Item = NewUser;
     type Output = UserRecord;
 
     const IS_WRITE: bool = true;
 
     async fn one(&self, db: &mut Db, user: &NewUser) -> Result<UserRecord> {
-        let row = match &user.input.password_hash {
+        let row = match &user.password_hash {
             Some(hash) => create_with_password(db, user, hash).await?,
             None => create_one(db, user).await?,
         };
@@ -52,24 +72,29 @@ impl Batched for Create {
         create_many(db, users).await
     }
 
-    /// A password's hash is written by a statement of its own.
+    /// A user with a password hash needs the statement that also writes the hash.
     fn goes_alone(user: &NewUser) -> bool {
-        user.input.password_hash.is_some()
+        user.password_hash.is_some()
     }
 
     fn serial_key(user: &NewUser) -> Option<&str> {
         user.id.serial_key()
     }
 
-    fn bytes(NewUser { id: _, input }: &NewUser) -> usize {
-        bytes_of([&input.name, &input.picture, &input.plan], input.entitlements.as_deref(), input.metadata.as_ref())
+    fn bytes(user: &NewUser) -> usize {
+        bytes_of(
+            [user.name.as_ref(), user.picture.as_ref(), user.plan.as_ref()],
+            user.entitlements.as_deref(),
+            user.metadata.as_ref(),
+        )
     }
 
     fn lock_keys(user: &NewUser) -> Vec<LockKey> {
         user.email_key().map(|email| ("email", email)).into_iter().collect()
     }
 
-    /// A row that another transaction is inserting cannot be seen, but of a single user it is clear what it waits for.
+    /// A row that another transaction is inserting cannot be seen. But a single user can only be waiting for a row with
+    /// its own e-mail.
     async fn locked_keys(&self, _: &mut Db, users: &[NewUser]) -> Vec<Option<LockKey>> {
         match users {
             [user] => vec![Self::lock_keys(user).pop()],
@@ -78,51 +103,49 @@ impl Batched for Create {
     }
 }
 
-async fn create_one(db: &mut Db, NewUser { id, input }: &NewUser) -> Result<Option<UserRecord>> {
-    let UserInput {
-        id: _,
-        email,
-        name,
-        picture,
-        plan,
-        entitlements,
-        metadata,
-        password_hash: _,
-        oauth: _,
-        created_at: _,
-        updated_at: _,
-    } = input;
+/// Binds `$1` to `$7` of every statement below, in the order of its columns.
+fn bind_columns(query: PgQuery, users: Items<NewUser>) -> PgQuery {
+    users
+        .parameters_of(query)
+        .bind(|user| &user.id.text)
+        .bind(|user| &user.email)
+        .bind(|user| &user.name)
+        .bind(|user| &user.picture)
+        .bind(|user| &user.plan)
+        .bind_list(|user| user.entitlements.as_deref())
+        .bind(|user| &user.metadata)
+        .into_query()
+}
+
+/// The insert of one user, up to what happens on a conflict.
+macro_rules! insert_one {
+    () => {
+        "INSERT INTO users (
+            id
+          , email
+          , name
+          , picture
+          , plan
+          , entitlements
+          , metadata
+         )
+         VALUES ($1, $2, $3, $4, COALESCE($5, 'free'), COALESCE($6, '{}'), COALESCE($7, '{}'))"
+    };
+}
+
+async fn create_one(db: &mut Db, user: &NewUser) -> Result<Option<UserRecord>> {
     db.create(|is_in_doubt| {
-        query_as(concat!(
-            "INSERT INTO users (
-                id
-              , email
-              , name
-              , picture
-              , plan
-              , entitlements
-              , metadata
-             )
-             VALUES ($1, $2, $3, $4, COALESCE($5, 'free'), COALESCE($6, '{}'), COALESCE($7, '{}'))",
-            or_own!("$8", "users", "created_at"),
-            " RETURNING ",
-            columns!()
-        ))
-        .bind(id.text.clone())
-        .bind(email.clone())
-        .bind(name.clone())
-        .bind(picture.clone())
-        .bind(plan.clone())
-        .bind(entitlements.clone())
-        .bind(metadata.clone())
-        .bind(is_in_doubt)
+        let query = query(concat!(insert_one!(), or_own!("$8", "users", "created_at"), " RETURNING ", columns!(users)));
+        bind_columns(query, Items::One(user)).bind(is_in_doubt)
     })
     .await
 }
 
-/// The user and the hash of the password, or neither. After a lost answer the row that is there is one's own if it has
-/// the same hash, too. The statement sees only hashes that were there when it began: when it had to wait for the attempt
-/// before, it takes a second look.
+/// Writes the user and the hash of the password, or neither.
+///
+/// After a lost answer, a row that is there already counts as the row of that attempt only if it has the same hash. The
+/// statement sees only hashes that were there when it began. So if it had to wait for the earlier attempt, it runs
+/// again to see the hash of that attempt.
 async fn create_with_password(db: &mut Db, user: &NewUser, hash: &Key) -> Result<Option<UserRecord>> {
     let row = insert_with_password(db, user, hash).await?;
     if row.is_some() || !db.is_in_doubt() {
@@ -132,24 +155,15 @@ async fn create_with_password(db: &mut Db, user: &NewUser, hash: &Key) -> Result
     insert_with_password(db, user, hash).await
 }
 
-async fn insert_with_password(db: &mut Db, NewUser { id, input }: &NewUser, hash: &Key) -> Result<Option<UserRecord>> {
+async fn insert_with_password(db: &mut Db, user: &NewUser, hash: &Key) -> Result<Option<UserRecord>> {
     db.create(|is_in_doubt| {
-        query_as(concat!(
-            "WITH made AS (
-                INSERT INTO users (
-                    id
-                  , email
-                  , name
-                  , picture
-                  , plan
-                  , entitlements
-                  , metadata
-                )
-                VALUES ($1, $2, $3, $4, COALESCE($5, 'free'), COALESCE($6, '{}'), COALESCE($7, '{}'))",
+        let query = query(concat!(
+            "WITH made AS (",
+            insert_one!(),
             or_own!("$8", "users", "created_at"),
             " AND $9 = (SELECT stored.hash FROM password_hashes AS stored WHERE stored.user_id = users.id)
              RETURNING ",
-            columns!(),
+            columns!(users),
             "), hashed AS (
                 INSERT INTO password_hashes (user_id, hash)
                 SELECT id, $9
@@ -157,18 +171,10 @@ async fn insert_with_password(db: &mut Db, NewUser { id, input }: &NewUser, hash
                     ON CONFLICT (user_id) DO NOTHING
              )
              SELECT ",
-            columns!(),
+            columns!(users),
             " FROM made"
-        ))
-        .bind(id.text.clone())
-        .bind(input.email.clone())
-        .bind(input.name.clone())
-        .bind(input.picture.clone())
-        .bind(input.plan.clone())
-        .bind(input.entitlements.clone())
-        .bind(input.metadata.clone())
-        .bind(is_in_doubt)
-        .bind(hash.clone())
+        ));
+        bind_columns(query, Items::One(user)).bind(is_in_doubt).bind(hash)
     })
     .await
 }
@@ -201,28 +207,23 @@ macro_rules! insert_many {
     };
 }
 
-/// Passes over users whose id or e-mail is taken. If an attempt before may have written them, its rows are these users'
-/// own; an e-mail that is taken then fails the statement, since only one index can be named.
+/// Skips users whose id or e-mail is taken. If an earlier attempt may have written the users, rows of theirs that are
+/// there already count as written by it. An e-mail that is taken then fails the statement, because `ON CONFLICT DO
+/// UPDATE` can name only one index.
 async fn create_many(db: &mut Db, users: &[NewUser]) -> Result<Vec<Option<UserRecord>>> {
-    // In one order: two statements that want the same e-mails meet at the first of them instead of in a deadlock.
+    // Every statement inserts in the same order. Two statements with the same e-mails then wait for each other at the
+    // first of them, instead of ending in a deadlock.
     let mut in_order_of_email: Vec<&NewUser> = users.iter().collect();
     in_order_of_email.sort_by_cached_key(|user| user.email_key());
     let users_by_email = &in_order_of_email;
     let rows = db
         .create_all(|is_in_doubt| {
             let query = if is_in_doubt {
-                query_as(concat!(insert_many!(), or_own!("true", "users", "created_at"), " RETURNING ", columns!()))
+                query(concat!(insert_many!(), or_own!("true", "users", "created_at"), " RETURNING ", columns!(users)))
             } else {
-                query_as(concat!(insert_many!(), " ON CONFLICT DO NOTHING RETURNING ", columns!()))
+                query(concat!(insert_many!(), " ON CONFLICT DO NOTHING RETURNING ", columns!(users)))
             };
-            query
-                .bind(column(users_by_email, |user| user.id.text.clone()))
-                .bind(column(users_by_email, |user| user.input.email.clone()))
-                .bind(column(users_by_email, |user| user.input.name.clone()))
-                .bind(column(users_by_email, |user| user.input.picture.clone()))
-                .bind(column(users_by_email, |user| user.input.plan.clone()))
-                .bind(column(users_by_email, |user| user.input.entitlements.as_deref().map(TextList::of)))
-                .bind(column(users_by_email, |user| user.input.metadata.clone()))
+            bind_columns(query, Items::Many(users_by_email))
         })
         .await?;
     Ok(in_order(rows, |row: &UserRecord| &row.id, users.iter().map(|user| &user.id.text)))

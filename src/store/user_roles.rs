@@ -1,65 +1,67 @@
-//! Who has which roles.
+//! The roles that users have.
 
-use super::roles::{RoleRecord, columns};
-use super::{NewId, Readable, column};
+use super::items::column;
+use super::roles::RoleRecord;
+use super::{NewId, Readable, columns};
 use crate::db::{Batch, Batched, Db, Repeat};
 use crate::error::{Code, Error, Result};
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, Row, query, query_as};
+use sqlx::{FromRow, Row, query};
 use std::sync::Arc;
 
-/// Assigning twice is assigning once. The foreign keys see to it that user, role and organization belong together.
-pub async fn assign(db: &mut Db, user_id: String, role_id: String, org_id: String) -> Result<RoleRecord> {
+/// Assigns a role, unless the user has it already. Foreign keys make sure that user, role and organization belong
+/// together.
+pub async fn assign(db: &mut Db, user_id: &str, role_id: &str, org_id: &str) -> Result<RoleRecord> {
     let id = NewId::sortable(None);
     let role = db
         .optional(Repeat::Harmless, || {
-            query_as(concat!(
+            query(concat!(
                 "WITH assigned AS (
                     INSERT INTO user_roles (id, user_id, role_id, org_id)
                     VALUES ($1, $2, $3, $4)
                         ON CONFLICT (user_id, role_id) DO NOTHING
                  )
                  SELECT ",
-                columns!(),
+                columns!(roles),
                 " FROM roles WHERE id = $3 AND org_id = $4"
             ))
-            .bind(id.text.clone())
-            .bind(user_id.clone())
-            .bind(role_id.clone())
-            .bind(org_id.clone())
+            .bind(&id.text)
+            .bind(user_id)
+            .bind(role_id)
+            .bind(org_id)
         })
         .await?;
-    // Assigned before, so that no foreign key was asked.
+    // The user had the role already, so that no foreign key was checked.
     role.ok_or_else(|| {
         Error::new(Code::InvalidReference, "the role is not one of the organization").with_field("roleId")
     })
 }
 
-pub async fn revoke(db: &mut Db, user_id: String, role_id: String, org_id: String) -> Result<()> {
+pub async fn revoke(db: &mut Db, user_id: &str, role_id: &str, org_id: &str) -> Result<()> {
     db.execute(Repeat::Harmless, || {
         query("DELETE FROM user_roles WHERE user_id = $1 AND role_id = $2 AND org_id = $3")
-            .bind(user_id.clone())
-            .bind(role_id.clone())
-            .bind(org_id.clone())
+            .bind(user_id)
+            .bind(role_id)
+            .bind(org_id)
     })
     .await
     .map(drop)
 }
 
-/// Whose roles, and in which organization.
+/// A user whose roles in an organization are asked for.
 pub struct UserInOrganization {
     pub user_id: String,
     pub org_id: String,
 }
 
-/// The roles of a user, or of many.
-pub struct OfUser;
+/// `getUserRoles`.
+pub struct RolesOfUsers;
 
-pub fn of_user() -> Arc<Batch<OfUser>> {
-    Batch::new("getUserRoles", OfUser)
+pub fn of_user() -> Arc<Batch<RolesOfUsers>> {
+    Batch::new("getUserRoles", RolesOfUsers)
 }
 
-impl Batched for OfUser {
+impl Batched for RolesOfUsers {
     type Item = UserInOrganization;
     type Output = Vec<RoleRecord>;
 
@@ -76,52 +78,37 @@ impl Batched for OfUser {
 
 async fn of_one(db: &mut Db, UserInOrganization { user_id, org_id }: &UserInOrganization) -> Result<Vec<RoleRecord>> {
     db.all(Repeat::Read, || {
-        query_as(
-            "SELECT role.id
-                  , role.org_id
-                  , role.name
-                  , role.description
-                  , role.permissions
-                  , role.is_system
-                  , role.metadata
-                  , role.created_at
-                  , role.updated_at
-               FROM user_roles AS assignment
+        query(concat!(
+            "SELECT ",
+            columns!(roles AS role),
+            "  FROM user_roles AS assignment
                JOIN roles AS role ON role.id = assignment.role_id
               WHERE assignment.user_id = $1
                 AND assignment.org_id = $2
-              ORDER BY assignment.assigned_at DESC, role.id DESC",
-        )
-        .bind(user_id.clone())
-        .bind(org_id.clone())
+              ORDER BY assignment.assigned_at DESC, role.id DESC"
+        ))
+        .bind(user_id)
+        .bind(org_id)
     })
     .await
 }
 
-/// A user with a role that cannot be read goes alone.
+/// A user with a role that cannot be read needs a statement of its own, in which the error fails only that call.
 async fn of_many(db: &mut Db, users: &[UserInOrganization]) -> Result<Vec<Option<Vec<RoleRecord>>>> {
     let rows: Vec<Listed> = db
         .all(Repeat::Read, || {
-            query_as(
-                "SELECT wanted.position
-                      , role.id
-                      , role.org_id
-                      , role.name
-                      , role.description
-                      , role.permissions
-                      , role.is_system
-                      , role.metadata
-                      , role.created_at
-                      , role.updated_at
-                   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (user_id, org_id, position)
+            query(concat!(
+                "SELECT wanted.position, ",
+                columns!(roles AS role),
+                "  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (user_id, org_id, position)
                    JOIN user_roles AS assignment
                      ON assignment.user_id = wanted.user_id
                     AND assignment.org_id = wanted.org_id
                    JOIN roles AS role ON role.id = assignment.role_id
-                  ORDER BY assignment.assigned_at DESC, role.id DESC",
-            )
-            .bind(column(users, |user| user.user_id.clone()))
-            .bind(column(users, |user| user.org_id.clone()))
+                  ORDER BY assignment.assigned_at DESC, role.id DESC"
+            ))
+            .bind(column(users, |user| &user.user_id))
+            .bind(column(users, |user| &user.org_id))
         })
         .await?;
     let mut lists = Vec::new();
@@ -137,8 +124,9 @@ async fn of_many(db: &mut Db, users: &[UserInOrganization]) -> Result<Vec<Option
     Ok(lists)
 }
 
-/// A role, and whose list it stands in.
+/// A role, and the user whose list it belongs to.
 struct Listed {
+    /// The index of the user.
     at: usize,
     role: Readable<RoleRecord>,
 }
@@ -146,7 +134,7 @@ struct Listed {
 impl<'r> FromRow<'r, PgRow> for Listed {
     fn from_row(row: &'r PgRow) -> sqlx::Result<Self> {
         let position: i64 = row.try_get("position")?;
-        // Positions begin with 1; another would be none of ours.
+        // Positions begin at 1.
         let at = usize::try_from(position - 1).unwrap_or(usize::MAX);
         Ok(Self { at, role: Readable::from_row(row)? })
     }

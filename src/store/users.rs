@@ -2,12 +2,12 @@
 
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
-use super::record;
+use super::{columns, record};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Error, Result};
-use crate::input::{Change, IsEmpty, JsonObject, Key, Ours, Patch, Text, input};
-use sqlx::{query, query_as};
+use crate::input::{Change, Ignored, JsonObject, Key, Patch, Text, input, patch};
+use sqlx::query;
 use std::collections::HashMap;
 
 record! {
@@ -19,14 +19,14 @@ record! {
         metadata "metadata": JsonObject,
         created_at "createdAt": Timestamp,
         updated_at "updatedAt": Timestamp,
-        ;
-        /// As it was typed; unique and looked up without regard to ASCII case.
+    } optional {
+        /// The e-mail as it was given. It is unique and looked up without regard to ASCII case.
         email "email": String,
         name "name": String,
-        /// URL of a picture.
+        /// The URL of a picture.
         picture "picture": String,
         plan "plan": String,
-        /// Links to OAuth providers, by provider; absent when there are none.
+        /// The links to OAuth providers, by provider. Absent if there are none.
         oauth "oauth": JsonOf<HashMap<String, OAuthLink>>,
     }
 }
@@ -35,10 +35,10 @@ record! {
     /// A link between a user and an account at an OAuth provider.
     OAuthLink {
         provider "provider": String,
-        /// The account's id at the provider (the `sub` claim).
+        /// The id of the account at the provider (the `sub` claim).
         sub "sub": String,
         linked_at "linkedAt": Timestamp,
-        ;
+    } optional {
         email "email": String,
         name "name": String,
     }
@@ -47,32 +47,32 @@ record! {
 input! {
     /// What `createUser` takes.
     UserInput {
-        /// Kept when given; a UUIDv7 otherwise.
+        /// Default: a new UUIDv7.
         id "id": Option<Key>,
-        /// Any non-empty string; its syntax is not checked.
+        /// Any non-empty string. Its syntax is not checked.
         email "email": Option<Key>,
         name "name": Option<Text>,
-        /// URL of a picture.
+        /// The URL of a picture.
         picture "picture": Option<Text>,
-        /// Default `'free'`.
+        /// Default: `'free'`.
         plan "plan": Option<Text>,
-        /// Default none.
+        /// Default: none.
         entitlements "entitlements": Option<Vec<Text>>,
-        /// Default `{}`.
+        /// Default: `{}`.
         metadata "metadata": Option<JsonObject>,
-        /// Kept apart, and no part of the record: see `getPasswordHash`.
+        /// Not part of the record. It is read with `getPasswordHash`.
         password_hash "passwordHash": Option<Key>,
-        /// Ignored: links change through `linkOAuthAccount` and `unlinkOAuthAccount`.
-        oauth "oauth": Ours,
-        /// Ignored: set by the store.
-        created_at "createdAt": Ours,
-        /// Ignored: set by the store.
-        updated_at "updatedAt": Ours,
+        /// Ignored. Links are changed with `linkOAuthAccount` and `unlinkOAuthAccount`.
+        oauth "oauth": Ignored,
+        /// Ignored, because the store sets it.
+        created_at "createdAt": Ignored,
+        /// Ignored, because the store sets it.
+        updated_at "updatedAt": Ignored,
     }
 }
 
-input! {
-    /// What `updateUser` changes. A missing field is left alone, `null` clears it.
+patch! {
+    /// What `updateUser` changes. A missing field is left as it is, and `null` clears a field.
     UserPatch {
         email "email": Patch<Key>,
         name "name": Patch<Text>,
@@ -81,88 +81,79 @@ input! {
         entitlements "entitlements": Change<Vec<Text>>,
         metadata "metadata": Patch<JsonObject>,
         /// Ignored.
-        id "id": Ours,
-        /// Ignored: links change through `linkOAuthAccount` and `unlinkOAuthAccount`.
-        oauth "oauth": Ours,
-        /// Ignored: set by the store.
-        created_at "createdAt": Ours,
-        /// Ignored: set by the store.
-        updated_at "updatedAt": Ours,
+        id "id": Ignored,
+        /// Ignored. Links are changed with `linkOAuthAccount` and `unlinkOAuthAccount`.
+        oauth "oauth": Ignored,
+        /// Ignored, because the store sets it.
+        created_at "createdAt": Ignored,
+        /// Ignored, because the store sets it.
+        updated_at "updatedAt": Ignored,
     }
 }
 
 input! {
     /// What `linkOAuthAccount` takes.
     OAuthLinkInput {
-        /// Must equal the method's `provider`.
+        /// Must equal the argument `provider`.
         provider "provider": Key,
-        /// The account's id at the provider (the `sub` claim).
+        /// The id of the account at the provider (the `sub` claim).
         sub "sub": Key,
         email "email": Option<Text>,
         name "name": Option<Text>,
-        /// Default now.
+        /// Default: now.
         linked_at "linkedAt": Option<Timestamp>,
     }
 }
 
-macro_rules! columns {
-    () => {
-        "id, email, name, picture, plan, entitlements, NULLIF(oauth, '{}') AS oauth, metadata, created_at, updated_at"
-    };
-}
-pub(super) use columns;
-
 pub fn by_id() -> Lookup<UserRecord> {
-    by_key!(UserRecord, "getUser", columns!(), "users", "id", |user| user.id.clone())
+    by_key!(UserRecord, "getUser", users, "id", |user| (&user.id).into())
 }
 
-/// Keys are lower-cased by [`email_key`].
+/// Look-ups by the result of [`email_key`].
 pub fn by_email() -> Lookup<UserRecord> {
-    by_key!(UserRecord, "getUserByEmail", columns!(), "users", "pg_catalog.lower(email COLLATE \"C\")", |user| {
-        user.email.as_deref().map(email_key).unwrap_or_default()
+    by_key!(UserRecord, "getUserByEmail", users, "pg_catalog.lower(email COLLATE \"C\")", |user| {
+        user.email.as_deref().map(email_key).unwrap_or_default().into()
     })
 }
 
-/// E-mails are compared without regard to ASCII case. Unicode's folding differs between systems and invites look-alikes.
+/// E-mails are compared without regard to ASCII case. Unicode case folding is not used, because it differs between
+/// systems and makes look-alikes equal.
 pub fn email_key(email: &str) -> String {
     email.to_ascii_lowercase()
 }
 
-pub async fn by_oauth(db: &mut Db, provider: String, sub: String) -> Result<Option<UserRecord>> {
+pub async fn by_oauth(db: &mut Db, provider: &str, sub: &str) -> Result<Option<UserRecord>> {
     db.optional(Repeat::Read, || {
-        query_as(concat!(
+        query(concat!(
             "SELECT ",
-            columns!(),
+            columns!(users),
             " FROM users WHERE id = (SELECT user_id FROM user_oauth_accounts WHERE provider = $1 AND sub = $2)"
         ))
-        .bind(provider.clone())
-        .bind(sub.clone())
+        .bind(provider)
+        .bind(sub)
     })
     .await
 }
 
-pub async fn update(db: &mut Db, id: String, patch: UserPatch) -> Result<UserRecord> {
-    let UserPatch { email, name, picture, plan, entitlements, metadata, id: _, oauth: _, created_at: _, updated_at: _ } =
-        patch;
-    let is_empty = email.is_empty()
-        && name.is_empty()
-        && picture.is_empty()
-        && plan.is_empty()
-        && entitlements.is_empty()
-        && metadata.is_empty();
-    let row = if is_empty {
-        db.optional(Repeat::Read, || {
-            query_as(concat!("SELECT ", columns!(), " FROM users WHERE id = $1")).bind(id.clone())
-        })
-        .await?
+pub async fn update(db: &mut Db, id: &str, patch: UserPatch) -> Result<UserRecord> {
+    let row = if patch.is_empty() {
+        db.optional(Repeat::Read, || query(concat!("SELECT ", columns!(users), " FROM users WHERE id = $1")).bind(id))
+            .await?
     } else {
-        let (sets_email, email) = email.into_parameters();
-        let (sets_name, name) = name.into_parameters();
-        let (sets_picture, picture) = picture.into_parameters();
-        let (sets_plan, plan) = plan.into_parameters();
-        let (sets_metadata, metadata) = metadata.into_parameters();
+        let UserPatch {
+            email,
+            name,
+            picture,
+            plan,
+            entitlements,
+            metadata,
+            id: _,
+            oauth: _,
+            created_at: _,
+            updated_at: _,
+        } = patch;
         db.optional(Repeat::Never, || {
-            query_as(concat!(
+            query(concat!(
                 "UPDATE users
                     SET email        = CASE WHEN $2 THEN $3 ELSE email END
                       , name         = CASE WHEN $4 THEN $5 ELSE name END
@@ -172,29 +163,29 @@ pub async fn update(db: &mut Db, id: String, patch: UserPatch) -> Result<UserRec
                       , metadata     = CASE WHEN $11 THEN COALESCE($12, '{}') ELSE metadata END
                   WHERE id = $1
               RETURNING ",
-                columns!()
+                columns!(users)
             ))
-            .bind(id.clone())
-            .bind(sets_email)
-            .bind(email.clone())
-            .bind(sets_name)
-            .bind(name.clone())
-            .bind(sets_picture)
-            .bind(picture.clone())
-            .bind(sets_plan)
-            .bind(plan.clone())
-            .bind(entitlements.0.clone())
-            .bind(sets_metadata)
-            .bind(metadata.clone())
+            .bind(id)
+            .bind(email.is_written())
+            .bind(email.value())
+            .bind(name.is_written())
+            .bind(name.value())
+            .bind(picture.is_written())
+            .bind(picture.value())
+            .bind(plan.is_written())
+            .bind(plan.value())
+            .bind(entitlements.value())
+            .bind(metadata.is_written())
+            .bind(metadata.value())
         })
         .await?
     };
     row.ok_or_else(|| Error::not_found("user"))
 }
 
-/// Locks the user's organizations before the user, as those do who add a member: in the other order they and we could
-/// wait for each other.
-pub async fn delete(db: &mut Db, id: String) -> Result<()> {
+/// Locks the user's organizations before the user, as a statement that adds a member does. In the other order the two
+/// could deadlock.
+pub async fn delete(db: &mut Db, id: &str) -> Result<()> {
     db.execute(Repeat::Harmless, || {
         query(
             "WITH locked AS (
@@ -208,22 +199,23 @@ pub async fn delete(db: &mut Db, id: String) -> Result<()> {
               WHERE id = $1
                 AND (SELECT count(*) FROM locked) >= 0",
         )
-        .bind(id.clone())
+        .bind(id)
     })
     .await
     .map(drop)
 }
 
-/// A link that replaces another gives one pair free and takes one: two users who swap would wait for each other.
-/// Replacements of one provider's links go one after the other, by an advisory lock; first links need none.
-pub async fn link_oauth(db: &mut Db, user_id: String, provider: String, link: OAuthLinkInput) -> Result<UserRecord> {
+/// A link that replaces another one frees a pair of provider and account, and takes another pair. Two users that swap
+/// their accounts could deadlock. So an advisory lock lets the replacements of one provider run one after the other.
+/// First links do not need it.
+pub async fn link_oauth(db: &mut Db, user_id: &str, provider: &str, link: OAuthLinkInput) -> Result<UserRecord> {
     let OAuthLinkInput { provider: Key(own_provider), sub, email, name, linked_at } = link;
     if own_provider != provider {
         return Err(Error::invalid_input("provider", "must equal the argument `provider`"));
     }
     let linked_at = linked_at.map(|time| time.to_string());
     db.optional(Repeat::Never, || {
-        query_as(concat!(
+        query(concat!(
             "UPDATE users
                 SET oauth = oauth || pg_catalog.jsonb_build_object($2::text, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
                         'provider', $2::text
@@ -241,24 +233,24 @@ pub async fn link_oauth(db: &mut Db, user_id: String, provider: String, link: OA
                            END
                     )
           RETURNING ",
-            columns!()
+            columns!(users)
         ))
-        .bind(user_id.clone())
-        .bind(provider.clone())
-        .bind(sub.clone())
-        .bind(email.clone())
-        .bind(name.clone())
-        .bind(linked_at.clone())
+        .bind(user_id)
+        .bind(provider)
+        .bind(&sub)
+        .bind(&email)
+        .bind(&name)
+        .bind(&linked_at)
     })
     .await?
     .ok_or_else(|| Error::not_found("user"))
 }
 
-pub async fn unlink_oauth(db: &mut Db, user_id: String, provider: String) -> Result<UserRecord> {
+pub async fn unlink_oauth(db: &mut Db, user_id: &str, provider: &str) -> Result<UserRecord> {
     db.optional(Repeat::Never, || {
-        query_as(concat!("UPDATE users SET oauth = oauth - $2::text WHERE id = $1 RETURNING ", columns!()))
-            .bind(user_id.clone())
-            .bind(provider.clone())
+        query(concat!("UPDATE users SET oauth = oauth - $2::text WHERE id = $1 RETURNING ", columns!(users)))
+            .bind(user_id)
+            .bind(provider)
     })
     .await?
     .ok_or_else(|| Error::not_found("user"))

@@ -1,19 +1,20 @@
-//! Types that have variants (SSO providers, two-factor devices): a table of named fields, each with a column,
-//! and further fields that are stored and come back as they were given.
+//! Records that have variants (SSO providers, two-factor devices). Some of their fields have a column each. Further
+//! fields are stored together, and returned as they were given.
 //!
-//! Both travel as JSON: `jsonb_populate_record` lays the named ones over the row, so that one literal statement
-//! serves every mixture of fields, and no key of a caller becomes SQL.
+//! Both are sent as JSON. `jsonb_populate_record` overlays the row with those that have columns. So one literal
+//! statement serves every combination of fields, and no key of a caller becomes SQL.
 
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::input::{Extra, Fields, Input, JsonObject, Key, Ours, Patch, Path, Text};
+use crate::input::{Extra, Fields, Ignored, Input, JsonObject, Key, Patch, Path, Text};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 use super::json::to_json;
 
+/// What a field may hold.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub enum FieldKind {
     Key,
     Text,
     Texts,
@@ -24,83 +25,86 @@ pub enum Kind {
     OneOf(&'static [&'static str]),
 }
 
+/// A field with a known name.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
-    /// In JavaScript.
+    /// Its name in JavaScript.
     pub key: &'static str,
-    /// In the table; `None` for a field that is checked and then stored among the further ones.
+    /// Its column. `None` means that the field is checked, and then stored among the further fields.
     pub column: Option<&'static str>,
-    pub kind: Kind,
+    pub kind: FieldKind,
     pub presence: Presence,
 }
 
+/// Whether a field must have a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
-    /// Demanded by a create, refused as `null` in a patch.
+    /// A create must have it, and a patch cannot clear it.
     Required,
-    /// Has a default in a create, refused as `null` in a patch.
+    /// A create has a default for it, and a patch cannot clear it.
     Defaulted,
+    /// It may be missing.
     Optional,
 }
 
-pub const fn required(key: &'static str, column: &'static str, kind: Kind) -> Field {
+pub const fn required(key: &'static str, column: &'static str, kind: FieldKind) -> Field {
     Field { key, column: Some(column), kind, presence: Presence::Required }
 }
 
-pub const fn defaulted(key: &'static str, column: &'static str, kind: Kind) -> Field {
+pub const fn defaulted(key: &'static str, column: &'static str, kind: FieldKind) -> Field {
     Field { key, column: Some(column), kind, presence: Presence::Defaulted }
 }
 
-pub const fn optional(key: &'static str, column: &'static str, kind: Kind) -> Field {
+pub const fn optional(key: &'static str, column: &'static str, kind: FieldKind) -> Field {
     Field { key, column: Some(column), kind, presence: Presence::Optional }
 }
 
-/// Checked, and stored among the further fields.
-pub const fn further(key: &'static str, kind: Kind) -> Field {
+/// A field that is checked, and stored among the further fields.
+pub const fn further(key: &'static str, kind: FieldKind) -> Field {
     Field { key, column: None, kind, presence: Presence::Optional }
 }
 
-/// What a create or an update wants written.
+/// The fields of a create or an update.
 #[derive(Debug, Clone)]
 pub struct Variant {
-    /// By column.
+    /// JSON text by column.
     columns: BTreeMap<&'static str, Box<RawValue>>,
-    /// By key; `null` removes.
+    /// JSON text by key. In an update, `null` removes the field.
     extra: Extra,
 }
 
-/// The parameters of a statement.
-pub struct Parameters {
+/// A [`Variant`] as parameters of a statement.
+pub struct VariantParameters {
     pub columns: JsonObject,
     pub extra: JsonObject,
     pub removed: Vec<String>,
 }
 
 impl Variant {
-    /// For a create: `null` means none. The `id` comes apart.
+    /// Reads the fields of a create, in which `null` means none. Returns the `id` separately.
     pub fn read_new(
         json: Option<&RawValue>,
         path: &Path,
         known: &'static [Field],
-        ours: &[&str],
+        ignored: &[&str],
     ) -> Result<(Option<Key>, Self)> {
         let mut fields = Fields::of(json, path)?;
         let id = fields.take("id")?;
-        Self::read(fields, path, known, ours, false).map(|variant| (id, variant))
+        Self::read(fields, path, known, ignored, false).map(|variant| (id, variant))
     }
 
-    /// For an update: `null` clears. The `id` is ignored.
-    pub fn read_patch(json: Option<&RawValue>, path: &Path, known: &'static [Field], ours: &[&str]) -> Result<Self> {
+    /// Reads the fields of an update, in which `null` clears. Ignores the `id`.
+    pub fn read_patch(json: Option<&RawValue>, path: &Path, known: &'static [Field], ignored: &[&str]) -> Result<Self> {
         let mut fields = Fields::of(json, path)?;
-        let Ours = fields.take("id")?;
-        Self::read(fields, path, known, ours, true)
+        let Ignored = fields.take("id")?;
+        Self::read(fields, path, known, ignored, true)
     }
 
     fn read(
         mut fields: Fields<'_>,
         path: &Path,
         known: &'static [Field],
-        ours: &[&str],
+        ignored: &[&str],
         is_patch: bool,
     ) -> Result<Self> {
         let mut columns = BTreeMap::new();
@@ -129,10 +133,11 @@ impl Variant {
                 (None, _) => {}
             }
         }
-        for key in ours {
-            fields.take::<Ours>(key)?;
+        for key in ignored {
+            fields.take::<Ignored>(key)?;
         }
-        let names: Vec<&str> = known.iter().map(|field| field.key).chain(["id"]).chain(ours.iter().copied()).collect();
+        let names: Vec<&str> =
+            known.iter().map(|field| field.key).chain(["id"]).chain(ignored.iter().copied()).collect();
         let mut extra = fields.rest(&names)?;
         extra.0.extend(checked);
         if !is_patch {
@@ -141,16 +146,17 @@ impl Variant {
         Ok(Self { columns, extra })
     }
 
+    /// Whether an update changes nothing.
     pub fn is_empty(&self) -> bool {
         self.columns.is_empty() && self.extra.0.is_empty()
     }
 
-    /// Whether a column or a further field is given; their names differ.
+    /// Whether a field is given. `name` is a column or the key of a further field, which never have the same name.
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
 
-    /// Whether a patch clears it.
+    /// Whether an update clears a field.
     pub fn clears(&self, name: &str) -> bool {
         self.get(name).is_some_and(|json| json.get() == "null")
     }
@@ -164,13 +170,13 @@ impl Variant {
         self.columns.get(column).and_then(|json| serde_json::from_str(json.get()).ok())
     }
 
-    pub fn into_parameters(self) -> Result<Parameters> {
+    pub fn into_parameters(self) -> Result<VariantParameters> {
         let (extra, removed) = super::json::split_patch(self.extra)?;
-        Ok(Parameters { columns: JsonObject(to_json(&self.columns)?), extra, removed })
+        Ok(VariantParameters { columns: JsonObject(to_json(&self.columns)?), extra, removed })
     }
 }
 
-impl Kind {
+impl FieldKind {
     fn check(self, json: &RawValue, path: &Path) -> Result<Box<RawValue>> {
         match self {
             Self::Key => Key::read(Some(json), path).map(drop)?,

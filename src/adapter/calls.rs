@@ -1,0 +1,167 @@
+//! How a method starts its work, and how the result becomes the answer to its call.
+
+use super::PostgresStorageAdapter;
+use crate::bridge::start::{self, Answer, Work};
+use crate::bridge::{Nullable, Pending};
+use crate::db::pool::Work as Entered;
+use crate::db::{Batch, Batched, Db};
+use crate::error::{Error, Result};
+use crate::input::check_text;
+use crate::origin::on_behalf_of;
+use crate::store::lookup::Lookup;
+use serde::Serialize;
+use sqlx::FromRow;
+use sqlx::postgres::PgRow;
+use std::future::Future;
+use std::sync::Arc;
+use tracing::Dispatch;
+use tracing::instrument::WithSubscriber;
+
+impl PostgresStorageAdapter {
+    /// Starts a call that needs the database. `work` gets a [`Db`] to run its statements with.
+    pub(super) fn call<T, W, F>(&self, operation: &'static str, work: W) -> Pending<T>
+    where
+        T: Serialize,
+        W: FnOnce(Db) -> F + Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let is_alone = self.calls.is_idle();
+        let (pending, answer) = self.calls.begin(operation);
+        match self.enter() {
+            Ok(entered) => {
+                let db = Db::new(entered, operation, answer.give_up());
+                self.run(is_alone, answer, async move { work(db).await.map_err(crate::store::explain) });
+            }
+            Err(error) => answer.give::<()>(&Err(error)),
+        }
+        pending
+    }
+
+    /// Looks up a row by its key, in one statement with the other calls that are waiting for the same kind of row.
+    pub(super) fn find<R>(&self, lookup: &Lookup<R>, argument: &'static str, key: String) -> Pending<Nullable<R>>
+    where
+        R: for<'r> FromRow<'r, PgRow> + Serialize + Send + Sync + Unpin + 'static,
+    {
+        self.find_where(lookup, argument, key, |_| true)
+    }
+
+    /// The same, but a row that does not pass `test` counts as missing.
+    pub(super) fn find_where<R>(
+        &self,
+        lookup: &Lookup<R>,
+        argument: &'static str,
+        key: String,
+        test: impl FnOnce(&R) -> bool + Send + 'static,
+    ) -> Pending<Nullable<R>>
+    where
+        R: for<'r> FromRow<'r, PgRow> + Serialize + Send + Sync + Unpin + 'static,
+    {
+        if let Err(error) = check_text(&key, argument) {
+            return self.fail(lookup.operation(), error);
+        }
+        self.join(lookup, key, |answer, found: Result<Option<Arc<R>>>| {
+            answer.give(&found.map(|row| row.filter(|row| test(row))));
+        })
+    }
+
+    /// Adds a call to the queue of a batch. `respond` turns its result into the answer.
+    pub(super) fn join<B, T>(
+        &self,
+        batch: &Arc<Batch<B>>,
+        item: B::Item,
+        respond: impl FnOnce(Answer, Result<B::Output>) + Send + 'static,
+    ) -> Pending<T>
+    where
+        B: Batched,
+    {
+        let is_alone = self.calls.is_idle();
+        let (pending, answer) = self.calls.begin(batch.operation());
+        match self.enter() {
+            Err(error) => answer.give::<()>(&Err(error)),
+            Ok(mut entered) => {
+                entered.call = Some(answer.id());
+                let caller = answer.give_up();
+                let respond = move |result: Result<B::Output>| respond(answer, result.map_err(crate::store::explain));
+                batch.join(entered, caller, item, Box::new(respond));
+                if self.turn.is_open() {
+                    self.gather(batch);
+                } else if let Some(work) = batch.next_task() {
+                    spawn(is_alone, self.log.as_ref(), work);
+                }
+            }
+        }
+        pending
+    }
+
+    /// Starts a call that does its work in its own way.
+    pub(super) fn start<T, F>(&self, operation: &'static str, work: F) -> Pending<T>
+    where
+        T: Serialize,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let is_alone = self.calls.is_idle();
+        let (pending, answer) = self.calls.begin(operation);
+        match start::runtime() {
+            Ok(_) => self.run(is_alone, answer, work),
+            Err(error) => answer.give::<()>(&Err(error)),
+        }
+        pending
+    }
+
+    /// Registers a call that is going to run.
+    fn enter(&self) -> Result<Entered> {
+        start::runtime()?;
+        self.database.enter()
+    }
+
+    /// Does the work and answers with its result, or drops the work when the caller gives up.
+    fn run<T, F>(&self, is_alone: bool, answer: Answer, work: F)
+    where
+        T: Serialize,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let caller = answer.give_up();
+        let work = on_behalf_of(Some(answer.id()), work);
+        spawn(is_alone, self.log.as_ref(), async move {
+            let given_up = async {
+                match caller {
+                    Some(caller) => caller.wait().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                result = work => answer.give(&result),
+                () = given_up => {}
+            }
+        });
+    }
+
+    /// A call that has failed already.
+    pub(super) fn fail<T>(&self, operation: &'static str, error: Error) -> Pending<T> {
+        let (pending, answer) = self.calls.begin(operation);
+        answer.give::<()>(&Err(error));
+        pending
+    }
+
+    /// Starts the statement for the calls of a batch when all calls of this turn of the event loop have been made.
+    fn gather<B: Batched>(&self, batch: &Arc<Batch<B>>) {
+        self.turn.gather(batch.operation(), || {
+            let (batch, log) = (Arc::clone(batch), self.log.clone());
+            move || {
+                if let Some(work) = batch.next_task() {
+                    spawn(true, log.as_ref(), work);
+                }
+            }
+        });
+    }
+}
+
+/// Spawns a task that writes to the log of the adapter.
+fn spawn(begins_here: bool, log: Option<&Dispatch>, work: impl Future<Output = ()> + Send + 'static) {
+    let work: Work = match log {
+        None => Box::pin(work),
+        Some(log) => Box::pin(work.with_subscriber(log.clone())),
+    };
+    start::spawn(begins_here, work);
+}

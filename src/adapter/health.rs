@@ -1,0 +1,89 @@
+//! What `healthCheck` returns.
+
+use crate::db::Database;
+use crate::db::migrate::Status;
+use crate::db::pool::millis;
+use crate::store::tables::TABLES;
+use napi_derive::napi;
+use serde::Serialize;
+use std::time::Instant;
+
+/// The result of `healthCheck`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[napi(object, object_from_js = false, object_to_js = false)]
+pub struct HealthStatus {
+    pub status: HealthState,
+    /// How long the check took, in milliseconds.
+    pub latency_ms: f64,
+    pub pool: PoolGauges,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_version: Option<String>,
+    /// The ids of the migrations that `connect()` would run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_migrations: Option<Vec<&'static str>>,
+    /// The code of the error, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// The message of the error, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// `'ok' | 'error'` in the typings.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthState {
+    Ok,
+    Error,
+}
+
+/// The connections of the pool.
+#[derive(Debug, Default, Serialize)]
+#[napi(object, object_from_js = false, object_to_js = false)]
+pub struct PoolGauges {
+    /// How many connections are open or being opened.
+    pub total: u32,
+    /// How many of them are not used.
+    pub idle: u32,
+    /// How many calls are waiting for a connection.
+    pub waiting: u32,
+}
+
+/// Checks the database once.
+pub async fn health(database: &Database) -> HealthStatus {
+    let started = Instant::now();
+    let (result, pool) = match database.enter() {
+        Ok(work) => {
+            let result = database.status(&work, TABLES).await;
+            let gauges = work.pool.gauges();
+            let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            (
+                result,
+                PoolGauges { total: count(gauges.total), idle: count(gauges.idle), waiting: count(gauges.waiting) },
+            )
+        }
+        Err(error) => (Err(error), PoolGauges::default()),
+    };
+    let latency_ms = millis(started.elapsed());
+    match result {
+        Ok(Status { server_version, pending }) => HealthStatus {
+            status: HealthState::Ok,
+            latency_ms,
+            pool,
+            server_version: Some(server_version),
+            pending_migrations: Some(pending),
+            code: None,
+            message: None,
+        },
+        Err(error) => HealthStatus {
+            status: HealthState::Error,
+            latency_ms,
+            pool,
+            server_version: None,
+            pending_migrations: None,
+            code: Some(error.code.name()),
+            message: Some(error.message.into_owned()),
+        },
+    }
+}

@@ -1,0 +1,82 @@
+//! JSON whose contents are up to the caller. It is checked, and then kept as text.
+
+use super::{Input, Path, required};
+use crate::error::Result;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// The deepest nesting of JSON. PostgreSQL parses it recursively, on a stack of limited size.
+const MAX_DEPTH: usize = 512;
+
+/// A JSON object, kept as text.
+#[derive(Debug, Clone)]
+pub struct JsonObject(pub Box<RawValue>);
+
+/// A JSON object whose values are strings.
+#[derive(Debug, Clone)]
+pub struct StringMap(pub JsonObject);
+
+/// The members of an object beyond those with a declared name, each as JSON text.
+#[derive(Debug, Clone, Default)]
+pub struct Extra(pub BTreeMap<String, Box<RawValue>>);
+
+impl Input for JsonObject {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        let json = required(json, path)?;
+        if !json.get().starts_with('{') {
+            return Err(path.invalid("must be an object"));
+        }
+        check_json(json, path)?;
+        Ok(Self(json.to_owned()))
+    }
+}
+
+impl Input for StringMap {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        let object = JsonObject::read(json, path)?;
+        serde_json::from_str::<BTreeMap<String, String>>(object.0.get())
+            .map_err(|_| path.invalid("must be an object whose values are strings"))?;
+        Ok(Self(object))
+    }
+}
+
+/// Refuses what PostgreSQL cannot store: NUL characters, lone surrogates, and nesting that is too deep.
+///
+/// `JSON.stringify` always writes NUL as `\u0000` and a lone surrogate as `\udXXX`, but a surrogate pair as the
+/// character itself. So it is enough to look at the escapes.
+pub fn check_json(json: &RawValue, path: &Path) -> Result<()> {
+    let mut rest = json.get().as_bytes();
+    let mut is_in_string = false;
+    let mut depth = 0;
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        match byte {
+            b'\\' => {
+                check_escape(after, path)?;
+                // The character after a backslash never starts another escape.
+                rest = after.get(1..).unwrap_or_default();
+            }
+            b'"' => is_in_string = !is_in_string,
+            b'{' | b'[' if !is_in_string => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Err(path.invalid("must not nest deeper than 512 levels"));
+                }
+            }
+            b'}' | b']' if !is_in_string => depth -= 1,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// `escape` is the text after a backslash.
+fn check_escape(escape: &[u8], path: &Path) -> Result<()> {
+    match escape {
+        [b'u', b'0', b'0', b'0', b'0', ..] => Err(path.invalid("must not contain NUL characters")),
+        [b'u', b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F', ..] => {
+            Err(path.invalid("must not contain lone surrogates"))
+        }
+        _ => Ok(()),
+    }
+}
