@@ -42,6 +42,23 @@ it('makes each call a transaction of its own, with our settings and no named sta
   expect(relay.roundTrips).toBe(4);
 });
 
+it('names no statement of createBackupCodes either when that is repeated after its COMMIT got no answer', async () => {
+  const { id } = await storage.createUser({});
+  relay.reset();
+  let isLost = false;
+  relay.onMessage(({ from, type, bytes }) => {
+    if (isLost || from === 'client' || type !== 'C' || !bytes.includes('COMMIT')) return 'pass';
+    isLost = true;
+    return 'cut';
+  });
+  await expect(storage.createBackupCodes(id, ['one', 'two'])).resolves.toHaveLength(2);
+  relay.onMessage();
+  expect(isLost).toBe(true);
+  expect(relay.statements.filter((sql) => sql.startsWith('INSERT INTO twofa_backup_codes'))).toHaveLength(1);
+  expect(relay.statements.filter((sql) => sql.includes('FROM twofa_backup_codes WHERE'))).toHaveLength(2);
+  expect(new Set(statementNames())).toEqual(new Set(['']));
+});
+
 it('sends nothing among the start-up parameters that a pooler refuses', async () => {
   await storage.disconnect();
   relay.reset();
