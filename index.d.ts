@@ -276,25 +276,26 @@ export type TenantSAMLConfigPatch = Record<string, Further>;
 
 // What follows is generated from the Rust methods and structs.
 
-/** A PostgreSQL store for `@kitiumai/auth`: a drop-in `StorageAdapter`. */
+/** A store for `@kitiumai/auth` in PostgreSQL. It implements the `StorageAdapter` of that library. */
 export declare class PostgresStorageAdapter {
   /**
    * Creates an API key for a user or an organization.
    *
-   * Rejects with `invalid_reference` if `principalId` is the id of neither or of both, and with `conflict` if the
-   * hash or the id is taken.
+   * Rejects with `invalid_reference` if `principalId` is not the id of a user or an organization, or is the id of
+   * both, and with `conflict` if the hash or the id is taken.
    */
   createApiKey(apiKey: ApiKeyInput, options?: CallOptions | null | undefined): Promise<ApiKeyRecord>
-  /** Finds an API key by its id, even if it has expired. */
+  /** Finds an API key by its id, even if it has expired. Resolves with `null` if there is none. */
   getApiKey(id: string, options?: CallOptions | null | undefined): Promise<ApiKeyRecord | null>
-  /** Finds an API key by its hash, even if it has expired. */
+  /** Finds an API key by its hash, even if it has expired. Resolves with `null` if there is none. */
   getApiKeyByHash(hash: string, options?: CallOptions | null | undefined): Promise<ApiKeyRecord | null>
   /** Finds API keys by the parts of the key that are shown to users. The newest key comes first. */
   getApiKeysByPrefixAndLastFour(prefix: string, lastFour: string, options?: CallOptions | null | undefined): Promise<Array<ApiKeyRecord>>
   /**
    * Changes an API key. A missing field is left as it is, and `null` clears a field.
    *
-   * Rejects with `not_found` if there is no such key, and with `conflict` if the hash is taken.
+   * Rejects with `not_found` if there is no such key, with `conflict` if the hash is taken, and with
+   * `invalid_reference` like `createApiKey`.
    */
   updateApiKey(id: string, patch: ApiKeyPatch, options?: CallOptions | null | undefined): Promise<ApiKeyRecord>
   /** Deletes an API key. Does nothing if there is none. */
@@ -363,7 +364,7 @@ export declare class PostgresStorageAdapter {
    * `invalid_reference` if a member is not a user, and with `conflict` if the id is taken.
    */
   createOrganization(organization: OrganizationInput, options?: CallOptions | null | undefined): Promise<OrganizationRecord>
-  /** Finds an organization by its id. */
+  /** Finds an organization by its id. Resolves with `null` if there is none. */
   getOrganization(id: string, options?: CallOptions | null | undefined): Promise<OrganizationRecord | null>
   /**
    * Changes an organization. A missing field is left as it is, and `null` clears a field. `members` replaces the
@@ -383,7 +384,7 @@ export declare class PostgresStorageAdapter {
    * Rejects with `invalid_reference` if there is no such organization, and with `conflict` if the id is taken.
    */
   createRole(role: RoleInput, options?: CallOptions | null | undefined): Promise<RoleRecord>
-  /** Finds a role by its id. */
+  /** Finds a role by its id. Resolves with `null` if there is none. */
   getRole(id: string, options?: CallOptions | null | undefined): Promise<RoleRecord | null>
   /**
    * Changes a role. A missing field is left as it is, and `null` clears a field. `permissions` replaces the whole
@@ -422,7 +423,8 @@ export declare class PostgresStorageAdapter {
   /**
    * Changes a session. A missing field is left as it is, and `null` clears a field.
    *
-   * Rejects with `not_found` if there is no such session or it has expired.
+   * Rejects with `not_found` if there is no such session or it has expired, and with `invalid_reference` like
+   * `createSession`.
    */
   updateSession(id: string, patch: SessionPatch, options?: CallOptions | null | undefined): Promise<SessionRecord>
   /** Deletes a session. Does nothing if there is none. */
@@ -438,7 +440,7 @@ export declare class PostgresStorageAdapter {
    * Rejects with `invalid_reference` if there is no such organization, and with `conflict` if the id is taken.
    */
   createSSOProvider(provider: SSOProviderInput, options?: CallOptions | null | undefined): Promise<SSOProvider>
-  /** Finds an SSO provider by its id. */
+  /** Finds an SSO provider by its id. Resolves with `null` if there is none. */
   getSSOProvider(id: string, options?: CallOptions | null | undefined): Promise<SSOProvider | null>
   /**
    * Changes an SSO provider. A missing field is left as it is, and `null` clears a field.
@@ -461,7 +463,7 @@ export declare class PostgresStorageAdapter {
    * there is no such user or provider.
    */
   createSSOLink(link: SSOLinkInput, options?: CallOptions | null | undefined): Promise<SSOLink>
-  /** Finds an SSO link by its id. */
+  /** Finds an SSO link by its id. Resolves with `null` if there is none. */
   getSSOLink(id: string, options?: CallOptions | null | undefined): Promise<SSOLink | null>
   /** Lists the SSO links of a user. The link that was made last comes first. */
   getUserSSOLinks(userId: string, options?: CallOptions | null | undefined): Promise<Array<SSOLink>>
@@ -477,7 +479,7 @@ export declare class PostgresStorageAdapter {
   getSSOSession(id: string, options?: CallOptions | null | undefined): Promise<SSOSession | null>
   /** Stores the SAML configuration of a tenant. Replaces the configuration that is there, if any. */
   storeTenantSAMLConfig(config: TenantSAMLConfigInput, options?: CallOptions | null | undefined): Promise<void>
-  /** Finds the SAML configuration of a tenant. */
+  /** Finds the SAML configuration of a tenant. Resolves with `null` if there is none. */
   getTenantSAMLConfig(tenantId: string, options?: CallOptions | null | undefined): Promise<TenantSAMLConfig | null>
   /**
    * Merges a patch into the SAML configuration of a tenant. `null` removes a key.
@@ -493,7 +495,7 @@ export declare class PostgresStorageAdapter {
    * Rejects with `invalid_reference` if there is no such user, and with `conflict` if the id is taken.
    */
   createTwoFactorDevice(device: TwoFactorDeviceInput, options?: CallOptions | null | undefined): Promise<TwoFactorDevice>
-  /** Finds a two-factor device by its id. */
+  /** Finds a two-factor device by its id. Resolves with `null` if there is none. */
   getTwoFactorDevice(id: string, options?: CallOptions | null | undefined): Promise<TwoFactorDevice | null>
   /**
    * Changes a two-factor device. A missing field is left as it is, and `null` clears a field. `metadata` replaces
@@ -554,11 +556,11 @@ export declare class PostgresStorageAdapter {
    * Rejects with `conflict` if the e-mail or the id is taken.
    */
   createUser(user: UserInput, options?: CallOptions | null | undefined): Promise<UserRecord>
-  /** Finds a user by its id. */
+  /** Finds a user by its id. Resolves with `null` if there is none. */
   getUser(id: string, options?: CallOptions | null | undefined): Promise<UserRecord | null>
-  /** Finds a user by the e-mail, without regard to ASCII case. */
+  /** Finds a user by the e-mail, without regard to ASCII case. Resolves with `null` if there is none. */
   getUserByEmail(email: string, options?: CallOptions | null | undefined): Promise<UserRecord | null>
-  /** Finds the user that an OAuth account is linked to. */
+  /** Finds the user that an OAuth account is linked to. Resolves with `null` if there is none. */
   getUserByOAuth(provider: string, sub: string, options?: CallOptions | null | undefined): Promise<UserRecord | null>
   /**
    * Changes a user. A missing field is left as it is, and `null` clears a field.
@@ -704,7 +706,7 @@ export interface BackupCodeInput {
   /** Must equal the argument `userId`. */
   userId?: string | null | undefined
   code: string
-  /** Default: `false`. */
+  /** Default: `true` if `usedAt` is given, else `false`. */
   used?: boolean | null | undefined
   /** Default: now if `used` is `true`, else none. */
   usedAt?: Date | string | null | undefined

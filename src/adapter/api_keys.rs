@@ -8,8 +8,8 @@ use napi_derive::napi;
 impl PostgresStorageAdapter {
     /// Creates an API key for a user or an organization.
     ///
-    /// Rejects with `invalid_reference` if `principalId` is the id of neither or of both, and with `conflict` if the
-    /// hash or the id is taken.
+    /// Rejects with `invalid_reference` if `principalId` is not the id of a user or an organization, or is the id of
+    /// both, and with `conflict` if the hash or the id is taken.
     #[napi]
     pub fn create_api_key(&self, api_key: Json<ApiKeyInput>, _options: Option<CallOptions>) -> Pending<ApiKeyRecord> {
         self.call(
@@ -18,13 +18,13 @@ impl PostgresStorageAdapter {
         )
     }
 
-    /// Finds an API key by its id, even if it has expired.
+    /// Finds an API key by its id, even if it has expired. Resolves with `null` if there is none.
     #[napi]
     pub fn get_api_key(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<ApiKeyRecord>> {
         self.find(&self.lookups.api_keys, "id", id)
     }
 
-    /// Finds an API key by its hash, even if it has expired.
+    /// Finds an API key by its hash, even if it has expired. Resolves with `null` if there is none.
     #[napi]
     pub fn get_api_key_by_hash(&self, hash: String, _options: Option<CallOptions>) -> Pending<Nullable<ApiKeyRecord>> {
         self.find(&self.lookups.api_keys_by_hash, "hash", hash)
@@ -46,7 +46,8 @@ impl PostgresStorageAdapter {
 
     /// Changes an API key. A missing field is left as it is, and `null` clears a field.
     ///
-    /// Rejects with `not_found` if there is no such key, and with `conflict` if the hash is taken.
+    /// Rejects with `not_found` if there is no such key, with `conflict` if the hash is taken, and with
+    /// `invalid_reference` like `createApiKey`.
     #[napi]
     pub fn update_api_key(
         &self,

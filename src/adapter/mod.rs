@@ -44,7 +44,7 @@ use tokio::task::JoinSet;
 use tracing::Dispatch;
 use tracing::level_filters::LevelFilter;
 
-/// A PostgreSQL store for `@kitiumai/auth`: a drop-in `StorageAdapter`.
+/// A store for `@kitiumai/auth` in PostgreSQL. It implements the `StorageAdapter` of that library.
 #[napi]
 pub struct PostgresStorageAdapter {
     calls: Calls,

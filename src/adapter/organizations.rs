@@ -20,7 +20,7 @@ impl PostgresStorageAdapter {
         })
     }
 
-    /// Finds an organization by its id.
+    /// Finds an organization by its id. Resolves with `null` if there is none.
     #[napi]
     pub fn get_organization(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<OrganizationRecord>> {
         self.find(&self.lookups.organizations, "id", id)

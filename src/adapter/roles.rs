@@ -14,7 +14,7 @@ impl PostgresStorageAdapter {
         self.call("createRole", move |mut db| async move { roles::create(&mut db, role.parse("role")?).await })
     }
 
-    /// Finds a role by its id.
+    /// Finds a role by its id. Resolves with `null` if there is none.
     #[napi]
     pub fn get_role(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<RoleRecord>> {
         self.find(&self.lookups.roles, "id", id)

@@ -32,7 +32,8 @@ impl PostgresStorageAdapter {
 
     /// Changes a session. A missing field is left as it is, and `null` clears a field.
     ///
-    /// Rejects with `not_found` if there is no such session or it has expired.
+    /// Rejects with `not_found` if there is no such session or it has expired, and with `invalid_reference` like
+    /// `createSession`.
     #[napi]
     pub fn update_session(
         &self,

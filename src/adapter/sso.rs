@@ -23,7 +23,7 @@ impl PostgresStorageAdapter {
         })
     }
 
-    /// Finds an SSO provider by its id.
+    /// Finds an SSO provider by its id. Resolves with `null` if there is none.
     #[napi(js_name = "getSSOProvider")]
     pub fn get_sso_provider(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<SSOProvider>> {
         self.find(&self.lookups.sso_providers, "id", id)
@@ -81,7 +81,7 @@ impl PostgresStorageAdapter {
         self.call("createSSOLink", move |mut db| async move { sso_links::create(&mut db, link.parse("link")?).await })
     }
 
-    /// Finds an SSO link by its id.
+    /// Finds an SSO link by its id. Resolves with `null` if there is none.
     #[napi(js_name = "getSSOLink")]
     pub fn get_sso_link(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<SSOLink>> {
         self.find(&self.lookups.sso_links, "id", id)
@@ -137,7 +137,7 @@ impl PostgresStorageAdapter {
         })
     }
 
-    /// Finds the SAML configuration of a tenant.
+    /// Finds the SAML configuration of a tenant. Resolves with `null` if there is none.
     #[napi(js_name = "getTenantSAMLConfig")]
     pub fn get_tenant_saml_config(
         &self,

@@ -21,7 +21,7 @@ impl PostgresStorageAdapter {
         })
     }
 
-    /// Finds a two-factor device by its id.
+    /// Finds a two-factor device by its id. Resolves with `null` if there is none.
     #[napi]
     pub fn get_two_factor_device(
         &self,

@@ -19,19 +19,19 @@ impl PostgresStorageAdapter {
         }
     }
 
-    /// Finds a user by its id.
+    /// Finds a user by its id. Resolves with `null` if there is none.
     #[napi]
     pub fn get_user(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<UserRecord>> {
         self.find(&self.lookups.users, "id", id)
     }
 
-    /// Finds a user by the e-mail, without regard to ASCII case.
+    /// Finds a user by the e-mail, without regard to ASCII case. Resolves with `null` if there is none.
     #[napi]
     pub fn get_user_by_email(&self, email: String, _options: Option<CallOptions>) -> Pending<Nullable<UserRecord>> {
         self.find(&self.lookups.users_by_email, "email", users::email_key(&email))
     }
 
-    /// Finds the user that an OAuth account is linked to.
+    /// Finds the user that an OAuth account is linked to. Resolves with `null` if there is none.
     #[napi(js_name = "getUserByOAuth")]
     pub fn get_user_by_oauth(
         &self,

@@ -31,7 +31,7 @@ input! {
         /// Must equal the argument `userId`.
         user_id "userId": Option<Key>,
         code "code": Text,
-        /// Default: `false`.
+        /// Default: `true` if `usedAt` is given, else `false`.
         used "used": Option<bool>,
         /// Default: now if `used` is `true`, else none.
         used_at "usedAt": Option<Timestamp>,

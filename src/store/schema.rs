@@ -57,8 +57,8 @@ macro_rules! legacy {
     };
 }
 
-/// The databases of the TypeScript adapter. Their tables are also created by the first migration, so that every database
-/// has the same tables. If a later migration changes a column, the SQL here that copies the rows must follow.
+/// The databases of the TypeScript adapter. Their tables are also created by the first migration, so that every
+/// database has the same tables. If a later migration changes a column, the SQL here that copies the rows must follow.
 pub static LEGACY: Legacy = Legacy {
     shapes: &[
         Shape {
