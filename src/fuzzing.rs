@@ -1,5 +1,5 @@
-//! What the fuzzers in `fuzz/` drive: everything that reads what a caller hands over. Each function takes any bytes
-//! and panics when a promise is broken. `cargo test` replays the kept corpus.
+//! The functions that the fuzzers in `fuzz/` call. They cover everything that reads what a caller passes in. Each function
+//! takes any bytes, and panics if a rule is broken. `cargo test` calls them with the stored corpus.
 
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
@@ -18,7 +18,7 @@ use crate::store::users::{OAuthLinkInput, UserInput, UserPatch};
 use futures_core::future::BoxFuture;
 use std::sync::Arc;
 
-/// The first byte chooses the type, the rest is the argument's text.
+/// The first byte of `data` chooses the type of an argument. The rest is its JSON text.
 pub fn arguments(data: &[u8]) {
     let Some((choice, text)) = data.split_first() else { return };
     let Ok(text) = std::str::from_utf8(text) else { return };
@@ -66,7 +66,7 @@ fn strings_can_be_stored(text: &str) {
     }
 }
 
-/// The URL, a line end, the options as JSON.
+/// `data` is a URL, a line break, and the options as JSON.
 pub fn options(data: &[u8]) {
     const PASSWORD: &str = "correct-horse-battery-staple";
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -80,15 +80,15 @@ pub fn options(data: &[u8]) {
             format!("{error:?}")
         }
     };
-    // A caller may put the word anywhere; only where a password stands is it one.
+    // The word may stand anywhere in the input. It is a secret only where the URL has its password.
     let authority = url.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next()).unwrap_or_default();
     let count = url.matches(PASSWORD).count() + json.matches(PASSWORD).count();
     if authority.contains(&format!(":{PASSWORD}@")) && count == 1 {
-        assert!(!said.contains(PASSWORD), "a password was told");
+        assert!(!said.contains(PASSWORD), "the password was shown");
     }
 }
 
-/// What is read is written so that it reads the same.
+/// A timestamp is written so that reading it again gives the same timestamp.
 pub fn timestamps(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Some(time) = Timestamp::parse(text) {
