@@ -5,7 +5,7 @@
 
 const { isDate } = require('node:util/types');
 const { invalidInput, unreadable } = require('./errors.js');
-const { checkPlain, isObject } = require('./plain-objects.js');
+const { checkPlain, hasOwn, isObject } = require('./plain-objects.js');
 
 /** @import { PlainObject } from './plain-objects.js' */
 
@@ -36,7 +36,7 @@ function prepare(value, name) {
  */
 function prepareRecord(given, name, prefix) {
   // If a class says what its JSON is, that is the record.
-  const hasJson = typeof given.toJSON === 'function' && !Object.hasOwn(given, 'toJSON');
+  const hasJson = typeof given.toJSON === 'function' && !hasOwn(given, 'toJSON');
   const record = hasJson ? /** @type {{ toJSON(key: string): unknown }} */ (given).toJSON('') : given;
   if (!isObject(record)) return record;
   checkPlain(record, name);

@@ -55,6 +55,14 @@ const isField = ({ get, enumerable, value }) => get !== undefined || (enumerable
  * @param {object} prototype
  */
 const isObjectPrototype = (prototype) =>
-  Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
+  Object.getPrototypeOf(prototype) === null && hasOwn(prototype, 'isPrototypeOf');
 
-module.exports = { checkPlain, isObject };
+/**
+ * `Object.hasOwn`, which Node.js has since 16.9.
+ *
+ * @param {object} object
+ * @param {string} key
+ */
+const hasOwn = (object, key) => Object.getOwnPropertyDescriptor(object, key) !== undefined;
+
+module.exports = { checkPlain, hasOwn, isObject };
