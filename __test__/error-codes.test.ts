@@ -21,13 +21,13 @@ const sorted = <T>(values: Iterable<T>): T[] => [...values].sort();
 /** The literals of a union type, such as `'a' | 'b'`. */
 const literals = (union = '') => [...union.matchAll(/'([^']+)'/g)].map(([, literal]) => literal as string);
 
-it('has each code once', () => {
+it('the table has each code once', () => {
   const codes = TABLE.map(([code]) => code);
   expect(codes.length).toBeGreaterThan(20);
   expect(new Set(codes).size).toBe(codes.length);
 });
 
-it('is what the typings say', () => {
+it('the typings list the table’s codes, kinds and severities', () => {
   const typings = readRoot('index.d.ts');
   const codes = literals(/^export type ErrorCode =([^;]+);/m.exec(typings)?.[1]);
   expect(codes).toEqual(TABLE.map(([code]) => code));
@@ -37,7 +37,7 @@ it('is what the typings say', () => {
   expect(severities).toEqual(expect.arrayContaining(TABLE.map(([, { severity }]) => severity)));
 });
 
-it('is what the README lists, with kind and status', () => {
+it('the README lists the table’s codes with their kinds and statuses', () => {
   const rows = readRoot('README.md').matchAll(/^\| (`[a-z_`, ]+`) \| ([a-z_]+) (\d{3}) \|/gm);
   const listed = [...rows].flatMap(([, codes, kind, status]) =>
     [...(codes as string).matchAll(/`(\w+)`/g)].map(([, code]) => [`auth_postgres/${code}`, kind, Number(status)]),
@@ -45,7 +45,7 @@ it('is what the README lists, with kind and status', () => {
   expect(sorted(listed)).toEqual(sorted(TABLE.map(([code, { kind, statusCode }]) => [code, kind, statusCode])));
 });
 
-it('is what the other tests expect', () => {
+it('the other tests expect the table’s codes and kinds', () => {
   const expected = Object.entries(KINDS).map(([code, kind]) => [`auth_postgres/${code}`, kind]);
   expect(sorted(expected)).toEqual(sorted(TABLE.map(([code, { kind }]) => [code, kind])));
 });
@@ -54,7 +54,7 @@ it.each([
   ['invalid_input', () => STORAGE.getUser(7 as never), false],
   ['cancelled', () => STORAGE.getUser('id', { timeoutMs: 0 }), true],
   ['internal', () => STORAGE.getUser('id', { signal: unreadableOnce() }), false],
-])('gives the facade’s own errors their properties: %s', async (name, call, retryable) => {
+])('the facade’s own errors have the table’s properties: %s', async (name, call, retryable) => {
   const code = `auth_postgres/${name}`;
   const properties = TABLE.find(([each]) => each === code)?.[1];
   expect({ ...(await rejection(call())) }).toStrictEqual({

@@ -1,6 +1,6 @@
 import { InternalError } from '@kitiumai/auth-postgres';
 
-const STATUS = { conflict: 409, validation: 422, not_found: 404, dependency: 503, internal: 500 } as const;
+export const STATUS = { conflict: 409, validation: 422, not_found: 404, dependency: 503, internal: 500 } as const;
 
 type Kind = keyof typeof STATUS;
 
