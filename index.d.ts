@@ -1,4 +1,4 @@
-/** The closed sets. */
+/** Text that is one of a few values. */
 export type OrganizationRole = 'owner' | 'admin' | 'member';
 export type EmailTokenType = 'verify_email' | 'reset_password' | 'change_email' | 'login_link';
 export type ProviderType = 'oidc' | 'saml';
@@ -8,15 +8,15 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type Pooler = 'none' | 'transaction';
 export type HealthState = 'ok' | 'error';
 
-/** The last argument of every method. */
+/** Every method takes these as its last argument. */
 export interface CallOptions {
   /** Aborting rejects the call at once with `auth_postgres/cancelled`. */
   signal?: AbortSignal | null | undefined;
-  /** The same, after so many milliseconds. Default none. */
+  /** Rejects the call in the same way after so many milliseconds. Default: no limit. */
   timeoutMs?: number | null | undefined;
 }
 
-/** Gets the log; the shape of pino's, kitium's and the console's methods. */
+/** Receives the log. The console has these methods, and so have pino's and kitium's loggers. */
 export interface Logger {
   debug(message: string, fields: Record<string, unknown>): void;
   info(message: string, fields: Record<string, unknown>): void;
@@ -24,6 +24,7 @@ export interface Logger {
   error(message: string, fields: Record<string, unknown>): void;
 }
 
+/** What went wrong. */
 export type ErrorCode =
   | 'auth_postgres/connection_failed'
   | 'auth_postgres/authentication_failed'
@@ -51,7 +52,7 @@ export type ErrorCode =
 export interface ErrorContext {
   /** The method that was called. */
   operation?: string;
-  /** The field or argument that is at fault. */
+  /** The field or argument that is wrong. */
   field?: string;
   /** PostgreSQL's SQLSTATE, see its documentation's appendix "PostgreSQL Error Codes". */
   sqlState?: string;
@@ -59,17 +60,20 @@ export interface ErrorContext {
   table?: string;
   column?: string;
   migration?: string;
+  /** The server that could not be reached. */
+  host?: string;
+  port?: number;
   /** How often the statement was tried. */
   attempts?: number;
-  /** The statement had been sent, and nobody knows whether it took effect. */
+  /** The statement was sent, but no answer came, so that it may or may not have taken effect. */
   outcome?: 'unknown';
-  /** What stands against taking a database over, or giving it back. */
+  /** The rows that prevent a database from being taken over or given back. */
   violations?: Violation[];
 }
 
 /** Stored rows that break a rule. */
 export interface Violation {
-  /** The constraint that will hold it, where there is one. */
+  /** The constraint that will enforce it, if there is one. */
   rule: string;
   table: string;
   /** What is wrong, in words. */
@@ -80,7 +84,7 @@ export interface Violation {
   ids: string[];
 }
 
-/** Every rejection of the adapter, and what its constructor throws. */
+/** The adapter's methods reject with it, and its constructor throws it. */
 export declare class InternalError extends Error {
   readonly name: 'InternalError';
   readonly code: ErrorCode;
@@ -88,7 +92,7 @@ export declare class InternalError extends Error {
   readonly severity: 'fatal' | 'error' | 'warning' | 'info' | 'debug';
   /** The HTTP status that fits. */
   readonly statusCode: number;
-  /** Whether the cause is transient, and the same call made again cannot do the work twice. */
+  /** Whether the cause is transient, and repeating the call cannot do the work twice. */
   readonly retryable: boolean;
   readonly context: ErrorContext;
   /** The reason given by the server, the system or the TLS library. */
@@ -132,7 +136,7 @@ interface SAMLFields {
   attribute_mapping?: Record<string, unknown>;
 }
 
-/** A SAML provider as the library's own types have it. */
+/** The fields of a SAML provider in the library's own types. */
 interface EntryPointFields {
   enabled: boolean;
   entryPoint: string;
@@ -142,8 +146,8 @@ interface EntryPointFields {
   wantAssertionsSigned?: boolean;
 }
 
-/** Of the other shape; present only if they were given, too. */
-// biome-ignore lint/suspicious/noExplicitAny: results of either shape are what the application makes of `SSOProvider`
+/** Fields of the other shape. They are present only if they were given as well. */
+// biome-ignore lint/suspicious/noExplicitAny: the application decides which shape of `SSOProvider` it reads
 type Unlikely<T> = { [K in keyof T]: any };
 
 interface Stored {
@@ -165,7 +169,7 @@ export interface EntryPointSAMLProvider extends ProviderBase, EntryPointFields, 
   type: 'saml';
 }
 
-/** An SSO provider; its fields are in snake_case, as the library spells them, or those of its other SAML shape. */
+/** An SSO provider. Its fields are in snake_case, as in the library, or those of the library's other SAML shape. */
 export type SSOProvider = OIDCProvider | SAMLProvider | EntryPointSAMLProvider;
 
 /** `{a?: T}` becomes `{a?: T | null | undefined}`. */
@@ -174,7 +178,7 @@ type CamelCase<S> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitali
 /** The same fields, spelled in camelCase. */
 type Camelized<T> = { [K in keyof T as CamelCase<K>]: T[K] };
 
-/** Further fields of an input: to `unknown`, a type without an index signature could not be assigned. */
+/** Further fields of an input. With `unknown`, types without an index signature could not be assigned to it. */
 // biome-ignore lint/suspicious/noExplicitAny: the reason above
 type Further = any;
 
@@ -193,7 +197,7 @@ interface ProviderInputBase {
   [key: string]: Further;
 }
 
-/** What `createSSOProvider` takes; the fields of the protocol in snake_case or in camelCase. */
+/** What `createSSOProvider` takes. The protocol's fields may be in snake_case or in camelCase. */
 export type SSOProviderInput =
   | (ProviderInputBase & { type: 'oidc' } & (Loose<OIDCFields> | Loose<Camelized<OIDCFields>>))
   | (ProviderInputBase & { type: 'saml' } & (
@@ -259,7 +263,7 @@ export interface TwoFactorDevicePatch {
   [key: string]: Further;
 }
 
-/** A tenant's SAML configuration, stored and given back whole. */
+/** A tenant's SAML configuration. It is stored and returned as it is. */
 export interface TenantSAMLConfig {
   tenantId: string;
   [key: string]: unknown;
@@ -271,7 +275,7 @@ export interface TenantSAMLConfigInput {
   [key: string]: Further;
 }
 
-/** What `updateTenantSAMLConfig` merges; `null` removes a key. */
+/** What `updateTenantSAMLConfig` merges. `null` removes a key. */
 export type TenantSAMLConfigPatch = Record<string, Further>;
 
 // What follows is generated from the Rust methods and structs.

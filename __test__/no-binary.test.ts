@@ -1,6 +1,6 @@
 /** What an application is told when the native core cannot be loaded. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,7 +12,9 @@ let application: string;
 beforeAll(() => {
   application = mkdtempSync(join(tmpdir(), 'no-binary-'));
   const installed = directoryOf('auth-postgres');
-  for (const file of ['package.json', 'index.js', 'native.js']) copyFileSync(join(ROOT, file), join(installed, file));
+  for (const file of ['package.json', 'index.js', 'lib', 'native.js']) {
+    cpSync(join(ROOT, file), join(installed, file), { recursive: true });
+  }
 });
 
 afterEach(() => {

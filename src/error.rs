@@ -1,40 +1,14 @@
-//! The one error of the crate: what went wrong, in the terms of the caller.
+//! The one error type of the crate. It says what went wrong in the caller's terms.
 
 use serde::Serialize;
 use std::borrow::Cow;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What happened. Each code has one kind, one HTTP status and one severity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Code {
-    ConnectionFailed,
-    AuthenticationFailed,
-    TlsFailed,
-    PoolTimeout,
-    NotConnected,
-    StatementTimeout,
-    LockTimeout,
-    Cancelled,
-    SerializationFailure,
-    ReadOnly,
-    ResourceExhausted,
-    MigrationFailed,
-    SchemaMismatch,
-    PermissionDenied,
-    Conflict,
-    InvalidReference,
-    InvalidInput,
-    NotFound,
-    AlreadyUsed,
-    Expired,
-    QueryFailed,
-    Internal,
-}
-
-/// kitium's families of errors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+/// The families of errors that kitium's libraries know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
     Conflict,
     Validation,
     NotFound,
@@ -42,96 +16,9 @@ pub enum Kind {
     Internal,
 }
 
-impl Code {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ConnectionFailed => "auth_postgres/connection_failed",
-            Self::AuthenticationFailed => "auth_postgres/authentication_failed",
-            Self::TlsFailed => "auth_postgres/tls_failed",
-            Self::PoolTimeout => "auth_postgres/pool_timeout",
-            Self::NotConnected => "auth_postgres/not_connected",
-            Self::StatementTimeout => "auth_postgres/statement_timeout",
-            Self::LockTimeout => "auth_postgres/lock_timeout",
-            Self::Cancelled => "auth_postgres/cancelled",
-            Self::SerializationFailure => "auth_postgres/serialization_failure",
-            Self::ReadOnly => "auth_postgres/read_only",
-            Self::ResourceExhausted => "auth_postgres/resource_exhausted",
-            Self::MigrationFailed => "auth_postgres/migration_failed",
-            Self::SchemaMismatch => "auth_postgres/schema_mismatch",
-            Self::PermissionDenied => "auth_postgres/permission_denied",
-            Self::Conflict => "auth_postgres/conflict",
-            Self::InvalidReference => "auth_postgres/invalid_reference",
-            Self::InvalidInput => "auth_postgres/invalid_input",
-            Self::NotFound => "auth_postgres/not_found",
-            Self::AlreadyUsed => "auth_postgres/already_used",
-            Self::Expired => "auth_postgres/expired",
-            Self::QueryFailed => "auth_postgres/query_failed",
-            Self::Internal => "auth_postgres/internal",
-        }
-    }
-
-    pub fn kind(self) -> Kind {
-        match self {
-            Self::Conflict | Self::AlreadyUsed => Kind::Conflict,
-            Self::InvalidReference | Self::InvalidInput | Self::Expired => Kind::Validation,
-            Self::NotFound => Kind::NotFound,
-            Self::ConnectionFailed
-            | Self::AuthenticationFailed
-            | Self::TlsFailed
-            | Self::PoolTimeout
-            | Self::NotConnected
-            | Self::StatementTimeout
-            | Self::LockTimeout
-            | Self::Cancelled
-            | Self::SerializationFailure
-            | Self::ReadOnly
-            | Self::ResourceExhausted => Kind::Dependency,
-            Self::MigrationFailed
-            | Self::SchemaMismatch
-            | Self::PermissionDenied
-            | Self::QueryFailed
-            | Self::Internal => Kind::Internal,
-        }
-    }
-
-    pub fn severity(self) -> &'static str {
-        match self {
-            Self::MigrationFailed | Self::SchemaMismatch | Self::PermissionDenied => "fatal",
-            Self::Conflict
-            | Self::InvalidReference
-            | Self::InvalidInput
-            | Self::NotFound
-            | Self::AlreadyUsed
-            | Self::Expired
-            | Self::Cancelled => "warning",
-            Self::ConnectionFailed
-            | Self::AuthenticationFailed
-            | Self::TlsFailed
-            | Self::PoolTimeout
-            | Self::NotConnected
-            | Self::StatementTimeout
-            | Self::LockTimeout
-            | Self::SerializationFailure
-            | Self::ReadOnly
-            | Self::ResourceExhausted
-            | Self::QueryFailed
-            | Self::Internal => "error",
-        }
-    }
-}
-
-impl Kind {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Conflict => "conflict",
-            Self::Validation => "validation",
-            Self::NotFound => "not_found",
-            Self::Dependency => "dependency",
-            Self::Internal => "internal",
-        }
-    }
-
-    pub fn status_code(self) -> u16 {
+impl ErrorKind {
+    /// The HTTP status that fits.
+    const fn status_code(self) -> u16 {
         match self {
             Self::Conflict => 409,
             Self::Validation => 422,
@@ -142,7 +29,79 @@ impl Kind {
     }
 }
 
-/// Where it happened; becomes `error.context`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Fatal,
+    Error,
+    Warning,
+}
+
+/// What every error with the same code has in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CodeProperties {
+    pub kind: ErrorKind,
+    pub severity: Severity,
+    pub status_code: u16,
+}
+
+/// Declares [`Code`] from a table: variant, name, kind and severity of each code. There is no other list: the typings and
+/// the facade get theirs from [`Code::ALL`].
+macro_rules! codes {
+    ($($variant:ident $name:literal $kind:ident $severity:ident)+) => {
+        /// What went wrong.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {
+            $($variant,)+
+        }
+
+        impl Code {
+            /// In the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!("auth_postgres/", $name),)+
+                }
+            }
+
+            pub const fn properties(self) -> CodeProperties {
+                let (kind, severity) = match self {
+                    $(Self::$variant => (ErrorKind::$kind, Severity::$severity),)+
+                };
+                CodeProperties { kind, severity, status_code: kind.status_code() }
+            }
+        }
+    };
+}
+
+codes! {
+    ConnectionFailed     "connection_failed"     Dependency Error
+    AuthenticationFailed "authentication_failed" Dependency Error
+    TlsFailed            "tls_failed"            Dependency Error
+    PoolTimeout          "pool_timeout"          Dependency Error
+    NotConnected         "not_connected"         Dependency Error
+    StatementTimeout     "statement_timeout"     Dependency Error
+    LockTimeout          "lock_timeout"          Dependency Error
+    Cancelled            "cancelled"             Dependency Warning
+    SerializationFailure "serialization_failure" Dependency Error
+    ReadOnly             "read_only"             Dependency Error
+    ResourceExhausted    "resource_exhausted"    Dependency Error
+    MigrationFailed      "migration_failed"      Internal   Fatal
+    SchemaMismatch       "schema_mismatch"       Internal   Fatal
+    PermissionDenied     "permission_denied"     Internal   Fatal
+    Conflict             "conflict"              Conflict   Warning
+    InvalidReference     "invalid_reference"     Validation Warning
+    InvalidInput         "invalid_input"         Validation Warning
+    NotFound             "not_found"             NotFound   Warning
+    AlreadyUsed          "already_used"          Conflict   Warning
+    Expired              "expired"               Validation Warning
+    QueryFailed          "query_failed"          Internal   Error
+    Internal             "internal"              Internal   Error
+}
+
+/// Where it happened. The facade makes it `error.context`.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Context {
@@ -173,7 +132,7 @@ pub struct Context {
     pub violations: Option<Vec<Violation>>,
 }
 
-/// Stored rows that stand against a rule.
+/// Stored rows that break a rule.
 #[derive(Debug, Clone, Serialize, sqlx::FromRow)]
 pub struct Violation {
     pub rule: String,
@@ -185,8 +144,8 @@ pub struct Violation {
     pub ids: Vec<String>,
 }
 
-/// The reason given by the server, the system or the TLS library; becomes `error.cause`.
-/// It never carries a server's detail, hint, where or query: they print row values.
+/// The reason given by the server, the system or the TLS library. The facade makes it `error.cause`.
+/// The server's detail, hint, context and query are left out because they contain values of rows.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cause {
@@ -208,7 +167,7 @@ pub struct Cause {
     pub column: Option<String>,
 }
 
-/// Cheap to clone: one failed batch answers many calls.
+/// Cheap to clone, because one failed batch answers many calls.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -224,8 +183,8 @@ impl Error {
         Self { code, message: message.into(), retryable: false, context: Box::default(), cause: None }
     }
 
-    /// Bad input; `field` names where, and the message never repeats the value. A name may be the caller's, who wrote
-    /// something into a key that is none.
+    /// Bad input. The message names the field but never repeats its value. The name is quoted because it may be a key that
+    /// the caller has made up.
     pub fn invalid_input(field: impl AsRef<str>, reason: &str) -> Self {
         let field = quoted(field.as_ref());
         Self::new(Code::InvalidInput, format!("`{field}` {reason}")).with_field(field)
@@ -240,7 +199,7 @@ impl Error {
         self
     }
 
-    /// Names the operation, and puts it in front of the message.
+    /// Names the operation in the context and at the beginning of the message, unless that has been done already.
     pub fn in_operation(mut self, operation: &'static str) -> Self {
         if self.context.operation.is_none() {
             self.context.operation = Some(operation);
@@ -249,7 +208,7 @@ impl Error {
         self
     }
 
-    /// Says which server it was, for there may be several, and the one that is meant may be another one.
+    /// Says which server it was, because there may be several, and it may not be the one that the caller expects.
     pub fn at_host(mut self, host: &str, port: u16) -> Self {
         let is_socket = host.starts_with('/');
         let is_v6 = host.contains(':');
@@ -264,7 +223,7 @@ impl Error {
         self
     }
 
-    /// Whether the data cannot be written at all, at whatever time: SQLSTATE class 22 (data exception).
+    /// Whether the data can never be written: SQLSTATE class 22 (data exception).
     pub fn is_unwritable(&self) -> bool {
         self.context.sql_state.as_deref().is_some_and(|state| state.starts_with("22"))
     }
@@ -274,17 +233,17 @@ impl Error {
     }
 }
 
-/// A longer text of the caller's is cut in a message.
+/// Messages show at most this many characters of a text of the caller's.
 const MAX_QUOTED: usize = 100;
 
-/// Text of the caller's, fit for a message: on one line, with nothing in it that cannot be seen, and not long.
-/// The facade has the same.
+/// Shortens a text of the caller's and escapes what cannot be printed, so that it fits into one line of a message. The
+/// facade does the same (`quote` in `lib/text.js`).
 fn quoted(text: &str) -> String {
     let mut quoted = String::new();
     for character in text.chars().take(MAX_QUOTED) {
         match character {
             '"' | '\'' => quoted.push(character),
-            // What combines with a letter before it is seen; at the start of a text it would be escaped.
+            // A combining character is printed as it is if a letter comes before it, and escaped at the start of a text.
             _ => quoted.extend(format!("_{character}").escape_debug().skip(1)),
         }
     }
@@ -294,17 +253,17 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// What the facade makes an `InternalError` of.
+/// The fields of the facade's `InternalError`.
 impl Serialize for Error {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let kind = self.code.kind();
+        let CodeProperties { kind, severity, status_code } = self.code.properties();
         let mut object = serializer.serialize_struct("Error", 8)?;
         object.serialize_field("message", &self.message)?;
         object.serialize_field("code", self.code.name())?;
-        object.serialize_field("kind", kind.name())?;
-        object.serialize_field("severity", self.code.severity())?;
-        object.serialize_field("statusCode", &kind.status_code())?;
+        object.serialize_field("kind", &kind)?;
+        object.serialize_field("severity", &severity)?;
+        object.serialize_field("statusCode", &status_code)?;
         object.serialize_field("retryable", &self.retryable)?;
         object.serialize_field("context", &self.context)?;
         object.serialize_field("cause", &self.cause)?;

@@ -3,7 +3,7 @@
 //! The way of a call, top to bottom, one way in and the same way out:
 //!
 //! ```text
-//! index.js      the facade, in the caller's realm: promises, Dates and errors are made here
+//! lib/          the facade, in the caller's realm: promises, Dates and errors are made here
 //! adapter/      what JavaScript sees: three lines a method; the typings come from here
 //! store/        one file a kind of record: records, inputs, SQL; knows no JavaScript
 //! db/           the only place that talks to sqlx: connections, retries, batches, migrations

@@ -1,11 +1,11 @@
 import { InternalError } from '@kitiumai/auth-postgres';
 
-const STATUS = { conflict: 409, validation: 422, not_found: 404, dependency: 503, internal: 500 } as const;
+export const STATUS = { conflict: 409, validation: 422, not_found: 404, dependency: 503, internal: 500 } as const;
 
 type Kind = keyof typeof STATUS;
 
 /** Every code without its `auth_postgres/`, and its kind. */
-const KINDS = {
+export const KINDS = {
   connection_failed: 'dependency',
   authentication_failed: 'dependency',
   tls_failed: 'dependency',

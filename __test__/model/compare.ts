@@ -1,6 +1,7 @@
 /** Whether two outcomes are the same, prototypes and absent keys included. */
 import { types } from 'node:util';
 import { InternalError } from '@kitiumai/auth-postgres';
+import { type Code, KINDS, STATUS } from '../helpers/errors';
 import { Refusal } from '../helpers/reference';
 
 export type Outcome = { value: unknown } | { error: unknown };
@@ -45,15 +46,6 @@ function show(value: unknown): string {
   return typeof value === 'symbol' || value === undefined ? String(value) : JSON.stringify(value);
 }
 
-const KINDS: Record<string, [kind: string, statusCode: number]> = {
-  invalid_input: ['validation', 422],
-  invalid_reference: ['validation', 422],
-  expired: ['validation', 422],
-  conflict: ['conflict', 409],
-  already_used: ['conflict', 409],
-  not_found: ['not_found', 404],
-};
-
 /** Checks a rejection against the refusal: one of its faults, and all that belongs to it. */
 function checkRejection(error: unknown, { faults }: Refusal, method: string): void {
   if (!(error instanceof InternalError)) throw new Mismatch(`rejected with something else: ${error}`);
@@ -64,7 +56,8 @@ function checkRejection(error: unknown, { faults }: Refusal, method: string): vo
     const expected = new Refusal(faults).message;
     throw new Mismatch(`expected ${expected}; rejected with ${code} (${error.context.field}): ${error.message}`);
   }
-  const [kind, statusCode] = KINDS[code] ?? [];
+  const kind = KINDS[code as Code];
+  const statusCode = STATUS[kind];
   const found = difference(
     { kind, statusCode, retryable: false, operation: method },
     { kind: error.kind, statusCode: error.statusCode, retryable: error.retryable, operation: error.context.operation },

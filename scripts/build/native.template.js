@@ -1,6 +1,6 @@
 /**
- * Loads the native core: the binary of this platform from its package, which npm installs as an optional
- * dependency, or in a clone of the repository the one built there.
+ * Loads the native core. Its binary is in this platform's package, which npm installs as an optional dependency. In a clone
+ * of the repository it is the one that was built there.
  */
 
 const { existsSync } = require('node:fs');
@@ -8,10 +8,20 @@ const { createRequire } = require('node:module');
 const { join } = require('node:path');
 const { version } = require('./package.json');
 
-// Spelled out one by one, so that tools that trace files for deployment find them.
+/** @import { Native } from './lib/types.js' */
+
+/** @typedef {{ package: () => { version: string }, binary: () => Native }} Entry */
+
+/**
+ * Every `require` is written out, so that tools that trace files for deployment find the packages.
+ *
+ * @type {Record<string, Entry>}
+ */
 const BINARIES = {
   // <one entry a platform>
 };
+
+/** @typedef {{ excludeNetwork: boolean, getReport(): { header: { glibcVersionRuntime?: string } } }} Report */
 
 /** The platform's name among the packages, such as `linux-x64-musl`. */
 function platformName() {
@@ -20,12 +30,12 @@ function platformName() {
   return platform === 'win32' ? `win32-${arch}-msvc` : `${platform}-${arch}`;
 }
 
-/** Node's report names the C library's version when that is glibc. */
+/** Node's report has the version of the C library only if that is glibc. */
 function isMusl() {
-  const { report } = process;
+  const report = /** @type {Report | undefined} */ (/** @type {unknown} */ (process.report));
   if (!report) return false;
   const excluded = report.excludeNetwork;
-  // Looking up the names of open sockets could take seconds.
+  // Without this the report would look up the hosts of open sockets, which can take seconds.
   report.excludeNetwork = true;
   try {
     return !report.getReport().header.glibcVersionRuntime;
@@ -34,10 +44,11 @@ function isMusl() {
   }
 }
 
+/** @returns {Native} */
 function load() {
   const name = platformName();
   const built = join(__dirname, `auth-postgres.${name}.node`);
-  // Through a `require` of its own, since a bundler could not resolve the path.
+  // With a `require` of its own, because a bundler could not resolve the path.
   if (existsSync(built)) return createRequire(__filename)(built);
 
   const packageName = `@kitiumai/auth-postgres-${name}`;
@@ -58,10 +69,17 @@ function load() {
   try {
     return entry.binary();
   } catch (cause) {
-    throw withCause(`The binary of ${packageName} cannot be loaded on this machine: ${cause.message}`, cause);
+    throw withCause(`The binary of ${packageName} cannot be loaded on this machine: ${messageOf(cause)}`, cause);
   }
 }
 
+/** @param {unknown} error */
+const messageOf = (error) => /** @type {Error} */ (error).message;
+
+/**
+ * @param {Entry} entry
+ * @param {string} packageName
+ */
 function versionOf(entry, packageName) {
   try {
     return entry.package().version;
@@ -77,7 +95,12 @@ function versionOf(entry, packageName) {
   }
 }
 
-/** Node 16.0 to 16.8 do not know the constructor's `cause`. */
+/**
+ * Node.js before 16.9 does not know the constructor's `cause`.
+ *
+ * @param {string} message
+ * @param {unknown} cause
+ */
 function withCause(message, cause) {
   return Object.defineProperty(new Error(message), 'cause', { value: cause, configurable: true, writable: true });
 }

@@ -1,10 +1,15 @@
-// From napi's raw typings to index.d.ts: Rust's names for values become what a Node developer writes.
-// Usage: node scripts/build/typings.mjs <raw.d.ts> <index.d.ts>
+/**
+ * Writes index.d.ts: `node scripts/build/typings.mjs <raw.d.ts> <index.d.ts>`.
+ *
+ * It takes napi's raw typings, replaces Rust's names of types by what a Node developer writes, and puts in the list of
+ * error codes, which it asks the addon for.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 
 const [rawPath = '', targetPath = ''] = process.argv.slice(2);
 
-/** Types that read the same in arguments and results. */
+/** Types that are the same in arguments and in results. */
 const EVERYWHERE = {
   Void: 'void',
   Text: 'string',
@@ -20,11 +25,11 @@ const EVERYWHERE = {
   Ssl: 'boolean | SslOptions',
 };
 
-/** A date is given as a Date or as text, and always comes back as a Date. */
+/** Dates are given as a Date or as text, and always come back as a Date. */
 const IN_INPUTS = { Timestamp: 'Date | string' };
 const IN_RESULTS = { Timestamp: 'Date' };
 
-/** Methods with options of their own take `signal` and `timeoutMs` in them. */
+/** The options of methods that have options of their own. They hold `signal` and `timeoutMs` as well. */
 const TAKE_CALL_OPTIONS = [
   'DeleteExpiredSessionsOptions',
   'DeleteUserSessionsOptions',
@@ -70,16 +75,26 @@ function unwrap(line, wrapper, around = (inner) => inner) {
 }
 
 const raw = readFileSync(rawPath, 'utf8');
-// The hand-written part ends in this line.
+// The hand-written part, src/bridge/header.d.ts, ends in this line.
 const [header = '', generated = ''] = raw.split(/(?<=^\/\/ What follows is generated.*\n)/m);
+
+const ERROR_CODES = /^export type ErrorCode = never;.*$/m;
+
+function errorCodes() {
+  if (!ERROR_CODES.test(header)) throw new Error('src/bridge/header.d.ts has no place for the error codes.');
+  /** @type {import('../../lib/types.js').Native} */
+  const native = createRequire(import.meta.url)('../../native.js');
+  const union = JSON.parse(native.errorCodes()).map((/** @type {[string, unknown]} */ [code]) => `\n  | '${code}'`);
+  return `export type ErrorCode =${union.join('')};`;
+}
 
 let interfaceName = '';
 const lines = generated
-  // The loader's own export, which the facade does not pass on.
+  // An export of napi's loader, which the facade does not pass on.
   .replace(/\/\*\*[^/]*\*\/\nexport declare const __napiBindingTarget.*\n\n/, '')
-  // The named columns of a type that the header writes out.
+  // The named columns of a type that is written by hand in the header.
   .replace(/^export interface \w+Row \{\n[^}]*\}\n\n/gm, '')
-  // What a method without typings leaves behind; a debug build has more of them.
+  // The empty line that a method without typings leaves behind. A debug build has more such methods.
   .replace(/^\n(?= {2}\S)/gm, '')
   // A doc comment that came through a Rust macro keeps the prefix of its raw string.
   .replace(/^(\s*(?:\/\*\*|\*) )r" ?/gm, '$1')
@@ -111,7 +126,7 @@ const lines = generated
 
 writeFileSync(
   targetPath,
-  `${header}${lines.join('\n')}
+  `${header.replace(ERROR_CODES, errorCodes())}${lines.join('\n')}
 // Without this, helpers above that are not exported would be.
 export {};
 `,

@@ -46,6 +46,11 @@ async function main() {
   const { key } = await storage.createApiKeyWithSecret(user.id, ['read'], 'kit');
   assert.deepStrictEqual((await storage.verifyApiKeySecret(key))?.scopes, ['read']);
 
+  class Named {
+    name = 'of a class';
+  }
+  assert.strictEqual((await storage.createUser(new Named())).name, 'of a class');
+
   const conflict = await failureOf(storage.createUser({ email }));
   assert.ok(conflict instanceof InternalError && conflict instanceof Error);
   assert.strictEqual(conflict.code, 'auth_postgres/conflict');

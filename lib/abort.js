@@ -1,0 +1,49 @@
+/** Listens to AbortSignals. */
+
+const { invalidInput } = require('./errors.js');
+const { messageOf } = require('./text.js');
+
+/**
+ * What to call when a signal is aborted. Each signal gets one listener for all of its calls, because Node warns of a leak
+ * when there are more than ten.
+ *
+ * @type {WeakMap<AbortSignal, { callbacks: Set<() => void>, listener: () => void }>}
+ */
+const listening = new WeakMap();
+
+/**
+ * Calls back when the signal is aborted.
+ *
+ * @param {AbortSignal} signal
+ * @param {() => void} callback
+ * @returns {() => void} stops that
+ */
+function onAbort(signal, callback) {
+  let entry = listening.get(signal);
+  if (entry === undefined) {
+    /** @type {Set<() => void>} */
+    const callbacks = new Set();
+    const listener = () => {
+      for (const each of callbacks) each();
+    };
+    entry = { callbacks, listener };
+    listening.set(signal, entry);
+  }
+  const { callbacks, listener } = entry;
+  try {
+    if (callbacks.size === 0) signal.addEventListener('abort', listener);
+  } catch (error) {
+    throw invalidInput('signal', `cannot be listened to: ${messageOf(error)}`);
+  }
+  callbacks.add(callback);
+  return () => {
+    callbacks.delete(callback);
+    try {
+      if (callbacks.size === 0) signal.removeEventListener('abort', listener);
+    } catch {
+      // A listener without callbacks does nothing, and this call must still settle.
+    }
+  };
+}
+
+module.exports = { onAbort };

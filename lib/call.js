@@ -1,0 +1,72 @@
+/** Runs one call of a method, from its arguments to its promise. */
+
+const { Core } = require('./core.js');
+const { Failure, internal, invalidInput } = require('./errors.js');
+const { METHODS } = require('./methods.js');
+const { messageOf } = require('./text.js');
+
+/** @import { MethodName, ResultOf } from './types.js' */
+
+/**
+ * Where an adapter keeps its core. A property is found through proxies, and by objects that inherit from the adapter. No
+ * proxy can show another value for it, because it can be neither changed nor removed.
+ */
+const CORE = Symbol('core');
+
+/**
+ * @param {unknown} adapter
+ * @returns {Core | undefined}
+ */
+function findCore(adapter) {
+  try {
+    const core = /** @type {{ [CORE]?: unknown }} */ (adapter)[CORE];
+    return core instanceof Core ? core : undefined;
+  } catch {
+    // There is no `this` at all, or it is a proxy that hides what it stands for.
+    return undefined;
+  }
+}
+
+/**
+ * @param {unknown} adapter
+ * @param {MethodName} method
+ */
+function coreOf(adapter, method) {
+  const core = findCore(adapter);
+  if (core !== undefined) return core;
+  throw invalidInput(
+    'this',
+    `is no PostgresStorageAdapter: call \`storage.${method}(…)\`, or bind the method: \`storage.${method}.bind(storage)\``,
+  );
+}
+
+/**
+ * Throws after its `await`, so that the error's stack reaches the caller's own frame.
+ *
+ * @template {MethodName} Name
+ * @param {unknown} adapter
+ * @param {Name} name
+ * @param {unknown[]} args
+ * @returns {Promise<ResultOf<Name>>}
+ */
+async function run(adapter, name, args) {
+  const { encoders, decode, readCallOptions } = METHODS[name];
+  let core;
+  let outcome;
+  try {
+    core = coreOf(adapter, name);
+    const encoded = encoders.map((encode, at) => encode(args[at]));
+    outcome = core.call(name, encoded, readCallOptions(args));
+  } catch (error) {
+    outcome = error instanceof Failure ? error : internal(`the call could not be made: ${messageOf(error)}`);
+  }
+  outcome = await outcome;
+  if (outcome instanceof Failure) {
+    // A closed adapter answers calls, too.
+    core?.stopListening();
+    throw outcome.toError(name);
+  }
+  return /** @type {(answer: unknown) => ResultOf<Name>} */ (decode)(outcome);
+}
+
+module.exports = { CORE, findCore, run };

@@ -1,0 +1,109 @@
+/** Reads the constructor's options: keeps the functions here, and writes the rest as JSON for the core. */
+
+const { createPrivateKey } = require('node:crypto');
+const { isUint8Array } = require('node:util/types');
+const { text } = require('./arguments.js');
+const { invalidInput } = require('./errors.js');
+const { toJson } = require('./json.js');
+const { checkPlain, isObject } = require('./plain-objects.js');
+
+/**
+ * @import { Logger } from '../index.js'
+ * @import { PasswordFunction } from './callbacks.js'
+ * @import { PlainObject } from './plain-objects.js'
+ */
+
+/**
+ * @typedef {object} ReadOptions
+ * @property {string} json for the core
+ * @property {Logger | undefined} logger
+ * @property {string | PasswordFunction | undefined} password
+ * @property {boolean} holdsOpen whether an open adapter keeps the process running
+ * @property {number | undefined} queryTimeoutMs
+ */
+
+/** @type {readonly string[]} */
+const LOG_METHODS = ['debug', 'info', 'warn', 'error'];
+
+/**
+ * @param {unknown} given
+ * @returns {ReadOptions}
+ */
+function readOptions(given) {
+  const options = given ?? {};
+  if (!isObject(options)) throw invalidInput('options', 'must be an object');
+  checkPlain(options, 'options');
+  const { logger, password, ssl } = options;
+  if (logger != null && !isLogger(logger)) {
+    throw invalidInput('logger', 'must be an object with the functions debug, info, warn and error');
+  }
+  if (password != null && typeof password !== 'string' && typeof password !== 'function') {
+    throw invalidInput('password', 'must be a string or a function');
+  }
+  // The core gets `true` for a function, and refuses it where no function is allowed.
+  const plain = withoutFunctions({ ...options, logger: logger == null ? undefined : true });
+  if (isObject(ssl)) plain.ssl = readSsl(ssl);
+  return {
+    logger: logger ?? undefined,
+    password: /** @type {ReadOptions['password'] | null} */ (password) ?? undefined,
+    json: toJson(plain, 'options'),
+    holdsOpen: options.allowExitOnIdle === false,
+    // The core refuses what is no number, so that no call will be made with it.
+    queryTimeoutMs: /** @type {number | null | undefined} */ (options.query_timeout) || undefined,
+  };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is Logger}
+ */
+const isLogger = (value) => LOG_METHODS.every((level) => typeof (/** @type {any} */ (value)[level]) === 'function');
+
+/**
+ * @param {PlainObject} object
+ * @returns {PlainObject}
+ */
+const withoutFunctions = (object) =>
+  Object.fromEntries(Object.entries(object).map(([key, value]) => [key, typeof value === 'function' ? true : value]));
+
+/**
+ * A key that is protected by a passphrase is opened here, by Node's own means.
+ *
+ * @param {PlainObject} given
+ */
+function readSsl(given) {
+  checkPlain(given, 'ssl');
+  const ssl = withoutFunctions(given);
+  for (const name of ['ca', 'cert', 'key']) {
+    if (ssl[name] != null) ssl[name] = readPem(ssl[name], `ssl.${name}`);
+  }
+  if (ssl.key != null && ssl.passphrase != null) {
+    const passphrase = text('ssl.passphrase')(ssl.passphrase);
+    const key = /** @type {string} */ (ssl.key);
+    try {
+      ssl.key = createPrivateKey({ key, format: 'pem', passphrase }).export({ type: 'pkcs8', format: 'pem' });
+    } catch {
+      throw invalidInput('ssl.key', 'cannot be opened with `ssl.passphrase`');
+    }
+    ssl.passphrase = undefined;
+  }
+  return ssl;
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ */
+function readPem(value, name) {
+  /** @type {unknown[]} */
+  const parts = Array.isArray(value) ? value : [value];
+  return parts
+    .map((part) => {
+      if (typeof part === 'string') return part;
+      if (isUint8Array(part)) return Buffer.from(part).toString('utf8');
+      throw invalidInput(name, 'must be PEM text, a Buffer, or an array of them');
+    })
+    .join('\n');
+}
+
+module.exports = { readOptions };

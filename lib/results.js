@@ -1,0 +1,121 @@
+/** Decoders: what the core answers is JSON, so that Dates arrive as text. */
+
+/**
+ * @import { ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, OAuthLink, OrganizationMember,
+ *   OrganizationRecord, RoleRecord, SessionRecord, SSOLink, SSOProvider, SSOSession, TenantSAMLConfig, TwoFactorDevice,
+ *   TwoFactorSession, UserRecord } from '../index.js'
+ * @import { Decode } from './types.js'
+ */
+
+/**
+ * Turns the named fields into Dates where they are present.
+ *
+ * @template T
+ * @param {...Extract<keyof T, string>} fields
+ * @returns {Decode<T>}
+ */
+function dates(...fields) {
+  return (answer) => {
+    const record = /** @type {Record<string, any>} */ (answer);
+    for (const field of fields) {
+      if (record[field] !== undefined) record[field] = new Date(record[field]);
+    }
+    return /** @type {T} */ (record);
+  };
+}
+
+/**
+ * @template T
+ * @param {T} answer
+ */
+const unchanged = (answer) => answer;
+
+/** @type {Decode<void>} */
+const toUndefined = () => undefined;
+
+/**
+ * @template T
+ * @param {Decode<T>} decode
+ * @returns {Decode<T | null>}
+ */
+const orNull = (decode) => (answer) =>
+  answer === null ? null : decode(/** @type {import('./types.js').Wire<T>} */ (answer));
+
+/**
+ * @template T
+ * @param {Decode<T>} decode
+ * @returns {Decode<T[]>}
+ */
+const list = (decode) => (answers) => /** @type {import('./types.js').Wire<T>[]} */ (answers).map(decode);
+
+/** @type {Decode<OAuthLink>} */
+const oauthLink = dates('linkedAt');
+/** @type {Decode<UserRecord>} */
+const userDates = dates('createdAt', 'updatedAt');
+/** @type {Decode<UserRecord>} */
+const user = (record) => {
+  if (record.oauth) Object.values(record.oauth).forEach(oauthLink);
+  return userDates(record);
+};
+
+/** @type {Decode<SessionRecord>} */
+const session = dates('expiresAt', 'createdAt', 'updatedAt');
+
+/** @type {Decode<ApiKeyRecord>} */
+const apiKey = dates('expiresAt', 'createdAt', 'updatedAt');
+/** @type {Decode<ApiKeyWithSecret>} */
+const apiKeyWithSecret = (result) => {
+  apiKey(result.record);
+  return /** @type {ApiKeyWithSecret} */ (/** @type {unknown} */ (result));
+};
+
+/** @type {Decode<OrganizationMember>} */
+const member = dates('joinedAt');
+/** @type {Decode<OrganizationRecord>} */
+const organizationDates = dates('createdAt', 'updatedAt');
+/** @type {Decode<OrganizationRecord>} */
+const organization = (record) => {
+  record.members.forEach(member);
+  return organizationDates(record);
+};
+
+/** @type {Decode<EmailVerificationToken>} */
+const emailToken = dates('expiresAt', 'createdAt', 'usedAt');
+
+/** @type {Decode<RoleRecord>} */
+const role = dates('createdAt', 'updatedAt');
+
+/** @type {Decode<SSOProvider>} */
+const ssoProvider = dates('createdAt', 'updatedAt');
+/** @type {Decode<SSOLink>} */
+const ssoLink = dates('linkedAt', 'lastAuthAt');
+/** @type {Decode<SSOSession>} */
+const ssoSession = dates('expiresAt', 'linkedAt', 'lastAuthAt');
+
+/**
+ * A tenant's configuration comes back as it was given: its `createdAt` and `updatedAt` are Dates only if they were.
+ *
+ * @type {Decode<TenantSAMLConfig>}
+ */
+const tenantConfig = (config) => {
+  for (const field of ['createdAt', 'updatedAt']) {
+    const text = config[field];
+    if (typeof text !== 'string') continue;
+    const date = new Date(text);
+    if (!Number.isNaN(date.getTime()) && date.toISOString() === text) config[field] = date;
+  }
+  return /** @type {TenantSAMLConfig} */ (config);
+};
+
+/** @type {Decode<TwoFactorDevice>} */
+const device = dates('createdAt', 'updatedAt', 'lastUsedAt', 'verificationCodeExpiresAt');
+/** @type {Decode<BackupCode>} */
+const backupCode = dates('createdAt', 'usedAt');
+/** @type {Decode<TwoFactorSession>} */
+const twoFactorSession = dates('expiresAt', 'createdAt', 'completedAt');
+
+module.exports = {
+  ...{ list, orNull, toUndefined, unchanged },
+  ...{ apiKey, apiKeyWithSecret, backupCode, device, emailToken, organization, role, session, ssoLink, ssoProvider },
+  ...{ ssoSession, tenantConfig, twoFactorSession, user },
+};
