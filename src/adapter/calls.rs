@@ -57,10 +57,10 @@ impl PostgresStorageAdapter {
         R: for<'r> FromRow<'r, PgRow> + Serialize + Send + Sync + Unpin + 'static,
     {
         if let Err(error) = check_text(&key, argument) {
-            return self.fail(lookup.operation(), error);
+            return self.fail(lookup.batch.operation(), error);
         }
-        self.join(lookup, key, |answer, found: Result<Option<Arc<R>>>| {
-            answer.give(&found.map(|row| row.filter(|row| test(row))));
+        self.join(&lookup.batch, key, |answer, found| {
+            answer.give(&found.map(|found| Lookup::<R>::record(found).filter(|row| test(row))));
         })
     }
 

@@ -28,4 +28,4 @@ pub use database::Database;
 pub use give_up::GiveUp;
 pub use migrate::{Plan, Zones};
 pub use run::{Db, Repeat};
-pub use statement::{Counted, PgQuery, TransactionBody};
+pub use statement::{Counted, PgQuery, Rows, TransactionBody};

@@ -5,7 +5,7 @@ use super::error::{Failure, Remedy, silent_failure, statement_failure};
 use super::give_up::GiveUp;
 use super::lease::Lease;
 use super::pool::{Pool, Work, aborted, millis};
-use super::statement::{All, Execute, One, PgQuery, Statement, Together, TransactionBody, Way};
+use super::statement::{All, Execute, One, PgQuery, Rows, Statement, Together, TransactionBody, Way};
 use super::understood::understood;
 use super::unit;
 use crate::error::{Code, Error, Result};
@@ -171,8 +171,16 @@ impl Db {
         Q: Fn() -> PgQuery + Send + Sync,
     {
         let mut row = None;
-        self.run(repeat, &mut One { query: &|_| query(), row: &mut row }).await?;
+        self.read_one(repeat, query, &mut row).await?;
         Ok(row)
+    }
+
+    /// The same, for a row that is read in a way of its own. Returns how many there were: one or none.
+    pub async fn read_one<Q>(&mut self, repeat: Repeat, query: Q, row: &mut dyn Rows) -> Result<u64>
+    where
+        Q: Fn() -> PgQuery + Send + Sync,
+    {
+        self.run(repeat, &mut One { query: &|_| query(), row }).await
     }
 
     /// All rows of a statement.
@@ -182,8 +190,16 @@ impl Db {
         Q: Fn() -> PgQuery + Send + Sync,
     {
         let mut rows = Vec::new();
-        self.run(repeat, &mut All { query: &|_| query(), rows: &mut rows }).await?;
+        self.read_all(repeat, query, &mut rows).await?;
         Ok(rows)
+    }
+
+    /// The same, for rows that are read in a way of their own. Returns how many there were.
+    pub async fn read_all<Q>(&mut self, repeat: Repeat, query: Q, rows: &mut dyn Rows) -> Result<u64>
+    where
+        Q: Fn() -> PgQuery + Send + Sync,
+    {
+        self.run(repeat, &mut All { query: &|_| query(), rows }).await
     }
 
     /// The row that an insert returns. `query` is told whether an earlier attempt, whose answer was lost, may have
