@@ -1,6 +1,12 @@
 //! Reading what a caller hands over: JSON text becomes types that cannot hold nonsense,
 //! or an `auth_postgres/invalid_input` that names the field.
 
+mod natural;
+mod secret;
+
+pub use natural::Natural;
+pub use secret::Secret;
+
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use serde::de::{MapAccess, Visitor};

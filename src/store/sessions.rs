@@ -75,7 +75,7 @@ input! {
     /// How far `deleteExpiredSessions` goes.
     DeleteExpiredSessionsOptions {
         /// The most sessions to delete. Default all.
-        limit "limit": Option<crate::options::Natural>,
+        limit "limit": Option<crate::input::Natural>,
     }
 }
 

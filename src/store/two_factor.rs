@@ -451,9 +451,9 @@ input! {
         /// May be a hash.
         verification_code "verificationCode": Option<Text>,
         /// Default 0.
-        attempt_count "attemptCount": Option<crate::options::Natural>,
+        attempt_count "attemptCount": Option<crate::input::Natural>,
         /// Default 5.
-        max_attempts "maxAttempts": Option<crate::options::Natural>,
+        max_attempts "maxAttempts": Option<crate::input::Natural>,
         /// A time in the past is accepted.
         expires_at "expiresAt": Timestamp,
         /// Default not completed.
