@@ -14,16 +14,16 @@ mod two_factor;
 mod users;
 
 use crate::bridge::ask::password_asker;
-use crate::bridge::queue::Queue;
-use crate::bridge::start::{self, Answer, Calls, Work};
-use crate::bridge::turn::Turn;
+use crate::bridge::log::LogSubscriber;
+use crate::bridge::queue::CompletionQueue;
+use crate::bridge::start::{self, Answer, BoxedTask, Calls};
+use crate::bridge::tick_gather::TickGather;
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
 use crate::db::migrate::{Rollback, Status};
 use crate::db::pool::{Work as Entered, millis};
 use crate::db::{Batch, Batched, Database, Db, Plan};
 use crate::error::{Error, Result};
 use crate::input::{Natural, OrNull, Patch, Text, check_text, input};
-use crate::log::Logger;
 use crate::options::{Environment, LogLevel, Options};
 use crate::origin::on_behalf_of;
 use crate::store::events::Emit;
@@ -54,7 +54,7 @@ use tracing::level_filters::LevelFilter;
 #[napi]
 pub struct PostgresStorageAdapter {
     calls: Calls,
-    queue: Arc<Queue>,
+    queue: Arc<CompletionQueue>,
     database: Arc<Database>,
     migrates: bool,
     /// The adapter's log; `None` costs nothing.
@@ -65,7 +65,7 @@ pub struct PostgresStorageAdapter {
     session_creates: Arc<Batch<session_writes::Create>>,
     session_updates: Arc<Batch<session_writes::Update>>,
     events: Arc<Batch<Emit>>,
-    turn: Arc<Turn>,
+    turn: Arc<TickGather>,
 }
 
 /// The look-ups by key, each with a queue of its own.
@@ -175,14 +175,15 @@ impl PostgresStorageAdapter {
     /// Opens no connection. Throws an `InternalError` when the URL or an option is not right.
     #[napi(constructor, ts_args_type = "connectionString: string, options?: PostgresStorageAdapterOptions")]
     pub fn new(connection_string: String, options: String, environment: String) -> napi::Result<Self> {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(CompletionQueue::default());
         let ask = password_asker(Arc::clone(&queue));
         let options =
             Options::read(&connection_string, &options, &Environment::read(&environment), ask).map_err(|error| {
                 // The facade makes an InternalError of the reason.
                 napi::Error::from_reason(serde_json::to_string(&error.in_operation("constructor")).unwrap_or_default())
             })?;
-        let log = options.log_level.map(|level| Dispatch::new(Logger::new(Arc::clone(&queue), level_filter(level))));
+        let log =
+            options.log_level.map(|level| Dispatch::new(LogSubscriber::new(Arc::clone(&queue), level_filter(level))));
         if let Some(log) = &log {
             tracing::dispatcher::with_default(log, || {
                 options.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -485,7 +486,7 @@ impl PostgresStorageAdapter {
 
 /// With the adapter's log.
 fn spawn(begins_here: bool, log: Option<&Dispatch>, work: impl Future<Output = ()> + Send + 'static) {
-    let work: Work = match log {
+    let work: BoxedTask = match log {
         None => Box::pin(work),
         Some(log) => Box::pin(work.with_subscriber(log.clone())),
     };

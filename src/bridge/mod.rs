@@ -1,17 +1,16 @@
 //! Between JavaScript and the core. A call comes in as a plain synchronous method, starts its work on the
-//! runtime and returns its id; its result goes out through the [`queue::Queue`] as JSON text, with that id.
+//! runtime and returns its id; its result goes out through the [`queue::CompletionQueue`] as JSON text, with that id.
 //! The facade (`index.js`) makes promises, Dates and errors of it, in the caller's own realm.
 //!
 //! Nothing outside this module and `adapter` touches napi.
 
 pub mod ask;
 mod context;
+pub mod log;
+mod questions;
 pub mod queue;
 pub mod start;
-pub mod turn;
+pub mod tick_gather;
 mod values;
 
 pub use values::{CallOptions, Json, Nullable, Pending, Void};
-
-/// Names a call until it is answered.
-pub type CallId = u32;

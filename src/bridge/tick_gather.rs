@@ -12,19 +12,19 @@ use tokio::time::sleep;
 
 /// Opened and closed by JavaScript's thread, which makes the calls.
 #[derive(Default)]
-pub struct Turn {
+pub struct TickGather {
     is_open: AtomicBool,
     gathered: Mutex<Gathered>,
 }
 
 #[derive(Default)]
 struct Gathered {
-    kinds: Vec<Kind>,
+    kinds: Vec<GatheredKind>,
     is_guarded: bool,
 }
 
 /// The calls of one kind that have been gathered.
-struct Kind {
+struct GatheredKind {
     name: &'static str,
     calls: usize,
     since: Instant,
@@ -32,7 +32,7 @@ struct Kind {
     begin: Box<dyn FnOnce() + Send>,
 }
 
-impl Turn {
+impl TickGather {
     /// Results are being handed to JavaScript.
     pub fn open(&self) {
         self.is_open.store(true, Ordering::Relaxed);
@@ -60,14 +60,14 @@ impl Turn {
             known.calls += 1;
             return;
         }
-        gathered.kinds.push(Kind { name: kind, calls: 1, since: Instant::now(), begin: Box::new(begin()) });
+        gathered.kinds.push(GatheredKind { name: kind, calls: 1, since: Instant::now(), begin: Box::new(begin()) });
         if !gathered.is_guarded {
             gathered.is_guarded = true;
             start::spawn(false, Box::pin(Arc::clone(self).guard()));
         }
     }
 
-    fn begin_those(&self, which: impl Fn(&Kind) -> bool) {
+    fn begin_those(&self, which: impl Fn(&GatheredKind) -> bool) {
         let begun: Vec<_> = self.lock().kinds.extract_if(.., |kind| which(kind)).collect();
         for kind in begun {
             (kind.begin)();
@@ -97,7 +97,7 @@ impl Turn {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, GATHER_LIMIT, GATHERED_ENOUGH, Turn};
+    use super::{Arc, GATHER_LIMIT, GATHERED_ENOUGH, TickGather};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn counting(count: &Arc<AtomicUsize>) -> impl FnOnce() + Send + 'static {
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn begins_each_kind_once_when_it_ends() {
-        let (turn, one, other) = (Arc::<Turn>::default(), Arc::default(), Arc::default());
+        let (turn, one, other) = (Arc::<TickGather>::default(), Arc::default(), Arc::default());
         turn.open();
         // No guard: it might come before the end of the test.
         turn.lock().is_guarded = true;
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn keeps_the_rare_kinds_while_results_are_left() {
-        let (turn, rare, common) = (Arc::<Turn>::default(), Arc::default(), Arc::default());
+        let (turn, rare, common) = (Arc::<TickGather>::default(), Arc::default(), Arc::default());
         turn.open();
         turn.lock().is_guarded = true;
         turn.gather("rare", || counting(&rare));
@@ -145,7 +145,7 @@ mod tests {
     fn lets_nothing_wait_for_a_turn_that_does_not_end() {
         // The guard runs there.
         super::start::runtime().unwrap();
-        let (turn, count) = (Arc::<Turn>::default(), Arc::default());
+        let (turn, count) = (Arc::<TickGather>::default(), Arc::default());
         turn.open();
         for round in 1..=3 {
             turn.gather("one", || counting(&count));
