@@ -197,6 +197,12 @@ pub fn unknown_name(error: &std::io::Error) -> Error {
     failed
 }
 
+/// Whether a pooler wrote the error: PgBouncer has this one SQLSTATE for everything that it has to say, from a wrong
+/// password to a server that is down.
+pub fn is_from_pooler(error: &Error) -> bool {
+    error.context.sql_state.as_deref() == Some("08P01")
+}
+
 /// Whether the server, or a pooler, ended the connection.
 pub fn is_lost_connection(error: &sqlx::Error) -> bool {
     server_error(error).is_some_and(|server| remedy_of(server.code()) == Remedy::RepeatIfHarmless)

@@ -6,21 +6,16 @@ pub mod cancel;
 pub mod connect;
 pub mod database;
 pub mod deadline;
-mod dial;
+mod driver_panic;
 pub mod error;
 pub mod give_up;
 mod health;
 pub mod lease;
 pub mod migrate;
-mod pgpass;
 pub mod pool;
-#[cfg(unix)]
-mod relay;
 pub mod run;
-mod search_path;
 mod statement;
 pub mod tls;
-mod understood;
 pub mod unit;
 
 pub use batch::{Batch, Batched, LockKey};

@@ -4,10 +4,10 @@
 use super::cancel::Beside;
 use super::connect::{Backend, NO_ANSWER, Opened, Target, unanswered};
 use super::deadline::{Allowance, Watermark, until, within};
+use super::driver_panic::catch_driver_panic;
 use super::give_up::GiveUp;
 use super::lease::{Lease, Permit};
 use super::migrate::refuse_unusable_schema;
-use super::understood::understood;
 use crate::error::{Code, Error, Result};
 use sqlx::{Connection as _, PgConnection};
 use std::collections::HashMap;
@@ -437,17 +437,13 @@ pub fn not_connected() -> Error {
     Error::new(Code::NotConnected, "the adapter has been disconnected: call connect() to open it again")
 }
 
-pub fn millis(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
-}
-
 /// What a call that `disconnect()` ends is told.
 pub fn aborted() -> Error {
     Error::new(Code::Cancelled, "disconnect() ended the call")
 }
 
 async fn is_alive(connection: &mut Connection, end: Option<Instant>) -> bool {
-    let answer = until(end, within(Some(PING_LIMIT), understood(connection.inner.ping()))).await;
+    let answer = until(end, within(Some(PING_LIMIT), catch_driver_panic(connection.inner.ping()))).await;
     matches!(answer, Some(Some(Ok(()))))
 }
 

@@ -1,12 +1,12 @@
 //! Running statements: the one place that awaits sqlx. Retries, classification and the log live here.
 
-use super::deadline::{Allowance, attempt_limit, until, within};
+use super::deadline::{Allowance, attempt_limit, millis, until, within};
+use super::driver_panic::catch_driver_panic;
 use super::error::{Failure, Remedy, silent_failure, statement_failure};
 use super::give_up::GiveUp;
 use super::lease::Lease;
-use super::pool::{Pool, Work, aborted, millis};
+use super::pool::{Pool, Work, aborted};
 use super::statement::{All, Counted, Execute, One, Statement, Together, Way};
-use super::understood::understood;
 use super::unit;
 use crate::error::{Code, Error, Result};
 use futures_core::future::BoxFuture;
@@ -319,11 +319,11 @@ impl Db {
             match lock_limit {
                 Some(limit) if !way.is_pooled => {
                     // Boxed, since it is rare, and the future of every statement would have room for it.
-                    understood(Box::pin(unit::with_lock_limit(connection, limit, statement, way))).await
+                    catch_driver_panic(Box::pin(unit::with_lock_limit(connection, limit, statement, way))).await
                 }
                 _ => {
-                    let result = understood(statement.send(connection, way)).await;
-                    if way.is_pooled { understood(unit::end(connection, result)).await } else { result }
+                    let result = catch_driver_panic(statement.send(connection, way)).await;
+                    if way.is_pooled { catch_driver_panic(unit::end(connection, result)).await } else { result }
                 }
             }
         })

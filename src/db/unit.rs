@@ -4,14 +4,14 @@
 //! no named statement is where it was: whatever runs outside a transaction, or is prepared under a name, may meet
 //! the statements of others.
 
+use super::connect::search_path::{narrow_search_path, own_schema};
 use super::connect::{Backend, Target};
 use super::deadline::within;
-use super::error::{connect_error, is_lost_connection};
+use super::error::is_from_pooler;
 use super::lease::Lease;
 use super::migrate;
-use super::search_path::{narrow_search_path, own_schema};
 use super::statement::{Statement, Way};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Result};
 use sqlx::postgres::{PgRow, Postgres};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row, Transaction};
 use std::fmt::Write as _;
@@ -70,7 +70,7 @@ pub async fn begin(lease: &mut Lease, settings: &str, lock_limit: Option<Duratio
         Err(error) => {
             let mut refused = target.refusal(&error);
             let is_known = target.has_begun.load(Ordering::Relaxed);
-            if refused.is_poolers() && !is_known && target.has_no_transactions(host).await {
+            if is_from_pooler(&refused) && !is_known && has_no_transactions(target, host).await {
                 refused.message =
                     "the connection pooler has no transactions: its pool_mode must be transaction (or session)".into();
                 refused.retryable = false;
@@ -78,6 +78,16 @@ pub async fn begin(lease: &mut Lease, settings: &str, lock_limit: Option<Duratio
             Err(refused)
         }
     }
+}
+
+/// Whether a pooler lets a statement through, but no transaction.
+async fn has_no_transactions(target: &Target, host: usize) -> bool {
+    let probed = within(Some(PROBE_LIMIT), async {
+        let mut connection = target.open_beside(host, None).await.ok()?;
+        sqlx::raw_sql("SELECT 1").execute(&mut connection).await.ok()?;
+        sqlx::raw_sql("BEGIN").execute(&mut connection).await.err()
+    });
+    probed.await.flatten().is_some()
 }
 
 fn lock_limit_sql(limit: Duration) -> String {
@@ -153,44 +163,6 @@ impl Lease {
         let connection = self.connection()?;
         let result = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await;
         Ok(end(connection, result).await)
-    }
-}
-
-impl Target {
-    /// Whether every transaction may get another server process.
-    pub fn is_pooled(&self) -> bool {
-        self.unit_settings.is_some()
-    }
-
-    /// Why there is no connection, or no transaction on it; nothing of the caller's has run.
-    pub fn refusal(&self, error: &sqlx::Error) -> Error {
-        let mut refused = connect_error(error);
-        if self.is_pooled() {
-            // PgBouncer has this one SQLSTATE for all it has to say, from a wrong password to a server that is down.
-            if refused.is_poolers() {
-                refused.message =
-                    "the connection pooler refused the connection, or has no server for it: its reason is the cause"
-                        .into();
-            }
-            refused.retryable |= is_lost_connection(error);
-        }
-        refused
-    }
-
-    /// Whether a pooler lets a statement through, but no transaction.
-    async fn has_no_transactions(&self, host: usize) -> bool {
-        let probed = within(Some(PROBE_LIMIT), async {
-            let mut connection = self.open_beside(host, None).await.ok()?;
-            sqlx::raw_sql("SELECT 1").execute(&mut connection).await.ok()?;
-            sqlx::raw_sql("BEGIN").execute(&mut connection).await.err()
-        });
-        probed.await.flatten().is_some()
-    }
-}
-
-impl Error {
-    fn is_poolers(&self) -> bool {
-        self.context.sql_state.as_deref() == Some("08P01")
     }
 }
 

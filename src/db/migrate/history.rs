@@ -8,8 +8,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use std::time::Duration;
 
-use crate::db::pool::millis;
-use crate::db::search_path::{narrow_search_path, own_schema};
+use crate::db::connect::search_path::{narrow_search_path, own_schema};
+use crate::db::deadline::millis;
 
 pub const TABLE: &str = "auth_migrations";
 

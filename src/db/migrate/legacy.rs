@@ -5,7 +5,7 @@ use super::rebuild::{self, Function, Rebuild, TriggerRight};
 use super::schema::Schema;
 use super::shape::{Shape, recognise, refuse_prefixed};
 use super::{Migration, failure, history, locks, migration_failed, names_after, run};
-use crate::db::pool::millis;
+use crate::db::deadline::millis;
 use crate::error::{Code, Error, Result, Violation};
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Instant;

@@ -7,7 +7,7 @@
 
 use super::schema::Schema;
 use super::{migration_failed, run};
-use crate::db::pool::millis;
+use crate::db::deadline::millis;
 use crate::error::Result;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Instant;
