@@ -21,7 +21,7 @@ use crate::bridge::tick_gather::TickGather;
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
 use crate::db::deadline::millis;
 use crate::db::migrate::{Rollback, Status};
-use crate::db::pool::Work as Entered;
+use crate::db::pool::CallGuard;
 use crate::db::{Batch, Batched, Database, Db, Plan};
 use crate::error::{Error, Result};
 use crate::input::{Natural, OrNull, Patch, Text, check_text, input};
@@ -359,8 +359,8 @@ impl PostgresStorageAdapter {
         let is_alone = self.calls.is_idle();
         let (pending, answer) = self.calls.begin(operation);
         match self.enter() {
-            Ok(entered) => {
-                let db = Db::new(entered, operation, answer.give_up());
+            Ok(guard) => {
+                let db = Db::new(guard, operation, answer.give_up());
                 self.run(is_alone, answer, async move { work(db).await.map_err(crate::store::explain) });
             }
             Err(error) => answer.give::<()>(&Err(error)),
@@ -409,11 +409,11 @@ impl PostgresStorageAdapter {
         let (pending, answer) = self.calls.begin(batch.operation());
         match self.enter() {
             Err(error) => answer.give::<()>(&Err(error)),
-            Ok(mut entered) => {
-                entered.call = Some(answer.id());
+            Ok(mut guard) => {
+                guard.call = Some(answer.id());
                 let caller = answer.give_up();
                 let respond = move |result: Result<B::Output>| respond(answer, result.map_err(crate::store::explain));
-                batch.join(entered, caller, item, Box::new(respond));
+                batch.join(guard, caller, item, Box::new(respond));
                 if self.turn.is_open() {
                     self.gather(batch);
                 } else if let Some(work) = batch.next_task() {
@@ -439,7 +439,7 @@ impl PostgresStorageAdapter {
     }
 
     /// Registers a call that is going to run.
-    fn enter(&self) -> Result<Entered> {
+    fn enter(&self) -> Result<CallGuard> {
         start::runtime()?;
         self.database.enter()
     }

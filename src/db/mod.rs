@@ -1,8 +1,8 @@
 //! The only place that talks to sqlx: connections, retries, error classes, batches, migrations.
 //! It knows no table.
 
+mod background;
 pub mod batch;
-pub mod cancel;
 pub mod connect;
 pub mod database;
 pub mod deadline;
@@ -10,13 +10,10 @@ mod driver_panic;
 pub mod error;
 pub mod give_up;
 mod health;
-pub mod lease;
 pub mod migrate;
 pub mod pool;
 pub mod run;
-mod statement;
 pub mod tls;
-pub mod unit;
 
 pub use batch::{Batch, Batched, LockKey};
 pub use database::Database;

@@ -16,7 +16,7 @@ pub use given::LogLevel;
 use crate::db::Zones;
 use crate::db::connect::{AskPassword, PROBE_SETTING, Password, SessionAttributes, Target, driver_sends_options};
 use crate::db::pool::PoolOptions;
-use crate::db::unit::settings_sql;
+use crate::db::run::pooler::settings_sql;
 use crate::error::{Error, Result};
 use crate::input::{Natural, Secret, Text};
 use given::{GivenPassword, Logger, NaturalOrFalse, Pooler, PostgresStorageAdapterOptions, read_options};

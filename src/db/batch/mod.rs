@@ -11,8 +11,9 @@ mod worker;
 
 pub use queue::{LockKey, Respond};
 
+use super::background::in_background;
 use super::give_up::GiveUp;
-use super::pool::{Pool, Work, in_background};
+use super::pool::{CallGuard, Pool};
 use super::run::Db;
 use crate::error::{Error, Result};
 use futures_core::future::BoxFuture;
@@ -140,8 +141,8 @@ impl<B: Batched> Batch<B> {
     }
 
     /// Joins the queue. Then [`Self::next_task`].
-    pub fn join(&self, work: Work, caller: Option<Arc<GiveUp>>, item: B::Item, respond: Respond<B::Output>) {
-        self.lock().queue.join(item, Call::new(work, caller, respond));
+    pub fn join(&self, guard: CallGuard, caller: Option<Arc<GiveUp>>, item: B::Item, respond: Respond<B::Output>) {
+        self.lock().queue.join(item, Call::new(guard, caller, respond));
     }
 
     /// What has to be done about the calls that wait, if anything: for the caller to spawn.
@@ -230,7 +231,7 @@ impl<B: Batched> Batch<B> {
 
 fn answer_overdue<B: Batched>(overdue: Vec<Call<B>>) {
     for call in overdue {
-        let mut error = call.work.pool.timed_out();
+        let mut error = call.guard.pool.timed_out();
         error.context.attempts = Some(call.retries + 1);
         call.answer(Err(error));
     }

@@ -9,7 +9,7 @@ use super::Batched;
 use super::policy::{MAX_BYTES, MAX_CALLS};
 use crate::db::deadline::Allowance;
 use crate::db::give_up::GiveUp;
-use crate::db::pool::{Pool, Work};
+use crate::db::pool::{CallGuard, Pool};
 use crate::error::Result;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -23,7 +23,7 @@ pub type LockKey = (&'static str, String);
 
 /// What a call is besides its item.
 pub struct Call<B: Batched> {
-    pub work: Work,
+    pub guard: CallGuard,
     pub respond: Respond<B::Output>,
     /// Who may give the call up.
     pub caller: Option<Arc<GiveUp>>,
@@ -42,9 +42,9 @@ pub struct Call<B: Batched> {
 }
 
 impl<B: Batched> Call<B> {
-    pub fn new(work: Work, caller: Option<Arc<GiveUp>>, respond: Respond<B::Output>) -> Self {
+    pub fn new(guard: CallGuard, caller: Option<Arc<GiveUp>>, respond: Respond<B::Output>) -> Self {
         Self {
-            work,
+            guard,
             respond,
             caller,
             serial_key: None,
@@ -57,7 +57,7 @@ impl<B: Batched> Call<B> {
     }
 
     pub fn is_on(&self, pool: &Arc<Pool>) -> bool {
-        Arc::ptr_eq(&self.work.pool, pool)
+        Arc::ptr_eq(&self.guard.pool, pool)
     }
 
     fn is_given_up(&self) -> bool {
@@ -66,7 +66,7 @@ impl<B: Batched> Call<B> {
 
     /// What is left of the time for which it may wait for its turn and for connections.
     pub fn allowance(&self) -> Allowance {
-        let mut allowance = Allowance::new(self.work.pool.options.connection_timeout);
+        let mut allowance = Allowance::new(self.guard.pool.options.connection_timeout);
         allowance.spend(self.waited + self.waiting_since.map_or(Duration::ZERO, |since| since.elapsed()));
         allowance
     }
@@ -229,10 +229,10 @@ impl<B: Batched> Queue<B> {
     }
 
     /// The pool that the next call is for, and how long that call may still wait.
-    pub fn next(&self, may_try: bool) -> Option<(Work, Allowance)> {
+    pub fn next(&self, may_try: bool) -> Option<(CallGuard, Allowance)> {
         let single = if may_try { self.single.front() } else { None };
         let call = &single.or_else(|| self.ready.front())?.call;
-        Some((call.work.clone(), call.allowance()))
+        Some((call.guard.clone(), call.allowance()))
     }
 
     /// What may share a statement on that pool. It counts as sent from here on.

@@ -5,7 +5,7 @@ use super::queue::{Call, Waiting};
 use super::{Batch, Batched, Running, State};
 use crate::db::deadline::Allowance;
 use crate::db::give_up::all_gave_up;
-use crate::db::pool::{Pool, Work};
+use crate::db::pool::{CallGuard, Pool};
 use crate::db::run::Db;
 use crate::error::{Code, Error, Result};
 use crate::origin::on_behalf_of;
@@ -47,7 +47,7 @@ enum Outcome<B: Batched> {
 }
 
 impl<B: Batched> State<B> {
-    pub(super) fn next_call(&self) -> Option<(Work, Allowance)> {
+    pub(super) fn next_call(&self) -> Option<(CallGuard, Allowance)> {
         self.queue.next(self.may_try())
     }
 
@@ -81,11 +81,11 @@ impl<B: Batched> Batch<B> {
     /// A worker, which has been counted already: it serves calls until none may leave.
     pub(super) async fn work(self: Arc<Self>) {
         let mut db: Option<Db> = None;
-        while let Some((work, allowance)) = self.next_call() {
-            let (pool, origin) = (Arc::clone(&work.pool), work.call);
+        while let Some((guard, allowance)) = self.next_call() {
+            let (pool, origin) = (Arc::clone(&guard.pool), guard.call);
             let db = match &mut db {
                 Some(db) if db.is_on(&pool) => db,
-                other => other.insert(Db::keeping_lease(work, self.operation)),
+                other => other.insert(Db::keeping_lease(guard, self.operation)),
             };
             let begun = Instant::now();
             // Before anything is taken: who waits for the connection can still give up, and is refused in time.
@@ -103,7 +103,7 @@ impl<B: Batched> Batch<B> {
     }
 
     /// Which call is next; `None`, and the worker is counted out, when none may leave.
-    fn next_call(&self) -> Option<(Work, Allowance)> {
+    fn next_call(&self) -> Option<(CallGuard, Allowance)> {
         let mut state = self.lock();
         let next = state.next_call();
         state.workers -= usize::from(next.is_none());
@@ -146,9 +146,9 @@ impl<B: Batched> Batch<B> {
 
     /// One stuck call, which has been counted already.
     pub(super) async fn serve_stuck(self: Arc<Self>, waiting: Waiting<B>) {
-        let pool = Arc::clone(&waiting.call.work.pool);
-        let mut db = Db::keeping_lease(waiting.call.work.clone(), self.operation);
-        let outcomes = match on_behalf_of(waiting.call.work.call, db.ready(waiting.call.allowance())).await {
+        let pool = Arc::clone(&waiting.call.guard.pool);
+        let mut db = Db::keeping_lease(waiting.call.guard.clone(), self.operation);
+        let outcomes = match on_behalf_of(waiting.call.guard.call, db.ready(waiting.call.allowance())).await {
             Ok(()) => self.serve(&mut db, vec![waiting], Mode::Patient).await,
             Err(error) => vec![Outcome::Answer(waiting.call, Err(error))],
         };
@@ -176,7 +176,7 @@ impl<B: Batched> Batch<B> {
             calls.push(call);
         }
         // A statement is logged once, for the call that has waited longest.
-        let origin = calls.first().and_then(|call: &Call<B>| call.work.call);
+        let origin = calls.first().and_then(|call: &Call<B>| call.guard.call);
         if let [call] = calls.as_slice() {
             db.resume(call.is_in_doubt, call.retries);
         }
@@ -230,7 +230,7 @@ impl<B: Batched> Batch<B> {
             Err(error) => error,
         };
         if matches!(mode, Mode::Shared | Mode::Try) && error.code == Code::LockTimeout {
-            let origin = calls.first().and_then(|call| call.work.call);
+            let origin = calls.first().and_then(|call| call.guard.call);
             // Boxed, since it is rare, and the future of every statement would have room for it.
             let keys = on_behalf_of(origin, Box::pin(self.statement.locked_keys(db, &items))).await;
             let is_explained = keys.iter().any(Option::is_some);

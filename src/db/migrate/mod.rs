@@ -16,13 +16,13 @@ pub use self::legacy::{Legacy, Zones};
 pub use self::rebuild::{Function, TriggerRight};
 use self::schema::Schema;
 pub use self::schema::quote_identifier;
-pub use self::session::BEGIN;
 pub use self::shape::{History, Shape};
 pub use self::undo::Rollback;
 use super::deadline::millis;
 use super::error::{Failure, raised_text, statement_failure};
-use super::lease::Lease;
-use super::pool::Pool;
+use super::pool::{Lease, Pool};
+use super::run::acquire::{acquire, refuse_unusable_schema};
+use super::run::pooler::one_row;
 use crate::error::{Code, Error, Result};
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
@@ -95,7 +95,7 @@ pub struct Plan {
 /// Applies what is pending, or only checks that nothing is.
 pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
     let migrations = plan.migrations;
-    let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
+    let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
     let applied = check(&mut lease, plan.migrations, "connect").await?;
     let pending = match &applied {
         Some(applied) => applied.pending(migrations)?,
@@ -109,7 +109,7 @@ pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
         Some(_) => {}
     }
     drop(lease);
-    let mut lease = pool.acquire(None, pool.connecting_end()).await?;
+    let mut lease = acquire(pool, None, pool.connecting_end()).await?;
     loop {
         let steps = locked(&mut lease, plan, Direction::Up, pool.connecting_end()).await.map_err(permission)?;
         if steps.is_empty() {
@@ -142,7 +142,7 @@ fn permission(mut error: Error) -> Error {
 /// Runs down migrations. Returns what was rolled back.
 pub async fn down(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<Vec<String>> {
     rollback.check(plan.migrations)?;
-    let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
+    let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
     if check(&mut lease, plan.migrations, "rollback").await?.is_none() {
         return Ok(Vec::new());
     }
@@ -155,7 +155,7 @@ pub async fn down(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<
 
 pub async fn status(pool: &Arc<Pool>, plan: &Plan) -> Result<Status> {
     let migrations = plan.migrations;
-    let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
+    let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
     if let Some(applied) = check(&mut lease, migrations, "healthCheck").await? {
         let pending: Vec<_> = applied.pending(migrations)?.iter().map(|migration| migration.id).collect();
         if pending.is_empty() {
@@ -163,7 +163,7 @@ pub async fn status(pool: &Arc<Pool>, plan: &Plan) -> Result<Status> {
         }
         Ok(Status { server_version: applied.server_version, pending })
     } else {
-        let result = lease.one_row("SELECT pg_catalog.current_setting('server_version')".to_owned()).await?;
+        let result = one_row(&mut lease, "SELECT pg_catalog.current_setting('server_version')".to_owned()).await?;
         lease.settle(result.is_ok());
         let server_version = result.and_then(|row| row.try_get(0)).map_err(|error| failure(&error).error)?;
         Ok(Status { server_version, pending: migrations.iter().map(|migration| migration.id).collect() })
@@ -177,7 +177,7 @@ async fn check(
     operation: &'static str,
 ) -> Result<Option<Applied>> {
     let started = Instant::now();
-    let result = lease.one_row(history::check(migrations)).await?;
+    let result = one_row(lease, history::check(migrations)).await?;
     tracing::debug!(
         operation,
         durationMs = millis(started.elapsed()),
@@ -205,18 +205,6 @@ async fn check(
     }
 }
 
-/// PostgreSQL passes over a schema that the role may not use: tables in it look as if they were not there.
-pub async fn refuse_unusable_schema(lease: &mut Lease) -> Result<()> {
-    let result = lease.one_row(schema::UNUSABLE.to_owned()).await?;
-    lease.settle(result.is_ok());
-    let row = result.map_err(|error| failure(&error).error)?;
-    let read = |column| row.try_get::<Option<String>, _>(column).map_err(|error| failure(&error).error);
-    match read(0)? {
-        Some(name) => Err(schema::no_usage(&name, &read(1)?.unwrap_or_default())),
-        None => Ok(()),
-    }
-}
-
 #[derive(Clone, Copy)]
 enum Direction<'d> {
     /// The next migration.
@@ -234,7 +222,7 @@ async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, end: O
     let mut pause = Duration::from_millis(10);
     let is_pooled = lease.target().is_pooled();
     loop {
-        let mut transaction = lease.begin().await?;
+        let mut transaction = session::begin(lease).await?;
         let is_ours: bool = sqlx::query_scalar("SELECT pg_catalog.pg_try_advisory_xact_lock($1)")
             .bind(LOCK)
             .persistent(false)

@@ -15,39 +15,6 @@ const PLACEHOLDER: &str = ":\"schema\"";
 /// Nothing but the server's own functions, operators and types. `pg_temp` is named so that it is not searched first.
 const SERVER_ONLY: &str = "SET LOCAL search_path = pg_catalog, pg_temp";
 
-/// The first schema of the search path that exists and that the role may not use, when there is none that it may; and
-/// the role.
-pub const UNUSABLE: &str = "
-    SELECT (
-               SELECT n.nspname::pg_catalog.text
-                 FROM pg_catalog.unnest(
-                          pg_catalog.string_to_array(pg_catalog.current_setting('search_path'), ',')
-                      ) AS path (item)
-                CROSS JOIN LATERAL (
-                          SELECT pg_catalog.replace(pg_catalog.btrim(path.item, ' \"'), '\"\"', '\"')
-                      ) AS listed (name)
-                 JOIN pg_catalog.pg_namespace AS n
-                   ON n.nspname::pg_catalog.text OPERATOR(pg_catalog.=) CASE
-                          WHEN listed.name OPERATOR(pg_catalog.=) '$user'::pg_catalog.text
-                          THEN current_user::pg_catalog.text
-                          ELSE listed.name
-                      END
-                WHERE NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
-                  AND NOT EXISTS (
-                          SELECT FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) AS usable (name)
-                           WHERE NOT pg_catalog.starts_with(usable.name::pg_catalog.text, 'pg_')
-                      )
-                LIMIT 1
-           )
-         , current_user::pg_catalog.text";
-
-pub fn no_usage(schema: &str, role: &str) -> Error {
-    Error::new(
-        Code::PermissionDenied,
-        format!("the role may not use the schema: GRANT USAGE ON SCHEMA \"{schema}\" TO \"{role}\""),
-    )
-}
-
 #[derive(Debug, Clone)]
 pub struct Schema {
     pub name: String,

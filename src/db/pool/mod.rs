@@ -1,38 +1,31 @@
 //! Connections: a pool of our own around sqlx's connections. sqlx's pool pings on every return, retries a
 //! refused connection until its time-out, and cannot be closed by a deadline; this one does what it is told.
 
-use super::cancel::Beside;
-use super::connect::{Backend, NO_ANSWER, Opened, Target, unanswered};
-use super::deadline::{Allowance, Watermark, until, within};
-use super::driver_panic::catch_driver_panic;
-use super::give_up::GiveUp;
-use super::lease::{Lease, Permit};
-use super::migrate::refuse_unusable_schema;
+pub mod calls;
+mod cancel;
+mod connection;
+pub mod guard;
+pub mod lease;
+mod recover;
+
+pub use guard::CallGuard;
+pub use lease::Lease;
+
+use super::connect::{Opened, Target};
+use super::deadline::{Allowance, Watermark, until};
 use crate::error::{Code, Error, Result};
-use sqlx::{Connection as _, PgConnection};
+use calls::{RunningCalls, not_connected};
+use cancel::CancelConnection;
+use connection::{Connection, close, close_in_background, is_alive};
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tracing::instrument::WithSubscriber;
 
 /// A connection that rested longer than this is asked whether it still lives before it gets a statement.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
-
-/// How long it may take to answer that.
-const PING_LIMIT: Duration = Duration::from_secs(1);
-
-/// How long a good-bye may take.
-const CLOSE_LIMIT: Duration = Duration::from_secs(1);
-
-/// How long the end of calls that outlived a disconnect's deadline may take.
-const ABORT_GRACE: Duration = Duration::from_secs(2);
-
-/// Calls under way at one time, waiting or running. One more is refused: a queue that only grows answers nobody.
-const MAX_CALLS: usize = 1 << 16;
 
 /// What the pool needs to know; durations of `None` mean no limit.
 #[derive(Debug, Clone)]
@@ -61,14 +54,10 @@ pub struct Pool {
     /// What was opened before this leads to the wrong server.
     outdated: Watermark,
     /// The connection from which others are cancelled, while there is need.
-    pub beside: Beside,
+    pub cancelling: CancelConnection,
     last_fault: Mutex<Option<Error>>,
-    running: AtomicUsize,
-    is_closing: AtomicBool,
-    /// Ends all calls.
-    abort: GiveUp,
+    pub calls: RunningCalls,
     is_reaping: AtomicBool,
-    drained: Notify,
 }
 
 #[derive(Default)]
@@ -77,16 +66,8 @@ struct Idle {
     is_closed: bool,
 }
 
-pub struct Connection {
-    pub inner: PgConnection,
-    /// Which of the target's hosts it leads to.
-    pub host: usize,
-    /// Known once the connection has been identified.
-    pub backend: Option<Backend>,
-    opened_at: Instant,
-    idle_since: Instant,
-    pub uses: u64,
-}
+/// The right to one connection, and to a part of the pool that calls of one kind share.
+pub type Permit = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 /// Numbers for `healthCheck()`.
 #[derive(Debug, Clone, Copy)]
@@ -106,36 +87,15 @@ impl Pool {
             idle: Mutex::default(),
             suspected: Watermark::new(),
             outdated: Watermark::new(),
-            beside: Beside::default(),
+            cancelling: CancelConnection::default(),
             last_fault: Mutex::default(),
-            running: AtomicUsize::new(0),
-            is_closing: AtomicBool::new(false),
-            abort: GiveUp::default(),
+            calls: RunningCalls::default(),
             is_reaping: AtomicBool::new(false),
-            drained: Notify::new(),
         })
-    }
-
-    /// Registers one call; refused once the pool is closing, or has more calls than it should.
-    pub fn enter(self: &Arc<Self>) -> Result<Work> {
-        let work = Work::new(self);
-        if self.is_closing() {
-            return Err(not_connected());
-        }
-        if self.running.load(Ordering::Relaxed) > MAX_CALLS {
-            let mut error = Error::new(Code::ResourceExhausted, "too many calls are waiting already");
-            error.retryable = true;
-            return Err(error);
-        }
-        Ok(work)
     }
 
     pub fn has_waiters(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
-    }
-
-    pub fn is_closing(&self) -> bool {
-        self.is_closing.load(Ordering::SeqCst)
     }
 
     /// A connection was lost: those that rest may have gone with it.
@@ -162,44 +122,15 @@ impl Pool {
         Allowance::new(self.options.connection_timeout).end()
     }
 
-    /// A connection that has shown that it reaches the server with our options. `kind` is the call's, and `end`
-    /// the time by which there must be one.
-    pub async fn acquire(self: &Arc<Self>, kind: Option<&'static str>, end: Option<Instant>) -> Result<Lease> {
-        let mut lease = self.acquire_unidentified(kind, end).await?;
-        // The tables may have been made since the connection was asked.
-        let is_asked = lease.is_identified() && (kind.is_none() || lease.has_tables());
-        if !is_asked && !self.options.target.is_pooled() {
-            let target = Arc::clone(&self.options.target);
-            let host = lease.host();
-            let backend = until(end, target.ask_identity(lease.connection()?, host))
-                .await
-                .ok_or_else(|| unanswered(NO_ANSWER))??;
-            lease.identified_as(backend);
-            lease.settle(true);
-            if kind.is_some()
-                && let Err(error) = lease.check_tables()
-            {
-                refuse_unusable_schema(&mut lease).await?;
-                return Err(error);
-            }
-        }
-        Ok(lease)
-    }
-
-    /// Like [`Self::acquire`], for a caller whose first statement identifies the connection.
-    pub async fn acquire_unidentified(
-        self: &Arc<Self>,
-        kind: Option<&'static str>,
-        end: Option<Instant>,
-    ) -> Result<Lease> {
-        let permit = self.permit(kind, end).await?;
+    /// One that rests, or else a new one. `end` is the time by which there must be one.
+    pub async fn connection(self: &Arc<Self>, end: Option<Instant>) -> Result<Connection> {
         while let Some(mut connection) = self.pop_idle() {
             if self.is_expired(&connection) {
                 close_in_background(connection);
                 continue;
             }
             if !self.is_doubtful(&connection) || is_alive(&mut connection, end).await {
-                return Ok(Lease::new(Arc::clone(self), connection, permit));
+                return Ok(connection);
             }
             self.close_doubtful();
         }
@@ -207,7 +138,7 @@ impl Pool {
             Ok(connection) => {
                 *lock(&self.last_fault) = None;
                 self.reap_in_background();
-                Ok(Lease::new(Arc::clone(self), connection, permit))
+                Ok(connection)
             }
             Err(error) => {
                 *lock(&self.last_fault) = Some(error.clone());
@@ -216,7 +147,8 @@ impl Pool {
         }
     }
 
-    async fn permit(&self, kind: Option<&'static str>, end: Option<Instant>) -> Result<Permit> {
+    /// The right to one connection, for a call of that kind.
+    pub async fn permit(&self, kind: Option<&'static str>, end: Option<Instant>) -> Result<Permit> {
         let share = kind.and_then(|kind| self.share_of(kind));
         let of_kind = match share {
             Some(share) => Some(self.take_permit(share, end).await?),
@@ -243,7 +175,7 @@ impl Pool {
         if let Ok(permit) = Arc::clone(&of).try_acquire_owned() {
             return Ok(permit);
         }
-        let waiting = Waiting::new(&self.waiting);
+        let waiting = CountedWait::new(&self.waiting);
         let permit = until(end, of.acquire_owned()).await;
         drop(waiting);
         match permit {
@@ -335,22 +267,12 @@ impl Pool {
         idle.connections = kept;
         drop(idle);
         expired.into_iter().for_each(close_in_background);
-        !self.is_closing()
-    }
-
-    pub fn refuse_calls(&self) {
-        self.is_closing.store(true, Ordering::SeqCst);
+        !self.calls.is_closing()
     }
 
     /// Takes no more calls, lets the running ones end until the limit, then ends them, on the server as well.
     pub async fn close(&self, limit: Duration) {
-        self.refuse_calls();
-        if within(Some(limit), self.wait_until_drained()).await.is_none() {
-            let calls = self.running.load(Ordering::Relaxed);
-            tracing::warn!(calls, "disconnect: the deadline has passed, ending running calls");
-            self.abort.give_up();
-            let _ = within(Some(ABORT_GRACE), self.wait_until_drained()).await;
-        }
+        self.calls.finish(limit).await;
         let connections = {
             let mut idle = lock(&self.idle);
             idle.is_closed = true;
@@ -359,106 +281,21 @@ impl Pool {
         let mut closing: JoinSet<_> = connections.into_iter().map(close).collect();
         while closing.join_next().await.is_some() {}
     }
-
-    /// Resolves when running calls have to end.
-    pub async fn aborted(&self) {
-        self.abort.wait().await;
-    }
-
-    async fn wait_until_drained(&self) {
-        loop {
-            let drained = self.drained.notified();
-            tokio::pin!(drained);
-            drained.as_mut().enable();
-            if self.running.load(Ordering::SeqCst) == 0 {
-                return;
-            }
-            drained.await;
-        }
-    }
-}
-
-/// One call under way.
-pub struct Work {
-    pub pool: Arc<Pool>,
-    /// JavaScript's name of the call.
-    pub call: Option<u32>,
-}
-
-impl Work {
-    pub fn new(pool: &Arc<Pool>) -> Self {
-        pool.running.fetch_add(1, Ordering::SeqCst);
-        Self { pool: Arc::clone(pool), call: None }
-    }
-
-    /// The future's result, unless the pool is closed before.
-    pub async fn or_aborted<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
-        tokio::select! {
-            biased;
-            result = future => result,
-            () = self.pool.aborted() => Err(aborted()),
-        }
-    }
-}
-
-impl Clone for Work {
-    fn clone(&self) -> Self {
-        let mut work = Self::new(&self.pool);
-        work.call = self.call;
-        work
-    }
-}
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        if self.pool.running.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.pool.drained.notify_waiters();
-        }
-    }
 }
 
 /// Counts a call that waits, however its wait ends.
-struct Waiting<'p>(&'p AtomicUsize);
+struct CountedWait<'p>(&'p AtomicUsize);
 
-impl<'p> Waiting<'p> {
+impl<'p> CountedWait<'p> {
     fn new(count: &'p AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for CountedWait<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-pub fn not_connected() -> Error {
-    Error::new(Code::NotConnected, "the adapter has been disconnected: call connect() to open it again")
-}
-
-/// What a call that `disconnect()` ends is told.
-pub fn aborted() -> Error {
-    Error::new(Code::Cancelled, "disconnect() ended the call")
-}
-
-async fn is_alive(connection: &mut Connection, end: Option<Instant>) -> bool {
-    let answer = until(end, within(Some(PING_LIMIT), catch_driver_panic(connection.inner.ping()))).await;
-    matches!(answer, Some(Some(Ok(()))))
-}
-
-async fn close(connection: Connection) {
-    let _ = within(Some(CLOSE_LIMIT), connection.inner.close()).await;
-}
-
-pub fn close_in_background(connection: Connection) {
-    in_background(|| close(connection));
-}
-
-/// Outside the runtime (the process is ending) what the future holds is dropped, and its sockets closed with it.
-pub fn in_background<F: Future<Output = ()> + Send + 'static>(work: impl FnOnce() -> F) {
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        runtime.spawn(work().with_current_subscriber());
     }
 }
 

@@ -4,18 +4,16 @@
 //! no named statement is where it was: whatever runs outside a transaction, or is prepared under a name, may meet
 //! the statements of others.
 
-use super::connect::search_path::{narrow_search_path, own_schema};
-use super::connect::{Backend, Target};
-use super::deadline::within;
-use super::error::is_from_pooler;
-use super::lease::Lease;
-use super::migrate;
 use super::statement::{Statement, Way};
-use crate::error::{Code, Result};
-use sqlx::postgres::{PgRow, Postgres};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row, Transaction};
+use crate::db::connect::search_path::{narrow_search_path, own_schema};
+use crate::db::connect::{Backend, Target};
+use crate::db::deadline::within;
+use crate::db::error::is_from_pooler;
+use crate::db::pool::Lease;
+use crate::error::Result;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -134,36 +132,15 @@ pub async fn end<T>(connection: &mut PgConnection, result: sqlx::Result<T>) -> s
     }
 }
 
-impl Lease {
-    /// A migration's transaction, with our settings in it.
-    pub async fn begin(&mut self) -> Result<Transaction<'_, Postgres>> {
-        let target = Arc::clone(self.target());
-        let begin = match &target.unit_settings {
-            Some(settings) => format!("{}; {settings}", migrate::BEGIN),
-            None => migrate::BEGIN.to_owned(),
-        };
-        self.connection()?.begin_with(AssertSqlSafe(begin)).await.map_err(|error| {
-            let mut refused = target.refusal(&error);
-            // A standby cannot begin a transaction that writes.
-            if refused.context.sql_state.as_deref() == Some("0A000") {
-                refused.code = Code::ReadOnly;
-                refused.message = "the server takes no writes".into();
-                refused.retryable = true;
-            }
-            refused
-        })
-    }
-
-    /// The row of a statement without parameters, through a pooler in a unit of its own.
-    pub async fn one_row(&mut self, sql: String) -> Result<sqlx::Result<PgRow>> {
-        let Some(settings) = self.target().unit_settings.clone() else {
-            return Ok(sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(self.connection()?).await);
-        };
-        begin(self, &settings, None).await?;
-        let connection = self.connection()?;
-        let result = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await;
-        Ok(end(connection, result).await)
-    }
+/// The row of a statement without parameters. Through a pooler the statement has a unit of its own.
+pub async fn one_row(lease: &mut Lease, sql: String) -> Result<sqlx::Result<PgRow>> {
+    let Some(settings) = lease.target().unit_settings.clone() else {
+        return Ok(sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(lease.connection()?).await);
+    };
+    begin(lease, &settings, None).await?;
+    let connection = lease.connection()?;
+    let result = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await;
+    Ok(end(connection, result).await)
 }
 
 #[cfg(test)]
