@@ -2,75 +2,38 @@
 //! `auth_migrations`, and a rollback is one transaction altogether. Nothing pending means one query and no lock.
 
 mod condition;
+mod execute;
 mod history;
 mod legacy;
 mod locks;
+mod migration;
+mod plan;
 mod rebuild;
 mod schema;
 mod session;
 mod shape;
 mod undo;
 
+use self::execute::{execute, failure};
 use self::history::{Applied, mismatch};
 pub use self::legacy::{Legacy, Zones};
+pub use self::migration::Migration;
+pub use self::plan::Plan;
+use self::plan::Steps;
 pub use self::rebuild::{Function, TriggerRight};
 use self::schema::Schema;
 pub use self::schema::quote_identifier;
 pub use self::shape::{History, Shape};
 pub use self::undo::Rollback;
 use super::deadline::millis;
-use super::error::{Failure, raised_text, statement_failure};
+use super::error::Failure;
 use super::pool::{Lease, Pool};
 use super::run::acquire::{acquire, refuse_unusable_schema};
 use super::run::pooler::one_row;
 use crate::error::{Code, Error, Result};
-use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-
-pub struct Migration {
-    /// The file's name without its ending, and the row's id.
-    pub id: &'static str,
-    pub up: &'static str,
-    pub down: &'static str,
-    /// Parts of `up` that run in another form: a file that has landed does not change, nor does its checksum.
-    pub replaced: &'static [(&'static str, &'static str)],
-}
-
-impl Migration {
-    pub fn checksum(&self) -> String {
-        crate::id::hex(&Sha256::digest(self.up.as_bytes()))
-    }
-
-    /// What `up` comes to when it runs.
-    fn statements(&self) -> String {
-        self.replaced.iter().fold(self.up.to_owned(), |sql, (part, other)| sql.replace(part, other))
-    }
-
-    fn tables(&self) -> Vec<&'static str> {
-        names_after(self.up, "CREATE TABLE ")
-    }
-
-    fn functions(&self) -> Vec<&'static str> {
-        let mut names = names_after(self.up, "CREATE FUNCTION ");
-        names.extend(names_after(self.up, "CREATE OR REPLACE FUNCTION "));
-        names
-    }
-
-    fn dropped_tables(&self) -> Vec<&'static str> {
-        names_after(self.down, "DROP TABLE ")
-    }
-}
-
-/// The names in lines that begin with these words.
-fn names_after<'s>(sql: &'s str, words: &str) -> Vec<&'s str> {
-    sql.lines()
-        .filter_map(|line| line.strip_prefix(words))
-        .filter_map(|rest| rest.split(|char: char| !char.is_ascii_alphanumeric() && char != '_').next())
-        .collect()
-}
 
 /// What `healthCheck()` says of the schema.
 pub struct Status {
@@ -80,17 +43,6 @@ pub struct Status {
 
 /// The migration lock, an advisory lock on the database (its two halves read "auth" and "pgmi" in ASCII).
 const LOCK: i64 = 0x6175_7468_7067_6d69;
-
-/// What `connect()` brings a database to, and from where.
-pub struct Plan {
-    pub migrations: &'static [Migration],
-    pub legacy: &'static Legacy,
-    pub zones: Zones,
-    /// The option `schema`.
-    pub schema: Option<String>,
-    /// Whether the log has been told that policies apply to the role.
-    pub has_warned: AtomicBool,
-}
 
 /// Applies what is pending, or only checks that nothing is.
 pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
@@ -213,9 +165,6 @@ enum Direction<'d> {
     Down(&'d Rollback),
 }
 
-/// The migrations that were run, and how long each took; none when there was nothing left to do.
-type Steps = Vec<(&'static str, Duration)>;
-
 /// Works in one transaction, under the migration lock, which is waited for up to `end`. Gives the connection up after
 /// a failure.
 async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, end: Option<Instant>) -> Result<Steps> {
@@ -279,7 +228,8 @@ async fn check_encoding(connection: &mut PgConnection) -> Result<()> {
 async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan) -> Result<Steps> {
     check_encoding(connection).await?;
     if !schema.exists {
-        run(connection, "schema", AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", schema.quoted()))).await?;
+        execute(connection, "schema", AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", schema.quoted())))
+            .await?;
     }
     let started = Instant::now();
     let pending = if let Some(applied) = history::read(connection, &schema).await? {
@@ -299,7 +249,7 @@ async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan) 
         if made == 0 {
             shape::refuse_elsewhere(connection, &schema, plan.legacy.shapes).await?;
         }
-        run(connection, history::TABLE, AssertSqlSafe(schema.fill(history::CREATE))).await?;
+        execute(connection, history::TABLE, AssertSqlSafe(schema.fill(history::CREATE))).await?;
         let (there, pending) = plan.migrations.split_at(made);
         for migration in there {
             history::insert(connection, &schema, migration.id, &migration.checksum(), Duration::ZERO).await?;
@@ -322,43 +272,11 @@ async fn apply_and_note(
     is_later: bool,
 ) -> Result<Duration> {
     let started = Instant::now();
-    apply(connection, schema, migration).await?;
+    migration.apply(connection, schema).await?;
     if is_later {
         rebuild::join_users(connection, schema, migration.id, &migration.tables(), &migration.functions()).await?;
     }
     let took = started.elapsed();
     history::insert(connection, schema, migration.id, &migration.checksum(), took).await?;
     Ok(took)
-}
-
-async fn apply(connection: &mut PgConnection, schema: &Schema, migration: &Migration) -> Result<()> {
-    schema.enter(connection).await?;
-    run(connection, migration.id, AssertSqlSafe(migration.statements())).await?;
-    schema.leave(connection).await
-}
-
-/// How many rows the statements touched.
-async fn run(connection: &mut PgConnection, id: &str, sql: impl sqlx::SqlSafeStr) -> Result<u64> {
-    sqlx::raw_sql(sql)
-        .execute(connection)
-        .await
-        .map(|result| result.rows_affected())
-        .map_err(|error| migration_failed(id, &error))
-}
-
-fn failure(error: &sqlx::Error) -> Failure {
-    statement_failure(error, Duration::ZERO, None)
-}
-
-fn migration_failed(id: &str, error: &sqlx::Error) -> Error {
-    let reason = failure(error).error;
-    let why = raised_text(error)
-        .or_else(|| reason.cause.as_ref().map(|cause| cause.message.clone()))
-        .unwrap_or_else(|| reason.message.to_string());
-    let mut failed =
-        Error::new(Code::MigrationFailed, format!("migration {id} failed, and nothing of it remains: {why}"));
-    failed.context = reason.context;
-    failed.context.migration = Some(id.to_owned());
-    failed.cause = reason.cause;
-    failed
 }

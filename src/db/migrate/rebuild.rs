@@ -5,8 +5,8 @@
 //!
 //! The statements are made by queries over the catalogue, which all take a list of names as `$1` and the schema as `$2`.
 
+use super::execute::{execute, migration_failed};
 use super::schema::Schema;
-use super::{migration_failed, run};
 use crate::db::deadline::millis;
 use crate::error::Result;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -26,7 +26,7 @@ pub struct Rebuild<'r> {
     /// SQL to run when the rows are there, before owners and grants are set.
     pub finish: &'r [&'r str],
     /// New tables, and the old ones whose owner and grants they get.
-    pub heirs: &'r [(&'r str, &'r str)],
+    pub inherits_from: &'r [(&'r str, &'r str)],
     /// Rights that follow from others, because triggers run as whoever writes.
     pub gained: &'r [TriggerRight],
     /// Those that had been given in that manner, and that end here.
@@ -195,7 +195,7 @@ const ENABLE_TRIGGERS: &str =
 /// privileges have given to it. Our bookkeeping is read by whoever may use the tables, and written by the owner.
 /// Owners come last: the role that does this need not be one.
 const INHERITANCE: &str = "
-    WITH heirs AS (
+    WITH inherits_from AS (
         SELECT h.heir
              , h.old
              , n.oid AS new
@@ -220,7 +220,7 @@ const INHERITANCE: &str = "
            AND n.relnamespace = c.relnamespace
     ), holders AS (
         SELECT DISTINCT h.old, a.grantee, a.privilege_type AS privilege
-          FROM heirs h
+          FROM inherits_from h
          CROSS JOIN LATERAL (
                    SELECT t.grantee, t.privilege_type FROM aclexplode(h.relacl) t
                     UNION ALL
@@ -240,11 +240,11 @@ const INHERITANCE: &str = "
           JOIN holders h ON h.privilege = split_part(r.text, '|', 1) AND h.old = 'auth_old_' || split_part(r.text, '|', 2)
     ), grants AS (
         SELECT h.heir, h.kind, h.relowner, a.grantee, a.privilege_type AS privilege, a.is_grantable
-          FROM heirs h
+          FROM inherits_from h
          CROSS JOIN aclexplode(h.relacl) a
          UNION ALL
         SELECT h.heir, h.kind, h.relowner, a.grantee, format('%s (%I)', a.privilege_type, c.attname), a.is_grantable
-          FROM heirs h
+          FROM inherits_from h
           JOIN pg_attribute c ON c.attrelid = h.oid AND c.attnum > 0
          CROSS JOIN aclexplode(c.attacl) a
          WHERE EXISTS (SELECT FROM pg_attribute n WHERE n.attrelid = h.new AND n.attname = c.attname)
@@ -257,7 +257,7 @@ const INHERITANCE: &str = "
          UNION ALL
         SELECT h.heir, h.kind, h.relowner, g.grantee, g.privilege, false
           FROM gained g
-          JOIN heirs h ON h.heir = g.heir
+          JOIN inherits_from h ON h.heir = g.heir
          WHERE NOT EXISTS (
                    SELECT FROM aclexplode(h.relacl) t
                     WHERE t.grantee = g.grantee
@@ -273,7 +273,7 @@ const INHERITANCE: &str = "
     ), restricted AS (
         -- Those whose owner has given up rights of its own.
         SELECT DISTINCT h.heir, h.kind
-          FROM heirs h
+          FROM inherits_from h
          WHERE h.relacl IS NOT NULL
            AND h.heir <> 'auth_migrations'
            AND EXISTS (
@@ -286,7 +286,7 @@ const INHERITANCE: &str = "
                )
     ), statements AS (
         SELECT 1 AS step, format('REVOKE ALL ON %s %I.%I FROM %s', h.kind, $2, h.heir, role.name) AS statement
-          FROM heirs h
+          FROM inherits_from h
          CROSS JOIN aclexplode(h.made) a
          CROSS JOIN LATERAL (SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END) AS role (name)
          WHERE a.grantee <> h.maker
@@ -313,7 +313,7 @@ const INHERITANCE: &str = "
             OR (p.heir, p.kind) IN (SELECT heir, kind FROM restricted)
          UNION
         SELECT 4, format('ALTER TABLE %I.%I OWNER TO %I', $2, heir, pg_get_userbyid(relowner))
-          FROM heirs
+          FROM inherits_from
          WHERE kind = 'TABLE'
            AND relowner <> maker
     )
@@ -368,23 +368,24 @@ impl Rebuild<'_> {
         let id = self.id;
         let drop_references = statements(connection, schema, id, DROP_REFERENCES, self.old).await?;
         let add_references = statements(connection, schema, id, ADD_REFERENCES, self.old).await?;
-        execute(connection, id, &drop_references).await?;
+        execute_each(connection, id, &drop_references).await?;
         set_aside(connection, schema, id, self.old).await?;
         schema.enter(connection).await?;
-        execute(connection, id, self.create).await?;
+        execute_each(connection, id, self.create).await?;
         schema.leave(connection).await?;
         self.fill(connection, schema).await?;
-        execute(connection, id, &add_references).await?;
+        execute_each(connection, id, &add_references).await?;
         for sql in self.finish {
-            execute(connection, id, &[schema.fill(sql)]).await?;
+            execute_each(connection, id, &[schema.fill(sql)]).await?;
         }
-        let heirs: Vec<_> = self.heirs.iter().map(|(new, old)| format!("{new} auth_old_{old}")).collect();
-        inherit(connection, schema, id, &heirs, self.gained, self.lost).await?;
+        let inherits_from: Vec<_> =
+            self.inherits_from.iter().map(|(new, old)| format!("{new} auth_old_{old}")).collect();
+        inherit(connection, schema, id, &inherits_from, self.gained, self.lost).await?;
         execute_for(connection, schema, id, OWN_FUNCTIONS, self.new_functions).await?;
         execute_for(connection, schema, id, DROP_TABLES, self.old).await?;
         execute_for(connection, schema, id, DROP_REST, &["auth_old_"]).await?;
         let unused = functions(connection, schema, id, UNUSED_FUNCTIONS, self.functions).await?;
-        execute(connection, id, &unused).await
+        execute_each(connection, id, &unused).await
     }
 
     async fn fill(&self, connection: &mut PgConnection, schema: &Schema) -> Result<()> {
@@ -399,7 +400,7 @@ impl Rebuild<'_> {
         let (references, indexes): (Vec<_>, Vec<_>) =
             suspended.into_iter().partition(|(is_reference, ..)| *is_reference);
         for (_, _, drop, _) in references.iter().chain(&indexes) {
-            execute(connection, id, &[drop]).await?;
+            execute_each(connection, id, &[drop]).await?;
         }
         execute_for(connection, schema, id, DISABLE_TRIGGERS, self.new).await?;
         for part in self.rows.split("-- into ").skip(1) {
@@ -421,7 +422,7 @@ impl Rebuild<'_> {
     async fn timed(&self, connection: &mut PgConnection, step: &str, what: &str, sql: &str) -> Result<()> {
         let started = Instant::now();
         tracing::info!(migration = self.id, step, what, "step begins");
-        let rows = run(connection, self.id, AssertSqlSafe(sql.to_owned())).await?;
+        let rows = execute(connection, self.id, AssertSqlSafe(sql.to_owned())).await?;
         tracing::info!(migration = self.id, step, what, rows, durationMs = millis(started.elapsed()), "step done");
         Ok(())
     }
@@ -436,8 +437,8 @@ pub async fn join_users(
     tables: &[&str],
     functions: &[&str],
 ) -> Result<()> {
-    let heirs: Vec<_> = tables.iter().map(|table| format!("{table} users")).collect();
-    inherit(connection, schema, id, &heirs, &[], &[]).await?;
+    let inherits_from: Vec<_> = tables.iter().map(|table| format!("{table} users")).collect();
+    inherit(connection, schema, id, &inherits_from, &[], &[]).await?;
     execute_for(connection, schema, id, OWN_FUNCTIONS, functions).await
 }
 
@@ -445,13 +446,13 @@ async fn inherit(
     connection: &mut PgConnection,
     schema: &Schema,
     id: &str,
-    heirs: &[String],
+    inherits_from: &[String],
     gained: &[TriggerRight],
     lost: &[TriggerRight],
 ) -> Result<()> {
     let texts = |rights: &[TriggerRight]| rights.iter().map(TriggerRight::text).collect::<Vec<_>>();
     let statements: Vec<String> = sqlx::query_scalar(INHERITANCE)
-        .bind(heirs)
+        .bind(inherits_from)
         .bind(&schema.name)
         .bind(texts(gained))
         .bind(texts(lost))
@@ -459,7 +460,7 @@ async fn inherit(
         .fetch_all(&mut *connection)
         .await
         .map_err(|error| migration_failed(id, &error))?;
-    execute(connection, id, &statements).await
+    execute_each(connection, id, &statements).await
 }
 
 /// Gives the tables, and what bears names of its own in them, names with the prefix `auth_old_`.
@@ -522,9 +523,9 @@ async fn statements<N: AsRef<str>>(
         .map_err(|error| migration_failed(id, &error))
 }
 
-async fn execute<S: AsRef<str>>(connection: &mut PgConnection, id: &str, statements: &[S]) -> Result<()> {
+async fn execute_each<S: AsRef<str>>(connection: &mut PgConnection, id: &str, statements: &[S]) -> Result<()> {
     for sql in statements {
-        run(connection, id, AssertSqlSafe(sql.as_ref().to_owned())).await?;
+        execute(connection, id, AssertSqlSafe(sql.as_ref().to_owned())).await?;
     }
     Ok(())
 }
@@ -537,5 +538,5 @@ async fn execute_for<N: AsRef<str>>(
     names: &[N],
 ) -> Result<()> {
     let statements = statements(connection, schema, id, query, names).await?;
-    execute(connection, id, &statements).await
+    execute_each(connection, id, &statements).await
 }

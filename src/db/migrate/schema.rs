@@ -5,7 +5,7 @@
 //! server's are found, and its SQL names our tables with their schema. The files in `migrations/` alone run with the
 //! schema in the path, because they say where tables are made, and these call functions by qualified names.
 
-use super::failure;
+use super::execute::failure;
 use crate::error::{Code, Error, Result};
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -94,6 +94,16 @@ fn no_schema(path: &str) -> Error {
         Code::SchemaMismatch,
         format!(
             "no schema of the search_path ({path}) exists or may be used by the role: create one, or name one in the option `schema`"
+        ),
+    )
+}
+
+/// The rule about schemas, for a search path that has the tables where they are not looked for.
+pub fn in_another_schema(own: &str, found: &str) -> Error {
+    Error::new(
+        Code::SchemaMismatch,
+        format!(
+            "our tables belong into the first schema of the search_path, which is \"{own}\", but they are in \"{found}\": set the option {{schema: '{found}'}}, or put that schema first"
         ),
     )
 }

@@ -1,7 +1,7 @@
 //! The settings that a migration's transaction needs, whatever the role, the database, the URL or the options have
 //! made of them. The isolation level is among them, but a transaction can only begin with it: see [`begin`].
 
-use super::failure;
+use super::execute::failure;
 use crate::db::pool::Lease;
 use crate::error::{Code, Result};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction};

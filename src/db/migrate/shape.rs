@@ -1,8 +1,10 @@
 //! Whose tables these are: the catalogue as lines of text, compared with the lines of the shapes that are known.
 
-use super::rebuild::Function;
-use super::schema::Schema;
-use super::{Migration, failure, run};
+use super::execute::{execute, failure};
+use super::history;
+use super::migration::Migration;
+use super::rebuild::{self, Function};
+use super::schema::{Schema, in_another_schema};
 use crate::error::{Code, Error, Result};
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::collections::BTreeSet;
@@ -40,7 +42,7 @@ impl Shape {
     /// Every table of the shape but the bookkeeping.
     pub fn tables(&self) -> Vec<&'static str> {
         let names: BTreeSet<_> = self.lines().into_iter().filter_map(|line| line.split(['.', ':']).next()).collect();
-        names.into_iter().filter(|name| *name != super::history::TABLE).collect()
+        names.into_iter().filter(|name| *name != history::TABLE).collect()
     }
 }
 
@@ -215,7 +217,7 @@ pub async fn recognise(
     schema: &Schema,
     shapes: &'static [Shape],
 ) -> Result<Option<&'static Shape>> {
-    let names: BTreeSet<_> = shapes.iter().flat_map(Shape::tables).chain([super::history::TABLE]).collect();
+    let names: BTreeSet<_> = shapes.iter().flat_map(Shape::tables).chain([history::TABLE]).collect();
     let names: Vec<_> = names.into_iter().collect();
     let found = catalogue(connection, schema, &names).await?;
     if found.is_empty() {
@@ -265,16 +267,6 @@ pub async fn refuse_elsewhere(connection: &mut PgConnection, schema: &Schema, sh
         .await
         .map_err(|error| failure(&error).error)?;
     found.map_or(Ok(()), |found| Err(in_another_schema(&schema.name, &found)))
-}
-
-/// The rule about schemas, for a search path that has the tables where they are not looked for.
-pub fn in_another_schema(own: &str, found: &str) -> Error {
-    Error::new(
-        Code::SchemaMismatch,
-        format!(
-            "our tables belong into the first schema of the search_path, which is \"{own}\", but they are in \"{found}\": set the option {{schema: '{found}'}}, or put that schema first"
-        ),
-    )
 }
 
 /// The lines of these tables.
@@ -367,18 +359,18 @@ async fn made_by(
     migrations: &[&'static Migration],
     tables: &[&str],
 ) -> Result<Vec<String>> {
-    let id = super::history::TABLE;
-    run(connection, id, "SAVEPOINT made_by").await?;
+    let id = history::TABLE;
+    execute(connection, id, "SAVEPOINT made_by").await?;
     let all: Vec<&str> = migrations.iter().flat_map(|migration| migration.tables()).collect();
     let functions: Vec<&str> = migrations.iter().flat_map(|migration| migration.functions()).collect();
-    super::rebuild::set_aside(connection, schema, id, &all).await?;
-    super::rebuild::set_functions_aside(connection, schema, id, &functions).await?;
+    rebuild::set_aside(connection, schema, id, &all).await?;
+    rebuild::set_functions_aside(connection, schema, id, &functions).await?;
     for migration in migrations {
-        super::apply(connection, schema, migration).await?;
+        migration.apply(connection, schema).await?;
     }
     let mut lines = catalogue(connection, schema, tables).await?;
     lines.extend(bodies(connection, schema, &functions).await?);
-    run(connection, id, "ROLLBACK TO SAVEPOINT made_by; RELEASE SAVEPOINT made_by").await?;
+    execute(connection, id, "ROLLBACK TO SAVEPOINT made_by; RELEASE SAVEPOINT made_by").await?;
     Ok(lines)
 }
 
@@ -407,7 +399,7 @@ pub async fn baseline(
     migrations: &'static [Migration],
 ) -> Result<usize> {
     let mut tables: Vec<&str> = migrations.iter().flat_map(Migration::tables).collect();
-    tables.push(super::history::TABLE);
+    tables.push(history::TABLE);
     let functions: Vec<&str> = migrations.iter().flat_map(Migration::functions).collect();
     let mut found: BTreeSet<String> = catalogue(connection, schema, &tables).await?.into_iter().collect();
     found.extend(bodies(connection, schema, &functions).await?);
@@ -468,7 +460,7 @@ fn list(lines: &[&str]) -> String {
 
 fn refusal(message: String) -> Error {
     let mut error = Error::new(Code::SchemaMismatch, message);
-    error.context.migration = Some(super::legacy::ID.to_owned());
+    error.context.migration = Some(history::TAKEN_OVER.to_owned());
     error
 }
 
