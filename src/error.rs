@@ -34,7 +34,7 @@ pub enum Code {
 
 /// kitium's families of errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     Conflict,
     Validation,
     NotFound,
@@ -70,11 +70,11 @@ impl Code {
         }
     }
 
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> ErrorKind {
         match self {
-            Self::Conflict | Self::AlreadyUsed => Kind::Conflict,
-            Self::InvalidReference | Self::InvalidInput | Self::Expired => Kind::Validation,
-            Self::NotFound => Kind::NotFound,
+            Self::Conflict | Self::AlreadyUsed => ErrorKind::Conflict,
+            Self::InvalidReference | Self::InvalidInput | Self::Expired => ErrorKind::Validation,
+            Self::NotFound => ErrorKind::NotFound,
             Self::ConnectionFailed
             | Self::AuthenticationFailed
             | Self::TlsFailed
@@ -85,12 +85,12 @@ impl Code {
             | Self::Cancelled
             | Self::SerializationFailure
             | Self::ReadOnly
-            | Self::ResourceExhausted => Kind::Dependency,
+            | Self::ResourceExhausted => ErrorKind::Dependency,
             Self::MigrationFailed
             | Self::SchemaMismatch
             | Self::PermissionDenied
             | Self::QueryFailed
-            | Self::Internal => Kind::Internal,
+            | Self::Internal => ErrorKind::Internal,
         }
     }
 
@@ -120,7 +120,7 @@ impl Code {
     }
 }
 
-impl Kind {
+impl ErrorKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Conflict => "conflict",

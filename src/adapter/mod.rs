@@ -61,9 +61,9 @@ pub struct PostgresStorageAdapter {
     /// The adapter's log; `None` costs nothing.
     log: Option<Dispatch>,
     lookups: Lookups,
-    user_creates: Arc<Batch<user_creates::Create>>,
+    user_creates: Arc<Batch<user_creates::CreateUsers>>,
     user_roles: Arc<Batch<user_roles::OfUser>>,
-    session_creates: Arc<Batch<session_writes::Create>>,
+    session_creates: Arc<Batch<session_writes::CreateSessions>>,
     session_updates: Arc<Batch<session_writes::Update>>,
     events: Arc<Batch<Emit>>,
     turn: Arc<TickGather>,

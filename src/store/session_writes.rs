@@ -25,13 +25,13 @@ impl From<SessionInput> for NewSession {
     }
 }
 
-pub struct Create;
+pub struct CreateSessions;
 
-pub fn create() -> Arc<Batch<Create>> {
-    Batch::new("createSession", Create)
+pub fn create() -> Arc<Batch<CreateSessions>> {
+    Batch::new("createSession", CreateSessions)
 }
 
-impl Batched for Create {
+impl Batched for CreateSessions {
     type Item = NewSession;
     type Output = SessionRecord;
 

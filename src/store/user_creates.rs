@@ -28,13 +28,13 @@ impl NewUser {
     }
 }
 
-pub struct Create;
+pub struct CreateUsers;
 
-pub fn create() -> Arc<Batch<Create>> {
-    Batch::new("createUser", Create)
+pub fn create() -> Arc<Batch<CreateUsers>> {
+    Batch::new("createUser", CreateUsers)
 }
 
-impl Batched for Create {
+impl Batched for CreateUsers {
     type Item = NewUser;
     type Output = UserRecord;
 
