@@ -109,35 +109,35 @@ mod tests {
 
     #[test]
     fn begins_each_kind_once_when_it_ends() {
-        let (turn, one, other) = (Arc::<TickGather>::default(), Arc::default(), Arc::default());
-        turn.open();
+        let (gather, one, other) = (Arc::<TickGather>::default(), Arc::default(), Arc::default());
+        gather.open();
         // No guard: it might come before the end of the test.
-        turn.lock().is_guarded = true;
+        gather.lock().is_guarded = true;
         for _ in 0..3 {
-            turn.gather("one", || counting(&one));
-            turn.gather("other", || counting(&other));
+            gather.gather("one", || counting(&one));
+            gather.gather("other", || counting(&other));
         }
         assert_eq!((one.load(Ordering::SeqCst), other.load(Ordering::SeqCst)), (0, 0));
-        turn.close();
+        gather.close();
         assert_eq!((one.load(Ordering::SeqCst), other.load(Ordering::SeqCst)), (1, 1));
-        turn.close();
+        gather.close();
         assert_eq!(one.load(Ordering::SeqCst), 1);
     }
 
     #[test]
     fn keeps_the_rare_kinds_while_results_are_left() {
-        let (turn, rare, common) = (Arc::<TickGather>::default(), Arc::default(), Arc::default());
-        turn.open();
-        turn.lock().is_guarded = true;
-        turn.gather("rare", || counting(&rare));
+        let (gather, rare, common) = (Arc::<TickGather>::default(), Arc::default(), Arc::default());
+        gather.open();
+        gather.lock().is_guarded = true;
+        gather.gather("rare", || counting(&rare));
         for _ in 0..GATHERED_ENOUGH {
-            turn.gather("common", || counting(&common));
+            gather.gather("common", || counting(&common));
         }
-        turn.pause();
-        assert!(turn.is_open());
+        gather.pause();
+        assert!(gather.is_open());
         assert_eq!((rare.load(Ordering::SeqCst), common.load(Ordering::SeqCst)), (0, 1));
-        turn.close();
-        assert!(!turn.is_open());
+        gather.close();
+        assert!(!gather.is_open());
         assert_eq!((rare.load(Ordering::SeqCst), common.load(Ordering::SeqCst)), (1, 1));
     }
 
@@ -145,10 +145,10 @@ mod tests {
     fn lets_nothing_wait_for_a_turn_that_does_not_end() {
         // The guard runs there.
         super::start::runtime().unwrap();
-        let (turn, count) = (Arc::<TickGather>::default(), Arc::default());
-        turn.open();
+        let (gather, count) = (Arc::<TickGather>::default(), Arc::default());
+        gather.open();
         for round in 1..=3 {
-            turn.gather("one", || counting(&count));
+            gather.gather("one", || counting(&count));
             while count.load(Ordering::SeqCst) < round {
                 std::thread::sleep(GATHER_LIMIT);
             }
