@@ -2,8 +2,8 @@
 
 use super::questions::{self, Question};
 use super::queue::CompletionQueue;
+use crate::db::cause::plain_cause;
 use crate::db::connect::AskPassword;
-use crate::db::error::plain_cause;
 use crate::error::{Cause, Code, Error, Result};
 use crate::origin;
 use napi_derive::napi;

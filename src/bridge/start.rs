@@ -3,7 +3,7 @@
 use super::queue::CompletionQueue;
 use super::values::{CallId, Pending};
 use crate::db::GiveUp;
-use crate::db::error::system_cause;
+use crate::db::cause::system_cause;
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
 use std::collections::HashMap;

@@ -3,6 +3,7 @@
 
 mod background;
 pub mod batch;
+pub mod cause;
 pub mod connect;
 pub mod database;
 pub mod deadline;

@@ -1,6 +1,7 @@
 //! The migrator: SQL files with an up and a down. Each up runs in one transaction together with its row in
 //! `auth_migrations`, and a rollback is one transaction altogether. Nothing pending means one query and no lock.
 
+mod catalogue;
 mod condition;
 mod execute;
 mod history;
