@@ -33,17 +33,17 @@ struct GatheredKind {
 }
 
 impl TickGather {
-    /// Results are being handed to JavaScript.
+    /// For the moment before results are handed to JavaScript.
     pub fn open(&self) {
         self.is_open.store(true, Ordering::Relaxed);
     }
 
-    /// JavaScript has done what it does about them, and others are left.
+    /// JavaScript has made the calls that follow from the results, and further results are left.
     pub fn pause(&self) {
         self.begin_those(|kind| kind.calls >= GATHERED_ENOUGH);
     }
 
-    /// JavaScript has done what it does about the last of them.
+    /// JavaScript has made the calls that follow from the last results.
     pub fn close(&self) {
         self.is_open.store(false, Ordering::Relaxed);
         self.begin_those(|_| true);

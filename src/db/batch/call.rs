@@ -10,23 +10,23 @@ use std::time::{Duration, Instant};
 
 pub type Respond<T> = Box<dyn FnOnce(Result<T>) + Send>;
 
-/// What a call is besides its item.
+/// Everything about a call except its item.
 pub struct Call<B: Batched> {
     pub guard: CallGuard,
     pub respond: Respond<B::Output>,
     /// Who may give the call up.
     pub caller: Option<Arc<GiveUp>>,
-    /// It has this serial key, and the calls behind it wait until it has ended.
+    /// The call's serial key. Later calls with the same key wait until this one has ended.
     pub serial_key: Option<String>,
-    /// Calls that need this wait until this one has ended.
+    /// The lock that the call waits for. Other calls that need the same lock wait until this one has ended.
     pub holds: Option<LockKey>,
     /// Whether a statement with this item, whose answer was lost, may have taken effect.
     pub is_in_doubt: bool,
     /// How often its statements have been repeated.
     pub retries: u32,
-    /// `None` while it is served.
+    /// `None` while its statement runs.
     waiting_since: Option<Instant>,
-    /// How long it had waited before, all together.
+    /// How long it had waited before that, in total.
     waited: Duration,
 }
 
@@ -53,21 +53,21 @@ impl<B: Batched> Call<B> {
         self.caller.as_ref().is_some_and(|caller| caller.is_given_up())
     }
 
-    /// What is left of the time for which it may wait for its turn and for connections.
+    /// How long the call may still wait for its turn and for connections.
     pub fn allowance(&self) -> Allowance {
         let mut allowance = Allowance::new(self.guard.pool.options.connection_timeout);
         allowance.spend(self.waited + self.waiting_since.map_or(Duration::ZERO, |since| since.elapsed()));
         allowance
     }
 
-    /// What serving it has come to, should it go again.
+    /// Notes what its statement came to, in case the call has to be sent again.
     pub fn note(&mut self, is_in_doubt: bool, retries: u32, waited: Duration) {
         self.is_in_doubt = is_in_doubt;
         self.retries = retries;
         self.waited += waited;
     }
 
-    /// Answers it. What may have taken effect by a statement before is not refused without saying so.
+    /// Answers the call. If an earlier statement may have taken effect, an error says so.
     pub fn answer(self, result: Result<B::Output>) {
         (self.respond)(result.map_err(|mut error| {
             if self.is_in_doubt && !error.is_unwritable() {
@@ -100,7 +100,7 @@ impl<B: Batched> Call<B> {
         }
     }
 
-    /// Its statement is about to be sent; `false` when nobody waits for it any more.
+    /// For a call whose statement is about to be sent: `false` if nobody waits for it any more.
     pub fn may_be_sent(&self) -> bool {
         self.caller.as_ref().is_none_or(|caller| caller.send(B::IS_WRITE))
     }

@@ -55,12 +55,12 @@ impl<B: Batched> Batch<B> {
         self.operation
     }
 
-    /// Joins the queue. Then [`Self::next_task`].
+    /// Adds a call to the queue. [`Self::next_task`] must follow.
     pub fn join(&self, guard: CallGuard, caller: Option<Arc<GiveUp>>, item: B::Item, respond: Respond<B::Output>) {
         self.lock().queue.join(item, Call::new(guard, caller, respond));
     }
 
-    /// What has to be done about the calls that wait, if anything: for the caller to spawn.
+    /// The task that the waiting calls need now, if any. The caller has to spawn it.
     pub fn next_task(self: &Arc<Self>) -> Option<impl Future<Output = ()> + Send + use<B>> {
         let mut state = self.lock();
         if state.queue.len() == 0 {
@@ -102,7 +102,7 @@ impl<B: Batched> Batch<B> {
         }
     }
 
-    /// Sees to it that the calls that wait are watched.
+    /// Starts watching the waiting calls, unless they are being watched already.
     fn watch_if_needed(self: &Arc<Self>, state: &mut State<B>) {
         if !state.is_watched && state.queue.len() > 0 {
             state.is_watched = true;
@@ -110,7 +110,7 @@ impl<B: Batched> Batch<B> {
         }
     }
 
-    /// A worker, which has been counted already: it serves calls until none may leave.
+    /// A worker, which has been counted already. It serves calls until none may leave.
     async fn work(self: Arc<Self>) {
         let mut db: Option<Db> = None;
         while let Some((guard, allowance)) = self.next_call() {
@@ -120,7 +120,7 @@ impl<B: Batched> Batch<B> {
                 other => other.insert(Db::keeping_lease(guard, self.operation)),
             };
             let begun = Instant::now();
-            // Before anything is taken: who waits for the connection can still give up, and is refused in time.
+            // The connection comes first, so that calls that wait for it can still give up, and are refused in time.
             match on_behalf_of(origin, db.ready(allowance)).await {
                 Ok(()) => self.serve_next(db, &pool).await,
                 Err(error) if error.code == Code::PoolTimeout => self.refuse_overdue(),
@@ -134,7 +134,7 @@ impl<B: Batched> Batch<B> {
         }
     }
 
-    /// Which call is next; `None`, and the worker is counted out, when none may leave.
+    /// Which call is next. If none may leave, returns `None` and counts the worker out.
     fn next_call(&self) -> Option<(CallGuard, Allowance)> {
         let mut state = self.lock();
         let next = state.next_call();
@@ -151,7 +151,7 @@ impl<B: Batched> Batch<B> {
     }
 
     async fn serve_next(self: &Arc<Self>, db: &mut Db, pool: &Arc<Pool>) {
-        // Otherwise another worker was faster.
+        // If there is nothing to take, another worker was faster.
         if let Some(Departure { waiting, mode, number }) = self.take(pool) {
             let outcomes = serve(&self.statement, db, waiting, mode).await;
             {
@@ -186,7 +186,7 @@ impl<B: Batched> Batch<B> {
         };
         self.lock().patient -= 1;
         self.settle(&mut db, outcomes, &pool);
-        // For those behind it.
+        // The calls that waited behind it may need a worker.
         let mut state = self.lock();
         if state.is_worth_a_worker() {
             state.workers += 1;
@@ -222,7 +222,7 @@ impl<B: Batched> Batch<B> {
         self.watch_if_needed(&mut state);
         let is_idle = state.next_call().is_none();
         drop(state);
-        // Before the answers: the call that follows from one of them finds the connection at rest.
+        // This happens before the answers, so that a call that follows from one of them finds an idle connection.
         if is_idle {
             db.give_back();
         }
@@ -231,7 +231,7 @@ impl<B: Batched> Batch<B> {
         }
     }
 
-    /// Sends stuck calls as far as connections may wait with them.
+    /// Sends stuck calls, as many as may hold a connection while they wait for their locks.
     fn send_stuck(self: &Arc<Self>, state: &mut State<B>, pool: &Pool) {
         while state.patient < max_patient(pool.share()) {
             let Some(waiting) = state.queue.take_stuck() else { return };

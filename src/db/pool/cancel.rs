@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 /// How long the server may take to be told.
 pub const GRACE: Duration = Duration::from_secs(2);
 
-/// The connection from which others are signalled, and the host it leads to, while there is need.
+/// The connection from which other backends are signalled, and the host that it leads to, while it is needed.
 #[derive(Default)]
 pub struct CancelConnection(Mutex<Option<(usize, PgConnection)>>);
 
@@ -60,7 +60,7 @@ impl CancelConnection {
         told.flatten().is_some()
     }
 
-    /// Unless somebody else has use for it.
+    /// Closes the connection, unless another call is using it.
     async fn close(&self) {
         let connection = self.0.try_lock().ok().and_then(|mut held| held.take());
         if let Some((_, connection)) = connection {

@@ -11,8 +11,8 @@ use sqlx::PgConnection;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A connection lent to one call. It goes back on drop; with an unfinished statement on it, not before the server
-/// has ended that.
+/// A connection that one call uses. It returns to the pool on drop; if a statement on it has not ended, it returns only
+/// after the server has ended that statement.
 pub struct Lease {
     pool: Arc<Pool>,
     /// Taken by `drop`, together.
@@ -48,7 +48,8 @@ impl Lease {
         self.held.as_ref().and_then(|(connection, _)| connection.backend).is_some_and(|backend| backend.has_tables)
     }
 
-    /// Nothing of a call runs where our tables are not: others may have tables of the same names.
+    /// Refuses a connection that does not lead to our tables, because another application may have tables of the same
+    /// names there.
     pub fn check_tables(&self) -> Result<()> {
         if self.has_tables() {
             return Ok(());
@@ -57,12 +58,13 @@ impl Lease {
             Code::SchemaMismatch,
             "the database lacks our tables, or they are not in the first schema of the search_path: call connect()",
         );
-        // As the server would say it of a statement.
+        // The server would report this for a statement.
         error.context.sql_state = Some("42P01".to_owned());
         Err(error)
     }
 
-    /// For one statement or transaction; [`Self::settle`] must follow, or it counts as unfinished.
+    /// The connection, for one statement or transaction. [`Self::settle`] must follow, or the statement counts as
+    /// unfinished.
     pub fn connection(&mut self) -> Result<&mut PgConnection> {
         let (connection, _) =
             self.held.as_mut().ok_or_else(|| Error::new(Code::Internal, "a lease without a connection"))?;
@@ -76,7 +78,7 @@ impl Lease {
         if self.pool.options.target.is_pooled()
             && let Some((connection, _)) = &mut self.held
         {
-            // From here on the backend is others'.
+            // From here on the pooler gives the backend to other clients.
             connection.backend = None;
         }
     }
@@ -85,7 +87,7 @@ impl Lease {
         self.state == LeaseState::Ready
     }
 
-    /// The server says nothing any more: the connection is closed, and others may open one in its place.
+    /// For a server that does not answer any more: closes the connection, so that another call may open one.
     pub fn abandon(mut self) {
         if let Some((connection, _)) = self.held.take() {
             let guard = CallGuard::new(&self.pool);

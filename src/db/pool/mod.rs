@@ -1,5 +1,5 @@
-//! Connections: a pool of our own around sqlx's connections. sqlx's pool pings on every return, retries a
-//! refused connection until its time-out, and cannot be closed by a deadline; this one does what it is told.
+//! A connection pool of our own around sqlx's connections. sqlx's pool is not used, because it pings a connection each
+//! time that one is returned, retries a refused connection until its time-out, and cannot be closed by a deadline.
 
 pub mod calls;
 mod cancel;
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
-/// A connection that rested longer than this is asked whether it still lives before it gets a statement.
+/// A connection that has been idle for longer than this is pinged before it is used.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 
 /// What the pool needs to know; durations of `None` mean no limit.
@@ -44,16 +44,16 @@ pub struct PoolOptions {
 pub struct Pool {
     pub options: PoolOptions,
     permits: Arc<Semaphore>,
-    /// By kind of call: no kind gets all connections, see [`Pool::share_of`].
+    /// The permits of each kind of call, because no kind may use all connections: see [`Pool::share_of`].
     shares: Mutex<HashMap<&'static str, Arc<Semaphore>>>,
-    /// Calls that wait for a permit: a batch worker gives its connection up to them.
+    /// How many calls wait for a permit. A batch worker gives its connection up if there are any.
     waiting: AtomicUsize,
     idle: Mutex<Idle>,
-    /// What was used before this is asked whether it still lives.
+    /// A connection that was last used before this moment is pinged before it is used.
     suspected: Watermark,
-    /// What was opened before this leads to the wrong server.
+    /// A connection that was opened before this moment leads to the wrong server.
     outdated: Watermark,
-    /// The connection from which others are cancelled, while there is need.
+    /// The connection from which the statements of others are cancelled, while it is needed.
     pub cancelling: CancelConnection,
     last_fault: Mutex<Option<Error>>,
     pub calls: RunningCalls,
@@ -98,12 +98,12 @@ impl Pool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// A connection was lost: those that rest may have gone with it.
+    /// For when a connection was lost: the idle ones may have been lost as well.
     pub fn suspect_idle(&self) {
         self.suspected.raise();
     }
 
-    /// All connections lead to a server that takes no writes any more: they are replaced by new ones.
+    /// For when the server does not accept writes any more: all connections are replaced by new ones.
     pub fn replace_all(&self) {
         self.outdated.raise();
     }
@@ -122,7 +122,7 @@ impl Pool {
         Allowance::new(self.options.connection_timeout).end()
     }
 
-    /// One that rests, or else a new one. `end` is the time by which there must be one.
+    /// An idle connection, or else a new one. `end` is the time by which there must be one.
     pub async fn connection(self: &Arc<Self>, end: Option<Instant>) -> Result<Connection> {
         while let Some(mut connection) = self.pop_idle() {
             if self.is_expired(&connection) {
@@ -157,8 +157,8 @@ impl Pool {
         Ok((self.take_permit(Arc::clone(&self.permits), end).await?, of_kind))
     }
 
-    /// One kind of call leaves a quarter of the connections to the others, so that what waits for a lock
-    /// does not keep everything waiting. A pool of less than four is too small to be shared.
+    /// One kind of call leaves a quarter of the connections to the others, so that calls that wait for a lock do not
+    /// make all calls wait. A pool of fewer than four connections is too small to be shared.
     fn share_of(&self, kind: &'static str) -> Option<Arc<Semaphore>> {
         (self.share() < self.options.max).then(|| {
             let mut shares = lock(&self.shares);
@@ -202,7 +202,7 @@ impl Pool {
         lock(&self.idle).connections.pop()
     }
 
-    /// The connection serves others again; or is closed, when nobody is left to be served.
+    /// Makes the connection available again, or closes it if the pool has been closed.
     pub fn put_back(&self, mut connection: Connection) {
         connection.idle_since = Instant::now();
         let mut idle = lock(&self.idle);
@@ -218,7 +218,7 @@ impl Pool {
         connection.idle_since.elapsed() >= PING_AFTER_IDLE || self.suspected.is_after(connection.idle_since)
     }
 
-    /// One that rested too long was dead: no time is lost on the others.
+    /// Closes all doubtful connections after one of them was found dead, so that no time is lost on the others.
     fn close_doubtful(&self) {
         let mut idle = lock(&self.idle);
         let all = std::mem::take(&mut idle.connections);
@@ -234,7 +234,7 @@ impl Pool {
             || self.outdated.is_after(connection.opened_at)
     }
 
-    /// Closes what has been idle for too long, while there is anything to close.
+    /// Starts the task that closes connections that have been idle for too long, unless it runs already.
     fn reap_in_background(self: &Arc<Self>) {
         if self.is_reaping.swap(true, Ordering::AcqRel) {
             return;
@@ -253,7 +253,7 @@ impl Pool {
         });
     }
 
-    /// Says whether to go on.
+    /// Closes idle connections that are too old. Returns whether the task has to go on.
     fn reap(&self) -> bool {
         let mut idle = lock(&self.idle);
         let mut excess = idle.connections.len().saturating_sub(self.options.min);
@@ -270,7 +270,8 @@ impl Pool {
         !self.calls.is_closing()
     }
 
-    /// Takes no more calls, lets the running ones end until the limit, then ends them, on the server as well.
+    /// Refuses further calls, lets the running ones end until the limit, then ends them, on the server as well, and
+    /// closes all connections.
     pub async fn close(&self, limit: Duration) {
         self.calls.finish(limit).await;
         let connections = {
@@ -283,7 +284,7 @@ impl Pool {
     }
 }
 
-/// Counts a call that waits, however its wait ends.
+/// Counts a call for as long as it waits, however its wait ends.
 struct CountedWait<'p>(&'p AtomicUsize);
 
 impl<'p> CountedWait<'p> {

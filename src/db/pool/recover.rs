@@ -22,7 +22,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// The most errors that an unfinished statement leaves to be read: its own, and those of the statements after it.
 const MAX_ERRORS: usize = 4;
 
-/// A connection whose statement was left unfinished.
+/// Cancels the unfinished statement of a connection, and returns the connection to the pool.
 pub async fn recover(guard: CallGuard, mut connection: Connection, permit: Permit) {
     let pool = Arc::clone(&guard.pool);
     let Some(backend) = connection.backend else { return };
@@ -38,7 +38,7 @@ pub async fn recover(guard: CallGuard, mut connection: Connection, permit: Permi
     end_backend(guard, connection).await;
 }
 
-/// A connection that answers no more: closed, and its backend ended, if the server can be reached at all.
+/// Closes a connection that does not answer any more, and ends its backend if the server can be reached.
 pub async fn end_backend(guard: CallGuard, connection: Connection) {
     let backend = connection.backend;
     drop(connection);

@@ -24,8 +24,8 @@ use statement::{All, Counted, Execute, One, Statement, Together, Way};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// One call's way to the database. It takes a connection for each statement, or keeps one while
-/// a batch worker has more to do.
+/// Runs the statements of one call. It acquires a connection for each statement, or keeps one while a batch worker has
+/// more to do.
 pub struct Db {
     lease: Option<Lease>,
     keeps_lease: bool,
@@ -91,12 +91,13 @@ impl Db {
         }
     }
 
-    /// The connection, if one is kept, serves others.
+    /// Returns the connection to the pool, if one is kept.
     pub fn give_back(&mut self) {
         self.lease = None;
     }
 
-    /// Takes the connection for the next statement, which is of other callers: so long may they still wait.
+    /// Acquires the connection for the next statement, which is for other callers: `allowance` is how long they may still
+    /// wait.
     pub async fn ready(&mut self, allowance: Allowance) -> Result<()> {
         let pool = Arc::clone(&self.guard.pool);
         self.connecting = allowance;
@@ -116,7 +117,7 @@ impl Db {
         Ok(())
     }
 
-    /// The next statement has been sent before: it may have taken effect, and has been repeated so often.
+    /// For a statement that has been sent before: whether it may have taken effect, and how often it has been repeated.
     pub fn resume(&mut self, is_in_doubt: bool, retries: u32) {
         self.doubt = if is_in_doubt { Doubt::Sent } else { Doubt::None };
         self.retries = retries;
@@ -372,7 +373,8 @@ impl Db {
         self.waited += waited;
     }
 
-    /// The statement goes out now, unless the caller has left: then it waits for its own end, which has begun.
+    /// Notes that the statement is sent now. If the caller has given up, this never returns, because the call is about to
+    /// be dropped.
     async fn send(&mut self, repeat: Repeat) {
         if let Some(caller) = &self.caller
             && !caller.send(repeat.is_write())
@@ -384,7 +386,7 @@ impl Db {
         }
     }
 
-    /// The server has undone the statement: what is known is what was known before it.
+    /// The server has undone the statement, so that what was known before it holds again.
     fn undone(&mut self, before: Doubt) {
         self.doubt = before;
         if let Some(caller) = &self.caller
@@ -400,7 +402,7 @@ impl Db {
         }
     }
 
-    /// What becomes of a connection on which a statement failed.
+    /// Decides what happens to a connection on which a statement failed.
     async fn release(&mut self, mut lease: Lease, failure: &Failure) {
         match failure.remedy {
             Remedy::None | Remedy::Repeat => {

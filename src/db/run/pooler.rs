@@ -1,8 +1,8 @@
-//! Through a transaction pooler: each unit of work is a transaction of its own, which begins with our settings.
+//! Working through a transaction pooler: each unit of work is a transaction of its own, which begins with our settings.
 //!
-//! Such a pooler gives every transaction another server process. So nothing can be set once for a connection, and
-//! no named statement is where it was: whatever runs outside a transaction, or is prepared under a name, may meet
-//! the statements of others.
+//! Such a pooler may give every transaction another server process. So a setting cannot be made once for a connection,
+//! and a prepared statement cannot be found again: what runs outside a transaction, or is prepared under a name, may meet
+//! the statements of other clients.
 
 use super::statement::{Statement, Way};
 use crate::db::connect::search_path::{narrow_search_path, own_schema};
@@ -110,7 +110,7 @@ pub async fn with_lock_limit(
     }
 }
 
-/// Ends a unit that has begun where our tables are not.
+/// Ends a unit and returns an error if it has begun in a database or schema without our tables.
 pub async fn check_tables(lease: &mut Lease) -> Result<()> {
     if let Err(error) = lease.check_tables() {
         let ended = sqlx::raw_sql("ROLLBACK").execute(lease.connection()?).await;
@@ -120,7 +120,7 @@ pub async fn check_tables(lease: &mut Lease) -> Result<()> {
     Ok(())
 }
 
-/// Ends a unit: what was written takes effect, or nothing does.
+/// Ends a unit: commits it if the result is a success, and rolls it back otherwise.
 pub async fn end<T>(connection: &mut PgConnection, result: sqlx::Result<T>) -> sqlx::Result<T> {
     match result {
         Ok(value) => sqlx::raw_sql("COMMIT").execute(connection).await.map(|_| value),

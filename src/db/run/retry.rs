@@ -4,8 +4,8 @@ use crate::db::error::{Failure, Remedy};
 use crate::error::{Code, Error};
 use std::time::Duration;
 
-/// What running a statement twice does; it decides what follows when the connection was lost under it and nobody
-/// knows how it ended.
+/// What running a statement twice does. This decides what happens if the connection is lost while it runs, so that nobody
+/// knows whether it took effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
     /// It changes nothing.
@@ -24,12 +24,13 @@ impl Repeat {
     }
 }
 
-/// No connection could be made. One that did not become free has been waited for long enough.
+/// Whether to try again after no connection could be made. If none became free, the call has waited long enough.
 pub fn may_reconnect(error: &Error) -> bool {
     error.retryable && error.code != Code::PoolTimeout
 }
 
-/// Completes the error, and says whether another attempt is allowed. `once` holds what may be tried only once.
+/// Completes the error, and returns whether another attempt is allowed. `once` is true until the one attempt has been
+/// made that some failures allow.
 pub fn judge(failure: Failure, repeat: Repeat, once: &mut bool) -> (Error, bool) {
     let Failure { mut error, remedy, connection_survives: _, is_undone: _ } = failure;
     match remedy {
@@ -43,7 +44,7 @@ pub fn judge(failure: Failure, repeat: Repeat, once: &mut bool) -> (Error, bool)
     }
 }
 
-/// 25 ms, 50 ms, 100 ms … at most 1 s, of which a random half is waited at least.
+/// A pause of 25 ms, 50 ms, 100 ms and so on, up to 1 s, shortened at random by up to a half.
 pub fn back_off(attempt: u32) -> Duration {
     let full =
         Duration::from_millis(25).saturating_mul(1 << attempt.saturating_sub(1).min(6)).min(Duration::from_secs(1));
