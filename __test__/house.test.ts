@@ -195,7 +195,12 @@ function circlesOf(arrows: Map<string, Set<string>>): string[][] {
   const circles = new Set<string>();
   for (const [from, seen] of reachable) {
     if (seen.has(from)) {
-      circles.add([...seen].filter((other) => reachable.get(other)?.has(from)).sort().join(' '));
+      circles.add(
+        [...seen]
+          .filter((other) => reachable.get(other)?.has(from))
+          .sort()
+          .join(' '),
+      );
     }
   }
   return [...circles].map((circle) => circle.split(' '));
