@@ -22,7 +22,6 @@ mod error;
 pub mod fuzzing;
 mod id;
 mod input;
-mod log;
 mod options;
 mod origin;
 mod store;

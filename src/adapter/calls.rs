@@ -1,9 +1,9 @@
 //! How a method starts its work, and how the result becomes the answer to its call.
 
 use super::PostgresStorageAdapter;
-use crate::bridge::start::{self, Answer, Work};
+use crate::bridge::start::{self, Answer, BoxedTask};
 use crate::bridge::{Nullable, Pending};
-use crate::db::pool::Work as Entered;
+use crate::db::pool::CallGuard;
 use crate::db::{Batch, Batched, Db};
 use crate::error::{Error, Result};
 use crate::input::check_text;
@@ -28,8 +28,8 @@ impl PostgresStorageAdapter {
         let is_alone = self.calls.is_idle();
         let (pending, answer) = self.calls.begin(operation);
         match self.enter() {
-            Ok(entered) => {
-                let db = Db::new(entered, operation, answer.give_up());
+            Ok(guard) => {
+                let db = Db::new(guard, operation, answer.give_up());
                 self.run(is_alone, answer, async move { work(db).await.map_err(crate::store::explain) });
             }
             Err(error) => answer.give::<()>(&Err(error)),
@@ -78,11 +78,11 @@ impl PostgresStorageAdapter {
         let (pending, answer) = self.calls.begin(batch.operation());
         match self.enter() {
             Err(error) => answer.give::<()>(&Err(error)),
-            Ok(mut entered) => {
-                entered.call = Some(answer.id());
+            Ok(mut guard) => {
+                guard.call = Some(answer.id());
                 let caller = answer.give_up();
                 let respond = move |result: Result<B::Output>| respond(answer, result.map_err(crate::store::explain));
-                batch.join(entered, caller, item, Box::new(respond));
+                batch.join(guard, caller, item, Box::new(respond));
                 if self.turn.is_open() {
                     self.gather(batch);
                 } else if let Some(work) = batch.next_task() {
@@ -109,7 +109,7 @@ impl PostgresStorageAdapter {
     }
 
     /// Registers a call that is going to run.
-    fn enter(&self) -> Result<Entered> {
+    fn enter(&self) -> Result<CallGuard> {
         start::runtime()?;
         self.database.enter()
     }
@@ -159,7 +159,7 @@ impl PostgresStorageAdapter {
 
 /// Spawns a task that writes to the log of the adapter.
 fn spawn(begins_here: bool, log: Option<&Dispatch>, work: impl Future<Output = ()> + Send + 'static) {
-    let work: Work = match log {
+    let work: BoxedTask = match log {
         None => Box::pin(work),
         Some(log) => Box::pin(work.with_subscriber(log.clone())),
     };

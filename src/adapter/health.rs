@@ -1,8 +1,8 @@
 //! What `healthCheck` returns.
 
 use crate::db::Database;
+use crate::db::deadline::millis;
 use crate::db::migrate::Status;
-use crate::db::pool::millis;
 use crate::store::tables::TABLES;
 use napi_derive::napi;
 use serde::Serialize;

@@ -18,15 +18,15 @@ mod two_factor;
 mod users;
 
 use crate::bridge::ask::password_asker;
-use crate::bridge::queue::Queue;
+use crate::bridge::log::LogSubscriber;
+use crate::bridge::queue::CompletionQueue;
 use crate::bridge::start::Calls;
-use crate::bridge::turn::Turn;
+use crate::bridge::tick_gather::TickGather;
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
 use crate::db::migrate::Rollback;
 use crate::db::{Batch, Database, Plan};
-use crate::input::{OrNull, Patch, Text, input};
-use crate::log::Logger;
-use crate::options::{Environment, LogLevel, Natural, Options};
+use crate::input::{Natural, OrNull, Patch, Text, input};
+use crate::options::{Environment, LogLevel, Options};
 use crate::store::events::{self as event_store, EmitEvents};
 use crate::store::schema::{LEGACY, MIGRATIONS};
 use crate::store::session_creates::{self, CreateSessions};
@@ -48,7 +48,7 @@ use tracing::level_filters::LevelFilter;
 #[napi]
 pub struct PostgresStorageAdapter {
     calls: Calls,
-    queue: Arc<Queue>,
+    queue: Arc<CompletionQueue>,
     database: Arc<Database>,
     migrates: bool,
     /// The log, if the application has asked for one.
@@ -59,7 +59,7 @@ pub struct PostgresStorageAdapter {
     session_creates: Arc<Batch<CreateSessions>>,
     session_updates: Arc<Batch<UpdateSessions>>,
     events: Arc<Batch<EmitEvents>>,
-    turn: Arc<Turn>,
+    turn: Arc<TickGather>,
 }
 
 input! {
@@ -86,14 +86,15 @@ impl PostgresStorageAdapter {
     /// Does not open a connection. Throws an `InternalError` if the URL or an option is invalid.
     #[napi(constructor, ts_args_type = "connectionString: string, options?: PostgresStorageAdapterOptions")]
     pub fn new(connection_string: String, options: String, environment: String) -> napi::Result<Self> {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(CompletionQueue::default());
         let ask = password_asker(Arc::clone(&queue));
         let options =
             Options::read(&connection_string, &options, &Environment::read(&environment), ask).map_err(|error| {
                 // The facade makes an InternalError of the reason.
                 napi::Error::from_reason(serde_json::to_string(&error.in_operation("constructor")).unwrap_or_default())
             })?;
-        let log = options.log_level.map(|level| Dispatch::new(Logger::new(Arc::clone(&queue), level_filter(level))));
+        let log =
+            options.log_level.map(|level| Dispatch::new(LogSubscriber::new(Arc::clone(&queue), level_filter(level))));
         if let Some(log) = &log {
             tracing::dispatcher::with_default(log, || {
                 options.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));

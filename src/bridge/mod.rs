@@ -1,5 +1,5 @@
 //! Between JavaScript and the core. A call comes in as a plain synchronous method, starts its work on the
-//! runtime and returns its id; its result goes out through the [`queue::Queue`] as JSON text, with that id.
+//! runtime and returns its id; its result goes out through the [`queue::CompletionQueue`] as JSON text, with that id.
 //! The facade (`lib/`) makes promises, Dates and errors of it, in the caller's own realm.
 //!
 //! Nothing outside this module and `adapter` touches napi.
@@ -7,12 +7,11 @@
 pub mod ask;
 mod context;
 mod error_codes;
+pub mod log;
+mod questions;
 pub mod queue;
 pub mod start;
-pub mod turn;
+pub mod tick_gather;
 mod values;
 
 pub use values::{CallOptions, Json, Nullable, Pending, Void};
-
-/// Names a call until it is answered.
-pub type CallId = u32;

@@ -1,6 +1,7 @@
 //! The completion queue: everything that goes to JavaScript, in order, with one wake-up for many entries.
 
-use super::CallId;
+use super::questions::{self, QueueId};
+use super::values::CallId;
 use crate::error::{Code, Error};
 use napi::Status;
 use napi::bindgen_prelude::Function;
@@ -22,15 +23,16 @@ const MAX_ENTRY_BYTES: usize = 1 << 28;
 type Wake = ThreadsafeFunction<(), (), Vec<String>, Status, false, true>;
 
 #[derive(Default)]
-struct Waiting {
+struct Undelivered {
     chunks: Mutex<Vec<Chunk>>,
     /// Whether JavaScript's thread has been woken and has not yet come to drain.
     is_woken: AtomicBool,
 }
 
 #[derive(Default)]
-pub struct Queue {
-    waiting: Arc<Waiting>,
+pub struct CompletionQueue {
+    id: QueueId,
+    undelivered: Arc<Undelivered>,
     /// None while JavaScript does not listen; entries wait until it does.
     wake: RwLock<Option<Wake>>,
     /// More than one for the moment in which Node has not yet let go of an earlier one.
@@ -38,21 +40,28 @@ pub struct Queue {
 }
 
 /// Part of what Node keeps for as long as JavaScript listens: dropped when a worker thread is terminated.
-struct Listener(Weak<Queue>);
+struct Listener {
+    queue: Weak<CompletionQueue>,
+    id: QueueId,
+}
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if self.0.upgrade().is_none_or(|queue| queue.listeners.fetch_sub(1, Ordering::SeqCst) == 1) {
-            super::ask::forget(&self.0);
+        if self.queue.upgrade().is_none_or(|queue| queue.listeners.fetch_sub(1, Ordering::SeqCst) == 1) {
+            questions::forget(self.id);
         }
     }
 }
 
-impl Queue {
+impl CompletionQueue {
+    pub fn id(&self) -> QueueId {
+        self.id
+    }
+
     /// `drain` is called on JavaScript's thread with all chunks that wait.
     pub fn listen(self: &Arc<Self>, drain: &Function<'_, Vec<String>, ()>) -> napi::Result<()> {
-        let drained = Arc::clone(&self.waiting);
-        let listener = Listener(Arc::downgrade(self));
+        let drained = Arc::clone(&self.undelivered);
+        let listener = Listener { queue: Arc::downgrade(self), id: self.id };
         self.listeners.fetch_add(1, Ordering::SeqCst);
         let wake = drain.build_threadsafe_function::<()>().weak::<true>().build_callback(move |_| {
             let _kept = &listener;
@@ -68,7 +77,7 @@ impl Queue {
         *self.wake.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Whether there is a JavaScript that takes what comes out.
+    /// Whether a JavaScript thread takes the entries.
     pub fn is_heard(&self) -> bool {
         self.listeners.load(Ordering::SeqCst) > 0
     }
@@ -100,7 +109,7 @@ impl Queue {
 
     fn push(&self, entry: &[u8]) {
         {
-            let mut chunks = self.waiting.chunks.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut chunks = self.undelivered.chunks.lock().unwrap_or_else(PoisonError::into_inner);
             match chunks.last_mut() {
                 Some(chunk) if chunk.len() < CHUNK_BYTES => chunk.push(b','),
                 _ => chunks.push(vec![b'[']),
@@ -109,7 +118,7 @@ impl Queue {
                 chunk.extend_from_slice(entry);
             }
         }
-        if !self.waiting.is_woken.swap(true, Ordering::AcqRel)
+        if !self.undelivered.is_woken.swap(true, Ordering::AcqRel)
             && let Some(wake) = &*self.wake.read().unwrap_or_else(PoisonError::into_inner)
         {
             // Fails only when the environment is going away, and nobody is left to be told.
@@ -118,7 +127,7 @@ impl Queue {
     }
 }
 
-impl Waiting {
+impl Undelivered {
     fn take(&self) -> Vec<String> {
         // Before the chunks are taken: an entry that comes after them wakes again.
         self.is_woken.store(false, Ordering::Release);

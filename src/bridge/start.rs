@@ -1,9 +1,9 @@
 //! Starting work on the runtime, and answering for it whatever happens.
 
-use super::queue::Queue;
-use super::{CallId, Pending};
+use super::queue::CompletionQueue;
+use super::values::{CallId, Pending};
 use crate::db::GiveUp;
-use crate::db::error::system_cause;
+use crate::db::cause::system_cause;
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -77,7 +77,7 @@ fn no_threads(error: &io::Error) -> Error {
 
 /// The calls of one adapter.
 pub struct Calls {
-    queue: Arc<Queue>,
+    queue: Arc<CompletionQueue>,
     last_id: AtomicU32,
     in_flight: Arc<AtomicUsize>,
     /// Whether the next call is one that its caller may give up.
@@ -97,7 +97,7 @@ struct Ticket {
 }
 
 impl Calls {
-    pub fn new(queue: Arc<Queue>) -> Self {
+    pub fn new(queue: Arc<CompletionQueue>) -> Self {
         Self {
             queue,
             last_id: AtomicU32::new(0),
@@ -165,58 +165,59 @@ impl Calls {
     }
 }
 
-/// The work of a call. Boxed, or the runtime's code would be there once for each method: a megabyte of the addon.
-pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// The work of a call. It is boxed, because otherwise the runtime's code would be compiled once for each method, a
+/// megabyte of the addon.
+pub type BoxedTask = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Hands work to the runtime. What begins here is polled once on JavaScript's thread, so that its statement
 /// leaves at once; the runtime gets it when the server's answer has come, and is not woken before.
-pub fn spawn(begins_here: bool, work: Work) {
+pub fn spawn(begins_here: bool, task: BoxedTask) {
     // Dropped without a runtime, the work's answer says that it was: see [`runtime`], which is asked before.
     let Some(runtime) = RUNTIME.get() else { return };
-    if begins_here { Handover::begin(runtime, work) } else { drop(runtime.spawn(work)) }
+    if begins_here { Handover::begin(runtime, task) } else { drop(runtime.spawn(task)) }
 }
 
 /// The waker of a future's first poll: it hands the future over.
 struct Handover {
     runtime: &'static Runtime,
-    stage: Mutex<Stage>,
+    stage: Mutex<HandoverStage>,
 }
 
-enum Stage {
+enum HandoverStage {
     Polling {
         is_woken: bool,
     },
-    Waiting(Work),
+    Waiting(BoxedTask),
     /// Ended, or handed over.
     Gone,
 }
 
 impl Handover {
-    fn begin(runtime: &'static Runtime, mut work: Work) {
-        let handover = Arc::new(Self { runtime, stage: Mutex::new(Stage::Polling { is_woken: false }) });
+    fn begin(runtime: &'static Runtime, mut task: BoxedTask) {
+        let handover = Arc::new(Self { runtime, stage: Mutex::new(HandoverStage::Polling { is_woken: false }) });
         let waker = Waker::from(Arc::clone(&handover));
         let _inside = runtime.enter();
-        let poll = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(&waker))));
+        let poll = catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(&mut Context::from_waker(&waker))));
         // After a panic the future is dropped, and its answer says so.
         if let Ok(Poll::Pending) = poll {
-            handover.wait(work);
+            handover.wait(task);
         }
     }
 
     /// Keeps the future until it is woken, which may have happened while it was polled.
-    fn wait(&self, work: Work) {
+    fn wait(&self, task: BoxedTask) {
         let mut stage = self.lock();
-        let is_woken = matches!(*stage, Stage::Polling { is_woken: true });
+        let is_woken = matches!(*stage, HandoverStage::Polling { is_woken: true });
         if is_woken {
-            *stage = Stage::Gone;
+            *stage = HandoverStage::Gone;
             drop(stage);
-            self.runtime.spawn(work);
+            self.runtime.spawn(task);
         } else {
-            *stage = Stage::Waiting(work);
+            *stage = HandoverStage::Waiting(task);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Stage> {
+    fn lock(&self) -> MutexGuard<'_, HandoverStage> {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -224,14 +225,14 @@ impl Handover {
 impl Wake for Handover {
     fn wake(self: Arc<Self>) {
         let mut stage = self.lock();
-        if let Stage::Polling { is_woken } = &mut *stage {
+        if let HandoverStage::Polling { is_woken } = &mut *stage {
             *is_woken = true;
             return;
         }
-        let waiting = std::mem::replace(&mut *stage, Stage::Gone);
+        let waiting = std::mem::replace(&mut *stage, HandoverStage::Gone);
         drop(stage);
-        if let Stage::Waiting(work) = waiting {
-            self.runtime.spawn(work);
+        if let HandoverStage::Waiting(task) = waiting {
+            self.runtime.spawn(task);
         }
     }
 }
@@ -241,7 +242,7 @@ impl Wake for Handover {
 pub struct Answer {
     id: CallId,
     operation: &'static str,
-    queue: Arc<Queue>,
+    queue: Arc<CompletionQueue>,
     in_flight: Arc<AtomicUsize>,
     ticket: Option<(Arc<Ticket>, Tickets)>,
     is_given: bool,

@@ -4,12 +4,14 @@
     reason = "napi declares the methods of its conversion traits unsafe; each is called by napi, with napi's own values"
 )]
 
-use super::CallId;
 use crate::error::Result;
 use crate::input::{self, Input};
 use napi::bindgen_prelude::{FromNapiValue, ToNapiValue, sys};
 use serde::{Serialize, Serializer};
 use std::marker::PhantomData;
+
+/// Names a call until it is answered.
+pub type CallId = u32;
 
 /// What a method returns: to JavaScript the call's id, in the typings `Promise<T>`.
 /// `T` ties the typing to the value that is really sent.

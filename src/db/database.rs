@@ -2,7 +2,8 @@
 
 use super::health::{self, Tables, check_version};
 use super::migrate::{self, Plan, Rollback, Status};
-use super::pool::{Pool, PoolOptions, Work, not_connected};
+use super::pool::calls::not_connected;
+use super::pool::{CallGuard, Pool, PoolOptions};
 use crate::error::Result;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -27,34 +28,35 @@ impl Database {
     }
 
     /// Registers one call.
-    pub fn enter(&self) -> Result<Work> {
-        self.lock().open.as_ref().ok_or_else(not_connected)?.enter()
+    pub fn enter(&self) -> Result<CallGuard> {
+        CallGuard::enter(self.lock().open.as_ref().ok_or_else(not_connected)?)
     }
 
     /// Opens the adapter again when it was closed, and registers the call.
-    pub fn open(&self) -> Result<Work> {
-        self.lock().open.get_or_insert_with(|| Pool::new(self.options.clone())).enter()
+    pub fn open(&self) -> Result<CallGuard> {
+        CallGuard::enter(self.lock().open.get_or_insert_with(|| Pool::new(self.options.clone())))
     }
 
-    pub async fn migrate(&self, work: &Work, applies: bool) -> Result<()> {
-        work.or_aborted(migrate::up(&work.pool, &self.plan, applies)).await
+    pub async fn migrate(&self, guard: &CallGuard, applies: bool) -> Result<()> {
+        guard.or_aborted(migrate::up(&guard.pool, &self.plan, applies)).await
     }
 
-    pub async fn rollback(&self, work: &Work, rollback: &Rollback) -> Result<Vec<String>> {
-        work.or_aborted(migrate::down(&work.pool, &self.plan, rollback)).await
+    pub async fn rollback(&self, guard: &CallGuard, rollback: &Rollback) -> Result<Vec<String>> {
+        guard.or_aborted(migrate::down(&guard.pool, &self.plan, rollback)).await
     }
 
     /// An error when calls would fail. What is still to be migrated cannot be looked at.
-    pub async fn status(&self, work: &Work, tables: Tables) -> Result<Status> {
-        work.or_aborted(async {
-            let status = migrate::status(&work.pool, &self.plan).await?;
-            check_version(&status.server_version)?;
-            if status.pending.is_empty() {
-                health::check(&work.pool, tables).await?;
-            }
-            Ok(status)
-        })
-        .await
+    pub async fn status(&self, guard: &CallGuard, tables: Tables) -> Result<Status> {
+        guard
+            .or_aborted(async {
+                let status = migrate::status(&guard.pool, &self.plan).await?;
+                check_version(&status.server_version)?;
+                if status.pending.is_empty() {
+                    health::check(&guard.pool, tables).await?;
+                }
+                Ok(status)
+            })
+            .await
     }
 
     /// Takes no more calls, from now on. The pools that are returned have still to be closed: the open one, and
@@ -63,7 +65,7 @@ impl Database {
         let mut pools = self.lock();
         let mut closing: Vec<_> = pools.closing.iter().filter_map(Weak::upgrade).collect();
         if let Some(pool) = pools.open.take() {
-            pool.refuse_calls();
+            pool.calls.refuse_more();
             closing.push(pool);
         }
         pools.closing = closing.iter().map(Arc::downgrade).collect();

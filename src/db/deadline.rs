@@ -4,8 +4,8 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// What an attempt may take beyond the server's own limit for a statement: the way there and back, and a server
-/// that is slow to stop. After that the server counts as silent.
+/// How much longer than the server's own limit for a statement an attempt may take, for the network and for a server that
+/// is slow to stop. After that the server counts as silent.
 const SILENCE: Duration = Duration::from_secs(1);
 
 /// How long an attempt (one statement, or one transaction) may take, seen from here. Without a statement
@@ -30,7 +30,7 @@ pub async fn until<F: Future>(end: Option<Instant>, future: F) -> Option<F::Outp
     }
 }
 
-/// Time that several waits share: what one has used up, the next no longer has.
+/// Time that several waits share: what one has used up is not left for the next.
 #[derive(Debug, Clone, Copy)]
 pub struct Allowance(Option<Duration>);
 
@@ -74,6 +74,11 @@ impl Watermark {
     pub fn is_after(&self, moment: Instant) -> bool {
         self.micros.load(Ordering::Acquire) > micros(moment.saturating_duration_since(self.base))
     }
+}
+
+/// For the log and for JavaScript: milliseconds, to the microsecond.
+pub fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 fn micros(duration: Duration) -> u64 {

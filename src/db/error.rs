@@ -1,6 +1,7 @@
 //! From sqlx's errors to ours: by SQLSTATE and constraint name, never by message text.
 //! Source of the classes: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 
+use super::cause::{code_of_system, plain_cause, severity_name, with_cause};
 use crate::error::{Cause, Code, Context, Error};
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use std::time::Duration;
@@ -197,6 +198,12 @@ pub fn unknown_name(error: &std::io::Error) -> Error {
     failed
 }
 
+/// Whether a pooler wrote the error: PgBouncer has this one SQLSTATE for everything that it has to say, from a wrong
+/// password to a server that is down.
+pub fn is_from_pooler(error: &Error) -> bool {
+    error.context.sql_state.as_deref() == Some("08P01")
+}
+
 /// Whether the server, or a pooler, ended the connection.
 pub fn is_lost_connection(error: &sqlx::Error) -> bool {
     server_error(error).is_some_and(|server| remedy_of(server.code()) == Remedy::RepeatIfHarmless)
@@ -294,74 +301,6 @@ fn safe_message(server: &PgDatabaseError) -> &str {
 /// administrator's, who says why something is forbidden.
 pub fn raised_text(error: &sqlx::Error) -> Option<String> {
     server_error(error).filter(|server| server.code().starts_with("P0")).map(|server| server.message().to_owned())
-}
-
-fn with_cause(code: Code, message: &'static str, cause: &sqlx::Error) -> Error {
-    let mut error = Error::new(code, message);
-    error.cause = Some(Box::new(match cause {
-        sqlx::Error::Io(io) => system_cause(io),
-        other => plain_cause("Error", other.to_string()),
-    }));
-    error
-}
-
-pub fn system_cause(io: &std::io::Error) -> Cause {
-    let code = code_of_system(io).map(str::to_owned);
-    Cause { code, ..plain_cause("SystemError", io.to_string()) }
-}
-
-/// The name that Node has for the same error.
-fn code_of_system(io: &std::io::Error) -> Option<&'static str> {
-    use std::io::ErrorKind;
-    match (io.kind(), io.raw_os_error()) {
-        // The standard library has no kinds for these.
-        (_, Some(24)) if cfg!(unix) => return Some("EMFILE"),
-        (_, Some(23)) if cfg!(unix) => return Some("ENFILE"),
-        (ErrorKind::WouldBlock, _) => return Some("EAGAIN"),
-        _ => {}
-    }
-    match io.kind() {
-        ErrorKind::ConnectionRefused => Some("ECONNREFUSED"),
-        ErrorKind::ConnectionReset => Some("ECONNRESET"),
-        ErrorKind::ConnectionAborted => Some("ECONNABORTED"),
-        ErrorKind::BrokenPipe => Some("EPIPE"),
-        ErrorKind::TimedOut => Some("ETIMEDOUT"),
-        ErrorKind::HostUnreachable => Some("EHOSTUNREACH"),
-        ErrorKind::NetworkUnreachable => Some("ENETUNREACH"),
-        ErrorKind::NotFound => Some("ENOENT"),
-        ErrorKind::NetworkDown => Some("ENETDOWN"),
-        ErrorKind::AddrNotAvailable => Some("EADDRNOTAVAIL"),
-        ErrorKind::ReadOnlyFilesystem => Some("EROFS"),
-        ErrorKind::PermissionDenied => Some("EACCES"),
-        _ => None,
-    }
-}
-
-pub fn plain_cause(name: &'static str, message: String) -> Cause {
-    Cause {
-        name,
-        message,
-        code: None,
-        severity: None,
-        sql_state: None,
-        constraint: None,
-        schema: None,
-        table: None,
-        column: None,
-    }
-}
-
-fn severity_name(severity: PgSeverity) -> &'static str {
-    match severity {
-        PgSeverity::Panic => "PANIC",
-        PgSeverity::Fatal => "FATAL",
-        PgSeverity::Error => "ERROR",
-        PgSeverity::Warning => "WARNING",
-        PgSeverity::Notice => "NOTICE",
-        PgSeverity::Debug => "DEBUG",
-        PgSeverity::Info => "INFO",
-        PgSeverity::Log => "LOG",
-    }
 }
 
 #[cfg(test)]

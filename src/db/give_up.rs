@@ -1,4 +1,4 @@
-//! A caller's way out of its call: it can stop waiting at any time, and is told whether that leaves a write in doubt.
+//! How a caller gives its call up: it can stop waiting at any time, and is told whether a write is in doubt after that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -12,7 +12,7 @@ const GIVEN_UP: u8 = 2;
 /// Shared by a call and the one who may give it up.
 #[derive(Debug, Default)]
 pub struct GiveUp {
-    /// Both bits in one place: of a write that goes out and a caller that leaves, one is first.
+    /// Both bits are in one atomic, so that either the write is sent first or the caller gives up first.
     state: AtomicU8,
     given_up: Notify,
 }

@@ -3,6 +3,8 @@
 
 use super::error::statement_failure;
 use super::pool::Pool;
+use super::run::acquire::acquire;
+use super::run::pooler::one_row;
 use crate::error::{Code, Error, Result};
 use sqlx::Row as _;
 use std::fmt::Write as _;
@@ -19,8 +21,8 @@ pub type Tables = &'static [(&'static str, &'static str)];
 pub async fn check(pool: &Arc<Pool>, tables: Tables) -> Result<()> {
     static SQL: OnceLock<String> = OnceLock::new();
     let sql = SQL.get_or_init(|| sql_of(tables));
-    let mut lease = pool.acquire(None, pool.connecting_end()).await?;
-    let row = lease.one_row(sql.clone()).await?;
+    let mut lease = acquire(pool, None, pool.connecting_end()).await?;
+    let row = one_row(&mut lease, sql.clone()).await?;
     lease.settle(row.is_ok());
     let lists = row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
     let (missing, forbidden): (Vec<String>, Vec<String>) =

@@ -5,16 +5,20 @@ mod containers;
 mod declare;
 mod json;
 mod names;
+mod natural;
 mod object;
 mod patch;
 mod scalars;
+mod secret;
 mod text;
 
 pub(crate) use declare::{closed_set, input, patch};
 pub use json::{Extra, JsonObject, StringMap};
 pub use names::nearest;
+pub use natural::Natural;
 pub use object::Fields;
 pub use patch::{Change, Ignored, IsEmpty, OrNull, Patch};
+pub use secret::Secret;
 pub use text::{Key, Text, check_key, check_text, check_texts};
 
 use crate::error::{Error, Result};

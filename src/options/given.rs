@@ -1,26 +1,9 @@
 //! The options as they are given, field by field.
 
-use super::ssl::Ssl;
 use super::zones::LegacyTimeZone;
 use crate::error::{Error, Result};
-use crate::input::{Input, Path, Text, closed_set, input};
+use crate::input::{Input, Natural, Path, Secret, Text, closed_set, input};
 use serde_json::value::RawValue;
-
-/// A whole number from 0 to 2 147 483 647.
-#[derive(Debug, Clone, Copy)]
-pub struct Natural(pub u32);
-
-impl From<Natural> for i32 {
-    fn from(Natural(number): Natural) -> Self {
-        Self::try_from(number).unwrap_or(Self::MAX)
-    }
-}
-
-impl Input for Natural {
-    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
-        u32::try_from(i32::read(json, path)?).map(Self).map_err(|_| path.invalid("must not be negative"))
-    }
-}
 
 /// A limit that node-postgres also takes as `false`: none.
 #[derive(Debug, Clone, Copy)]
@@ -54,22 +37,6 @@ pub enum GivenPassword {
     Function,
 }
 
-/// Text that never shows.
-#[derive(Clone)]
-pub struct Secret(pub String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("Secret(…)")
-    }
-}
-
-impl Input for Secret {
-    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
-        Text::read(json, path).map(|Text(text)| Self(text))
-    }
-}
-
 impl Input for GivenPassword {
     fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
         if json.is_some_and(|json| json.get() == "true") {
@@ -87,6 +54,59 @@ closed_set! {
 closed_set! {
     /// What stands between us and the server.
     Pooler { None = "none", Transaction = "transaction" }
+}
+
+/// `true`, `false` or an object.
+#[derive(Debug, Clone)]
+pub enum Ssl {
+    Off,
+    On(SslOptions),
+}
+
+impl Input for Ssl {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        match json.map(RawValue::get) {
+            Some("true") => Ok(Self::On(SslOptions::default())),
+            Some("false") => Ok(Self::Off),
+            Some(text) if text.starts_with('{') => SslOptions::read(json, path).map(Self::On),
+            _ => Err(path.invalid("must be true, false or an object")),
+        }
+    }
+}
+
+/// PEM text. It may hold a key, so it is never printed.
+#[derive(Clone)]
+pub struct Pem(pub String);
+
+impl Input for Pem {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        Text::read(json, path).map(|Text(text)| Self(text))
+    }
+}
+
+impl std::fmt::Debug for Pem {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Pem(…)")
+    }
+}
+
+input! {
+    /// Encryption, as in Node's `tls.connect`. What is absent comes from the URL's files or the `PG*` variables.
+    #[derive(Default)]
+    SslOptions {
+        /// `false` encrypts without verifying the server's certificate. Default `true`.
+        reject_unauthorized "rejectUnauthorized": Option<bool>,
+        /// The authorities to trust instead of the system's, in PEM.
+        ca "ca": Option<Pem>,
+        /// Our certificate, with the chain to its authority, in PEM.
+        cert "cert": Option<Pem>,
+        /// Its key, in PEM.
+        key "key": Option<Pem>,
+        /// Decrypts the key.
+        passphrase "passphrase": Option<Secret>,
+        /// The name that the server's certificate must be for. Default: the host.
+        servername "servername": Option<Text>,
+    }
 }
 
 input! {

@@ -2,6 +2,7 @@
 
 mod environment;
 mod given;
+mod host_list;
 mod hosts;
 mod parameters;
 mod settings;
@@ -10,18 +11,18 @@ mod url;
 mod zones;
 
 pub use environment::Environment;
-pub use given::{LogLevel, Natural};
+pub use given::LogLevel;
 
 use crate::db::Zones;
 use crate::db::connect::{AskPassword, PROBE_SETTING, Password, SessionAttributes, Target, driver_sends_options};
 use crate::db::pool::PoolOptions;
-use crate::db::unit::settings_sql;
+use crate::db::run::pooler::settings_sql;
 use crate::error::{Error, Result};
-use crate::input::Text;
-use given::{GivenPassword, Logger, NaturalOrFalse, Pooler, PostgresStorageAdapterOptions, Secret, read_options};
+use crate::input::{Natural, Secret, Text};
+use given::{GivenPassword, Logger, NaturalOrFalse, Pooler, PostgresStorageAdapterOptions, read_options};
 use hosts::{read_hosts, read_session_attributes};
 use parameters::check_variables;
-use settings::{Limits, StartUp, start_up};
+use settings::{Limits, StartUp, limit, start_up};
 use ssl::{check_channel_binding, read_tls};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -273,12 +274,6 @@ fn pool_size(max: Option<Natural>, min: Option<Natural>, url: &ConnectionUrl) ->
 
 /// What PostgreSQL itself could at best be configured for.
 const MAX_CONNECTIONS: usize = 10_000;
-
-/// A limit in milliseconds, where 0 means none.
-fn limit(option: Option<Natural>, default: u32) -> Option<Duration> {
-    let ms = option.map_or(default, |Natural(ms)| ms);
-    (ms > 0).then(|| Duration::from_millis(ms.into()))
-}
 
 /// An option that must not be empty.
 fn given(option: Option<Text>, field: &str) -> Result<Option<String>> {

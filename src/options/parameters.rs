@@ -4,7 +4,7 @@
 //! Sources: "Parameter Key Words" of libpq's documentation, and the connection strings that Neon, Supabase, Vercel
 //! and Prisma hand out.
 
-use super::Environment;
+use super::environment::Environment;
 use crate::error::{Error, Result};
 
 /// What becomes of a parameter without a meaning here.

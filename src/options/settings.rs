@@ -1,12 +1,18 @@
 //! PostgreSQL's start-up options, such as `-c geqo=off --work_mem=4MB`: the option and URL parameter `options`.
 
-use super::given::Natural;
+use super::environment::Environment;
 use super::url::ConnectionUrl;
-use super::{Environment, limit};
 use crate::db::connect::PROBE_SETTING;
 use crate::db::migrate::quote_identifier;
 use crate::error::{Error, Result};
+use crate::input::Natural;
 use std::time::Duration;
+
+/// A limit in milliseconds, where 0 means none.
+pub fn limit(option: Option<Natural>, default: u32) -> Option<Duration> {
+    let ms = option.map_or(default, |Natural(ms)| ms);
+    (ms > 0).then(|| Duration::from_millis(ms.into()))
+}
 
 /// A server setting's name and its value.
 pub type Setting = (String, String);

@@ -1,68 +1,14 @@
 //! Encryption: the option `ssl`, the URL's `sslmode` and its files, and the `PG*` variables, in this order.
 
-use super::Environment;
-use super::given::Secret;
+use super::environment::Environment;
+use super::given::{Pem, Ssl, SslOptions};
 use super::url::{ConnectionUrl, fault};
 use crate::db::tls::{Identity, Tls, Verification, system_roots};
 use crate::error::{Error, Result};
-use crate::input::{Input, Path, Text, input};
+use crate::input::Text;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use serde_json::value::RawValue;
 use std::sync::Arc;
-
-/// `true`, `false` or an object.
-#[derive(Debug, Clone)]
-pub enum Ssl {
-    Off,
-    On(SslOptions),
-}
-
-impl Input for Ssl {
-    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
-        match json.map(RawValue::get) {
-            Some("true") => Ok(Self::On(SslOptions::default())),
-            Some("false") => Ok(Self::Off),
-            Some(text) if text.starts_with('{') => SslOptions::read(json, path).map(Self::On),
-            _ => Err(path.invalid("must be true, false or an object")),
-        }
-    }
-}
-
-/// PEM text. It may hold a key, so it never shows.
-#[derive(Clone)]
-pub struct Pem(String);
-
-impl Input for Pem {
-    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
-        Text::read(json, path).map(|Text(text)| Self(text))
-    }
-}
-
-impl std::fmt::Debug for Pem {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("Pem(…)")
-    }
-}
-
-input! {
-    /// Encryption, as in Node's `tls.connect`. What is absent comes from the URL's files or the `PG*` variables.
-    #[derive(Default)]
-    SslOptions {
-        /// `false` encrypts without verifying the server's certificate. Default `true`.
-        reject_unauthorized "rejectUnauthorized": Option<bool>,
-        /// The authorities to trust instead of the system's, in PEM.
-        ca "ca": Option<Pem>,
-        /// Our certificate, with the chain to its authority, in PEM.
-        cert "cert": Option<Pem>,
-        /// Its key, in PEM.
-        key "key": Option<Pem>,
-        /// Decrypts the key.
-        passphrase "passphrase": Option<Secret>,
-        /// The name that the server's certificate must be for. Default: the host.
-        servername "servername": Option<Text>,
-    }
-}
 
 /// A PEM text, and what to call it in errors.
 struct Source {

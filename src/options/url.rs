@@ -2,7 +2,7 @@
 //! the name of a parameter, and that only where it cannot be a part of the password.
 
 use super::given::PostgresStorageAdapterOptions;
-use super::hosts::{BAD_HOST, GivenHost, split_hosts};
+use super::host_list::{BAD_HOST, GivenHost, split_hosts};
 use super::parameters::{Fate, fate_of};
 use crate::error::{Error, Result};
 use crate::input::nearest;

@@ -88,7 +88,7 @@ pub static LEGACY: Legacy = Legacy {
     rows: legacy!("take_over.rows.sql"),
     back_rules: legacy!("give_back.rules.sql"),
     back_rows: legacy!("give_back.rows.sql"),
-    heirs: &[
+    inherits_from: &[
         ("user_oauth_accounts", "users"),
         ("organization_members", "organizations"),
         ("tenant_saml_configs", "sso_providers"),

@@ -75,7 +75,7 @@ input! {
     /// The options of `deleteExpiredSessions`.
     DeleteExpiredSessionsOptions {
         /// How many sessions are deleted at most. Default: all.
-        limit "limit": Option<crate::options::Natural>,
+        limit "limit": Option<crate::input::Natural>,
     }
 }
 

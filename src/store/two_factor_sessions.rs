@@ -5,8 +5,7 @@ use super::{Decision, NewId, Nothing, columns, created, once_only, record, set_c
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Code, Error, Result};
-use crate::input::{Ignored, Key, Text, closed_set, input};
-use crate::options::Natural;
+use crate::input::{Ignored, Key, Natural, Text, closed_set, input};
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row, query};
 

@@ -3,68 +3,40 @@
 //! The rule: whatever a set of calls comes to when each travels alone, in some order, it comes to when they travel
 //! together; and a call that cannot proceed delays or fails only itself and those for the same key. So a shared
 //! statement gives up on locks after a moment, and whatever it does not settle for a call is decided by a statement of
-//! that call's own. [`policy`] says when calls leave, [`queue`] which of them, and `worker.rs` serves them.
+//! that call's own. [`policy`] says when calls leave, [`queue`] which of them, and [`serve`] what they come to.
 
+mod batched;
+mod call;
 pub mod policy;
 mod queue;
-mod worker;
+mod serve;
+mod state;
 
-pub use queue::{LockKey, Respond};
+pub use batched::{Batched, LockKey};
+pub use call::Respond;
 
+use super::background::in_background;
+use super::deadline::Allowance;
 use super::give_up::GiveUp;
-use super::pool::{Pool, Work, in_background};
+use super::pool::{CallGuard, Pool};
 use super::run::Db;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error};
+use crate::origin::on_behalf_of;
+use call::{Call, WaitingCall};
 use futures_core::future::BoxFuture;
-use policy::{STALL, is_worth_a_worker, max_patient};
-use queue::{Call, Queue};
-use std::future::{Future, ready};
+use policy::{MAX_TRYING, MAX_WORKERS, STALL, max_patient};
+use serve::{Outcome, serve};
+use state::{Mode, Running, State};
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::time::sleep;
 
-/// A kind of call of which one statement can serve many.
-pub trait Batched: Send + Sync + 'static {
-    type Item: Send + Sync + 'static;
-    type Output: Send + 'static;
-
-    /// Whether the statement changes anything.
-    const IS_WRITE: bool;
-
-    /// The statement of one call. It decides what the call comes to.
-    fn one(&self, db: &mut Db, item: &Self::Item) -> impl Future<Output = Result<Self::Output>> + Send;
-
-    /// The statement of several: for each what it came to, in order; `None` if it has to go alone, and this statement
-    /// has done nothing about it. If it writes, it must give up on locks ([`policy::gives_up_on_locks`]), and lock
-    /// whatever it locks in an order that is the same for all such statements.
-    fn many(&self, db: &mut Db, items: &[Self::Item])
-    -> impl Future<Output = Result<Vec<Option<Self::Output>>>> + Send;
-
-    /// Whether the item needs a statement of its own.
-    fn goes_alone(_: &Self::Item) -> bool {
-        false
-    }
-
-    /// Items with the same key take effect one after the other, in the order of their calls.
-    fn serial_key(_: &Self::Item) -> Option<&str> {
-        None
-    }
-
-    /// About how many bytes the item has as parameters.
-    fn bytes(_: &Self::Item) -> usize {
-        0
-    }
-
-    /// What the item needs that other transactions may lock, and other items need, too.
-    fn lock_keys(_: &Self::Item) -> Vec<LockKey> {
-        Vec::new()
-    }
-
-    /// A statement for these items gave up on a lock. For each of them the key that another transaction has locked, if
-    /// that can be told.
-    fn locked_keys(&self, _: &mut Db, items: &[Self::Item]) -> impl Future<Output = Vec<Option<LockKey>>> + Send {
-        ready(items.iter().map(|_| None).collect())
-    }
+/// Calls that have left the queue.
+struct Departure<B: Batched> {
+    waiting: Vec<WaitingCall<B>>,
+    mode: Mode,
+    number: u64,
 }
 
 /// The calls of one kind of one adapter.
@@ -74,77 +46,21 @@ pub struct Batch<B: Batched> {
     state: Mutex<State<B>>,
 }
 
-struct State<B: Batched> {
-    queue: Queue<B>,
-    workers: usize,
-    running: Vec<Running>,
-    /// The number that the next statement gets.
-    next_statement: u64,
-    /// Statements that wait for locks as long as it takes.
-    patient: usize,
-    /// Whether waiting calls are being watched.
-    is_watched: bool,
-    last_taken_at: Instant,
-}
-
-/// A statement of a worker.
-#[derive(Debug, Clone, Copy)]
-struct Running {
-    number: u64,
-    calls: usize,
-    since: Instant,
-    is_try: bool,
-}
-
-impl Running {
-    fn has_stalled(&self) -> bool {
-        self.since.elapsed() >= STALL
-    }
-}
-
-impl<B: Batched> State<B> {
-    fn may_try(&self) -> bool {
-        self.running.iter().filter(|running| running.is_try && !running.has_stalled()).count() < policy::MAX_TRYING
-    }
-
-    fn is_worth_a_worker(&self) -> bool {
-        let (mut workers, mut serving) = (self.workers, 0);
-        for running in &self.running {
-            if running.has_stalled() {
-                workers -= 1;
-            } else {
-                serving += running.calls;
-            }
-        }
-        let single = if self.may_try() { self.queue.single() } else { 0 };
-        is_worth_a_worker(workers, serving, self.queue.ready() + single)
-    }
-}
-
 impl<B: Batched> Batch<B> {
     pub fn new(operation: &'static str, statement: B) -> Arc<Self> {
-        let state = State {
-            queue: Queue::default(),
-            workers: 0,
-            running: Vec::new(),
-            next_statement: 0,
-            patient: 0,
-            is_watched: false,
-            last_taken_at: Instant::now(),
-        };
-        Arc::new(Self { operation, statement, state: Mutex::new(state) })
+        Arc::new(Self { operation, statement, state: Mutex::default() })
     }
 
     pub fn operation(&self) -> &'static str {
         self.operation
     }
 
-    /// Joins the queue. Then [`Self::next_task`].
-    pub fn join(&self, work: Work, caller: Option<Arc<GiveUp>>, item: B::Item, respond: Respond<B::Output>) {
-        self.lock().queue.join(item, Call::new(work, caller, respond));
+    /// Adds a call to the queue. [`Self::next_task`] must follow.
+    pub fn join(&self, guard: CallGuard, caller: Option<Arc<GiveUp>>, item: B::Item, respond: Respond<B::Output>) {
+        self.lock().queue.join(item, Call::new(guard, caller, respond));
     }
 
-    /// What has to be done about the calls that wait, if anything: for the caller to spawn.
+    /// The task that the waiting calls need now, if any. The caller has to spawn it.
     pub fn next_task(self: &Arc<Self>) -> Option<impl Future<Output = ()> + Send + use<B>> {
         let mut state = self.lock();
         if state.queue.len() == 0 {
@@ -186,7 +102,7 @@ impl<B: Batched> Batch<B> {
         }
     }
 
-    /// Sees to it that the calls that wait are watched.
+    /// Starts watching the waiting calls, unless they are being watched already.
     fn watch_if_needed(self: &Arc<Self>, state: &mut State<B>) {
         if !state.is_watched && state.queue.len() > 0 {
             state.is_watched = true;
@@ -194,7 +110,128 @@ impl<B: Batched> Batch<B> {
         }
     }
 
-    /// Sends stuck calls as far as connections may wait with them.
+    /// A worker, which has been counted already. It serves calls until none may leave.
+    async fn work(self: Arc<Self>) {
+        let mut db: Option<Db> = None;
+        while let Some((guard, allowance)) = self.next_call() {
+            let (pool, origin) = (Arc::clone(&guard.pool), guard.call);
+            let db = match &mut db {
+                Some(db) if db.is_on(&pool) => db,
+                other => other.insert(Db::keeping_lease(guard, self.operation)),
+            };
+            let begun = Instant::now();
+            // The connection comes first, so that calls that wait for it can still give up, and are refused in time.
+            match on_behalf_of(origin, db.ready(allowance)).await {
+                Ok(()) => self.serve_next(db, &pool).await,
+                Err(error) if error.code == Code::PoolTimeout => self.refuse_overdue(),
+                Err(error) => self.refuse(&pool, begun, &error),
+            }
+            db.yield_lease();
+            // Others may have started meanwhile.
+            if begun.elapsed() >= STALL && self.leave_if_crowded() {
+                return;
+            }
+        }
+    }
+
+    /// Which call is next. If none may leave, returns `None` and counts the worker out.
+    fn next_call(&self) -> Option<(CallGuard, Allowance)> {
+        let mut state = self.lock();
+        let next = state.next_call();
+        state.workers -= usize::from(next.is_none());
+        next
+    }
+
+    /// Counts a worker out although calls wait, when there are enough others, and a stall would be seen.
+    fn leave_if_crowded(&self) -> bool {
+        let mut state = self.lock();
+        let leaves = state.workers > MAX_WORKERS && state.is_watched;
+        state.workers -= usize::from(leaves);
+        leaves
+    }
+
+    async fn serve_next(self: &Arc<Self>, db: &mut Db, pool: &Arc<Pool>) {
+        // If there is nothing to take, another worker was faster.
+        if let Some(Departure { waiting, mode, number }) = self.take(pool) {
+            let outcomes = serve(&self.statement, db, waiting, mode).await;
+            {
+                let mut state = self.lock();
+                state.running.retain(|running| running.number != number);
+                state.patient -= usize::from(mode == Mode::Patient);
+            }
+            self.settle(db, outcomes, pool);
+        }
+    }
+
+    fn take(self: &Arc<Self>, pool: &Arc<Pool>) -> Option<Departure<B>> {
+        let mut state = self.lock();
+        let (waiting, mode) = state.take(pool)?;
+        state.next_statement += 1;
+        let number = state.next_statement;
+        let since = Instant::now();
+        state.last_taken_at = since;
+        state.running.push(Running { number, calls: waiting.len(), since, is_try: mode == Mode::Try });
+        state.patient += usize::from(mode == Mode::Patient);
+        self.watch_if_needed(&mut state);
+        Some(Departure { waiting, mode, number })
+    }
+
+    /// One stuck call, which has been counted already.
+    async fn serve_stuck(self: Arc<Self>, waiting: WaitingCall<B>) {
+        let pool = Arc::clone(&waiting.call.guard.pool);
+        let mut db = Db::keeping_lease(waiting.call.guard.clone(), self.operation);
+        let outcomes = match on_behalf_of(waiting.call.guard.call, db.ready(waiting.call.allowance())).await {
+            Ok(()) => serve(&self.statement, &mut db, vec![waiting], Mode::Patient).await,
+            Err(error) => vec![Outcome::Answer(waiting.call, Err(error))],
+        };
+        self.lock().patient -= 1;
+        self.settle(&mut db, outcomes, &pool);
+        // The calls that waited behind it may need a worker.
+        let mut state = self.lock();
+        if state.is_worth_a_worker() {
+            state.workers += 1;
+            self.in_background(Self::work);
+        }
+    }
+
+    /// Answers calls, and puts those that go again back into the queue.
+    fn settle(self: &Arc<Self>, db: &mut Db, outcomes: Vec<Outcome<B>>, pool: &Arc<Pool>) {
+        let mut answers = Vec::with_capacity(outcomes.len());
+        let (mut together, mut single) = (Vec::new(), Vec::new());
+        let mut state = self.lock();
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Answer(mut call, result) => {
+                    state.queue.release(call.serial_key.take(), call.holds.take());
+                    answers.push((call, result));
+                }
+                Outcome::Again { waiting, together: true } => together.push(waiting),
+                Outcome::Again { waiting, together: false } => single.push(waiting),
+                Outcome::Stuck(waiting, key) => state.queue.wait_for_lock(waiting, key),
+            }
+        }
+        state.queue.rejoin(together, true);
+        state.queue.rejoin(single, false);
+        self.send_stuck(&mut state, pool);
+        if state.queue.single() > 0 {
+            while state.workers < MAX_TRYING {
+                state.workers += 1;
+                self.in_background(Self::work);
+            }
+        }
+        self.watch_if_needed(&mut state);
+        let is_idle = state.next_call().is_none();
+        drop(state);
+        // This happens before the answers, so that a call that follows from one of them finds an idle connection.
+        if is_idle {
+            db.give_back();
+        }
+        for (call, result) in answers {
+            call.answer(result);
+        }
+    }
+
+    /// Sends stuck calls, as many as may hold a connection while they wait for their locks.
     fn send_stuck(self: &Arc<Self>, state: &mut State<B>, pool: &Pool) {
         while state.patient < max_patient(pool.share()) {
             let Some(waiting) = state.queue.take_stuck() else { return };
@@ -230,7 +267,7 @@ impl<B: Batched> Batch<B> {
 
 fn answer_overdue<B: Batched>(overdue: Vec<Call<B>>) {
     for call in overdue {
-        let mut error = call.work.pool.timed_out();
+        let mut error = call.guard.pool.timed_out();
         error.context.attempts = Some(call.retries + 1);
         call.answer(Err(error));
     }

@@ -1,17 +1,21 @@
 //! `auth_migrations`: what has been applied.
 
 use super::condition::{self, Condition};
-use super::schema::Schema;
-use super::{Migration, failure, legacy, migration_failed};
+use super::execute::{failure, migration_failed};
+use super::migration::Migration;
+use super::schema::{Schema, in_another_schema};
 use crate::error::{Code, Error, Result};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use std::time::Duration;
 
-use crate::db::pool::millis;
-use crate::db::search_path::{narrow_search_path, own_schema};
+use crate::db::connect::search_path::{narrow_search_path, own_schema};
+use crate::db::deadline::millis;
 
 pub const TABLE: &str = "auth_migrations";
+
+/// The row of a database that was taken over, before those of the migrations. Its checksum says where it came from: `legacy.rs` reads it, which `legacy.rs` reads.
+pub const TAKEN_OVER: &str = "0000_taken_over";
 
 pub const CREATE: &str = "
     CREATE TABLE IF NOT EXISTS :\"schema\".auth_migrations (
@@ -75,7 +79,7 @@ impl Applied {
     }
 
     fn new(server_version: String, mut ids: Vec<String>, mut checksums: Vec<String>) -> Self {
-        let origin = ids.iter().position(|id| id == legacy::ID).map(|at| {
+        let origin = ids.iter().position(|id| id == TAKEN_OVER).map(|at| {
             ids.remove(at);
             checksums.remove(at)
         });
@@ -104,7 +108,7 @@ impl Applied {
     /// Refuses a table that a later schema of the search path has.
     pub fn check_schema(&self) -> Result<()> {
         match &self.schemas {
-            Some((found, own)) if found != own => Err(super::shape::in_another_schema(own, found)),
+            Some((found, own)) if found != own => Err(in_another_schema(own, found)),
             _ => Ok(()),
         }
     }

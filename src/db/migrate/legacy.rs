@@ -1,17 +1,18 @@
 //! Databases that another program made: taken over in place, and given back by a rollback. Each way is one
 //! transaction, under the migration lock, together with the rows of our own bookkeeping.
 
-use super::rebuild::{self, Function, Rebuild, TriggerRight};
+use super::execute::{execute, failure, migration_failed};
+use super::history::{self, TAKEN_OVER};
+use super::locks;
+use super::migration::{Migration, names_after};
+use super::rebuild::{self, Function, Rebuild};
+use super::rights::TriggerRight;
 use super::schema::Schema;
 use super::shape::{Shape, recognise, refuse_prefixed};
-use super::{Migration, failure, history, locks, migration_failed, names_after, run};
-use crate::db::pool::millis;
+use crate::db::deadline::millis;
 use crate::error::{Code, Error, Result, Violation};
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Instant;
-
-/// The row of a database that was taken over, before those of the migrations. Its checksum is the [`Origin`].
-pub const ID: &str = "0000_taken_over";
 
 /// What came before us. SQL and names are the store's affair.
 pub struct Legacy {
@@ -25,7 +26,7 @@ pub struct Legacy {
     pub back_rules: &'static str,
     pub back_rows: &'static str,
     /// Our tables that the other program has not, and those of its tables whose owner and grants they get.
-    pub heirs: &'static [(&'static str, &'static str)],
+    pub inherits_from: &'static [(&'static str, &'static str)],
     /// Tables that migrations after the first have made, and what stands against giving them up: a further SELECT of
     /// the rules for the way back.
     pub later: &'static [(&'static str, &'static str)],
@@ -82,32 +83,32 @@ pub async fn take_over(
     check_zones(connection, zones).await?;
     let origin = Origin { shape, zones: zones.clone() };
     let tables = shape.tables();
-    tracing::info!(migration = ID, from = origin.text(), "taking over the database of the TypeScript adapter");
+    tracing::info!(migration = TAKEN_OVER, from = origin.text(), "taking over the database of the TypeScript adapter");
     prepare(connection, schema, legacy, &origin, &tables).await?;
     // It may have changed before it was locked.
     recognise(connection, schema, legacy.shapes).await?;
     check_rules(connection, schema, legacy.rules, "the database was not taken over").await?;
-    let mut heirs: Vec<_> = same(&tables).chain(legacy.heirs.iter().copied()).collect();
-    heirs.extend(tables.iter().map(|table| (history::TABLE, *table)));
+    let mut inherits_from: Vec<_> = same(&tables).chain(legacy.inherits_from.iter().copied()).collect();
+    inherits_from.extend(tables.iter().map(|table| (history::TABLE, *table)));
     let create = first.statements();
     let rebuild = Rebuild {
-        id: ID,
+        id: TAKEN_OVER,
         old: &tables,
         create: &[create.as_str()],
         new: &first.tables(),
         new_functions: &first.functions(),
         rows: legacy.rows,
         finish: &["DROP TABLE IF EXISTS :\"schema\".auth_migrations", history::CREATE],
-        heirs: &heirs,
+        inherits_from: &inherits_from,
         gained: legacy.trigger_rights,
         lost: &[],
         functions: shape.functions,
     };
     rebuild.run(connection, schema).await?;
     let took = started.elapsed();
-    history::insert(connection, schema, ID, &origin.text(), took).await?;
+    history::insert(connection, schema, TAKEN_OVER, &origin.text(), took).await?;
     history::insert(connection, schema, first.id, &first.checksum(), took).await?;
-    tracing::info!(migration = ID, durationMs = millis(took), "taken over");
+    tracing::info!(migration = TAKEN_OVER, durationMs = millis(took), "taken over");
     Ok(true)
 }
 
@@ -121,22 +122,22 @@ pub async fn give_back(
     migrations: &[&'static Migration],
 ) -> Result<()> {
     let Some(origin) = Origin::parse(origin, legacy.shapes) else {
-        return Err(history::mismatch(ID, "was applied by another version of this package"));
+        return Err(history::mismatch(TAKEN_OVER, "was applied by another version of this package"));
     };
     let shape = origin.shape;
     let tables = shape.tables();
     let later = present(connection, schema, legacy.later).await?;
-    let own = legacy.heirs.iter().map(|(own, _)| *own).chain(later.iter().map(|(table, _)| *table));
+    let own = legacy.inherits_from.iter().map(|(own, _)| *own).chain(later.iter().map(|(table, _)| *table));
     let ours: Vec<_> = tables.iter().copied().chain(own).collect();
-    tracing::info!(migration = ID, to = origin.text(), "giving the database back to the TypeScript adapter");
+    tracing::info!(migration = TAKEN_OVER, to = origin.text(), "giving the database back to the TypeScript adapter");
     prepare(connection, schema, legacy, &origin, &ours).await?;
     let later_rules: String = later.iter().map(|(_, rule)| *rule).collect();
     let rules = format!("{}{}{later_rules}", legacy.back_rules, shape.back_rules);
     check_rules(connection, schema, &rules, "nothing was rolled back").await?;
-    let others = rebuild::other_functions(connection, schema, ID, shape.functions).await?;
+    let others = rebuild::other_functions(connection, schema, TAKEN_OVER, shape.functions).await?;
     if !others.is_empty() {
         return Err(history::mismatch(
-            ID,
+            TAKEN_OVER,
             &format!("cannot be undone: the application has a function of its own named {}()", others.join("(), ")),
         ));
     }
@@ -147,19 +148,19 @@ pub async fn give_back(
         .collect();
     let mut finish = vec!["DROP TABLE :\"schema\".auth_migrations"];
     finish.extend(shape.history.as_ref().map(|history| history.create));
-    let mut heirs: Vec<_> = same(&tables).collect();
+    let mut inherits_from: Vec<_> = same(&tables).collect();
     if shape.history.is_some() {
-        heirs.extend(tables.iter().map(|table| (history::TABLE, *table)));
+        inherits_from.extend(tables.iter().map(|table| (history::TABLE, *table)));
     }
     let rebuild = Rebuild {
-        id: ID,
+        id: TAKEN_OVER,
         old: &ours,
         create: shape.create,
         new: &tables,
         new_functions: &shape.functions.iter().map(|function| function.name).collect::<Vec<_>>(),
         rows: legacy.back_rows,
         finish: &finish,
-        heirs: &heirs,
+        inherits_from: &inherits_from,
         gained: &[],
         lost: legacy.trigger_rights,
         functions: &functions,
@@ -186,7 +187,7 @@ async fn present(
     .persistent(false)
     .fetch_all(connection)
     .await
-    .map_err(|error| migration_failed(ID, &error))?;
+    .map_err(|error| migration_failed(TAKEN_OVER, &error))?;
     Ok(later.iter().copied().filter(|(table, _)| found.iter().any(|name| name == table)).collect())
 }
 
@@ -220,8 +221,8 @@ async fn prepare(
     .persistent(false)
     .execute(&mut *connection)
     .await
-    .map_err(|error| migration_failed(ID, &error))?;
-    run(connection, ID, AssertSqlSafe(schema.fill(legacy.clocks))).await.map(drop)
+    .map_err(|error| migration_failed(TAKEN_OVER, &error))?;
+    execute(connection, TAKEN_OVER, AssertSqlSafe(schema.fill(legacy.clocks))).await.map(drop)
 }
 
 /// POSIX zones are refused: `UTC+2` would be two hours west.
@@ -267,7 +268,7 @@ async fn confirm_zone(connection: &mut PgConnection, zone: &str) -> Result<()> {
         .fetch_one(&mut *connection)
         .await
         .map_err(|error| failure(&error).error)?;
-    run(connection, ID, "SET LOCAL timezone TO DEFAULT").await?;
+    execute(connection, TAKEN_OVER, "SET LOCAL timezone TO DEFAULT").await?;
     if is_unconfirmed {
         return Err(Error::invalid_input(
             "legacyTimeZone",
@@ -297,8 +298,13 @@ async fn check_rules(connection: &mut PgConnection, schema: &Schema, rules: &str
     .persistent(false)
     .fetch_all(connection)
     .await
-    .map_err(|error| migration_failed(ID, &error))?;
-    tracing::info!(migration = ID, broken = broken.len(), durationMs = millis(started.elapsed()), "rules checked");
+    .map_err(|error| migration_failed(TAKEN_OVER, &error))?;
+    tracing::info!(
+        migration = TAKEN_OVER,
+        broken = broken.len(),
+        durationMs = millis(started.elapsed()),
+        "rules checked"
+    );
     if broken.is_empty() {
         return Ok(());
     }
@@ -307,7 +313,7 @@ async fn check_rules(connection: &mut PgConnection, schema: &Schema, rules: &str
         Code::MigrationFailed,
         format!("{outcome}, and nothing was changed, because of rows that must be repaired first: {}", list.join("; ")),
     );
-    error.context.migration = Some(ID.to_owned());
+    error.context.migration = Some(TAKEN_OVER.to_owned());
     error.context.violations = Some(broken);
     Err(error)
 }

@@ -1,8 +1,9 @@
 //! Locking several tables within one allowance.
 
+use super::execute::{execute, failure, migration_failed};
+use super::history::TAKEN_OVER;
 use super::schema::Schema;
 use super::session::LOCK_TIMEOUT;
-use super::{failure, legacy, migration_failed, run};
 use crate::error::Result;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::{Duration, Instant};
@@ -27,14 +28,14 @@ pub async fn lock(connection: &mut PgConnection, schema: &Schema, tables: &[&str
     .map_err(|error| failure(&error).error)?;
     for table in tables.iter().filter(|table| there.iter().any(|name| name == *table)) {
         let sql = format!("LOCK TABLE {}.{table} IN ACCESS EXCLUSIVE MODE", schema.quoted());
-        run(connection, legacy::ID, AssertSqlSafe(sql)).await?;
+        execute(connection, TAKEN_OVER, AssertSqlSafe(sql)).await?;
         let left = LOCK_TIMEOUT.saturating_sub(started.elapsed()).max(Duration::from_millis(1));
         sqlx::query("SELECT set_config('lock_timeout', $1, true)")
             .bind(left.as_millis().to_string())
             .persistent(false)
             .execute(&mut *connection)
             .await
-            .map_err(|error| migration_failed(legacy::ID, &error))?;
+            .map_err(|error| migration_failed(TAKEN_OVER, &error))?;
     }
     Ok(())
 }

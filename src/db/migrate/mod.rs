@@ -1,75 +1,43 @@
 //! The migrator: SQL files with an up and a down. Each up runs in one transaction together with its row in
 //! `auth_migrations`, and a rollback is one transaction altogether. Nothing pending means one query and no lock.
 
+mod catalogue;
 mod condition;
+mod execute;
+mod generated;
 mod history;
 mod legacy;
 mod locks;
+mod migration;
+mod plan;
 mod rebuild;
+mod rights;
 mod schema;
 mod session;
 mod shape;
 mod undo;
 
+use self::execute::{execute, failure};
 use self::history::{Applied, mismatch};
 pub use self::legacy::{Legacy, Zones};
-pub use self::rebuild::{Function, TriggerRight};
+pub use self::migration::Migration;
+pub use self::plan::Plan;
+use self::plan::Steps;
+pub use self::rebuild::Function;
+pub use self::rights::TriggerRight;
 use self::schema::Schema;
 pub use self::schema::quote_identifier;
-pub use self::session::BEGIN;
 pub use self::shape::{History, Shape};
 pub use self::undo::Rollback;
-use super::error::{Failure, raised_text, statement_failure};
-use super::lease::Lease;
-use super::pool::{Pool, millis};
+use super::deadline::millis;
+use super::error::Failure;
+use super::pool::{Lease, Pool};
+use super::run::acquire::{acquire, refuse_unusable_schema};
+use super::run::pooler::one_row;
 use crate::error::{Code, Error, Result};
-use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-
-pub struct Migration {
-    /// The file's name without its ending, and the row's id.
-    pub id: &'static str,
-    pub up: &'static str,
-    pub down: &'static str,
-    /// Parts of `up` that run in another form: a file that has landed does not change, nor does its checksum.
-    pub replaced: &'static [(&'static str, &'static str)],
-}
-
-impl Migration {
-    pub fn checksum(&self) -> String {
-        crate::id::hex(&Sha256::digest(self.up.as_bytes()))
-    }
-
-    /// What `up` comes to when it runs.
-    fn statements(&self) -> String {
-        self.replaced.iter().fold(self.up.to_owned(), |sql, (part, other)| sql.replace(part, other))
-    }
-
-    fn tables(&self) -> Vec<&'static str> {
-        names_after(self.up, "CREATE TABLE ")
-    }
-
-    fn functions(&self) -> Vec<&'static str> {
-        let mut names = names_after(self.up, "CREATE FUNCTION ");
-        names.extend(names_after(self.up, "CREATE OR REPLACE FUNCTION "));
-        names
-    }
-
-    fn dropped_tables(&self) -> Vec<&'static str> {
-        names_after(self.down, "DROP TABLE ")
-    }
-}
-
-/// The names in lines that begin with these words.
-fn names_after<'s>(sql: &'s str, words: &str) -> Vec<&'s str> {
-    sql.lines()
-        .filter_map(|line| line.strip_prefix(words))
-        .filter_map(|rest| rest.split(|char: char| !char.is_ascii_alphanumeric() && char != '_').next())
-        .collect()
-}
 
 /// What `healthCheck()` says of the schema.
 pub struct Status {
@@ -80,21 +48,10 @@ pub struct Status {
 /// The migration lock, an advisory lock on the database (its two halves read "auth" and "pgmi" in ASCII).
 const LOCK: i64 = 0x6175_7468_7067_6d69;
 
-/// What `connect()` brings a database to, and from where.
-pub struct Plan {
-    pub migrations: &'static [Migration],
-    pub legacy: &'static Legacy,
-    pub zones: Zones,
-    /// The option `schema`.
-    pub schema: Option<String>,
-    /// Whether the log has been told that policies apply to the role.
-    pub has_warned: AtomicBool,
-}
-
 /// Applies what is pending, or only checks that nothing is.
 pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
     let migrations = plan.migrations;
-    let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
+    let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
     let applied = check(&mut lease, plan.migrations, "connect").await?;
     let pending = match &applied {
         Some(applied) => applied.pending(migrations)?,
@@ -108,7 +65,7 @@ pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
         Some(_) => {}
     }
     drop(lease);
-    let mut lease = pool.acquire(None, pool.connecting_end()).await?;
+    let mut lease = acquire(pool, None, pool.connecting_end()).await?;
     loop {
         let steps = locked(&mut lease, plan, Direction::Up, pool.connecting_end()).await.map_err(permission)?;
         if steps.is_empty() {
@@ -141,7 +98,7 @@ fn permission(mut error: Error) -> Error {
 /// Runs down migrations. Returns what was rolled back.
 pub async fn down(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<Vec<String>> {
     rollback.check(plan.migrations)?;
-    let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
+    let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
     if check(&mut lease, plan.migrations, "rollback").await?.is_none() {
         return Ok(Vec::new());
     }
@@ -154,7 +111,7 @@ pub async fn down(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<
 
 pub async fn status(pool: &Arc<Pool>, plan: &Plan) -> Result<Status> {
     let migrations = plan.migrations;
-    let mut lease = pool.acquire_unidentified(None, pool.connecting_end()).await?;
+    let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
     if let Some(applied) = check(&mut lease, migrations, "healthCheck").await? {
         let pending: Vec<_> = applied.pending(migrations)?.iter().map(|migration| migration.id).collect();
         if pending.is_empty() {
@@ -162,7 +119,7 @@ pub async fn status(pool: &Arc<Pool>, plan: &Plan) -> Result<Status> {
         }
         Ok(Status { server_version: applied.server_version, pending })
     } else {
-        let result = lease.one_row("SELECT pg_catalog.current_setting('server_version')".to_owned()).await?;
+        let result = one_row(&mut lease, "SELECT pg_catalog.current_setting('server_version')".to_owned()).await?;
         lease.settle(result.is_ok());
         let server_version = result.and_then(|row| row.try_get(0)).map_err(|error| failure(&error).error)?;
         Ok(Status { server_version, pending: migrations.iter().map(|migration| migration.id).collect() })
@@ -176,7 +133,7 @@ async fn check(
     operation: &'static str,
 ) -> Result<Option<Applied>> {
     let started = Instant::now();
-    let result = lease.one_row(history::check(migrations)).await?;
+    let result = one_row(lease, history::check(migrations)).await?;
     tracing::debug!(
         operation,
         durationMs = millis(started.elapsed()),
@@ -204,18 +161,6 @@ async fn check(
     }
 }
 
-/// PostgreSQL passes over a schema that the role may not use: tables in it look as if they were not there.
-pub async fn refuse_unusable_schema(lease: &mut Lease) -> Result<()> {
-    let result = lease.one_row(schema::UNUSABLE.to_owned()).await?;
-    lease.settle(result.is_ok());
-    let row = result.map_err(|error| failure(&error).error)?;
-    let read = |column| row.try_get::<Option<String>, _>(column).map_err(|error| failure(&error).error);
-    match read(0)? {
-        Some(name) => Err(schema::no_usage(&name, &read(1)?.unwrap_or_default())),
-        None => Ok(()),
-    }
-}
-
 #[derive(Clone, Copy)]
 enum Direction<'d> {
     /// The next migration.
@@ -224,16 +169,13 @@ enum Direction<'d> {
     Down(&'d Rollback),
 }
 
-/// The migrations that were run, and how long each took; none when there was nothing left to do.
-type Steps = Vec<(&'static str, Duration)>;
-
 /// Works in one transaction, under the migration lock, which is waited for up to `end`. Gives the connection up after
 /// a failure.
 async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, end: Option<Instant>) -> Result<Steps> {
     let mut pause = Duration::from_millis(10);
     let is_pooled = lease.target().is_pooled();
     loop {
-        let mut transaction = lease.begin().await?;
+        let mut transaction = session::begin(lease).await?;
         let is_ours: bool = sqlx::query_scalar("SELECT pg_catalog.pg_try_advisory_xact_lock($1)")
             .bind(LOCK)
             .persistent(false)
@@ -290,7 +232,8 @@ async fn check_encoding(connection: &mut PgConnection) -> Result<()> {
 async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan) -> Result<Steps> {
     check_encoding(connection).await?;
     if !schema.exists {
-        run(connection, "schema", AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", schema.quoted()))).await?;
+        execute(connection, "schema", AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", schema.quoted())))
+            .await?;
     }
     let started = Instant::now();
     let pending = if let Some(applied) = history::read(connection, &schema).await? {
@@ -310,7 +253,7 @@ async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan) 
         if made == 0 {
             shape::refuse_elsewhere(connection, &schema, plan.legacy.shapes).await?;
         }
-        run(connection, history::TABLE, AssertSqlSafe(schema.fill(history::CREATE))).await?;
+        execute(connection, history::TABLE, AssertSqlSafe(schema.fill(history::CREATE))).await?;
         let (there, pending) = plan.migrations.split_at(made);
         for migration in there {
             history::insert(connection, &schema, migration.id, &migration.checksum(), Duration::ZERO).await?;
@@ -333,43 +276,11 @@ async fn apply_and_note(
     is_later: bool,
 ) -> Result<Duration> {
     let started = Instant::now();
-    apply(connection, schema, migration).await?;
+    migration.apply(connection, schema).await?;
     if is_later {
         rebuild::join_users(connection, schema, migration.id, &migration.tables(), &migration.functions()).await?;
     }
     let took = started.elapsed();
     history::insert(connection, schema, migration.id, &migration.checksum(), took).await?;
     Ok(took)
-}
-
-async fn apply(connection: &mut PgConnection, schema: &Schema, migration: &Migration) -> Result<()> {
-    schema.enter(connection).await?;
-    run(connection, migration.id, AssertSqlSafe(migration.statements())).await?;
-    schema.leave(connection).await
-}
-
-/// How many rows the statements touched.
-async fn run(connection: &mut PgConnection, id: &str, sql: impl sqlx::SqlSafeStr) -> Result<u64> {
-    sqlx::raw_sql(sql)
-        .execute(connection)
-        .await
-        .map(|result| result.rows_affected())
-        .map_err(|error| migration_failed(id, &error))
-}
-
-fn failure(error: &sqlx::Error) -> Failure {
-    statement_failure(error, Duration::ZERO, None)
-}
-
-fn migration_failed(id: &str, error: &sqlx::Error) -> Error {
-    let reason = failure(error).error;
-    let why = raised_text(error)
-        .or_else(|| reason.cause.as_ref().map(|cause| cause.message.clone()))
-        .unwrap_or_else(|| reason.message.to_string());
-    let mut failed =
-        Error::new(Code::MigrationFailed, format!("migration {id} failed, and nothing of it remains: {why}"));
-    failed.context = reason.context;
-    failed.context.migration = Some(id.to_owned());
-    failed.cause = reason.cause;
-    failed
 }

@@ -5,9 +5,11 @@
 //!
 //! The statements are made by queries over the catalogue, which all take a list of names as `$1` and the schema as `$2`.
 
+use super::execute::{execute, migration_failed};
+use super::generated::{execute_each, execute_for, statements};
+use super::rights::{TriggerRight, inherit};
 use super::schema::Schema;
-use super::{migration_failed, run};
-use crate::db::pool::millis;
+use crate::db::deadline::millis;
 use crate::error::Result;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Instant;
@@ -26,29 +28,13 @@ pub struct Rebuild<'r> {
     /// SQL to run when the rows are there, before owners and grants are set.
     pub finish: &'r [&'r str],
     /// New tables, and the old ones whose owner and grants they get.
-    pub heirs: &'r [(&'r str, &'r str)],
+    pub inherits_from: &'r [(&'r str, &'r str)],
     /// Rights that follow from others, because triggers run as whoever writes.
     pub gained: &'r [TriggerRight],
     /// Those that had been given in that manner, and that end here.
     pub lost: &'r [TriggerRight],
     /// Functions without arguments that go with the old tables, unless something else needs them.
     pub functions: &'r [Function],
-}
-
-/// Whoever has a right to a table needs another one to a table that a trigger of the first one uses.
-pub struct TriggerRight {
-    /// The right, and the table.
-    pub having: (&'static str, &'static str),
-    /// The right that is needed, and the table.
-    pub needs: (&'static str, &'static str),
-}
-
-impl TriggerRight {
-    fn text(&self) -> String {
-        let (had, of) = self.having;
-        let (needed, on) = self.needs;
-        [had, of, needed, on].join("|")
-    }
 }
 
 /// A function without arguments.
@@ -191,134 +177,6 @@ const DISABLE_TRIGGERS: &str =
 const ENABLE_TRIGGERS: &str =
     "SELECT format('ALTER TABLE %I.%I ENABLE TRIGGER USER', $2, name) FROM unnest($1) AS name";
 
-/// `$1` are pairs, `<new> <old>`, `$3` the [`TriggerRight`]s gained and `$4` those lost: the rights of the new table become exactly those of the old one, whatever default
-/// privileges have given to it. Our bookkeeping is read by whoever may use the tables, and written by the owner.
-/// Owners come last: the role that does this need not be one.
-const INHERITANCE: &str = "
-    WITH heirs AS (
-        SELECT h.heir
-             , h.old
-             , n.oid AS new
-             , n.relowner AS maker
-             , n.relacl AS made
-             , c.oid
-             , c.relowner
-             , c.relacl
-             , CASE n.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind
-          FROM (
-                   SELECT split_part(pair, ' ', 1), split_part(pair, ' ', 2) FROM unnest($1) AS pair
-                    UNION
-                   SELECT substr(s.relname::text, length('auth_old_') + 1), s.relname::text
-                     FROM pg_class s
-                    WHERE s.relkind = 'S'
-                      AND starts_with(s.relname::text, 'auth_old_')
-                      AND s.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
-               ) AS h (heir, old)
-          JOIN pg_class c ON c.relname = h.old
-          JOIN pg_class n ON n.relname = h.heir
-         WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
-           AND n.relnamespace = c.relnamespace
-    ), holders AS (
-        SELECT DISTINCT h.old, a.grantee, a.privilege_type AS privilege
-          FROM heirs h
-         CROSS JOIN LATERAL (
-                   SELECT t.grantee, t.privilege_type FROM aclexplode(h.relacl) t
-                    UNION ALL
-                   SELECT t.grantee, t.privilege_type
-                     FROM pg_attribute c
-                    CROSS JOIN aclexplode(c.attacl) t
-                    WHERE c.attrelid = h.oid
-                      AND c.attnum > 0
-               ) a
-    ), gained AS (
-        SELECT h.grantee, split_part(r.text, '|', 3) AS privilege, split_part(r.text, '|', 4) AS heir
-          FROM unnest($3) AS r (text)
-          JOIN holders h ON h.privilege = split_part(r.text, '|', 1) AND h.old = 'auth_old_' || split_part(r.text, '|', 2)
-    ), lost AS (
-        SELECT h.grantee, split_part(r.text, '|', 3) AS privilege, split_part(r.text, '|', 4) AS heir
-          FROM unnest($4) AS r (text)
-          JOIN holders h ON h.privilege = split_part(r.text, '|', 1) AND h.old = 'auth_old_' || split_part(r.text, '|', 2)
-    ), grants AS (
-        SELECT h.heir, h.kind, h.relowner, a.grantee, a.privilege_type AS privilege, a.is_grantable
-          FROM heirs h
-         CROSS JOIN aclexplode(h.relacl) a
-         UNION ALL
-        SELECT h.heir, h.kind, h.relowner, a.grantee, format('%s (%I)', a.privilege_type, c.attname), a.is_grantable
-          FROM heirs h
-          JOIN pg_attribute c ON c.attrelid = h.oid AND c.attnum > 0
-         CROSS JOIN aclexplode(c.attacl) a
-         WHERE EXISTS (SELECT FROM pg_attribute n WHERE n.attrelid = h.new AND n.attname = c.attname)
-           AND NOT EXISTS (
-                   SELECT FROM lost l
-                    WHERE l.grantee = a.grantee
-                      AND l.heir = h.heir
-                      AND l.privilege = format('%s (%I)', a.privilege_type, c.attname)
-               )
-         UNION ALL
-        SELECT h.heir, h.kind, h.relowner, g.grantee, g.privilege, false
-          FROM gained g
-          JOIN heirs h ON h.heir = g.heir
-         WHERE NOT EXISTS (
-                   SELECT FROM aclexplode(h.relacl) t
-                    WHERE t.grantee = g.grantee
-                      AND t.privilege_type = split_part(g.privilege, ' ', 1)
-               )
-    ), permitted AS (
-        SELECT heir, kind, relowner, grantee, privilege, is_grantable FROM grants WHERE heir <> 'auth_migrations'
-         UNION
-        SELECT heir, kind, relowner, grantee, 'SELECT', false
-          FROM grants
-         WHERE heir = 'auth_migrations'
-           AND grantee <> relowner
-    ), restricted AS (
-        -- Those whose owner has given up rights of its own.
-        SELECT DISTINCT h.heir, h.kind
-          FROM heirs h
-         WHERE h.relacl IS NOT NULL
-           AND h.heir <> 'auth_migrations'
-           AND EXISTS (
-                   SELECT FROM aclexplode(acldefault(CASE h.kind WHEN 'SEQUENCE' THEN 's' ELSE 'r' END::\"char\", h.relowner)) d
-                    WHERE NOT EXISTS (
-                              SELECT FROM aclexplode(h.relacl) a
-                               WHERE a.grantee = h.relowner
-                                 AND a.privilege_type = d.privilege_type
-                          )
-               )
-    ), statements AS (
-        SELECT 1 AS step, format('REVOKE ALL ON %s %I.%I FROM %s', h.kind, $2, h.heir, role.name) AS statement
-          FROM heirs h
-         CROSS JOIN aclexplode(h.made) a
-         CROSS JOIN LATERAL (SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END) AS role (name)
-         WHERE a.grantee <> h.maker
-         UNION
-        SELECT 2, format('REVOKE ALL ON %s %I.%I FROM %I', kind, $2, heir, current_user)
-          FROM restricted
-         UNION
-        SELECT 3
-             , format(
-                   'GRANT %s ON %s %I.%I TO %s%s'
-                 , p.privilege
-                 , p.kind
-                 , $2
-                 , p.heir
-                 , CASE p.grantee
-                       WHEN 0 THEN 'PUBLIC'
-                       WHEN p.relowner THEN quote_ident(current_user)
-                       ELSE quote_ident(pg_get_userbyid(p.grantee))
-                   END
-                 , CASE WHEN p.is_grantable AND p.grantee <> p.relowner THEN ' WITH GRANT OPTION' END
-               )
-          FROM permitted p
-         WHERE p.grantee <> p.relowner
-            OR (p.heir, p.kind) IN (SELECT heir, kind FROM restricted)
-         UNION
-        SELECT 4, format('ALTER TABLE %I.%I OWNER TO %I', $2, heir, pg_get_userbyid(relowner))
-          FROM heirs
-         WHERE kind = 'TABLE'
-           AND relowner <> maker
-    )
-    SELECT statement FROM statements ORDER BY step, statement";
-
 /// Functions belong to the owner of the tables: whoever owns these can roll back.
 const OWN_FUNCTIONS: &str = "
     SELECT format('ALTER FUNCTION %s OWNER TO %I', f.oid::regprocedure, pg_get_userbyid(t.relowner))
@@ -368,23 +226,24 @@ impl Rebuild<'_> {
         let id = self.id;
         let drop_references = statements(connection, schema, id, DROP_REFERENCES, self.old).await?;
         let add_references = statements(connection, schema, id, ADD_REFERENCES, self.old).await?;
-        execute(connection, id, &drop_references).await?;
+        execute_each(connection, id, &drop_references).await?;
         set_aside(connection, schema, id, self.old).await?;
         schema.enter(connection).await?;
-        execute(connection, id, self.create).await?;
+        execute_each(connection, id, self.create).await?;
         schema.leave(connection).await?;
         self.fill(connection, schema).await?;
-        execute(connection, id, &add_references).await?;
+        execute_each(connection, id, &add_references).await?;
         for sql in self.finish {
-            execute(connection, id, &[schema.fill(sql)]).await?;
+            execute_each(connection, id, &[schema.fill(sql)]).await?;
         }
-        let heirs: Vec<_> = self.heirs.iter().map(|(new, old)| format!("{new} auth_old_{old}")).collect();
-        inherit(connection, schema, id, &heirs, self.gained, self.lost).await?;
+        let inherits_from: Vec<_> =
+            self.inherits_from.iter().map(|(new, old)| format!("{new} auth_old_{old}")).collect();
+        inherit(connection, schema, id, &inherits_from, self.gained, self.lost).await?;
         execute_for(connection, schema, id, OWN_FUNCTIONS, self.new_functions).await?;
         execute_for(connection, schema, id, DROP_TABLES, self.old).await?;
         execute_for(connection, schema, id, DROP_REST, &["auth_old_"]).await?;
         let unused = functions(connection, schema, id, UNUSED_FUNCTIONS, self.functions).await?;
-        execute(connection, id, &unused).await
+        execute_each(connection, id, &unused).await
     }
 
     async fn fill(&self, connection: &mut PgConnection, schema: &Schema) -> Result<()> {
@@ -399,7 +258,7 @@ impl Rebuild<'_> {
         let (references, indexes): (Vec<_>, Vec<_>) =
             suspended.into_iter().partition(|(is_reference, ..)| *is_reference);
         for (_, _, drop, _) in references.iter().chain(&indexes) {
-            execute(connection, id, &[drop]).await?;
+            execute_each(connection, id, &[drop]).await?;
         }
         execute_for(connection, schema, id, DISABLE_TRIGGERS, self.new).await?;
         for part in self.rows.split("-- into ").skip(1) {
@@ -421,7 +280,7 @@ impl Rebuild<'_> {
     async fn timed(&self, connection: &mut PgConnection, step: &str, what: &str, sql: &str) -> Result<()> {
         let started = Instant::now();
         tracing::info!(migration = self.id, step, what, "step begins");
-        let rows = run(connection, self.id, AssertSqlSafe(sql.to_owned())).await?;
+        let rows = execute(connection, self.id, AssertSqlSafe(sql.to_owned())).await?;
         tracing::info!(migration = self.id, step, what, rows, durationMs = millis(started.elapsed()), "step done");
         Ok(())
     }
@@ -436,30 +295,9 @@ pub async fn join_users(
     tables: &[&str],
     functions: &[&str],
 ) -> Result<()> {
-    let heirs: Vec<_> = tables.iter().map(|table| format!("{table} users")).collect();
-    inherit(connection, schema, id, &heirs, &[], &[]).await?;
+    let inherits_from: Vec<_> = tables.iter().map(|table| format!("{table} users")).collect();
+    inherit(connection, schema, id, &inherits_from, &[], &[]).await?;
     execute_for(connection, schema, id, OWN_FUNCTIONS, functions).await
-}
-
-async fn inherit(
-    connection: &mut PgConnection,
-    schema: &Schema,
-    id: &str,
-    heirs: &[String],
-    gained: &[TriggerRight],
-    lost: &[TriggerRight],
-) -> Result<()> {
-    let texts = |rights: &[TriggerRight]| rights.iter().map(TriggerRight::text).collect::<Vec<_>>();
-    let statements: Vec<String> = sqlx::query_scalar(INHERITANCE)
-        .bind(heirs)
-        .bind(&schema.name)
-        .bind(texts(gained))
-        .bind(texts(lost))
-        .persistent(false)
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(|error| migration_failed(id, &error))?;
-    execute(connection, id, &statements).await
 }
 
 /// Gives the tables, and what bears names of its own in them, names with the prefix `auth_old_`.
@@ -502,40 +340,4 @@ pub async fn set_functions_aside(
     functions: &[&str],
 ) -> Result<()> {
     execute_for(connection, schema, id, SET_FUNCTIONS_ASIDE, functions).await
-}
-
-/// The statements, or the names, that a query over the catalogue makes.
-async fn statements<N: AsRef<str>>(
-    connection: &mut PgConnection,
-    schema: &Schema,
-    id: &str,
-    query: &'static str,
-    names: &[N],
-) -> Result<Vec<String>> {
-    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-    sqlx::query_scalar(query)
-        .bind(names)
-        .bind(&schema.name)
-        .persistent(false)
-        .fetch_all(connection)
-        .await
-        .map_err(|error| migration_failed(id, &error))
-}
-
-async fn execute<S: AsRef<str>>(connection: &mut PgConnection, id: &str, statements: &[S]) -> Result<()> {
-    for sql in statements {
-        run(connection, id, AssertSqlSafe(sql.as_ref().to_owned())).await?;
-    }
-    Ok(())
-}
-
-async fn execute_for<N: AsRef<str>>(
-    connection: &mut PgConnection,
-    schema: &Schema,
-    id: &str,
-    query: &'static str,
-    names: &[N],
-) -> Result<()> {
-    let statements = statements(connection, schema, id, query, names).await?;
-    execute(connection, id, &statements).await
 }

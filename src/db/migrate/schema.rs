@@ -5,7 +5,7 @@
 //! server's are found, and its SQL names our tables with their schema. The files in `migrations/` alone run with the
 //! schema in the path, because they say where tables are made, and these call functions by qualified names.
 
-use super::failure;
+use super::execute::failure;
 use crate::error::{Code, Error, Result};
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -14,39 +14,6 @@ const PLACEHOLDER: &str = ":\"schema\"";
 
 /// Nothing but the server's own functions, operators and types. `pg_temp` is named so that it is not searched first.
 const SERVER_ONLY: &str = "SET LOCAL search_path = pg_catalog, pg_temp";
-
-/// The first schema of the search path that exists and that the role may not use, when there is none that it may; and
-/// the role.
-pub const UNUSABLE: &str = "
-    SELECT (
-               SELECT n.nspname::pg_catalog.text
-                 FROM pg_catalog.unnest(
-                          pg_catalog.string_to_array(pg_catalog.current_setting('search_path'), ',')
-                      ) AS path (item)
-                CROSS JOIN LATERAL (
-                          SELECT pg_catalog.replace(pg_catalog.btrim(path.item, ' \"'), '\"\"', '\"')
-                      ) AS listed (name)
-                 JOIN pg_catalog.pg_namespace AS n
-                   ON n.nspname::pg_catalog.text OPERATOR(pg_catalog.=) CASE
-                          WHEN listed.name OPERATOR(pg_catalog.=) '$user'::pg_catalog.text
-                          THEN current_user::pg_catalog.text
-                          ELSE listed.name
-                      END
-                WHERE NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
-                  AND NOT EXISTS (
-                          SELECT FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) AS usable (name)
-                           WHERE NOT pg_catalog.starts_with(usable.name::pg_catalog.text, 'pg_')
-                      )
-                LIMIT 1
-           )
-         , current_user::pg_catalog.text";
-
-pub fn no_usage(schema: &str, role: &str) -> Error {
-    Error::new(
-        Code::PermissionDenied,
-        format!("the role may not use the schema: GRANT USAGE ON SCHEMA \"{schema}\" TO \"{role}\""),
-    )
-}
 
 #[derive(Debug, Clone)]
 pub struct Schema {
@@ -127,6 +94,16 @@ fn no_schema(path: &str) -> Error {
         Code::SchemaMismatch,
         format!(
             "no schema of the search_path ({path}) exists or may be used by the role: create one, or name one in the option `schema`"
+        ),
+    )
+}
+
+/// The rule about schemas, for a search path that has the tables where they are not looked for.
+pub fn in_another_schema(own: &str, found: &str) -> Error {
+    Error::new(
+        Code::SchemaMismatch,
+        format!(
+            "our tables belong into the first schema of the search_path, which is \"{own}\", but they are in \"{found}\": set the option {{schema: '{found}'}}, or put that schema first"
         ),
     )
 }

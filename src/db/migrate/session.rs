@@ -1,13 +1,15 @@
 //! The settings that a migration's transaction needs, whatever the role, the database, the URL or the options have
-//! made of them. The isolation level is among them, but a transaction can only begin with it: see [`BEGIN`].
+//! made of them. The isolation level is among them, but a transaction can only begin with it: see [`begin`].
 
-use super::failure;
+use super::execute::failure;
+use crate::db::pool::Lease;
 use crate::error::{Code, Result};
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction};
+use std::sync::Arc;
 
 /// Under a stricter level each statement would see the database as it was before the tables were locked: rows that
 /// were committed in between would be lost.
-pub const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE, NOT DEFERRABLE";
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE, NOT DEFERRABLE";
 
 /// A migration waits this long for the tables that others use, all of them together, then gives up and leaves
 /// everything as it was.
@@ -35,6 +37,25 @@ const SETTINGS: &str = "
       JOIN pg_settings s ON s.name = wanted.name
      WHERE s.setting <> wanted.value
        AND (s.name <> 'synchronous_commit' OR s.setting IN ('off', 'local'))";
+
+/// A migration's transaction. Through a pooler our settings are made in it.
+pub async fn begin(lease: &mut Lease) -> Result<Transaction<'_, Postgres>> {
+    let target = Arc::clone(lease.target());
+    let begin = match &target.unit_settings {
+        Some(settings) => format!("{BEGIN}; {settings}"),
+        None => BEGIN.to_owned(),
+    };
+    lease.connection()?.begin_with(AssertSqlSafe(begin)).await.map_err(|error| {
+        let mut refused = target.refusal(&error);
+        // A standby cannot begin a transaction that writes.
+        if refused.context.sql_state.as_deref() == Some("0A000") {
+            refused.code = Code::ReadOnly;
+            refused.message = "the server takes no writes".into();
+            refused.retryable = true;
+        }
+        refused
+    })
+}
 
 /// The search path is that of the server's own objects by now.
 pub async fn prepare(connection: &mut PgConnection) -> Result<()> {

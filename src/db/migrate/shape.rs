@@ -1,8 +1,11 @@
-//! Whose tables these are: the catalogue as lines of text, compared with the lines of the shapes that are known.
+//! Whose tables these are: the lines of the catalogue, compared with those of the shapes that are known.
 
-use super::rebuild::Function;
-use super::schema::Schema;
-use super::{Migration, failure, run};
+use super::catalogue::{bodies, catalogue, table_of};
+use super::execute::{execute, failure};
+use super::history;
+use super::migration::Migration;
+use super::rebuild::{self, Function};
+use super::schema::{Schema, in_another_schema};
 use crate::error::{Code, Error, Result};
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::collections::BTreeSet;
@@ -40,156 +43,9 @@ impl Shape {
     /// Every table of the shape but the bookkeeping.
     pub fn tables(&self) -> Vec<&'static str> {
         let names: BTreeSet<_> = self.lines().into_iter().filter_map(|line| line.split(['.', ':']).next()).collect();
-        names.into_iter().filter(|name| *name != super::history::TABLE).collect()
+        names.into_iter().filter(|name| *name != history::TABLE).collect()
     }
 }
-
-/// What is there of the tables named in `$1`, in the schema `$2`. Everything that hangs on them counts, since it would
-/// go with them: views, policies and publications, and also whatever a table, a column or an index is marked with.
-/// Columns of the catalogue that older servers lack are read through JSON. The schema's own name is left out, and so is
-/// whether a constraint has been checked for the rows that were there before it.
-const CATALOGUE: &str = "
-    WITH schema AS (
-        SELECT oid, quote_ident(nspname) || '.' AS prefix
-          FROM pg_namespace
-         WHERE nspname = $2
-    ), tables AS (
-        SELECT c.oid, c.relname, c.relnamespace, c.relkind, to_jsonb(c) AS marks
-          FROM pg_class c
-          JOIN schema ON schema.oid = c.relnamespace
-         WHERE c.relname = ANY($1)
-           AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-    ), lines AS (
-        SELECT format(
-                   '%s.%s %s%s%s%s%s'
-                 , t.relname
-                 , a.attname
-                 , format_type(a.atttypid, a.atttypmod)
-                 , CASE WHEN a.attnotnull THEN ' not null' END
-                 , ' default ' || pg_get_expr(d.adbin, d.adrelid)
-                 , CASE WHEN a.attidentity <> '' OR a.attgenerated <> '' THEN ' generated' END
-                 , CASE WHEN a.attcollation <> y.typcollation THEN ' collated' END
-               ) AS line
-          FROM tables t
-          JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
-          JOIN pg_type y ON y.oid = a.atttypid
-          LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-         UNION ALL
-        SELECT format('%s.%s: %s', t.relname, a.attname, mark.what)
-          FROM tables t
-          JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
-          JOIN pg_type y ON y.oid = a.atttypid
-         CROSS JOIN LATERAL (
-                   SELECT 'statistics target ' || (to_jsonb(a) ->> 'attstattarget')
-                    WHERE COALESCE((to_jsonb(a) ->> 'attstattarget')::integer, -1) <> -1
-                    UNION ALL
-                   SELECT 'options ' || array_to_string(a.attoptions, ', ')
-                    WHERE a.attoptions IS NOT NULL
-                    UNION ALL
-                   SELECT 'storage ' || a.attstorage::text
-                    WHERE a.attstorage <> y.typstorage
-                    UNION ALL
-                   SELECT 'compression ' || (to_jsonb(a) ->> 'attcompression')
-                    WHERE COALESCE(to_jsonb(a) ->> 'attcompression', '') <> ''
-               ) AS mark (what)
-         UNION ALL
-        SELECT format('%s: constraint %s %s', t.relname, o.conname, regexp_replace(pg_get_constraintdef(o.oid), ' NOT VALID$', ''))
-          FROM tables t
-          JOIN pg_constraint o ON o.conrelid = t.oid AND o.contype <> 'n'
-         UNION ALL
-        SELECT format('%s: index %s', t.relname, c.relname)
-          FROM tables t
-          JOIN pg_index i ON i.indrelid = t.oid
-          JOIN pg_class c ON c.oid = i.indexrelid
-         WHERE NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = i.indexrelid AND o.conrelid = t.oid)
-         UNION ALL
-        SELECT format('%s: the index %s has %s', t.relname, c.relname, mark.what)
-          FROM tables t
-          JOIN pg_index i ON i.indrelid = t.oid
-          JOIN pg_class c ON c.oid = i.indexrelid
-         CROSS JOIN LATERAL (
-                   SELECT 'the cluster mark'
-                    WHERE i.indisclustered
-                    UNION ALL
-                   SELECT 'storage options ' || array_to_string(c.reloptions, ', ')
-                    WHERE c.reloptions IS NOT NULL
-                    UNION ALL
-                   SELECT 'a tablespace'
-                    WHERE c.reltablespace <> 0
-               ) AS mark (what)
-         UNION ALL
-        SELECT format(
-                   '%s: trigger %s calls %s%s%s'
-                 , t.relname
-                 , g.tgname
-                 , CASE WHEN f.pronamespace <> t.relnamespace THEN f.pronamespace::regnamespace::text || '.' END
-                 , f.proname
-                 , CASE g.tgenabled WHEN 'O' THEN '' ELSE ', enabled: ' || g.tgenabled::text END
-               )
-          FROM tables t
-          JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
-          JOIN pg_proc f ON f.oid = g.tgfoid
-         UNION ALL
-        SELECT format('%s: %s', t.relname, mark.what)
-          FROM tables t
-         CROSS JOIN LATERAL (
-                   SELECT 'no ordinary table'
-                    WHERE t.relkind <> 'r'
-                    UNION ALL
-                   SELECT 'row level security'
-                    WHERE (t.marks ->> 'relrowsecurity')::boolean
-                    UNION ALL
-                   SELECT 'forced row level security'
-                    WHERE (t.marks ->> 'relforcerowsecurity')::boolean
-                    UNION ALL
-                   SELECT 'replica identity ' || (t.marks ->> 'relreplident')
-                    WHERE t.marks ->> 'relreplident' <> 'd'
-                    UNION ALL
-                   SELECT 'persistence ' || (t.marks ->> 'relpersistence')
-                    WHERE t.marks ->> 'relpersistence' <> 'p'
-                    UNION ALL
-                   SELECT 'storage options ' || (t.marks ->> 'reloptions')
-                    WHERE t.marks ->> 'reloptions' IS NOT NULL
-                    UNION ALL
-                   SELECT 'storage options of its TOAST table ' || array_to_string(toast.reloptions, ', ')
-                     FROM pg_class toast
-                    WHERE toast.oid = (t.marks ->> 'reltoastrelid')::oid
-                      AND toast.reloptions IS NOT NULL
-                    UNION ALL
-                   SELECT 'a tablespace'
-                    WHERE t.marks ->> 'reltablespace' <> '0'
-                    UNION ALL
-                   SELECT 'a security label'
-                    WHERE EXISTS (
-                              SELECT FROM pg_seclabel l WHERE l.classoid = 'pg_class'::regclass AND l.objoid = t.oid
-                          )
-                    UNION ALL
-                   SELECT 'inheritance'
-                    WHERE EXISTS (SELECT FROM pg_inherits h WHERE t.oid IN (h.inhparent, h.inhrelid))
-               ) AS mark (what)
-         UNION ALL
-        SELECT format('%s: used by %s', t.relname, pg_describe_object(p.classid, p.objid, 0))
-          FROM tables t
-          JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid
-         WHERE p.classid IN (
-                   'pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_publication_rel'::regclass
-                 , 'pg_statistic_ext'::regclass, 'pg_proc'::regclass
-               )
-         GROUP BY t.relname, p.classid, p.objid
-         UNION ALL
-        SELECT format('%s: owns the sequence %s', t.relname, s.relname)
-          FROM tables t
-          JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.deptype = 'a'
-          JOIN pg_class s ON s.oid = p.objid AND p.classid = 'pg_class'::regclass AND s.relkind = 'S'
-         WHERE NOT EXISTS (
-                   SELECT FROM pg_attrdef d
-                     JOIN pg_depend u ON u.classid = 'pg_attrdef'::regclass AND u.objid = d.oid
-                    WHERE d.adrelid = t.oid
-                      AND u.refclassid = 'pg_class'::regclass
-                      AND u.refobjid = s.oid
-               )
-    )
-    SELECT replace(line, schema.prefix, '') FROM lines CROSS JOIN schema";
 
 /// What a rebuild and a take-over need as names for a while: nobody else's may be among them.
 const PREFIXED: &str = "
@@ -215,7 +71,7 @@ pub async fn recognise(
     schema: &Schema,
     shapes: &'static [Shape],
 ) -> Result<Option<&'static Shape>> {
-    let names: BTreeSet<_> = shapes.iter().flat_map(Shape::tables).chain([super::history::TABLE]).collect();
+    let names: BTreeSet<_> = shapes.iter().flat_map(Shape::tables).chain([history::TABLE]).collect();
     let names: Vec<_> = names.into_iter().collect();
     let found = catalogue(connection, schema, &names).await?;
     if found.is_empty() {
@@ -265,31 +121,6 @@ pub async fn refuse_elsewhere(connection: &mut PgConnection, schema: &Schema, sh
         .await
         .map_err(|error| failure(&error).error)?;
     found.map_or(Ok(()), |found| Err(in_another_schema(&schema.name, &found)))
-}
-
-/// The rule about schemas, for a search path that has the tables where they are not looked for.
-pub fn in_another_schema(own: &str, found: &str) -> Error {
-    Error::new(
-        Code::SchemaMismatch,
-        format!(
-            "our tables belong into the first schema of the search_path, which is \"{own}\", but they are in \"{found}\": set the option {{schema: '{found}'}}, or put that schema first"
-        ),
-    )
-}
-
-/// The lines of these tables.
-async fn catalogue(connection: &mut PgConnection, schema: &Schema, tables: &[&str]) -> Result<Vec<String>> {
-    sqlx::query_scalar(CATALOGUE)
-        .bind(tables)
-        .bind(&schema.name)
-        .persistent(false)
-        .fetch_all(connection)
-        .await
-        .map_err(|error| failure(&error).error)
-}
-
-fn table_of(line: &str) -> &str {
-    line.split(['.', ':']).next().unwrap_or(line)
 }
 
 /// Whether no table is as the adapter would have made it: they are somebody else's altogether.
@@ -367,37 +198,19 @@ async fn made_by(
     migrations: &[&'static Migration],
     tables: &[&str],
 ) -> Result<Vec<String>> {
-    let id = super::history::TABLE;
-    run(connection, id, "SAVEPOINT made_by").await?;
+    let id = history::TABLE;
+    execute(connection, id, "SAVEPOINT made_by").await?;
     let all: Vec<&str> = migrations.iter().flat_map(|migration| migration.tables()).collect();
     let functions: Vec<&str> = migrations.iter().flat_map(|migration| migration.functions()).collect();
-    super::rebuild::set_aside(connection, schema, id, &all).await?;
-    super::rebuild::set_functions_aside(connection, schema, id, &functions).await?;
+    rebuild::set_aside(connection, schema, id, &all).await?;
+    rebuild::set_functions_aside(connection, schema, id, &functions).await?;
     for migration in migrations {
-        super::apply(connection, schema, migration).await?;
+        migration.apply(connection, schema).await?;
     }
     let mut lines = catalogue(connection, schema, tables).await?;
     lines.extend(bodies(connection, schema, &functions).await?);
-    run(connection, id, "ROLLBACK TO SAVEPOINT made_by; RELEASE SAVEPOINT made_by").await?;
+    execute(connection, id, "ROLLBACK TO SAVEPOINT made_by; RELEASE SAVEPOINT made_by").await?;
     Ok(lines)
-}
-
-/// The bodies of functions, by which migrations are told apart that make the same tables.
-const BODIES: &str = "
-    SELECT format('%s: function %s', f.proname, md5(f.prosrc))
-      FROM pg_proc f
-      JOIN pg_namespace n ON n.oid = f.pronamespace
-     WHERE f.proname = ANY($1)
-       AND n.nspname = $2";
-
-async fn bodies(connection: &mut PgConnection, schema: &Schema, functions: &[&str]) -> Result<Vec<String>> {
-    sqlx::query_scalar(BODIES)
-        .bind(functions)
-        .bind(&schema.name)
-        .persistent(false)
-        .fetch_all(connection)
-        .await
-        .map_err(|error| failure(&error).error)
 }
 
 /// How many of the migrations a database has that was made with their SQL by hand, and so lacks the bookkeeping.
@@ -407,7 +220,7 @@ pub async fn baseline(
     migrations: &'static [Migration],
 ) -> Result<usize> {
     let mut tables: Vec<&str> = migrations.iter().flat_map(Migration::tables).collect();
-    tables.push(super::history::TABLE);
+    tables.push(history::TABLE);
     let functions: Vec<&str> = migrations.iter().flat_map(Migration::functions).collect();
     let mut found: BTreeSet<String> = catalogue(connection, schema, &tables).await?.into_iter().collect();
     found.extend(bodies(connection, schema, &functions).await?);
@@ -468,7 +281,7 @@ fn list(lines: &[&str]) -> String {
 
 fn refusal(message: String) -> Error {
     let mut error = Error::new(Code::SchemaMismatch, message);
-    error.context.migration = Some(super::legacy::ID.to_owned());
+    error.context.migration = Some(history::TAKEN_OVER.to_owned());
     error
 }
 

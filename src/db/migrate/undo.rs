@@ -1,8 +1,11 @@
 //! `rollback()`: the down migrations, all in one transaction.
 
-use super::history::{self, mismatch};
+use super::execute::{execute, migration_failed};
+use super::history::{self, TAKEN_OVER, mismatch};
+use super::migration::Migration;
+use super::plan::{Plan, Steps};
 use super::schema::Schema;
-use super::{Migration, Plan, Steps, legacy, locks, migration_failed, run, shape};
+use super::{legacy, locks, shape};
 use crate::error::{Code, Error, Result};
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Instant;
@@ -51,7 +54,7 @@ pub async fn undo(connection: &mut PgConnection, schema: &Schema, plan: &Plan, r
         legacy::give_back(connection, schema, plan.legacy, origin, &applied_here).await?;
         let took = started.elapsed();
         let later = undone.iter().map(|migration| migration.id).take(undone.len().saturating_sub(1));
-        return Ok(later.chain([legacy::ID]).map(|id| (id, took)).collect());
+        return Ok(later.chain([TAKEN_OVER]).map(|id| (id, took)).collect());
     }
     if !rollback.drops_data {
         refuse_rows(connection, schema, &dropped).await?;
@@ -60,13 +63,14 @@ pub async fn undo(connection: &mut PgConnection, schema: &Schema, plan: &Plan, r
     for migration in undone {
         let started = Instant::now();
         schema.enter(connection).await?;
-        run(connection, migration.id, migration.down).await?;
+        execute(connection, migration.id, migration.down).await?;
         schema.leave(connection).await?;
         history::delete(connection, schema, migration.id).await?;
         steps.push((migration.id, started.elapsed()));
     }
     if to.is_none() {
-        run(connection, history::TABLE, AssertSqlSafe(schema.fill("DROP TABLE :\"schema\".auth_migrations"))).await?;
+        execute(connection, history::TABLE, AssertSqlSafe(schema.fill("DROP TABLE :\"schema\".auth_migrations")))
+            .await?;
     }
     Ok(steps)
 }

@@ -1,41 +1,29 @@
 //! Running statements: the one place that awaits sqlx. Retries, classification and the log live here.
 
-use super::deadline::{Allowance, attempt_limit, until, within};
+pub mod acquire;
+pub mod pooler;
+mod retry;
+pub mod statement;
+
+pub use retry::Repeat;
+
+use super::deadline::{Allowance, attempt_limit, millis, until, within};
+use super::driver_panic::catch_driver_panic;
 use super::error::{Failure, Remedy, silent_failure, statement_failure};
 use super::give_up::GiveUp;
-use super::lease::Lease;
-use super::pool::{Pool, Work, aborted, millis};
-use super::statement::{All, Execute, One, PgQuery, Rows, Statement, Together, TransactionBody, Way};
-use super::understood::understood;
-use super::unit;
+use super::pool::calls::aborted;
+use super::pool::{CallGuard, Lease, Pool};
 use crate::error::{Code, Error, Result};
+use acquire::acquire;
+use retry::{back_off, judge, may_reconnect};
 use sqlx::postgres::PgRow;
 use sqlx::{Connection as _, FromRow};
+use statement::{All, Execute, One, PgQuery, Rows, Statement, Together, TransactionBody, Way};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What running a statement twice does; it decides what follows when the connection was lost under it and nobody
-/// knows how it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Repeat {
-    /// It changes nothing.
-    Read,
-    /// Twice is the same as once: deletes.
-    Harmless,
-    /// Twice with the same id is once, but the same call made again has another id.
-    Create,
-    /// It is reported with `outcome: 'unknown'`.
-    Never,
-}
-
-impl Repeat {
-    fn is_write(self) -> bool {
-        self != Self::Read
-    }
-}
-
-/// One call's way to the database. It takes a connection for each statement, or keeps one while
-/// a batch worker has more to do.
+/// Runs the statements of one call. It acquires a connection for each statement, or keeps one while a batch worker has
+/// more to do.
 pub struct Db {
     lease: Option<Lease>,
     keeps_lease: bool,
@@ -54,7 +42,7 @@ pub struct Db {
     /// How long statements wait for a lock; `None` when the server's own limits say.
     lock_limit: Option<Duration>,
     // After the lease, so that a connection is back before the call counts as ended.
-    work: Work,
+    guard: CallGuard,
 }
 
 /// What is known of the call's writes.
@@ -69,8 +57,8 @@ enum Doubt {
 }
 
 impl Db {
-    pub fn new(work: Work, operation: &'static str, caller: Option<Arc<GiveUp>>) -> Self {
-        let connecting = Allowance::new(work.pool.options.connection_timeout);
+    pub fn new(guard: CallGuard, operation: &'static str, caller: Option<Arc<GiveUp>>) -> Self {
+        let connecting = Allowance::new(guard.pool.options.connection_timeout);
         Self {
             lease: None,
             keeps_lease: false,
@@ -82,33 +70,34 @@ impl Db {
             retries: 0,
             waited: Duration::ZERO,
             lock_limit: None,
-            work,
+            guard,
         }
     }
 
     /// Keeps the connection between statements; [`Self::yield_lease`] gives way to calls that wait.
-    pub fn keeping_lease(work: Work, operation: &'static str) -> Self {
-        Self { keeps_lease: true, ..Self::new(work, operation, None) }
+    pub fn keeping_lease(guard: CallGuard, operation: &'static str) -> Self {
+        Self { keeps_lease: true, ..Self::new(guard, operation, None) }
     }
 
     pub fn is_on(&self, pool: &Arc<Pool>) -> bool {
-        Arc::ptr_eq(&self.work.pool, pool)
+        Arc::ptr_eq(&self.guard.pool, pool)
     }
 
     pub fn yield_lease(&mut self) {
-        if self.work.pool.has_waiters() {
+        if self.guard.pool.has_waiters() {
             self.give_back();
         }
     }
 
-    /// The connection, if one is kept, serves others.
+    /// Returns the connection to the pool, if one is kept.
     pub fn give_back(&mut self) {
         self.lease = None;
     }
 
-    /// Takes the connection for the next statement, which is of other callers: so long may they still wait.
+    /// Acquires the connection for the next statement, which is for other callers: `allowance` is how long they may still
+    /// wait.
     pub async fn ready(&mut self, allowance: Allowance) -> Result<()> {
-        let pool = Arc::clone(&self.work.pool);
+        let pool = Arc::clone(&self.guard.pool);
         self.connecting = allowance;
         self.resume(false, 0);
         self.was_in_doubt = false;
@@ -117,7 +106,7 @@ impl Db {
             let lease = tokio::select! {
                 biased;
                 lease = self.connect() => lease,
-                () = pool.aborted() => Err(aborted()),
+                () = pool.calls.aborted() => Err(aborted()),
             };
             self.lease = Some(lease.map_err(|error| error.in_operation(operation))?);
         }
@@ -126,7 +115,7 @@ impl Db {
         Ok(())
     }
 
-    /// The next statement has been sent before: it may have taken effect, and has been repeated so often.
+    /// For a statement that has been sent before: whether it may have taken effect, and how often it has been repeated.
     pub fn resume(&mut self, is_in_doubt: bool, retries: u32) {
         self.doubt = if is_in_doubt { Doubt::Sent } else { Doubt::None };
         self.retries = retries;
@@ -243,12 +232,12 @@ impl Db {
 
     /// How many rows the statement came to.
     async fn run(&mut self, repeat: Repeat, statement: &mut dyn Statement) -> Result<u64> {
-        let pool = Arc::clone(&self.work.pool);
+        let pool = Arc::clone(&self.guard.pool);
         let result = tokio::select! {
             biased;
             result = self.attempts(repeat, statement) => result,
             // The attempt is dropped in the middle; its lease sees to the rest.
-            () = pool.aborted() => Err(aborted()),
+            () = pool.calls.aborted() => Err(aborted()),
         };
         result.map_err(|mut error| {
             // Data that cannot be written at all was not written by an earlier attempt either.
@@ -265,24 +254,24 @@ impl Db {
         loop {
             let (error, may_repeat) = match self.attempt(repeat, statement).await {
                 Ok(rows) => return Ok(rows),
-                Err(Stage::Connecting(error)) => {
+                Err(AttemptError::Connecting(error)) => {
                     let may_repeat = self.may_reconnect(&error);
                     (error, may_repeat)
                 }
-                Err(Stage::Running(failure)) => judge(failure, repeat, &mut once),
+                Err(AttemptError::Running(failure)) => judge(failure, repeat, &mut once),
             };
             self.pause(error, may_repeat).await?;
         }
     }
 
     fn may_reconnect(&self, error: &Error) -> bool {
-        may_reconnect(error) || (self.retries == 0 && self.work.pool.options.target.may_have_rotated(error))
+        may_reconnect(error) || (self.retries == 0 && self.guard.pool.options.target.may_have_rotated(error))
     }
 
     /// Waits before the next attempt, or says with the error that there is none.
     async fn pause(&mut self, mut error: Error, may_repeat: bool) -> Result<()> {
         let attempt = self.retries + 1;
-        if !may_repeat || attempt > self.work.pool.options.max_retries {
+        if !may_repeat || attempt > self.guard.pool.options.max_retries {
             error.context.attempts = Some(attempt);
             return Err(error);
         }
@@ -300,30 +289,30 @@ impl Db {
         Ok(())
     }
 
-    async fn attempt(&mut self, repeat: Repeat, statement: &mut dyn Statement) -> Result<u64, Stage> {
+    async fn attempt(&mut self, repeat: Repeat, statement: &mut dyn Statement) -> Result<u64, AttemptError> {
         let mut lease = match self.lease.take() {
             Some(lease) => lease,
-            None => self.acquire().await.map_err(Stage::Connecting)?,
+            None => self.acquire().await.map_err(AttemptError::Connecting)?,
         };
-        self.begin_unit(&mut lease).await.map_err(Stage::Connecting)?;
+        self.begin_unit(&mut lease).await.map_err(AttemptError::Connecting)?;
         let attempt = self.retries + 1;
         let doubt = self.doubt;
         self.send(repeat).await;
-        let statement_timeout = self.work.pool.options.statement_timeout;
+        let statement_timeout = self.guard.pool.options.statement_timeout;
         let started = Instant::now();
-        let way = Way { is_pooled: self.work.pool.options.target.is_pooled(), is_in_doubt: doubt == Doubt::Sent };
+        let way = Way { is_pooled: self.guard.pool.options.target.is_pooled(), is_in_doubt: doubt == Doubt::Sent };
         self.was_in_doubt = way.is_in_doubt;
         let lock_limit = self.lock_limit;
-        let connection = lease.connection().map_err(Stage::Connecting)?;
+        let connection = lease.connection().map_err(AttemptError::Connecting)?;
         let result = within(attempt_limit(statement_timeout), async move {
             match lock_limit {
                 Some(limit) if !way.is_pooled => {
                     // Boxed, since it is rare, and the future of every statement would have room for it.
-                    understood(Box::pin(unit::with_lock_limit(connection, limit, statement, way))).await
+                    catch_driver_panic(Box::pin(pooler::with_lock_limit(connection, limit, statement, way))).await
                 }
                 _ => {
-                    let result = understood(statement.send(connection, way)).await;
-                    if way.is_pooled { understood(unit::end(connection, result)).await } else { result }
+                    let result = catch_driver_panic(statement.send(connection, way)).await;
+                    if way.is_pooled { catch_driver_panic(pooler::end(connection, result)).await } else { result }
                 }
             }
         })
@@ -353,15 +342,15 @@ impl Db {
         if failure.is_undone {
             self.undone(doubt);
         }
-        Err(Stage::Running(failure))
+        Err(AttemptError::Running(failure))
     }
 
     /// Through a transaction pooler a call has a connection only when it has a transaction.
     async fn begin_unit(&mut self, lease: &mut Lease) -> Result<()> {
-        let pool = Arc::clone(&self.work.pool);
+        let pool = Arc::clone(&self.guard.pool);
         let Some(settings) = &pool.options.target.unit_settings else { return Ok(()) };
         let started = Instant::now();
-        let begun = until(self.connecting.end(), unit::begin(lease, settings, self.lock_limit)).await;
+        let begun = until(self.connecting.end(), pooler::begin(lease, settings, self.lock_limit)).await;
         self.spend(started.elapsed());
         let begun = begun.unwrap_or_else(|| Err(pool.timed_out()));
         if begun.is_err() {
@@ -369,12 +358,12 @@ impl Db {
             pool.suspect_idle();
         }
         begun?;
-        unit::check_tables(lease).await
+        pooler::check_tables(lease).await
     }
 
     async fn acquire(&mut self) -> Result<Lease> {
         let started = Instant::now();
-        let lease = self.work.pool.acquire(Some(self.operation), self.connecting.end()).await;
+        let lease = acquire(&self.guard.pool, Some(self.operation), self.connecting.end()).await;
         self.spend(started.elapsed());
         lease
     }
@@ -384,7 +373,8 @@ impl Db {
         self.waited += waited;
     }
 
-    /// The statement goes out now, unless the caller has left: then it waits for its own end, which has begun.
+    /// Notes that the statement is sent now. If the caller has given up, this never returns, because the call is about to
+    /// be dropped.
     async fn send(&mut self, repeat: Repeat) {
         if let Some(caller) = &self.caller
             && !caller.send(repeat.is_write())
@@ -396,7 +386,7 @@ impl Db {
         }
     }
 
-    /// The server has undone the statement: what is known is what was known before it.
+    /// The server has undone the statement, so that what was known before it holds again.
     fn undone(&mut self, before: Doubt) {
         self.doubt = before;
         if let Some(caller) = &self.caller
@@ -412,7 +402,7 @@ impl Db {
         }
     }
 
-    /// What becomes of a connection on which a statement failed.
+    /// Decides what happens to a connection on which a statement failed.
     async fn release(&mut self, mut lease: Lease, failure: &Failure) {
         match failure.remedy {
             Remedy::None | Remedy::Repeat => {
@@ -423,7 +413,7 @@ impl Db {
             }
             Remedy::RepeatOnceCleared => {
                 let Ok(connection) = lease.connection() else { return };
-                let limit = attempt_limit(self.work.pool.options.statement_timeout);
+                let limit = attempt_limit(self.guard.pool.options.statement_timeout);
                 let cleared = within(limit, connection.clear_cached_statements()).await;
                 lease.settle(matches!(cleared, Some(Ok(()))));
                 // For the next attempt: another one's statements may be as stale.
@@ -433,11 +423,11 @@ impl Db {
             }
             Remedy::RepeatOnceReconnected => {
                 lease.settle(false);
-                self.work.pool.replace_all();
+                self.guard.pool.replace_all();
             }
             Remedy::RepeatIfHarmless => {
                 lease.settle(false);
-                self.work.pool.suspect_idle();
+                self.guard.pool.suspect_idle();
             }
         }
     }
@@ -459,50 +449,8 @@ impl Db {
     }
 }
 
-/// No connection could be made. One that did not become free has been waited for long enough.
-fn may_reconnect(error: &Error) -> bool {
-    error.retryable && error.code != Code::PoolTimeout
-}
-
-/// Completes the error, and says whether another attempt is allowed. `once` holds what may be tried only once.
-fn judge(failure: Failure, repeat: Repeat, once: &mut bool) -> (Error, bool) {
-    let Failure { mut error, remedy, connection_survives: _, is_undone: _ } = failure;
-    match remedy {
-        Remedy::None => (error, false),
-        Remedy::Repeat => (error, true),
-        Remedy::RepeatOnceReconnected | Remedy::RepeatOnceCleared => (error, std::mem::take(once)),
-        Remedy::RepeatIfHarmless => {
-            error.retryable = matches!(repeat, Repeat::Read | Repeat::Harmless);
-            (error, repeat != Repeat::Never)
-        }
-    }
-}
-
 /// How far an attempt came.
-enum Stage {
+enum AttemptError {
     Connecting(Error),
     Running(Failure),
-}
-
-/// 25 ms, 50 ms, 100 ms … at most 1 s, of which a random half is waited at least.
-fn back_off(attempt: u32) -> Duration {
-    let full =
-        Duration::from_millis(25).saturating_mul(1 << attempt.saturating_sub(1).min(6)).min(Duration::from_secs(1));
-    let share = f64::from(crate::id::random_byte()) / 255.0;
-    full.mul_f64(0.5 + share / 2.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::back_off;
-    use std::time::Duration;
-
-    #[test]
-    fn backs_off_further_each_time_up_to_a_second() {
-        for (attempt, full) in [(1, 25), (2, 50), (3, 100), (7, 1000), (40, 1000)] {
-            let pause = back_off(attempt);
-            let full = Duration::from_millis(full);
-            assert!(pause >= full / 2 && pause <= full, "{attempt}: {pause:?}");
-        }
-    }
 }

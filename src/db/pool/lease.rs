@@ -1,36 +1,43 @@
 //! A connection in use.
 
-use super::cancel::{end_backend, recover};
-use super::connect::{Backend, Target};
-use super::pool::{Connection, Pool, Work, close_in_background, in_background};
+use super::connection::{Connection, close_in_background};
+use super::guard::CallGuard;
+use super::recover::{end_backend, recover};
+use super::{Permit, Pool};
+use crate::db::background::in_background;
+use crate::db::connect::{Backend, Target};
 use crate::error::{Code, Error, Result};
 use sqlx::PgConnection;
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
+use std::time::Instant;
 
-/// The right to one connection, and to a part of the pool that calls of one kind share.
-pub type Permit = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
-
-/// A connection lent to one call. It goes back on drop; with an unfinished statement on it, not before the server
-/// has ended that.
+/// A connection that one call uses. It returns to the pool on drop; if a statement on it has not ended, it returns only
+/// after the server has ended that statement.
 pub struct Lease {
     pool: Arc<Pool>,
     /// Taken by `drop`, together.
     held: Option<(Connection, Permit)>,
-    condition: Condition,
+    state: LeaseState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Condition {
+enum LeaseState {
     Ready,
     Unfinished,
     Broken,
 }
 
 impl Lease {
-    pub fn new(pool: Arc<Pool>, mut connection: Connection, permit: Permit) -> Self {
+    /// A connection for a caller whose first statement identifies it. `kind` is the call's, and `end` the time by which
+    /// there must be one.
+    pub async fn acquire(pool: &Arc<Pool>, kind: Option<&'static str>, end: Option<Instant>) -> Result<Self> {
+        let permit = pool.permit(kind, end).await?;
+        Ok(Self::new(Arc::clone(pool), pool.connection(end).await?, permit))
+    }
+
+    fn new(pool: Arc<Pool>, mut connection: Connection, permit: Permit) -> Self {
         connection.uses += 1;
-        Self { pool, held: Some((connection, permit)), condition: Condition::Ready }
+        Self { pool, held: Some((connection, permit)), state: LeaseState::Ready }
     }
 
     pub fn is_identified(&self) -> bool {
@@ -41,7 +48,8 @@ impl Lease {
         self.held.as_ref().and_then(|(connection, _)| connection.backend).is_some_and(|backend| backend.has_tables)
     }
 
-    /// Nothing of a call runs where our tables are not: others may have tables of the same names.
+    /// Refuses a connection that does not lead to our tables, because another application may have tables of the same
+    /// names there.
     pub fn check_tables(&self) -> Result<()> {
         if self.has_tables() {
             return Ok(());
@@ -50,39 +58,40 @@ impl Lease {
             Code::SchemaMismatch,
             "the database lacks our tables, or they are not in the first schema of the search_path: call connect()",
         );
-        // As the server would say it of a statement.
+        // The server would report this for a statement.
         error.context.sql_state = Some("42P01".to_owned());
         Err(error)
     }
 
-    /// For one statement or transaction; [`Self::settle`] must follow, or it counts as unfinished.
+    /// The connection, for one statement or transaction. [`Self::settle`] must follow, or the statement counts as
+    /// unfinished.
     pub fn connection(&mut self) -> Result<&mut PgConnection> {
         let (connection, _) =
             self.held.as_mut().ok_or_else(|| Error::new(Code::Internal, "a lease without a connection"))?;
-        self.condition = Condition::Unfinished;
+        self.state = LeaseState::Unfinished;
         Ok(&mut connection.inner)
     }
 
     /// Says whether the connection survived its statement.
     pub fn settle(&mut self, survives: bool) {
-        self.condition = if survives { Condition::Ready } else { Condition::Broken };
+        self.state = if survives { LeaseState::Ready } else { LeaseState::Broken };
         if self.pool.options.target.is_pooled()
             && let Some((connection, _)) = &mut self.held
         {
-            // From here on the backend is others'.
+            // From here on the pooler gives the backend to other clients.
             connection.backend = None;
         }
     }
 
     pub fn is_usable(&self) -> bool {
-        self.condition == Condition::Ready
+        self.state == LeaseState::Ready
     }
 
-    /// The server says nothing any more: the connection is closed, and others may open one in its place.
+    /// For a server that does not answer any more: closes the connection, so that another call may open one.
     pub fn abandon(mut self) {
         if let Some((connection, _)) = self.held.take() {
-            let work = Work::new(&self.pool);
-            in_background(|| end_backend(work, connection));
+            let guard = CallGuard::new(&self.pool);
+            in_background(|| end_backend(guard, connection));
         }
     }
 
@@ -111,13 +120,13 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some((connection, permit)) = self.held.take() else { return };
-        match self.condition {
-            Condition::Ready => self.pool.put_back(connection),
-            Condition::Unfinished => {
-                let work = Work::new(&self.pool);
-                in_background(|| recover(work, connection, permit));
+        match self.state {
+            LeaseState::Ready => self.pool.put_back(connection),
+            LeaseState::Unfinished => {
+                let guard = CallGuard::new(&self.pool);
+                in_background(|| recover(guard, connection, permit));
             }
-            Condition::Broken => close_in_background(connection),
+            LeaseState::Broken => close_in_background(connection),
         }
     }
 }

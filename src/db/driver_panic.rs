@@ -4,9 +4,9 @@ use futures_util::FutureExt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
-/// What `answer` comes to; a message that makes sqlx panic counts as a broken protocol. The connection is of no use
-/// after either.
-pub async fn understood<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+/// The result of `answer`, a future of sqlx's. If sqlx panics because of a message from the server, that counts as a
+/// protocol error: in both cases the connection cannot be used any more.
+pub async fn catch_driver_panic<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
     AssertUnwindSafe(answer)
         .catch_unwind()
         .await

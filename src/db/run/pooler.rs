@@ -1,21 +1,19 @@
-//! Through a transaction pooler: each unit of work is a transaction of its own, which begins with our settings.
+//! Working through a transaction pooler: each unit of work is a transaction of its own, which begins with our settings.
 //!
-//! Such a pooler gives every transaction another server process. So nothing can be set once for a connection, and
-//! no named statement is where it was: whatever runs outside a transaction, or is prepared under a name, may meet
-//! the statements of others.
+//! Such a pooler may give every transaction another server process. So a setting cannot be made once for a connection,
+//! and a prepared statement cannot be found again: what runs outside a transaction, or is prepared under a name, may meet
+//! the statements of other clients.
 
-use super::connect::{Backend, Target};
-use super::deadline::within;
-use super::error::{connect_error, is_lost_connection};
-use super::lease::Lease;
-use super::migrate;
-use super::search_path::{narrow_search_path, own_schema};
 use super::statement::{Statement, Way};
-use crate::error::{Code, Error, Result};
-use sqlx::postgres::{PgRow, Postgres};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row, Transaction};
+use crate::db::connect::search_path::{narrow_search_path, own_schema};
+use crate::db::connect::{Backend, Target};
+use crate::db::deadline::within;
+use crate::db::error::is_from_pooler;
+use crate::db::pool::Lease;
+use crate::error::Result;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -70,7 +68,7 @@ pub async fn begin(lease: &mut Lease, settings: &str, lock_limit: Option<Duratio
         Err(error) => {
             let mut refused = target.refusal(&error);
             let is_known = target.has_begun.load(Ordering::Relaxed);
-            if refused.is_poolers() && !is_known && target.has_no_transactions(host).await {
+            if is_from_pooler(&refused) && !is_known && has_no_transactions(target, host).await {
                 refused.message =
                     "the connection pooler has no transactions: its pool_mode must be transaction (or session)".into();
                 refused.retryable = false;
@@ -78,6 +76,16 @@ pub async fn begin(lease: &mut Lease, settings: &str, lock_limit: Option<Duratio
             Err(refused)
         }
     }
+}
+
+/// Whether a pooler lets a statement through, but no transaction.
+async fn has_no_transactions(target: &Target, host: usize) -> bool {
+    let probed = within(Some(PROBE_LIMIT), async {
+        let mut connection = target.open_beside(host, None).await.ok()?;
+        sqlx::raw_sql("SELECT 1").execute(&mut connection).await.ok()?;
+        sqlx::raw_sql("BEGIN").execute(&mut connection).await.err()
+    });
+    probed.await.flatten().is_some()
 }
 
 fn lock_limit_sql(limit: Duration) -> String {
@@ -102,7 +110,7 @@ pub async fn with_lock_limit(
     }
 }
 
-/// Ends a unit that has begun where our tables are not.
+/// Ends a unit and returns an error if it has begun in a database or schema without our tables.
 pub async fn check_tables(lease: &mut Lease) -> Result<()> {
     if let Err(error) = lease.check_tables() {
         let ended = sqlx::raw_sql("ROLLBACK").execute(lease.connection()?).await;
@@ -112,7 +120,7 @@ pub async fn check_tables(lease: &mut Lease) -> Result<()> {
     Ok(())
 }
 
-/// Ends a unit: what was written takes effect, or nothing does.
+/// Ends a unit: commits it if the result is a success, and rolls it back otherwise.
 pub async fn end<T>(connection: &mut PgConnection, result: sqlx::Result<T>) -> sqlx::Result<T> {
     match result {
         Ok(value) => sqlx::raw_sql("COMMIT").execute(connection).await.map(|_| value),
@@ -124,74 +132,15 @@ pub async fn end<T>(connection: &mut PgConnection, result: sqlx::Result<T>) -> s
     }
 }
 
-impl Lease {
-    /// A migration's transaction, with our settings in it.
-    pub async fn begin(&mut self) -> Result<Transaction<'_, Postgres>> {
-        let target = Arc::clone(self.target());
-        let begin = match &target.unit_settings {
-            Some(settings) => format!("{}; {settings}", migrate::BEGIN),
-            None => migrate::BEGIN.to_owned(),
-        };
-        self.connection()?.begin_with(AssertSqlSafe(begin)).await.map_err(|error| {
-            let mut refused = target.refusal(&error);
-            // A standby cannot begin a transaction that writes.
-            if refused.context.sql_state.as_deref() == Some("0A000") {
-                refused.code = Code::ReadOnly;
-                refused.message = "the server takes no writes".into();
-                refused.retryable = true;
-            }
-            refused
-        })
-    }
-
-    /// The row of a statement without parameters, through a pooler in a unit of its own.
-    pub async fn one_row(&mut self, sql: String) -> Result<sqlx::Result<PgRow>> {
-        let Some(settings) = self.target().unit_settings.clone() else {
-            return Ok(sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(self.connection()?).await);
-        };
-        begin(self, &settings, None).await?;
-        let connection = self.connection()?;
-        let result = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await;
-        Ok(end(connection, result).await)
-    }
-}
-
-impl Target {
-    /// Whether every transaction may get another server process.
-    pub fn is_pooled(&self) -> bool {
-        self.unit_settings.is_some()
-    }
-
-    /// Why there is no connection, or no transaction on it; nothing of the caller's has run.
-    pub fn refusal(&self, error: &sqlx::Error) -> Error {
-        let mut refused = connect_error(error);
-        if self.is_pooled() {
-            // PgBouncer has this one SQLSTATE for all it has to say, from a wrong password to a server that is down.
-            if refused.is_poolers() {
-                refused.message =
-                    "the connection pooler refused the connection, or has no server for it: its reason is the cause"
-                        .into();
-            }
-            refused.retryable |= is_lost_connection(error);
-        }
-        refused
-    }
-
-    /// Whether a pooler lets a statement through, but no transaction.
-    async fn has_no_transactions(&self, host: usize) -> bool {
-        let probed = within(Some(PROBE_LIMIT), async {
-            let mut connection = self.open_beside(host, None).await.ok()?;
-            sqlx::raw_sql("SELECT 1").execute(&mut connection).await.ok()?;
-            sqlx::raw_sql("BEGIN").execute(&mut connection).await.err()
-        });
-        probed.await.flatten().is_some()
-    }
-}
-
-impl Error {
-    fn is_poolers(&self) -> bool {
-        self.context.sql_state.as_deref() == Some("08P01")
-    }
+/// The row of a statement without parameters. Through a pooler the statement has a unit of its own.
+pub async fn one_row(lease: &mut Lease, sql: String) -> Result<sqlx::Result<PgRow>> {
+    let Some(settings) = lease.target().unit_settings.clone() else {
+        return Ok(sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(lease.connection()?).await);
+    };
+    begin(lease, &settings, None).await?;
+    let connection = lease.connection()?;
+    let result = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await;
+    Ok(end(connection, result).await)
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@
 //! Therefore it gets the first address as if there were no other, and only when it takes long are the addresses
 //! asked for a plain TCP connection.
 
-use super::connect::{Host, Target};
-use super::error::is_about_tls;
-use super::understood::understood;
+use super::host::Host;
+use crate::db::driver_panic::catch_driver_panic;
+use crate::db::error::is_about_tls;
+use crate::db::tls::Tls;
 use futures_core::future::BoxFuture;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -19,6 +20,7 @@ use sqlx::{Connection as _, PgConnection};
 use std::future::{pending, ready};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
@@ -61,10 +63,19 @@ impl Fault {
 
 type Dialled = Result<PgConnection, Fault>;
 
-impl Target {
+/// What decides about the way to a host, besides the options of the driver.
+pub struct Dialer<'t> {
+    pub tls: Option<&'t Tls>,
+    /// Whether the system probes idle connections to the server.
+    pub keeps_alive: bool,
+    /// For the sockets of ours that need a file.
+    pub temporary_directory: &'t Path,
+}
+
+impl Dialer<'_> {
     /// A connection to the first address of the host that answers.
     pub async fn dial(&self, host: &Host, options: PgConnectOptions) -> Dialled {
-        let server_name = self.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
+        let server_name = self.tls.and_then(|tls| tls.server_name.as_deref());
         if host.is_socket() {
             return Ok(direct(&options).await?);
         }
@@ -142,7 +153,7 @@ impl Target {
     #[cfg(unix)]
     async fn through(&self, server: TcpStream, host: &Host, options: PgConnectOptions) -> Dialled {
         socket2::SockRef::from(&server).set_keepalive(self.keeps_alive)?;
-        let relay = super::relay::Relay::to(server, host.port, &self.temporary_directory)?;
+        let relay = super::relay::Relay::to(server, host.port, self.temporary_directory)?;
         Ok(direct(&options.socket(relay.directory())).await?)
     }
 
@@ -154,7 +165,7 @@ impl Target {
 }
 
 fn direct(options: &PgConnectOptions) -> BoxFuture<'_, sqlx::Result<PgConnection>> {
-    Box::pin(understood(PgConnection::connect_with(options)))
+    Box::pin(catch_driver_panic(PgConnection::connect_with(options)))
 }
 
 /// An IPv6 address with a scope has no name that the driver understands: it finds that one by the host's.

@@ -12,19 +12,19 @@ use tokio::time::sleep;
 
 /// Opened and closed by JavaScript's thread, which makes the calls.
 #[derive(Default)]
-pub struct Turn {
+pub struct TickGather {
     is_open: AtomicBool,
     gathered: Mutex<Gathered>,
 }
 
 #[derive(Default)]
 struct Gathered {
-    kinds: Vec<Kind>,
+    kinds: Vec<GatheredKind>,
     is_guarded: bool,
 }
 
 /// The calls of one kind that have been gathered.
-struct Kind {
+struct GatheredKind {
     name: &'static str,
     calls: usize,
     since: Instant,
@@ -32,18 +32,18 @@ struct Kind {
     begin: Box<dyn FnOnce() + Send>,
 }
 
-impl Turn {
-    /// Results are being handed to JavaScript.
+impl TickGather {
+    /// For the moment before results are handed to JavaScript.
     pub fn open(&self) {
         self.is_open.store(true, Ordering::Relaxed);
     }
 
-    /// JavaScript has done what it does about them, and others are left.
+    /// JavaScript has made the calls that follow from the results, and further results are left.
     pub fn pause(&self) {
         self.begin_those(|kind| kind.calls >= GATHERED_ENOUGH);
     }
 
-    /// JavaScript has done what it does about the last of them.
+    /// JavaScript has made the calls that follow from the last results.
     pub fn close(&self) {
         self.is_open.store(false, Ordering::Relaxed);
         self.begin_those(|_| true);
@@ -60,14 +60,14 @@ impl Turn {
             known.calls += 1;
             return;
         }
-        gathered.kinds.push(Kind { name: kind, calls: 1, since: Instant::now(), begin: Box::new(begin()) });
+        gathered.kinds.push(GatheredKind { name: kind, calls: 1, since: Instant::now(), begin: Box::new(begin()) });
         if !gathered.is_guarded {
             gathered.is_guarded = true;
             start::spawn(false, Box::pin(Arc::clone(self).guard()));
         }
     }
 
-    fn begin_those(&self, which: impl Fn(&Kind) -> bool) {
+    fn begin_those(&self, which: impl Fn(&GatheredKind) -> bool) {
         let begun: Vec<_> = self.lock().kinds.extract_if(.., |kind| which(kind)).collect();
         for kind in begun {
             (kind.begin)();
@@ -97,7 +97,7 @@ impl Turn {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, GATHER_LIMIT, GATHERED_ENOUGH, Turn};
+    use super::{Arc, GATHER_LIMIT, GATHERED_ENOUGH, TickGather};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn counting(count: &Arc<AtomicUsize>) -> impl FnOnce() + Send + 'static {
@@ -109,35 +109,35 @@ mod tests {
 
     #[test]
     fn begins_each_kind_once_when_it_ends() {
-        let (turn, one, other) = (Arc::<Turn>::default(), Arc::default(), Arc::default());
-        turn.open();
+        let (gather, one, other) = (Arc::<TickGather>::default(), Arc::default(), Arc::default());
+        gather.open();
         // No guard: it might come before the end of the test.
-        turn.lock().is_guarded = true;
+        gather.lock().is_guarded = true;
         for _ in 0..3 {
-            turn.gather("one", || counting(&one));
-            turn.gather("other", || counting(&other));
+            gather.gather("one", || counting(&one));
+            gather.gather("other", || counting(&other));
         }
         assert_eq!((one.load(Ordering::SeqCst), other.load(Ordering::SeqCst)), (0, 0));
-        turn.close();
+        gather.close();
         assert_eq!((one.load(Ordering::SeqCst), other.load(Ordering::SeqCst)), (1, 1));
-        turn.close();
+        gather.close();
         assert_eq!(one.load(Ordering::SeqCst), 1);
     }
 
     #[test]
     fn keeps_the_rare_kinds_while_results_are_left() {
-        let (turn, rare, common) = (Arc::<Turn>::default(), Arc::default(), Arc::default());
-        turn.open();
-        turn.lock().is_guarded = true;
-        turn.gather("rare", || counting(&rare));
+        let (gather, rare, common) = (Arc::<TickGather>::default(), Arc::default(), Arc::default());
+        gather.open();
+        gather.lock().is_guarded = true;
+        gather.gather("rare", || counting(&rare));
         for _ in 0..GATHERED_ENOUGH {
-            turn.gather("common", || counting(&common));
+            gather.gather("common", || counting(&common));
         }
-        turn.pause();
-        assert!(turn.is_open());
+        gather.pause();
+        assert!(gather.is_open());
         assert_eq!((rare.load(Ordering::SeqCst), common.load(Ordering::SeqCst)), (0, 1));
-        turn.close();
-        assert!(!turn.is_open());
+        gather.close();
+        assert!(!gather.is_open());
         assert_eq!((rare.load(Ordering::SeqCst), common.load(Ordering::SeqCst)), (1, 1));
     }
 
@@ -145,10 +145,10 @@ mod tests {
     fn lets_nothing_wait_for_a_turn_that_does_not_end() {
         // The guard runs there.
         super::start::runtime().unwrap();
-        let (turn, count) = (Arc::<Turn>::default(), Arc::default());
-        turn.open();
+        let (gather, count) = (Arc::<TickGather>::default(), Arc::default());
+        gather.open();
         for round in 1..=3 {
-            turn.gather("one", || counting(&count));
+            gather.gather("one", || counting(&count));
             while count.load(Ordering::SeqCst) < round {
                 std::thread::sleep(GATHER_LIMIT);
             }

@@ -43,7 +43,7 @@ macro_rules! narrow_search_path {
         )
     };
 }
-pub(super) use narrow_search_path;
+pub(in crate::db) use narrow_search_path;
 
 /// The row `own`, whose `name` is the first schema of the path; NULL when there is none that the role may use.
 macro_rules! own_schema {
@@ -56,4 +56,4 @@ macro_rules! own_schema {
          )) AS own (name)"
     };
 }
-pub(super) use own_schema;
+pub(in crate::db) use own_schema;

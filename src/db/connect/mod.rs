@@ -1,15 +1,22 @@
 //! Opening one connection: which host, as whom, with what settings, and the proof that these arrived.
 
-use super::deadline::within;
-use super::dial::Fault;
-use super::error::{connect_error, silence, unknown_name};
-use super::pgpass;
-use super::pool::millis;
-use super::search_path::{narrow_search_path, own_schema};
+mod dial;
+mod host;
+mod pgpass;
+#[cfg(unix)]
+mod relay;
+pub mod search_path;
+
+pub use host::Host;
+
+use super::deadline::{millis, within};
+use super::driver_panic::catch_driver_panic;
+use super::error::{connect_error, is_from_pooler, is_lost_connection, silence, unknown_name};
 use super::tls::{self, Tls};
-use super::understood::understood;
 use crate::error::{Code, Error, Result};
+use dial::{Dialer, Fault};
 use futures_core::future::BoxFuture;
+use search_path::{narrow_search_path, own_schema};
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row};
 use std::path::PathBuf;
@@ -49,19 +56,6 @@ fn read_driver_defaults() {
 /// Whether the driver sends start-up options of its own, those of the variable `PGOPTIONS`.
 pub fn driver_sends_options() -> bool {
     DRIVER_DEFAULTS.get_options().is_some()
-}
-
-/// One server; a name that begins with `/` is the directory of its Unix socket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Host {
-    pub name: String,
-    pub port: u16,
-}
-
-impl Host {
-    pub fn is_socket(&self) -> bool {
-        self.name.starts_with('/')
-    }
 }
 
 /// libpq's `target_session_attrs`: which of several hosts will do.
@@ -203,7 +197,7 @@ impl Target {
             return Ok(Some(Opened { inner, host, backend: None }));
         }
         let left = limit.map(|limit| limit.saturating_sub(started.elapsed()));
-        let Some(row) = within(left, understood(sqlx::raw_sql(IDENTIFY).fetch_one(&mut inner))).await else {
+        let Some(row) = within(left, catch_driver_panic(sqlx::raw_sql(IDENTIFY).fetch_one(&mut inner))).await else {
             return Err(unanswered(NO_ANSWER));
         };
         let row = row.map_err(|error| connect_error(&error))?;
@@ -228,7 +222,7 @@ impl Target {
     async fn open_to(&self, host: usize, password: Option<&str>, limit: Option<Duration>) -> Result<PgConnection> {
         let host = self.hosts.get(host).ok_or_else(|| Error::new(Code::Internal, "a target without a host"))?;
         let started = Instant::now();
-        let refused = match within(limit, Box::pin(self.dial(host, self.options(host, password)))).await {
+        let refused = match within(limit, Box::pin(self.dialer().dial(host, self.options(host, password)))).await {
             Some(Ok(connection)) => {
                 tracing::debug!(durationMs = millis(started.elapsed()), "connection opened");
                 return Ok(connection);
@@ -238,6 +232,10 @@ impl Target {
             None => unanswered(NO_ANSWER),
         };
         Err(refused.at_host(&host.name, host.port))
+    }
+
+    fn dialer(&self) -> Dialer<'_> {
+        Dialer { tls: self.tls.as_ref(), keeps_alive: self.keeps_alive, temporary_directory: &self.temporary_directory }
     }
 
     fn options(&self, host: &Host, password: Option<&str>) -> PgConnectOptions {
@@ -268,6 +266,26 @@ impl Target {
         Some((name, format!("{value}\t{}", self.routing.join("\t"))))
     }
 
+    /// Whether every transaction may get another server process.
+    pub fn is_pooled(&self) -> bool {
+        self.unit_settings.is_some()
+    }
+
+    /// Why there is no connection, or no transaction on it; nothing of the caller's has run.
+    pub fn refusal(&self, error: &sqlx::Error) -> Error {
+        let mut refused = connect_error(error);
+        if self.is_pooled() {
+            // PgBouncer has this one SQLSTATE for all it has to say, from a wrong password to a server that is down.
+            if is_from_pooler(&refused) {
+                refused.message =
+                    "the connection pooler refused the connection, or has no server for it: its reason is the cause"
+                        .into();
+            }
+            refused.retryable |= is_lost_connection(error);
+        }
+        refused
+    }
+
     async fn password(&self, limit: Option<Duration>) -> Result<Option<String>> {
         match &self.password {
             Password::None => Ok(None),
@@ -286,7 +304,7 @@ impl Target {
 
     /// Learns which backend serves the connection, and checks that our start-up options reached it.
     pub async fn ask_identity(&self, connection: &mut PgConnection, host: usize) -> Result<Backend> {
-        let row = understood(sqlx::raw_sql(IDENTIFY).fetch_one(connection)).await;
+        let row = catch_driver_panic(sqlx::raw_sql(IDENTIFY).fetch_one(connection)).await;
         self.identify(&row.map_err(|error| connect_error(&error))?, host)
     }
 

@@ -1,6 +1,7 @@
-//! The log of one adapter: tracing events of this crate, sent to the caller's `logger` through the completion queue.
+//! The log of one adapter: it sends the tracing events of this crate to the caller's `logger`, through the completion
+//! queue.
 
-use crate::bridge::queue::Queue;
+use super::queue::CompletionQueue;
 use crate::origin;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -13,13 +14,13 @@ use tracing::{Event, Metadata, Subscriber};
 /// Our events carry this target's prefix; sqlx's own, which quote statements, do not.
 const TARGET: &str = "auth_postgres";
 
-pub struct Logger {
-    queue: Arc<Queue>,
+pub struct LogSubscriber {
+    queue: Arc<CompletionQueue>,
     level: LevelFilter,
 }
 
-impl Logger {
-    pub fn new(queue: Arc<Queue>, level: LevelFilter) -> Self {
+impl LogSubscriber {
+    pub fn new(queue: Arc<CompletionQueue>, level: LevelFilter) -> Self {
         Self { queue, level }
     }
 }
@@ -34,7 +35,7 @@ struct Line {
     call: Option<u32>,
 }
 
-impl Subscriber for Logger {
+impl Subscriber for LogSubscriber {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.is_event() && metadata.target().starts_with(TARGET) && *metadata.level() <= self.level
     }

@@ -1,7 +1,7 @@
 //! The file of passwords that libpq and node-postgres look into, `~/.pgpass`, where no other password is given.
 //! Source: "The Password File" in PostgreSQL's documentation.
 
-use super::connect::Host;
+use super::host::Host;
 use std::path::Path;
 
 /// The password of the first line that fits.

@@ -1,0 +1,114 @@
+//! How many calls of one kind wait and are being served, and what may start because of that.
+
+use super::batched::Batched;
+use super::call::WaitingCall;
+use super::policy::{MAX_TRYING, STALL, is_worth_a_worker, max_patient};
+use super::queue::CallQueue;
+use crate::db::deadline::Allowance;
+use crate::db::pool::{CallGuard, Pool};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// How calls are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// In one statement, which gives up on locks.
+    Shared,
+    /// One call, which gives up on locks.
+    Try,
+    /// One call, which waits for locks as long as it takes.
+    Patient,
+    /// One call that changes nothing.
+    Read,
+}
+
+/// The calls of one kind that wait or are being served, and how many statements serve them.
+pub struct State<B: Batched> {
+    pub queue: CallQueue<B>,
+    pub workers: usize,
+    pub running: Vec<Running>,
+    /// The number that the next statement gets.
+    pub next_statement: u64,
+    /// Statements that wait for locks as long as it takes.
+    pub patient: usize,
+    /// Whether waiting calls are being watched.
+    pub is_watched: bool,
+    pub last_taken_at: Instant,
+}
+
+impl<B: Batched> Default for State<B> {
+    fn default() -> Self {
+        Self {
+            queue: CallQueue::default(),
+            workers: 0,
+            running: Vec::new(),
+            next_statement: 0,
+            patient: 0,
+            is_watched: false,
+            last_taken_at: Instant::now(),
+        }
+    }
+}
+
+/// A statement of a worker.
+#[derive(Debug, Clone, Copy)]
+pub struct Running {
+    pub number: u64,
+    pub calls: usize,
+    pub since: Instant,
+    pub is_try: bool,
+}
+
+impl Running {
+    pub fn has_stalled(&self) -> bool {
+        self.since.elapsed() >= STALL
+    }
+}
+
+impl<B: Batched> State<B> {
+    fn may_try(&self) -> bool {
+        self.running.iter().filter(|running| running.is_try && !running.has_stalled()).count() < MAX_TRYING
+    }
+
+    pub fn is_worth_a_worker(&self) -> bool {
+        let (mut workers, mut serving) = (self.workers, 0);
+        for running in &self.running {
+            if running.has_stalled() {
+                workers -= 1;
+            } else {
+                serving += running.calls;
+            }
+        }
+        let single = if self.may_try() { self.queue.single() } else { 0 };
+        is_worth_a_worker(workers, serving, self.queue.ready() + single)
+    }
+
+    pub fn next_call(&self) -> Option<(CallGuard, Allowance)> {
+        self.queue.next(self.may_try())
+    }
+
+    pub fn take(&mut self, pool: &Arc<Pool>) -> Option<(Vec<WaitingCall<B>>, Mode)> {
+        if self.may_try()
+            && let Some(waiting) = self.queue.take_single(pool)
+        {
+            let mode = if B::goes_alone(&waiting.item) { self.mode_of_one(pool) } else { Mode::Try };
+            return Some((vec![waiting], if B::IS_WRITE { mode } else { Mode::Read }));
+        }
+        let waiting = self.queue.take_shared(pool);
+        match waiting.len() {
+            0 => None,
+            1 => Some((waiting, self.mode_of_one(pool))),
+            _ => Some((waiting, Mode::Shared)),
+        }
+    }
+
+    fn mode_of_one(&self, pool: &Pool) -> Mode {
+        if !B::IS_WRITE {
+            Mode::Read
+        } else if self.patient < max_patient(pool.share()) {
+            Mode::Patient
+        } else {
+            Mode::Try
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Running the SQL of migrations, and the errors that come of it.
+
+use crate::db::error::{Failure, raised_text, statement_failure};
+use crate::error::{Code, Error, Result};
+use sqlx::PgConnection;
+use std::time::Duration;
+
+/// How many rows the statements touched.
+pub async fn execute(connection: &mut PgConnection, id: &str, sql: impl sqlx::SqlSafeStr) -> Result<u64> {
+    sqlx::raw_sql(sql)
+        .execute(connection)
+        .await
+        .map(|result| result.rows_affected())
+        .map_err(|error| migration_failed(id, &error))
+}
+
+pub fn failure(error: &sqlx::Error) -> Failure {
+    statement_failure(error, Duration::ZERO, None)
+}
+
+pub fn migration_failed(id: &str, error: &sqlx::Error) -> Error {
+    let reason = failure(error).error;
+    let why = raised_text(error)
+        .or_else(|| reason.cause.as_ref().map(|cause| cause.message.clone()))
+        .unwrap_or_else(|| reason.message.to_string());
+    let mut failed =
+        Error::new(Code::MigrationFailed, format!("migration {id} failed, and nothing of it remains: {why}"));
+    failed.context = reason.context;
+    failed.context.migration = Some(id.to_owned());
+    failed.cause = reason.cause;
+    failed
+}

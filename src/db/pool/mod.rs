@@ -1,0 +1,305 @@
+//! A connection pool of our own around sqlx's connections. sqlx's pool is not used, because it pings a connection each
+//! time that one is returned, retries a refused connection until its time-out, and cannot be closed by a deadline.
+
+pub mod calls;
+mod cancel;
+mod connection;
+pub mod guard;
+pub mod lease;
+mod recover;
+
+pub use guard::CallGuard;
+pub use lease::Lease;
+
+use super::connect::{Opened, Target};
+use super::deadline::{Allowance, Watermark, until};
+use crate::error::{Code, Error, Result};
+use calls::{RunningCalls, not_connected};
+use cancel::CancelConnection;
+use connection::{Connection, close, close_in_background, is_alive};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+/// A connection that has been idle for longer than this is pinged before it is used.
+const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
+
+/// What the pool needs to know; durations of `None` mean no limit.
+#[derive(Debug, Clone)]
+pub struct PoolOptions {
+    pub target: Arc<Target>,
+    pub max: usize,
+    pub min: usize,
+    pub idle_timeout: Option<Duration>,
+    pub connection_timeout: Option<Duration>,
+    pub max_lifetime: Option<Duration>,
+    pub max_uses: Option<u64>,
+    pub statement_timeout: Option<Duration>,
+    pub max_retries: u32,
+}
+
+pub struct Pool {
+    pub options: PoolOptions,
+    permits: Arc<Semaphore>,
+    /// The permits of each kind of call, because no kind may use all connections: see [`Pool::share_of`].
+    shares: Mutex<HashMap<&'static str, Arc<Semaphore>>>,
+    /// How many calls wait for a permit. A batch worker gives its connection up if there are any.
+    waiting: AtomicUsize,
+    idle: Mutex<Idle>,
+    /// A connection that was last used before this moment is pinged before it is used.
+    suspected: Watermark,
+    /// A connection that was opened before this moment leads to the wrong server.
+    outdated: Watermark,
+    /// The connection from which the statements of others are cancelled, while it is needed.
+    pub cancelling: CancelConnection,
+    last_fault: Mutex<Option<Error>>,
+    pub calls: RunningCalls,
+    is_reaping: AtomicBool,
+}
+
+#[derive(Default)]
+struct Idle {
+    connections: Vec<Connection>,
+    is_closed: bool,
+}
+
+/// The right to one connection, and to a part of the pool that calls of one kind share.
+pub type Permit = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
+
+/// Numbers for `healthCheck()`.
+#[derive(Debug, Clone, Copy)]
+pub struct Gauges {
+    pub total: usize,
+    pub idle: usize,
+    pub waiting: usize,
+}
+
+impl Pool {
+    pub fn new(options: PoolOptions) -> Arc<Self> {
+        Arc::new(Self {
+            permits: Arc::new(Semaphore::new(options.max)),
+            options,
+            shares: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            idle: Mutex::default(),
+            suspected: Watermark::new(),
+            outdated: Watermark::new(),
+            cancelling: CancelConnection::default(),
+            last_fault: Mutex::default(),
+            calls: RunningCalls::default(),
+            is_reaping: AtomicBool::new(false),
+        })
+    }
+
+    pub fn has_waiters(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// For when a connection was lost: the idle ones may have been lost as well.
+    pub fn suspect_idle(&self) {
+        self.suspected.raise();
+    }
+
+    /// For when the server does not accept writes any more: all connections are replaced by new ones.
+    pub fn replace_all(&self) {
+        self.outdated.raise();
+    }
+
+    pub fn gauges(&self) -> Gauges {
+        let idle = lock(&self.idle).connections.len();
+        Gauges {
+            total: self.options.max - self.permits.available_permits() + idle,
+            idle,
+            waiting: self.waiting.load(Ordering::Relaxed),
+        }
+    }
+
+    /// When a wait for a connection that begins now has to end.
+    pub fn connecting_end(&self) -> Option<Instant> {
+        Allowance::new(self.options.connection_timeout).end()
+    }
+
+    /// An idle connection, or else a new one. `end` is the time by which there must be one.
+    pub async fn connection(self: &Arc<Self>, end: Option<Instant>) -> Result<Connection> {
+        while let Some(mut connection) = self.pop_idle() {
+            if self.is_expired(&connection) {
+                close_in_background(connection);
+                continue;
+            }
+            if !self.is_doubtful(&connection) || is_alive(&mut connection, end).await {
+                return Ok(connection);
+            }
+            self.close_doubtful();
+        }
+        match self.open(end.map(|end| end.saturating_duration_since(Instant::now()))).await {
+            Ok(connection) => {
+                *lock(&self.last_fault) = None;
+                self.reap_in_background();
+                Ok(connection)
+            }
+            Err(error) => {
+                *lock(&self.last_fault) = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// The right to one connection, for a call of that kind.
+    pub async fn permit(&self, kind: Option<&'static str>, end: Option<Instant>) -> Result<Permit> {
+        let share = kind.and_then(|kind| self.share_of(kind));
+        let of_kind = match share {
+            Some(share) => Some(self.take_permit(share, end).await?),
+            None => None,
+        };
+        Ok((self.take_permit(Arc::clone(&self.permits), end).await?, of_kind))
+    }
+
+    /// One kind of call leaves a quarter of the connections to the others, so that calls that wait for a lock do not
+    /// make all calls wait. A pool of fewer than four connections is too small to be shared.
+    fn share_of(&self, kind: &'static str) -> Option<Arc<Semaphore>> {
+        (self.share() < self.options.max).then(|| {
+            let mut shares = lock(&self.shares);
+            Arc::clone(shares.entry(kind).or_insert_with(|| Arc::new(Semaphore::new(self.share()))))
+        })
+    }
+
+    /// How many connections one kind of call may use.
+    pub fn share(&self) -> usize {
+        self.options.max - self.options.max / 4
+    }
+
+    async fn take_permit(&self, of: Arc<Semaphore>, end: Option<Instant>) -> Result<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&of).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let waiting = CountedWait::new(&self.waiting);
+        let permit = until(end, of.acquire_owned()).await;
+        drop(waiting);
+        match permit {
+            Some(Ok(permit)) => Ok(permit),
+            Some(Err(_)) => Err(not_connected()),
+            None => Err(self.timed_out()),
+        }
+    }
+
+    pub fn timed_out(&self) -> Error {
+        let mut error = Error::new(Code::PoolTimeout, "no connection became free within connectionTimeoutMillis");
+        error.retryable = true;
+        error.cause = lock(&self.last_fault).as_ref().and_then(|fault| fault.cause.clone());
+        error
+    }
+
+    async fn open(&self, limit: Option<Duration>) -> Result<Connection> {
+        let Opened { inner, host, backend } = self.options.target.open(limit).await?;
+        let now = Instant::now();
+        Ok(Connection { inner, host, backend, opened_at: now, idle_since: now, uses: 0 })
+    }
+
+    fn pop_idle(&self) -> Option<Connection> {
+        lock(&self.idle).connections.pop()
+    }
+
+    /// Makes the connection available again, or closes it if the pool has been closed.
+    pub fn put_back(&self, mut connection: Connection) {
+        connection.idle_since = Instant::now();
+        let mut idle = lock(&self.idle);
+        if idle.is_closed {
+            drop(idle);
+            close_in_background(connection);
+        } else {
+            idle.connections.push(connection);
+        }
+    }
+
+    fn is_doubtful(&self, connection: &Connection) -> bool {
+        connection.idle_since.elapsed() >= PING_AFTER_IDLE || self.suspected.is_after(connection.idle_since)
+    }
+
+    /// Closes all doubtful connections after one of them was found dead, so that no time is lost on the others.
+    fn close_doubtful(&self) {
+        let mut idle = lock(&self.idle);
+        let all = std::mem::take(&mut idle.connections);
+        let (doubtful, sound) = all.into_iter().partition(|connection| self.is_doubtful(connection));
+        idle.connections = sound;
+        drop(idle);
+        Vec::into_iter(doubtful).for_each(close_in_background);
+    }
+
+    fn is_expired(&self, connection: &Connection) -> bool {
+        self.options.max_lifetime.is_some_and(|limit| connection.opened_at.elapsed() >= limit)
+            || self.options.max_uses.is_some_and(|limit| connection.uses >= limit)
+            || self.outdated.is_after(connection.opened_at)
+    }
+
+    /// Starts the task that closes connections that have been idle for too long, unless it runs already.
+    fn reap_in_background(self: &Arc<Self>) {
+        if self.is_reaping.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let period =
+            [self.options.idle_timeout, self.options.max_lifetime].into_iter().flatten().min().map(|limit| limit / 4);
+        let Some(period) = period else { return };
+        let pool = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(period.clamp(Duration::from_millis(10), Duration::from_secs(5))).await;
+                if !Weak::upgrade(&pool).is_some_and(|pool| pool.reap()) {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Closes idle connections that are too old. Returns whether the task has to go on.
+    fn reap(&self) -> bool {
+        let mut idle = lock(&self.idle);
+        let mut excess = idle.connections.len().saturating_sub(self.options.min);
+        // The oldest lie at the bottom.
+        let (expired, kept) = std::mem::take(&mut idle.connections).into_iter().partition::<Vec<_>, _>(|connection| {
+            let is_stale = self.options.idle_timeout.is_some_and(|limit| connection.idle_since.elapsed() >= limit);
+            let closes = self.is_expired(connection) || (is_stale && excess > 0);
+            excess -= usize::from(closes && excess > 0);
+            closes
+        });
+        idle.connections = kept;
+        drop(idle);
+        expired.into_iter().for_each(close_in_background);
+        !self.calls.is_closing()
+    }
+
+    /// Refuses further calls, lets the running ones end until the limit, then ends them, on the server as well, and
+    /// closes all connections.
+    pub async fn close(&self, limit: Duration) {
+        self.calls.finish(limit).await;
+        let connections = {
+            let mut idle = lock(&self.idle);
+            idle.is_closed = true;
+            std::mem::take(&mut idle.connections)
+        };
+        let mut closing: JoinSet<_> = connections.into_iter().map(close).collect();
+        while closing.join_next().await.is_some() {}
+    }
+}
+
+/// Counts a call for as long as it waits, however its wait ends.
+struct CountedWait<'p>(&'p AtomicUsize);
+
+impl<'p> CountedWait<'p> {
+    fn new(count: &'p AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for CountedWait<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,80 @@
+//! What becomes of a connection whose statement nobody waits for any more.
+//!
+//! Dropping a future stops nothing on the server. A call that stops waiting drops its lease in the middle of the
+//! statement. The statement is then cancelled from another connection, and this one goes back to the pool only when the
+//! server has confirmed the end.
+
+use super::cancel::{GRACE, Signal};
+use super::connection::Connection;
+use super::guard::CallGuard;
+use super::{Permit, Pool};
+use crate::db::connect::Backend;
+use crate::db::deadline::within;
+use sqlx::{Connection as _, PgConnection};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// A cancel that overtakes its statement does nothing. While the statement goes on, it is sent again.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// The most errors that an unfinished statement leaves to be read: its own, and those of the statements after it.
+const MAX_ERRORS: usize = 4;
+
+/// Cancels the unfinished statement of a connection, and returns the connection to the pool.
+pub async fn recover(guard: CallGuard, mut connection: Connection, permit: Permit) {
+    let pool = Arc::clone(&guard.pool);
+    let Some(backend) = connection.backend else { return };
+    if !pool.calls.is_closing()
+        && signal(&pool, Signal::Cancel, backend).await
+        && within(Some(GRACE), is_ended(&pool, &mut connection.inner, backend)).await == Some(true)
+    {
+        tracing::debug!("statement cancelled on the server");
+        pool.put_back(connection);
+        drop(permit);
+        return;
+    }
+    end_backend(guard, connection).await;
+}
+
+/// Closes a connection that does not answer any more, and ends its backend if the server can be reached.
+pub async fn end_backend(guard: CallGuard, connection: Connection) {
+    let backend = connection.backend;
+    drop(connection);
+    if let Some(backend) = backend {
+        let is_done = signal(&guard.pool, Signal::Terminate, backend).await;
+        tracing::warn!(isDone = is_done, "connection given up, its backend ended");
+    }
+}
+
+/// Waits for the end of a statement whose cancel has been sent.
+async fn is_ended(pool: &Pool, connection: &mut PgConnection, backend: Backend) -> bool {
+    let mut drained = pin!(is_drained(connection, backend));
+    loop {
+        if let Ok(is_fit) = timeout(AGAIN, &mut drained).await {
+            return is_fit;
+        }
+        if !signal(pool, Signal::Cancel, backend).await {
+            return false;
+        }
+    }
+}
+
+/// Reads what the server still has to say. `true` when the connection is fit for another statement.
+async fn is_drained(connection: &mut PgConnection, backend: Backend) -> bool {
+    for _ in 0..MAX_ERRORS {
+        match connection.ping().await {
+            // sqlx knows nothing of a unit's transaction.
+            Ok(()) if backend.since.is_some() => return sqlx::raw_sql("ROLLBACK").execute(connection).await.is_ok(),
+            Ok(()) => return !connection.is_in_transaction(),
+            Err(sqlx::Error::Database(_)) => {}
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+async fn signal(pool: &Pool, signal: Signal, backend: Backend) -> bool {
+    pool.cancelling.signal(&pool.options.target, signal, backend).await
+}

@@ -1,0 +1,81 @@
+//! Connections that lead to our tables.
+
+use super::pooler::one_row;
+use crate::db::connect::{NO_ANSWER, unanswered};
+use crate::db::deadline::until;
+use crate::db::error::statement_failure;
+use crate::db::pool::{Lease, Pool};
+use crate::error::{Code, Error, Result};
+use sqlx::Row as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A connection that has shown that it reaches the server with our options. `kind` is the call's, and `end` the time by
+/// which there must be one.
+pub async fn acquire(pool: &Arc<Pool>, kind: Option<&'static str>, end: Option<Instant>) -> Result<Lease> {
+    let mut lease = Lease::acquire(pool, kind, end).await?;
+    // The tables may have been made since the connection was asked.
+    let is_asked = lease.is_identified() && (kind.is_none() || lease.has_tables());
+    if !is_asked && !pool.options.target.is_pooled() {
+        let target = Arc::clone(&pool.options.target);
+        let host = lease.host();
+        let backend =
+            until(end, target.ask_identity(lease.connection()?, host)).await.ok_or_else(|| unanswered(NO_ANSWER))??;
+        lease.identified_as(backend);
+        lease.settle(true);
+        if kind.is_some()
+            && let Err(error) = lease.check_tables()
+        {
+            refuse_unusable_schema(&mut lease).await?;
+            return Err(error);
+        }
+    }
+    Ok(lease)
+}
+
+/// PostgreSQL passes over a schema that the role may not use: tables in it look as if they were not there.
+pub async fn refuse_unusable_schema(lease: &mut Lease) -> Result<()> {
+    let result = one_row(lease, UNUSABLE.to_owned()).await?;
+    lease.settle(result.is_ok());
+    let row = result.map_err(|error| statement_failure(&error, Duration::ZERO, None).error)?;
+    let read = |column| {
+        row.try_get::<Option<String>, _>(column).map_err(|error| statement_failure(&error, Duration::ZERO, None).error)
+    };
+    match read(0)? {
+        Some(name) => Err(no_usage(&name, &read(1)?.unwrap_or_default())),
+        None => Ok(()),
+    }
+}
+
+/// The first schema of the search path that exists and that the role may not use, when there is none that it may; and
+/// the role.
+const UNUSABLE: &str = "
+    SELECT (
+               SELECT n.nspname::pg_catalog.text
+                 FROM pg_catalog.unnest(
+                          pg_catalog.string_to_array(pg_catalog.current_setting('search_path'), ',')
+                      ) AS path (item)
+                CROSS JOIN LATERAL (
+                          SELECT pg_catalog.replace(pg_catalog.btrim(path.item, ' \"'), '\"\"', '\"')
+                      ) AS listed (name)
+                 JOIN pg_catalog.pg_namespace AS n
+                   ON n.nspname::pg_catalog.text OPERATOR(pg_catalog.=) CASE
+                          WHEN listed.name OPERATOR(pg_catalog.=) '$user'::pg_catalog.text
+                          THEN current_user::pg_catalog.text
+                          ELSE listed.name
+                      END
+                WHERE NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+                  AND NOT EXISTS (
+                          SELECT FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) AS usable (name)
+                           WHERE NOT pg_catalog.starts_with(usable.name::pg_catalog.text, 'pg_')
+                      )
+                LIMIT 1
+           )
+         , current_user::pg_catalog.text";
+
+fn no_usage(schema: &str, role: &str) -> Error {
+    Error::new(
+        Code::PermissionDenied,
+        format!("the role may not use the schema: GRANT USAGE ON SCHEMA \"{schema}\" TO \"{role}\""),
+    )
+}
