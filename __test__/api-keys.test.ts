@@ -1,4 +1,4 @@
-/** API keys: principals, look-ups, and keys that are made here. */
+/** The methods for API keys: principals, look-ups, and keys that the adapter generates. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { makeWorld } from './helpers/families';
@@ -13,7 +13,7 @@ beforeAll(async () => {
   ({ userId, orgId } = await makeWorld(db.storage));
 });
 
-it('speak for an organization too, but not for one id that is both', async () => {
+it('createApiKey accepts an organization as principal, and rejects an id that is both a user’s and an organization’s', async () => {
   const key = await db.storage.createApiKey(apiKeyInput(orgId));
   expect(ids(await db.storage.listApiKeys(orgId))).toEqual([key.id]);
   const both = unique('both');
@@ -22,7 +22,7 @@ it('speak for an organization too, but not for one id that is both', async () =>
   await expectCode(db.storage.createApiKey(apiKeyInput(both)), 'invalid_reference', { field: 'principalId' });
 });
 
-it('are found by hash, and by prefix and last four in order', async () => {
+it('getApiKeyByHash finds one key, and getApiKeysByPrefixAndLastFour lists the keys that fit in a fixed order', async () => {
   const prefix = unique('pre');
   const keys = await Promise.all([1, 2, 3].map(() => db.storage.createApiKey(apiKeyInput(userId, { prefix }))));
   const order = await tie(db, 'api_keys', keys);
@@ -31,7 +31,7 @@ it('are found by hash, and by prefix and last four in order', async () => {
   expect((await db.storage.getApiKeyByHash(keys[0]?.hash as string))?.id).toBe(keys[0]?.id);
 });
 
-it('with a secret are verified, rotated and expire', async () => {
+it('verifyApiKeySecret accepts a generated key and its rotated successor, and the old key until its expiry', async () => {
   const { record, key } = await db.storage.createApiKeyWithSecret(userId, ['read'], 'kit');
   expect(key).toMatch(/^kit_[0-9a-f]{64}$/);
   expect(record).toMatchObject({ prefix: 'kit', hash: sha256(key), lastFour: key.slice(-4), scopes: ['read'] });
@@ -55,7 +55,7 @@ it('with a secret are verified, rotated and expire', async () => {
   await expectCode(db.storage.rotateApiKey(unique('none')), 'not_found');
 });
 
-it('that was rotated is refused from then on, wherever in a millisecond that was', async () => {
+it('verifyApiKeySecret refuses a key as soon as it has been rotated, within the same millisecond too', async () => {
   for (let round = 0; round < 100; round += 1) {
     const { record, key } = await db.storage.createApiKeyWithSecret(userId, [], 'kit');
     await db.storage.rotateApiKey(record.id);
@@ -63,7 +63,7 @@ it('that was rotated is refused from then on, wherever in a millisecond that was
   }
 });
 
-it('are told apart by their hash', async () => {
+it('createApiKey and updateApiKey reject a hash that another key has', async () => {
   const [one, two] = await Promise.all([1, 2].map(() => db.storage.createApiKey(apiKeyInput(userId))));
   const { hash } = one as { hash: string };
   await expectCode(db.storage.createApiKey(apiKeyInput(userId, { hash })), 'conflict', { field: 'hash' });
@@ -73,7 +73,7 @@ it('are told apart by their hash', async () => {
   await expect(db.storage.getApiKeyByHash('')).resolves.toBeNull();
 });
 
-it('are listed newest first, those that have expired too', async () => {
+it('listApiKeys lists the keys of a principal newest first, including expired ones', async () => {
   const { id } = await db.storage.createUser({});
   const keys = await Promise.all(
     [anHourAgo(), inAnHour(), null].map((expiresAt) => db.storage.createApiKey(apiKeyInput(id, { expiresAt }))),
@@ -87,7 +87,7 @@ it('are listed newest first, those that have expired too', async () => {
   expect(await db.storage.getApiKeysByPrefixAndLastFour('', '')).toEqual([]);
 });
 
-it('hold only text in their metadata', async () => {
+it('createApiKey accepts only text as values of metadata', async () => {
   const make = (metadata: unknown) => db.storage.createApiKey(apiKeyInput(userId, { metadata: metadata as never }));
   await expectInvalidInput(make({ count: 1 }), 'metadata');
   await expectInvalidInput(make({ list: [] }), 'metadata');
@@ -95,7 +95,7 @@ it('hold only text in their metadata', async () => {
   await expect(make({ '': '', 'a b': 'ü' })).resolves.toMatchObject({ metadata: { '': '', 'a b': 'ü' } });
 });
 
-it('change hands between users and organizations', async () => {
+it('updateApiKey moves a key from a user to an organization, and rejects an unknown principal', async () => {
   const { id } = await db.storage.createApiKey(apiKeyInput(userId));
   await expect(db.storage.updateApiKey(id, { principalId: orgId })).resolves.toMatchObject({ principalId: orgId });
   expect(ids(await db.storage.listApiKeys(orgId))).toContain(id);
@@ -104,7 +104,7 @@ it('change hands between users and organizations', async () => {
   await expect(db.storage.getApiKey(id)).resolves.toMatchObject({ principalId: orgId });
 });
 
-it('that are made here are the caller’s to name and limit', async () => {
+it('createApiKeyWithSecret uses the prefix `api` and no expiry by default, and rejects wrong arguments', async () => {
   const { key, record } = await db.storage.createApiKeyWithSecret(userId, []);
   expect(key).toMatch(/^api_[0-9a-f]{64}$/);
   expect(record).toMatchObject({ principalId: userId, prefix: 'api', scopes: [], metadata: {} });
@@ -116,7 +116,7 @@ it('that are made here are the caller’s to name and limit', async () => {
   await expectInvalidInput(db.storage.createApiKeyWithSecret(userId, [], ''), 'prefix');
 });
 
-it('that have expired are not verified, nor is what is no key', async () => {
+it('verifyApiKeySecret returns null for an expired key and for text that is no key', async () => {
   const { key, record } = await db.storage.createApiKeyWithSecret(userId, ['read']);
   for (const wrong of ['', 'api_', key.toUpperCase(), key.slice(0, -1), record.hash]) {
     await expect(db.storage.verifyApiKeySecret(wrong)).resolves.toBeNull();
@@ -126,7 +126,7 @@ it('that have expired are not verified, nor is what is no key', async () => {
   await expect(db.storage.getApiKey(record.id)).resolves.toMatchObject({ id: record.id });
 });
 
-it('that have expired or been rotated cannot be rotated', async () => {
+it('rotateApiKey rejects a key that has expired or was rotated before', async () => {
   const expired = await db.storage.createApiKey(apiKeyInput(userId, { expiresAt: anHourAgo() }));
   await expectCode(db.storage.rotateApiKey(expired.id), 'expired');
   await expectCode(db.storage.rotateApiKey(expired.id, { expiresOldKeysAt: inAnHour() }), 'expired');
@@ -136,7 +136,7 @@ it('that have expired or been rotated cannot be rotated', async () => {
   await expectCode(db.storage.rotateApiKey(unique('none')), 'not_found');
 });
 
-it('are rotated with all that they are, as often as the old one lives', async () => {
+it('rotateApiKey copies every field but id, hash and last four to the new key, and lets the old key expire', async () => {
   const input = apiKeyInput(orgId, { metadata: { name: 'cli' }, expiresAt: inAnHour() });
   const old = await db.storage.createApiKey(input);
   await expectInvalidInput(db.storage.rotateApiKey(old.id, { expiresOldKeysAt: 'soon' }), 'expiresOldKeysAt');

@@ -1,4 +1,4 @@
-/** Bad input, to every method: rejected, never thrown; the field is named; nothing is written. */
+/** Every method rejects bad input (it never throws), names the field, and writes nothing. */
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { expectInvalidInput } from './helpers/errors';
@@ -169,7 +169,7 @@ async function rowCounts() {
   return db.query(counts.join(' UNION ALL '));
 }
 
-it('the table above names every method', () => {
+it('the table of signatures in this file names every method', () => {
   const methods = Object.getOwnPropertyNames(PostgresStorageAdapter.prototype).filter((name) => name !== 'constructor');
   expect(Object.keys(SIGNATURES).sort()).toEqual(methods.sort());
 });
@@ -205,7 +205,7 @@ describe.each(Object.entries(SIGNATURES))('%s', (name, args) => {
   });
 });
 
-describe('the records of every family', () => {
+describe('a record', () => {
   let world: World;
   beforeAll(async () => {
     world = await makeWorld(db.storage);
@@ -216,7 +216,7 @@ describe('the records of every family', () => {
   const strict = FAMILIES.filter(({ name }) => !/provider|device/.test(name));
 
   describe.each(strict)('$name', (family) => {
-    it.each([`name = 'x', email`, '__proto__', 'constructor', 'nmae'])('refuses the unknown key %s', async (key) => {
+    it.each([`name = 'x', email`, '__proto__', 'constructor', 'nmae'])('of this family with the unknown key %s is rejected', async (key) => {
       const before = await rowCounts();
       await expectInvalidInput(family.create(db.storage, withOwn(family.input(world), key)), key);
       expect(await rowCounts()).toEqual(before);
@@ -238,11 +238,11 @@ describe('the records of every family', () => {
     ['a lone surrogate', 'a\udfff'],
     ['1 025 bytes', `${'é'.repeat(512)}x`],
     ['nothing', ''],
-  ])('refuse %s for an e-mail', async (_, email) => {
+  ])('with %s for an e-mail is rejected', async (_, email) => {
     await expectInvalidInput(db.storage.createUser({ email: email as string }), 'email');
   });
 
-  it('take 1 024 bytes', async () => {
+  it('may have an e-mail of 1 024 bytes', async () => {
     const email = 'é'.repeat(512);
     await expect(db.storage.createUser({ email })).resolves.toMatchObject({ email });
     await expect(db.storage.getUserByEmail(email)).resolves.toMatchObject({ email });
@@ -254,11 +254,11 @@ describe('the records of every family', () => {
     ['more than fits', 2 ** 31],
     ['a negative number', -1],
     ['text', '5'],
-  ])('refuse %s for a number', async (_, seats) => {
+  ])('with %s for the number of seats is rejected', async (_, seats) => {
     await expectInvalidInput(db.storage.createOrganization({ name: 'x', plan: 'y', seats: seats as number }), 'seats');
   });
 
-  it('refuse what is wrong deep inside', async () => {
+  it('with a wrong value deep inside is rejected, and the error names its path', async () => {
     const organization = { name: 'x', plan: 'y', seats: 9 };
     const member = { userId: world.userId, role: 'owner' as const, joinedAt: new Date() };
     const create = (members: unknown[]) =>
@@ -273,7 +273,7 @@ describe('the records of every family', () => {
     );
   });
 
-  it('refuse JSON that cannot be written or stored', async () => {
+  it('with JSON that cannot be written or stored is rejected', async () => {
     const cyclic: Record<string, unknown> = {};
     cyclic.self = cyclic;
     await expectInvalidInput(db.storage.createUser({ metadata: cyclic }), 'metadata');
@@ -289,21 +289,21 @@ describe('the records of every family', () => {
     ['a number', 1_900_000_000_000],
     ['the year 10000', new Date(253_402_300_800_000)],
     ['the year 0', new Date('0000-12-31T23:59:59.999Z')],
-  ])('refuse %s for a date', async (_, expiresAt) => {
+  ])('with %s for a date is rejected', async (_, expiresAt) => {
     await expectInvalidInput(
       db.storage.createSession({ userId: world.userId, expiresAt: expiresAt as Date }),
       'expiresAt',
     );
   });
 
-  it('refuse a field of an SSO provider that is given in both spellings', async () => {
+  it('of an SSO provider with one field in both spellings is rejected', async () => {
     await expectInvalidInput(
       db.storage.createSSOProvider({ type: 'oidc', name: 'x', metadata_url: 'a', metadataUrl: 'b' } as never),
       'metadataUrl',
     );
   });
 
-  it('name the key that was meant', async () => {
+  it('with a misspelt key is rejected, and the message names the key that was meant', async () => {
     const error = await expectInvalidInput(
       db.storage.createUser({ ...(userInput() as object), emial: 'x' } as never),
       'emial',

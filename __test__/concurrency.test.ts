@@ -1,4 +1,4 @@
-/** Races of 16 callers over four adapters, 20 rounds each; what is true is read from the tables. */
+/** Races of 16 callers over four adapters, 20 rounds each. The outcome is checked in the tables. */
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { makeWorld, type World } from './helpers/families';
@@ -30,7 +30,7 @@ beforeAll(async () => {
   world = await makeWorld(db.storage);
 });
 
-/** `prepare` makes what a round is about, `call` is raced, `check` looks at what came of it. */
+/** `prepare` makes the rows of a round, `call` is made by all callers at once, `check` examines the outcome. */
 function races<P, T>(
   title: string,
   prepare: () => Promise<P> | P,
@@ -57,7 +57,7 @@ const count = async (sql: string, ...parameters: unknown[]) =>
 const inSomeCase = (text: string, index: number) => (index % 2 === 0 ? text.toUpperCase() : text.toLowerCase());
 
 races(
-  'one user gets an e-mail, in whatever case it is written',
+  'createUser succeeds for one caller of 16 with the same e-mail, in whatever case it is written',
   () => `${unique('race')}@example.com`,
   (adapter, email, index) => adapter.createUser({ email: inSomeCase(email, index) }),
   async (outcome, email) => {
@@ -67,7 +67,7 @@ races(
 );
 
 races(
-  'one session gets an id',
+  'createSession succeeds for one caller of 16 with the same id',
   () => unique('session'),
   (adapter, id) => adapter.createSession(sessionInput(world.userId, { id })),
   async (outcome, id) => {
@@ -77,7 +77,7 @@ races(
 );
 
 races(
-  'one API key gets a hash',
+  'createApiKey succeeds for one caller of 16 with the same hash',
   () => unique('hash'),
   (adapter, hash) => adapter.createApiKey(apiKeyInput(world.userId, { hash })),
   async (outcome, hash) => {
@@ -87,7 +87,7 @@ races(
 );
 
 races(
-  'one user gets an OAuth account',
+  'linkOAuthAccount succeeds for one user of 16 with the same account',
   async () => ({
     link: oauthLink('a,b'),
     users: await Promise.all(Array.from({ length: CALLERS }, () => db.storage.createUser({}))),
@@ -102,7 +102,7 @@ races(
 );
 
 races(
-  'linking an account to one user many times links it once',
+  'linkOAuthAccount links an account to one user once when 16 callers ask for it',
   async () => ({ link: oauthLink('github'), user: await db.storage.createUser({}) }),
   (adapter, { link, user }) => adapter.linkOAuthAccount(user.id, 'github', link),
   async ({ rejected }, { link, user }) => {
@@ -112,7 +112,7 @@ races(
 );
 
 races(
-  'users who swap their accounts never see a deadlock',
+  'linkOAuthAccount never ends in a deadlock when users swap their accounts',
   async () => {
     const users = await Promise.all([db.storage.createUser({}), db.storage.createUser({})]);
     const subs = [unique('sub'), unique('sub')];
@@ -135,7 +135,7 @@ races(
 );
 
 races(
-  'one caller uses an e-mail token',
+  'markEmailVerificationTokenAsUsed succeeds for one caller of 16',
   () => db.storage.createEmailVerificationToken(emailTokenInput()),
   (adapter, { id }) => adapter.markEmailVerificationTokenAsUsed(id),
   async (outcome, { id }) => {
@@ -146,7 +146,7 @@ races(
 );
 
 races(
-  'every attempt at an e-mail token counts',
+  'incrementEmailVerificationTokenAttempts counts each of 16 attempts made at once',
   () => db.storage.createEmailVerificationToken(emailTokenInput()),
   (adapter, { id }) => adapter.incrementEmailVerificationTokenAttempts(id),
   async ({ fulfilled }, { id }) => {
@@ -156,7 +156,7 @@ races(
 );
 
 races(
-  'a role is assigned once',
+  'assignRoleToUser assigns a role once when 16 callers ask for it',
   () => db.storage.createRole(roleInput(world.orgId)),
   (adapter, role) => adapter.assignRoleToUser(world.userId, role.id, world.orgId),
   async ({ fulfilled, rejected }, role) => {
@@ -167,7 +167,7 @@ races(
 );
 
 races(
-  'one link gets a subject',
+  'createSSOLink succeeds for one caller of 16 with the same subject',
   () => unique('subject'),
   (adapter, providerSubject) =>
     adapter.createSSOLink(ssoLinkInput(world.userId, world.providerId, { providerSubject })),
@@ -178,7 +178,7 @@ races(
 );
 
 races(
-  'one caller uses a backup code',
+  'markBackupCodeUsed succeeds for one caller of 16',
   async () => (await db.storage.createBackupCodes(world.userId, ['code']))[0] as { id: string },
   (adapter, { id }) => adapter.markBackupCodeUsed(id),
   async (outcome, { id }) => {
@@ -188,7 +188,7 @@ races(
 );
 
 races(
-  'of many sets of backup codes exactly one remains whole',
+  'createBackupCodes leaves exactly one whole set when 16 callers replace a user’s codes',
   () => db.storage.createUser({}),
   (adapter, { id }, index) => adapter.createBackupCodes(id, [`${index}-a`, `${index}-b`, `${index}-c`]),
   async ({ fulfilled, rejected }, { id }) => {
@@ -200,7 +200,7 @@ races(
 );
 
 races(
-  'one caller completes a two-factor session',
+  'completeTwoFactorSession succeeds for one caller of 16',
   () => db.storage.createTwoFactorSession(twoFactorSessionInput(world.userId, world.deviceId)),
   (adapter, { id }) => adapter.completeTwoFactorSession(id),
   async (outcome, { id }) => {
@@ -210,7 +210,7 @@ races(
 );
 
 races(
-  'a two-factor session allows exactly so many attempts',
+  'incrementTwoFactorSessionAttempts succeeds exactly as often as attempts are allowed',
   () => db.storage.createTwoFactorSession(twoFactorSessionInput(world.userId, world.deviceId, { maxAttempts: 5 })),
   (adapter, { id }) => adapter.incrementTwoFactorSessionAttempts(id),
   async ({ fulfilled, rejected }, { id }) => {
@@ -221,7 +221,7 @@ races(
 );
 
 races(
-  'one caller rotates an API key',
+  'rotateApiKey succeeds for one caller of 16',
   () => db.storage.createApiKeyWithSecret(world.userId, ['read']),
   (adapter, { record }) => adapter.rotateApiKey(record.id),
   async (outcome, { record, key }) => {
@@ -234,7 +234,7 @@ races(
 );
 
 races(
-  'an API key with time to live on is rotated by each of its callers',
+  'rotateApiKey succeeds for each of 16 callers when the old key has time left',
   () => db.storage.createApiKeyWithSecret(world.userId, ['read']),
   (adapter, { record }) => adapter.rotateApiKey(record.id, { expiresOldKeysAt: inAnHour() }),
   async ({ fulfilled, rejected }, { key }) => {
@@ -245,7 +245,7 @@ races(
 );
 
 races(
-  'a user who is deleted while organizations take it in is nowhere a member',
+  'deleteUser leaves the user a member of no organization while organizations add that user',
   async () => ({
     user: await db.storage.createUser(userInput()),
     organizations: await Promise.all(

@@ -1,4 +1,4 @@
-/** E-mail verification tokens: usable ones, use, attempts. */
+/** The methods for e-mail verification tokens: lists of usable tokens, use, attempts and sweeps. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { anHourAgo, emailTokenInput, unique } from './helpers/fixtures';
@@ -6,7 +6,7 @@ import { ids, tie } from './helpers/order';
 
 const db = useDatabase();
 
-it('are listed while they can be used, of one type or all, in any case', async () => {
+it('getEmailVerificationTokens lists the usable tokens of an e-mail in any case, of one type or of all types', async () => {
   const email = `${unique('Kim')}@example.com`;
   const make = (overrides: object) => db.storage.createEmailVerificationToken(emailTokenInput({ email, ...overrides }));
   const usable = [await make({}), await make({ type: 'login_link' }), await make({ email: email.toUpperCase() })];
@@ -20,7 +20,7 @@ it('are listed while they can be used, of one type or all, in any case', async (
   expect(await db.storage.getEmailVerificationTokens(email, '')).toEqual([]);
 });
 
-it('are used once, in time', async () => {
+it('markEmailVerificationTokenAsUsed accepts a token once, and rejects one that is used, expired or unknown', async () => {
   const token = await db.storage.createEmailVerificationToken(emailTokenInput());
   const used = await db.storage.markEmailVerificationTokenAsUsed(token.id);
   expect(used).toStrictEqual({ ...token, usedAt: expect.any(Date) });
@@ -34,7 +34,7 @@ it('are used once, in time', async () => {
   expect(await db.query('SELECT 1 FROM email_verification_tokens WHERE id = $1', [late.id])).toEqual([]);
 });
 
-it('count attempts', async () => {
+it('incrementEmailVerificationTokenAttempts counts attempts from 1, and rejects an unknown token with not_found', async () => {
   const { id } = await db.storage.createEmailVerificationToken(emailTokenInput());
   await expect(db.storage.getEmailVerificationTokenAttempts(id)).resolves.toBe(0);
   await expect(db.storage.incrementEmailVerificationTokenAttempts(id)).resolves.toBe(1);
@@ -43,13 +43,13 @@ it('count attempts', async () => {
   await expectCode(db.storage.incrementEmailVerificationTokenAttempts(unique('none')), 'not_found');
 });
 
-it('of an e-mail that has none are none', async () => {
+it('getEmailVerificationTokens returns an empty list for an e-mail without tokens', async () => {
   await expect(db.storage.getEmailVerificationTokens(`${unique()}@example.com`)).resolves.toEqual([]);
   await expect(db.storage.getEmailVerificationTokens('')).resolves.toEqual([]);
   await expect(db.storage.getEmailVerificationTokens('', null)).resolves.toEqual([]);
 });
 
-it('need what tells them apart, of a closed set of types', async () => {
+it('createEmailVerificationToken rejects an unknown type, an empty e-mail or hash, an invalid date and an unknown user', async () => {
   const make = (overrides: object) => db.storage.createEmailVerificationToken(emailTokenInput(overrides) as never);
   await expectInvalidInput(make({ type: 'magic' }), 'type');
   await expectInvalidInput(make({ email: '' }), 'email');
@@ -58,7 +58,7 @@ it('need what tells them apart, of a closed set of types', async () => {
   await expectCode(make({ userId: unique('nobody') }), 'invalid_reference', { field: 'userId' });
 });
 
-it('that were used are swept once they have expired, with their attempts', async () => {
+it('deleteExpiredEmailVerificationTokens deletes used tokens once they have expired, with their count of attempts', async () => {
   const { id } = await db.storage.createEmailVerificationToken(emailTokenInput());
   const { id: living } = await db.storage.createEmailVerificationToken(emailTokenInput());
   await db.storage.incrementEmailVerificationTokenAttempts(id);

@@ -1,11 +1,11 @@
-/** Events. */
+/** The method emitEvent, and the table of events. */
 import { useDatabase } from './helpers/database';
 import { expectInvalidInput } from './helpers/errors';
 import { eventInput, unique } from './helpers/fixtures';
 
 const db = useDatabase();
 
-it('events are stored as they were given', async () => {
+it('emitEvent stores an event with the values given', async () => {
   const event = eventInput();
   await expect(db.storage.emitEvent(event)).resolves.toBeUndefined();
   await db.storage.emitEvent({ ...(event as object), orgId: undefined } as never);
@@ -20,7 +20,7 @@ it('events are stored as they were given', async () => {
   ]);
 });
 
-it('need a type, a principal, data and a time, and take nothing else', async () => {
+it('emitEvent rejects an event without type, principal, data or time, and one with unknown or wrong fields', async () => {
   const count = async () => (await db.query('SELECT count(*)::int AS n FROM auth_events'))[0].n;
   const before = await count();
   for (const field of ['type', 'principalId', 'data', 'timestamp']) {
@@ -35,14 +35,14 @@ it('need a type, a principal, data and a time, and take nothing else', async () 
   expect(await count()).toBe(before);
 });
 
-it('speak of whoever did it, known or not, in the order in which they came', async () => {
+it('emitEvent accepts a principal that does not exist, and ids follow the order of the calls', async () => {
   const principalId = unique('stranger');
   for (const type of ['a', 'b', 'c']) await db.storage.emitEvent(eventInput({ type, principalId }));
   const rows = await db.query('SELECT type, id FROM auth_events WHERE principal_id = $1 ORDER BY id', [principalId]);
   expect(rows.map(({ type }) => type)).toEqual(['a', 'b', 'c']);
 });
 
-it('have ids beyond 32 bits', async () => {
+it('emitEvent works when ids exceed 32 bits', async () => {
   await db.query(`ALTER TABLE auth_events ALTER COLUMN id RESTART WITH 5000000000`);
   const { principalId } = eventInput();
   await db.storage.emitEvent(eventInput({ principalId }));
@@ -51,7 +51,7 @@ it('have ids beyond 32 bits', async () => {
   ]);
 });
 
-it('of one moment stand together, and a bad one fails alone', async () => {
+it('emitEvent stores each of 54 events made at once, and rejects 6 bad ones among them', async () => {
   const principalId = unique('crowd');
   const calls = Array.from({ length: 60 }, (_, at) =>
     at % 10 === 0

@@ -1,4 +1,4 @@
-/** What holds for the records of every family alike. */
+/** Rules that hold for the records of every family of tables. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { FAMILIES, type Family, makeWorld, type World } from './helpers/families';
@@ -11,7 +11,7 @@ beforeAll(async () => {
   world = await makeWorld(db.storage);
 });
 
-/** `it.each`, which refuses an empty table. */
+/** Like `it.each`, which fails for an empty table. */
 function each(fields: string[], title: (field: string) => string, test: (field: string) => Promise<void>) {
   for (const field of fields) it(title(field), () => test(field));
 }
@@ -19,18 +19,18 @@ function each(fields: string[], title: (field: string) => string, test: (field: 
 const without = (input: Record<string, unknown>, field: string) => ({ ...input, [field]: undefined });
 const updatable = FAMILIES.filter(({ update }) => update);
 
-describe.each(FAMILIES)('$name', (family: Family) => {
+describe.each(FAMILIES)('create and get of a $name', (family: Family) => {
   const create = (input: Record<string, unknown> = family.input(world)) => family.create(db.storage, input);
   const count = async () => (await db.query(`SELECT count(*)::int AS n FROM ${family.table}`))[0].n;
 
-  it('reads back what was created', async () => {
+  it('return the record as it was given to create', async () => {
     const input = family.input(world);
     const record = await create(input);
     expect(record).toMatchObject(input);
     await expect(family.get(db.storage, record.id)).resolves.toStrictEqual(record);
   });
 
-  it('keeps a given id, and refuses it a second time', async () => {
+  it('keep an id that is given, and reject its second use with conflict', async () => {
     const id = unique('id-ü');
     await expect(create({ ...family.input(world), id })).resolves.toMatchObject({ id });
     const before = await count();
@@ -38,7 +38,7 @@ describe.each(FAMILIES)('$name', (family: Family) => {
     expect(await count()).toBe(before);
   });
 
-  it('needs only the required fields, and takes null for the others', async () => {
+  it('need only the required fields, and treat null like an absent field', async () => {
     const required = () => {
       const input = family.input(world);
       return Object.fromEntries(family.required.map((field) => [field, input[field]]));
@@ -52,7 +52,7 @@ describe.each(FAMILIES)('$name', (family: Family) => {
 
   each(
     family.required,
-    (field) => `refuses a create without ${field}`,
+    (field) => `reject a record without ${field}`,
     async (field) => {
       const before = await count();
       await expectInvalidInput(create(without(family.input(world), field)), field);
@@ -63,24 +63,24 @@ describe.each(FAMILIES)('$name', (family: Family) => {
 
   each(
     family.references,
-    (field) => `refuses a ${field} that does not exist`,
+    (field) => `reject a ${field} that does not exist`,
     async (field) => {
       await expectCode(create({ ...family.input(world), [field]: unique('nobody') }), 'invalid_reference', { field });
     },
   );
 
-  it('finds nothing under an unknown or empty id', async () => {
+  it('return null for an unknown or empty id', async () => {
     await expect(family.get(db.storage, unique('unknown'))).resolves.toBeNull();
     await expect(family.get(db.storage, '')).resolves.toBeNull();
   });
 
-  it('takes createdAt and updatedAt, and ignores them', async () => {
+  it('ignore createdAt and updatedAt', async () => {
     const old = new Date('2001-02-03T04:05:06.789Z');
     const record = await create({ ...family.input(world), createdAt: old, updatedAt: old });
     expect(record.createdAt ?? record.linkedAt).not.toEqual(old);
   });
 
-  it('refuses an invalid Date and a number for a string', async () => {
+  it('reject an invalid Date and a number in place of a string', async () => {
     const [field] = Object.entries(family.input(world)).find(([, value]) => typeof value === 'string') as [
       string,
       string,
@@ -99,19 +99,19 @@ describe.each(updatable)('update of a $name', (family: Family) => {
     (family.update as NonNullable<Family['update']>)(db.storage, id, patch);
   const create = () => family.create(db.storage, family.input(world));
 
-  it('takes a whole record back', async () => {
+  it('accepts a whole record as the patch', async () => {
     const record = await create();
     const updated = await update(record.id, record);
     expect({ ...updated, updatedAt: null }).toStrictEqual({ ...record, updatedAt: null });
   });
 
-  it('returns the record unchanged for an empty patch', async () => {
+  it('returns the record unchanged for an empty patch, and ignores id and updatedAt', async () => {
     const record = await create();
     await expect(update(record.id, {})).resolves.toStrictEqual(record);
     await expect(update(record.id, { updatedAt: new Date(0), id: 'other' })).resolves.toStrictEqual(record);
   });
 
-  it('changes every field to that of another record', async () => {
+  it('changes every field that is given', async () => {
     const record = await create();
     const input = family.input(world);
     const updated = await update(record.id, input);
@@ -120,7 +120,7 @@ describe.each(updatable)('update of a $name', (family: Family) => {
     await expect(family.get(db.storage, record.id)).resolves.toStrictEqual(updated);
   });
 
-  it.each(Object.keys(family.clearable ?? {}))('clears %s set to null, and leaves it when undefined', async (field) => {
+  it.each(Object.keys(family.clearable ?? {}))('clears %s when it is null, and keeps it when undefined', async (field) => {
     const record = await create();
     await expect(update(record.id, { [field]: undefined })).resolves.toStrictEqual(record);
     const cleared = await update(record.id, { [field]: null });
@@ -128,7 +128,7 @@ describe.each(updatable)('update of a $name', (family: Family) => {
     expect({ ...cleared, [field]: record[field], updatedAt: null }).toStrictEqual({ ...record, updatedAt: null });
   });
 
-  it.each(family.fixed ?? [])('cannot clear %s', async (field) => {
+  it.each(family.fixed ?? [])('rejects null for %s', async (field) => {
     const record = await create();
     await expectInvalidInput(update(record.id, { [field]: null }), field);
     await expect(family.get(db.storage, record.id)).resolves.toStrictEqual(record);
@@ -136,7 +136,7 @@ describe.each(updatable)('update of a $name', (family: Family) => {
 
   each(
     family.references,
-    (field) => `refuses a ${field} that does not exist`,
+    (field) => `rejects a ${field} that does not exist`,
     async (field) => {
       const record = await create();
       await expectCode(update(record.id, { [field]: unique('nobody') }), 'invalid_reference', { field });
@@ -144,14 +144,14 @@ describe.each(updatable)('update of a $name', (family: Family) => {
     },
   );
 
-  it('rejects with not_found when there is none', async () => {
+  it('rejects an unknown id with not_found', async () => {
     await expectCode(update(unique('unknown'), family.input(world)), 'not_found');
     await expectCode(update(unique('unknown'), {}), 'not_found');
   });
 });
 
 describe.each(FAMILIES.filter(({ remove }) => remove))('delete of a $name', (family: Family) => {
-  it('deletes, and deletes again without complaint', async () => {
+  it('deletes the record, and succeeds again when there is none', async () => {
     const { id } = await family.create(db.storage, family.input(world));
     const remove = family.remove as NonNullable<Family['remove']>;
     await expect(remove(db.storage, id)).resolves.toBeUndefined();

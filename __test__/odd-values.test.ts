@@ -1,4 +1,4 @@
-/** Values that look right and are not what they seem: changed prototypes, classes, getters, nesting without end. */
+/** Values that are not what they seem: Dates with changed prototypes, objects of classes, getters, deep nesting. */
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { expectInvalidInput, rejection } from './helpers/errors';
@@ -24,7 +24,7 @@ beforeAll(async () => {
   world = await makeWorld(db.storage);
 });
 
-describe('a Date goes by its getTime()', () => {
+describe('a Date is read by its getTime(), not by its toJSON()', () => {
   const { toJSON } = Date.prototype;
   const time = new Date('2030-06-01T12:00:00.123Z');
 
@@ -132,14 +132,14 @@ describe('a Date goes by its getTime()', () => {
     ],
   ];
 
-  it.each(writes)('%s', async (_, write) => {
+  it.each(writes)('in %s', async (_, write) => {
     for (const recipe of Object.values(RECIPES)) {
       Date.prototype.toJSON = recipe;
       expect(await write()).toEqual(time);
     }
   });
 
-  it('of a class of its own', async () => {
+  it('when it belongs to a class of its own', async () => {
     class LocalDate extends Date {
       override toJSON() {
         return 'noon';
@@ -157,7 +157,7 @@ describe('a Date goes by its getTime()', () => {
     );
   });
 
-  it('and what the caller handed over stays as it was', async () => {
+  it('and the caller’s objects are not changed', async () => {
     const members = [memberInput(world.userId, { joinedAt: time })];
     const input = organizationInput({ members });
     await db.storage.createOrganization(input);
@@ -194,7 +194,7 @@ class Model {
   }
 }
 
-/** To JSON.stringify each of these is `{}`. */
+/** JSON.stringify turns each of these into `{}`. */
 const HIDDEN: [string, () => object][] = [
   ['a Map', () => new Map([['email', 'ada@example.com']])],
   ['a Set', () => new Set(['email'])],
@@ -209,7 +209,7 @@ const HIDDEN: [string, () => object][] = [
 ];
 
 describe.each(HIDDEN)('%s', (_, make) => {
-  it('is refused as a record, an item, a field, and as options', async () => {
+  it('is rejected as a record, as an item of a list, as a JSON field and as options', async () => {
     const before = await db.query('SELECT count(*) FROM users');
     await expectInvalidInput(db.storage.createUser(make()), 'user');
     await expectInvalidInput(db.storage.updateUser(world.userId, make()), 'patch');
@@ -229,13 +229,13 @@ describe.each(HIDDEN)('%s', (_, make) => {
   });
 });
 
-it('a signal that stands where the options should be is refused', async () => {
+it('a signal in place of the options is rejected', async () => {
   const { signal } = new AbortController();
   await expectInvalidInput(db.storage.getUser('x', signal as never), 'options');
   await expectInvalidInput(db.storage.deleteUserSessions('x', signal as never), 'options');
 });
 
-it('call options may be an object of a class', async () => {
+it('call options may be an object of a class with getters', async () => {
   class Request {
     get signal() {
       return AbortSignal.abort();
@@ -244,7 +244,7 @@ it('call options may be an object of a class', async () => {
   await expect(db.storage.getUser('x', new Request())).rejects.toMatchObject({ code: 'auth_postgres/cancelled' });
 });
 
-it('objects of classes with fields of their own, without a prototype, and with a toJSON() are records', async () => {
+it('an object of a class with own fields, one without a prototype, and one with a toJSON() are accepted as records', async () => {
   const { email } = await db.storage.createUser(new WithFields());
   expect(email).toMatch(/@/);
   const bare = Object.assign(Object.create(null), { name: 'bare' });
@@ -258,7 +258,7 @@ it('objects of classes with fields of their own, without a prototype, and with a
   await expectInvalidInput(db.storage.createUser(new Model({ name: Number.NaN }) as never), 'name');
 });
 
-it.each([513, 6_000, 100_000])('lists that nest %d levels deep are invalid input', async (depth) => {
+it.each([513, 6_000, 100_000])('lists nested %d levels deep are rejected as invalid input', async (depth) => {
   const deep = Array.from({ length: depth }).reduce<unknown>((inner) => [inner], 'x') as never;
   await expectInvalidInput(db.storage.createApiKeyWithSecret(world.userId, deep), 'scopes');
   await expectInvalidInput(db.storage.createUser({ entitlements: deep }), 'entitlements');
@@ -267,11 +267,11 @@ it.each([513, 6_000, 100_000])('lists that nest %d levels deep are invalid input
   await expectInvalidInput(db.storage.createBackupCodes(world.userId, deep), 'codes');
 });
 
-it('a list of a list is invalid input where a list of text is wanted', async () => {
+it('a list in place of a text in `entitlements` is rejected, and the error names its position', async () => {
   await expectInvalidInput(db.storage.createUser({ entitlements: [['a']] as never }), 'entitlements[0]');
 });
 
-describe('text of the caller’s in a message', () => {
+describe('the message of an invalid_input error', () => {
   const noise = `${'x'.repeat(5_000)}`;
 
   it.each([
@@ -283,7 +283,7 @@ describe('text of the caller’s in a message', () => {
     ['e\u0301 \'x\' "y"', 'e\u0301 \'x\' "y"'],
     ['\0\r\t\uffff\u00a0', '\\0\\r\\t\\u{ffff}\\u{a0}'],
     [noise, `${'x'.repeat(100)}…`],
-  ])('the key %j is quoted as %j', async (key, quoted) => {
+  ])('quotes the key %j as %j', async (key, quoted) => {
     const error = await expectInvalidInput(db.storage.createUser({ [key]: 1 } as never), quoted);
     expect(error.message).toBe(`createUser: \`${quoted}\` is not known here`);
     // Refused on JavaScript's side, before anything crosses.
@@ -300,7 +300,7 @@ describe('text of the caller’s in a message', () => {
     ['nothing', undefined, 'undefined'],
     ['a symbol', Symbol('s'), 'Symbol(s)'],
     ['what throws when it is read', Object.create(null), 'an error without a text'],
-  ])('a getter that throws %s', async (_, thrown, quoted) => {
+  ])('quotes what a getter has thrown: %s', async (_, thrown, quoted) => {
     const thrower = () => {
       throw thrown;
     };
@@ -322,12 +322,12 @@ describe('text of the caller’s in a message', () => {
     expect(own.message).toBe(`deleteUserSessions: \`options\` cannot be read: ${quoted}`);
   });
 
-  it('a getter or a toJSON() inside of metadata', async () => {
+  it('is given when a toJSON() inside metadata throws', async () => {
     const metadata = { deep: { toJSON: () => JSON.parse('no JSON') } };
     await expectInvalidInput(db.storage.createUser({ metadata }), 'metadata');
   });
 
-  it('a proxy that was revoked', async () => {
+  it('is given when a record is a revoked proxy', async () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     await expectInvalidInput(db.storage.createUser(proxy), 'user');
@@ -336,7 +336,7 @@ describe('text of the caller’s in a message', () => {
   });
 });
 
-it('a record from another realm is a record', async () => {
+it('a record from another realm is accepted', async () => {
   const { runInNewContext } = require('node:vm');
   const input = runInNewContext('({ entitlements: ["a"], metadata: { since: new Date(0) } })');
   await expect(db.storage.createUser({ ...userInput(), ...input })).resolves.toMatchObject({ entitlements: ['a'] });

@@ -1,4 +1,4 @@
-/** Organizations: members, and what goes with one. */
+/** The methods for organizations: seats, members, and what deleting an organization deletes with it. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { makeWorld } from './helpers/families';
@@ -19,7 +19,7 @@ beforeAll(async () => {
   ({ userId } = await makeWorld(db.storage));
 });
 
-it('hold no more members than seats, each a user, and none twice', async () => {
+it('createOrganization and updateOrganization reject more members than seats, a member who is given twice, and an unknown user', async () => {
   const two = [memberInput(userId), memberInput((await db.storage.createUser({})).id)];
   await expectInvalidInput(db.storage.createOrganization(organizationInput({ seats: 1, members: two })), 'members');
   await expectInvalidInput(
@@ -34,7 +34,7 @@ it('hold no more members than seats, each a user, and none twice', async () => {
   await expectInvalidInput(db.storage.updateOrganization(id, { members: two }), 'members');
 });
 
-it('take their roles, keys and providers along, and leave sessions without one', async () => {
+it('deleteOrganization deletes the roles, keys and providers of the organization, and clears the orgId of its sessions', async () => {
   const { id } = await db.storage.createOrganization(organizationInput());
   const role = await db.storage.createRole(roleInput(id));
   await db.storage.assignRoleToUser(userId, role.id, id);
@@ -49,7 +49,7 @@ it('take their roles, keys and providers along, and leave sessions without one',
   expect(await db.storage.getSession(session.id)).not.toHaveProperty('orgId');
 });
 
-it('replace their members as a whole, and keep the order given', async () => {
+it('updateOrganization replaces the list of members, keeps the order given, and changes nothing when a member is unknown', async () => {
   const users = await Promise.all([1, 2, 3].map(() => db.storage.createUser({})));
   const members = users.map(({ id }, at) =>
     memberInput(id, { role: (['owner', 'admin', 'member'] as const)[at] as never }),
@@ -70,7 +70,7 @@ it('replace their members as a whole, and keep the order given', async () => {
   expect((await db.storage.updateOrganization(id, { members: [] })).members).toEqual([]);
 });
 
-it('lose a member who is deleted, the last owner too', async () => {
+it('deleteUser removes the user from the members of an organization, even its last owner', async () => {
   const owner = await db.storage.createUser({});
   const { id } = await db.storage.createOrganization(
     organizationInput({ seats: 1, members: [memberInput(owner.id, { role: 'owner' as const })] }),
@@ -79,7 +79,7 @@ it('lose a member who is deleted, the last owner too', async () => {
   await expect(db.storage.getOrganization(id)).resolves.toMatchObject({ members: [], seats: 1 });
 });
 
-it('need a member’s role and time of joining', async () => {
+it('createOrganization rejects a member without userId, role or joinedAt', async () => {
   const make = (member: object) => db.storage.createOrganization(organizationInput({ members: [member] as never }));
   await expectInvalidInput(make({ userId, joinedAt: new Date() }), 'members[0].role');
   await expectInvalidInput(make({ userId, role: 'owner' }), 'members[0].joinedAt');

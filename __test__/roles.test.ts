@@ -1,4 +1,4 @@
-/** Roles: lists and assignments. */
+/** The methods for roles: lists and assignments. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { makeWorld } from './helpers/families';
@@ -13,7 +13,7 @@ beforeAll(async () => {
   ({ userId, orgId } = await makeWorld(db.storage));
 });
 
-it('are listed in order, assigned, and taken away', async () => {
+it('listRoles and getUserRoles return roles in a fixed order, and revokeRoleFromUser removes one of them', async () => {
   const { id } = await db.storage.createOrganization(organizationInput());
   const roles = await Promise.all([1, 2, 3].map(() => db.storage.createRole(roleInput(id))));
   for (const role of roles) await expect(db.storage.assignRoleToUser(userId, role.id, id)).resolves.toStrictEqual(role);
@@ -27,7 +27,7 @@ it('are listed in order, assigned, and taken away', async () => {
   expect(await db.storage.getUserRoles(userId, orgId)).toEqual([]);
 });
 
-it('of another organization cannot be assigned', async () => {
+it('assignRoleToUser rejects a role of another organization, and an unknown user', async () => {
   const role = await db.storage.createRole(roleInput(orgId));
   const other = await db.storage.createOrganization(organizationInput());
   await expectCode(db.storage.assignRoleToUser(userId, role.id, other.id), 'invalid_reference', { field: 'roleId' });
@@ -36,7 +36,7 @@ it('of another organization cannot be assigned', async () => {
   });
 });
 
-it('that do not exist cannot be assigned, nor in an organization that does not', async () => {
+it('assignRoleToUser rejects an unknown role and an unknown organization', async () => {
   const role = await db.storage.createRole(roleInput(orgId));
   await expectCode(db.storage.assignRoleToUser(userId, unique('none'), orgId), 'invalid_reference', {
     field: 'roleId',
@@ -45,7 +45,7 @@ it('that do not exist cannot be assigned, nor in an organization that does not',
   await expect(db.storage.getUserRoles(userId, orgId)).resolves.toEqual([]);
 });
 
-it('are assigned once however often, and revoked without complaint', async () => {
+it('assignRoleToUser assigns a role once however often it is called, and revokeRoleFromUser ignores unknown roles', async () => {
   const role = await db.storage.createRole(roleInput(orgId));
   for (let at = 0; at < 3; at += 1) await db.storage.assignRoleToUser(userId, role.id, orgId);
   expect(ids(await db.storage.getUserRoles(userId, orgId))).toEqual([role.id]);
@@ -56,7 +56,7 @@ it('are assigned once however often, and revoked without complaint', async () =>
   await expect(db.storage.getUserRoles(userId, orgId)).resolves.toEqual([]);
 });
 
-it('of nobody and of no organization are none', async () => {
+it('listRoles and getUserRoles return an empty list for an unknown or empty user or organization', async () => {
   for (const none of [unique('none'), '']) {
     await expect(db.storage.listRoles(none)).resolves.toEqual([]);
     await expect(db.storage.getUserRoles(none, orgId)).resolves.toEqual([]);
@@ -64,7 +64,7 @@ it('of nobody and of no organization are none', async () => {
   }
 });
 
-it('hold whole permissions', async () => {
+it('createRole stores permissions whole, and rejects one with a missing or unknown field', async () => {
   const make = (permission: object) => db.storage.createRole(roleInput(orgId, { permissions: [permission] as never }));
   const { permissions } = await make({ name: 'Read', resource: 'doc', action: 'read', metadata: { a: [1] } });
   expect(permissions).toStrictEqual([
@@ -76,7 +76,7 @@ it('hold whole permissions', async () => {
   await expectInvalidInput(make({ ...permissions[0], effect: 'deny' }), 'permissions[0].effect');
 });
 
-it('that are assigned stay in their organization', async () => {
+it('updateRole moves a role to another organization only while it is assigned to nobody', async () => {
   const other = await db.storage.createOrganization(organizationInput());
   const role = await db.storage.createRole(roleInput(orgId));
   await expect(db.storage.updateRole(role.id, { orgId: other.id })).resolves.toMatchObject({ orgId: other.id });

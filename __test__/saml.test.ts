@@ -1,11 +1,11 @@
-/** SAML configurations of tenants. */
+/** The methods for SAML configurations of tenants. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { tenantSamlInput, unique } from './helpers/fixtures';
 
 const db = useDatabase();
 
-it('SAML configurations of tenants are replaced, merged and deleted whole', async () => {
+it('storeTenantSAMLConfig replaces a configuration, updateTenantSAMLConfig merges into it, and deleteTenantSAMLConfig deletes it', async () => {
   const config = tenantSamlInput();
   const { tenantId } = config;
   expect(await db.storage.getTenantSAMLConfig(tenantId)).toBeNull();
@@ -24,7 +24,7 @@ it('SAML configurations of tenants are replaced, merged and deleted whole', asyn
   expect(await db.storage.getTenantSAMLConfig(tenantId)).toBeNull();
 });
 
-it('come back as they were given, whatever they hold', async () => {
+it('getTenantSAMLConfig returns unknown and nested fields as they were stored, without those that were null', async () => {
   const config = tenantSamlInput({
     __proto__x: 1,
     deep: { list: [null, { a: 1.5 }], at: new Date(0) },
@@ -38,7 +38,7 @@ it('come back as they were given, whatever they hold', async () => {
   });
 });
 
-it('keep their tenant, and know no other', async () => {
+it('updateTenantSAMLConfig does not change the tenantId, and an empty tenantId is rejected or found nowhere', async () => {
   const config = tenantSamlInput();
   await db.storage.storeTenantSAMLConfig(config);
   await db.storage.updateTenantSAMLConfig(config.tenantId, { tenantId: unique('other') });

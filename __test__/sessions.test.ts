@@ -1,4 +1,4 @@
-/** Sessions: expiry and sweeps. */
+/** The methods for sessions: expiry, updates, deletion of a user’s sessions, and sweeps of expired ones. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { makeWorld } from './helpers/families';
@@ -11,7 +11,7 @@ beforeAll(async () => {
   ({ userId } = await makeWorld(db.storage));
 });
 
-it('are null once they have expired, and can be swept', async () => {
+it('getSession returns null for an expired session, and deleteExpiredSessions deletes expired ones, at most `limit` in a call', async () => {
   const expired = await db.storage.createSession(sessionInput(userId, { expiresAt: anHourAgo() }));
   expect(await db.storage.getSession(expired.id)).toBeNull();
   await db.query(
@@ -24,7 +24,7 @@ it('are null once they have expired, and can be swept', async () => {
   await expect(db.storage.deleteExpiredSessions()).resolves.toBe(0);
 });
 
-it('of a user are deleted but for one', async () => {
+it('deleteUserSessions deletes all sessions of a user except the one named in `except`, and returns how many', async () => {
   const { id } = await db.storage.createUser({});
   const [kept] = await Promise.all([1, 2, 3].map(() => db.storage.createSession(sessionInput(id))));
   await expect(db.storage.deleteUserSessions(id, { except: kept?.id as string })).resolves.toBe(2);
@@ -32,7 +32,7 @@ it('of a user are deleted but for one', async () => {
   await expect(db.storage.deleteUserSessions(id)).resolves.toBe(1);
 });
 
-it('need a user and an end, and get a random id', async () => {
+it('createSession needs only a user and an expiry, and generates a random id', async () => {
   const expiresAt = inAnHour();
   const session = await db.storage.createSession({ userId, expiresAt });
   expect(session).toStrictEqual({
@@ -43,7 +43,7 @@ it('need a user and an end, and get a random id', async () => {
   });
 });
 
-it('slide: their end can be moved on until they have expired', async () => {
+it('updateSession moves the expiry of a live session, and getSession returns null once the new expiry has passed', async () => {
   const { id } = await db.storage.createSession(sessionInput(userId));
   const expiresAt = inAnHour();
   await expect(db.storage.updateSession(id, { expiresAt })).resolves.toMatchObject({ id, expiresAt });
@@ -52,7 +52,7 @@ it('slide: their end can be moved on until they have expired', async () => {
   expect(await db.storage.getSession(id)).toBeNull();
 });
 
-it('that have expired are not found by an update, alone or together with others', async () => {
+it('updateSession rejects an expired session with not_found, also when calls for other sessions share its statement', async () => {
   const expired = await db.storage.createSession(sessionInput(userId, { expiresAt: anHourAgo() }));
   const live = await db.storage.createSession(sessionInput(userId));
   for (const patch of [{ expiresAt: inAnHour() }, { plan: 'x' }, {}]) {
@@ -63,7 +63,7 @@ it('that have expired are not found by an update, alone or together with others'
   expect(await db.storage.getSession(expired.id)).toBeNull();
 });
 
-it('move to another user or organization that exists', async () => {
+it('updateSession moves a session to another user, and rejects an organization that does not exist', async () => {
   const other = await db.storage.createUser({});
   const session = await db.storage.createSession(sessionInput(userId));
   await expect(db.storage.updateSession(session.id, { userId: other.id })).resolves.toMatchObject({ userId: other.id });
@@ -72,7 +72,7 @@ it('move to another user or organization that exists', async () => {
   });
 });
 
-it('of nobody are none, and a sweep takes no nonsense', async () => {
+it('deleteUserSessions returns 0 for an unknown user, and both it and deleteExpiredSessions reject wrong options', async () => {
   await expect(db.storage.deleteUserSessions(unique('nobody'))).resolves.toBe(0);
   await expect(db.storage.deleteUserSessions('')).resolves.toBe(0);
   const { id } = await db.storage.createSession(sessionInput(userId));

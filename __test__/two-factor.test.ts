@@ -1,4 +1,4 @@
-/** Two-factor: devices, backup codes and sessions. */
+/** The methods for two-factor devices, backup codes and two-factor sessions. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { makeWorld, type World } from './helpers/families';
@@ -14,7 +14,7 @@ beforeAll(async () => {
   ({ userId } = world);
 });
 
-it('devices are listed in order, and their metadata is replaced whole', async () => {
+it('listTwoFactorDevices lists devices in a fixed order, and updateTwoFactorDevice replaces metadata as a whole', async () => {
   const { id } = await db.storage.createUser({});
   const devices = await Promise.all([1, 2, 3].map(() => db.storage.createTwoFactorDevice(totpDeviceInput(id))));
   const order = await tie(db, 'twofa_devices', devices);
@@ -23,7 +23,7 @@ it('devices are listed in order, and their metadata is replaced whole', async ()
   expect(updated.metadata).toStrictEqual({ smsCode: null });
 });
 
-it('backup codes are replaced as a set, and keep ids and order', async () => {
+it('createBackupCodes replaces the codes of a user, keeps given ids and the order, and rejects another user’s ids', async () => {
   const { id } = await db.storage.createUser({});
   const given = [{ id: unique('z'), code: '1' }, { id: unique('a'), code: '2', used: true }, '3'];
   const codes = await db.storage.createBackupCodes(id, given);
@@ -42,7 +42,7 @@ it('backup codes are replaced as a set, and keep ids and order', async () => {
   expect(await db.storage.getBackupCodes(id)).toEqual([]);
 });
 
-it('sessions are completed once, in time, within their attempts', async () => {
+it('completeTwoFactorSession succeeds once, before the expiry, and while attempts are left', async () => {
   const make = (overrides: object) =>
     db.storage.createTwoFactorSession(twoFactorSessionInput(userId, world.deviceId, overrides));
   const session = await make({});
@@ -65,7 +65,7 @@ it('sessions are completed once, in time, within their attempts', async () => {
   await expectCode(db.storage.completeTwoFactorSession(unique('none')), 'not_found');
 });
 
-it('devices of a method that is none, or of nobody, are refused', async () => {
+it('createTwoFactorDevice rejects an unknown method, wrong fields and an unknown user', async () => {
   const make = (overrides: object) => db.storage.createTwoFactorDevice(totpDeviceInput(userId, overrides) as never);
   await expectInvalidInput(make({ method: 'pigeon' }), 'method');
   await expectInvalidInput(make({ verified: 'yes' }), 'verified');
@@ -76,14 +76,14 @@ it('devices of a method that is none, or of nobody, are refused', async () => {
   expect(await db.storage.listTwoFactorDevices('')).toEqual([]);
 });
 
-it('a device takes its sessions along', async () => {
+it('deleteTwoFactorDevice deletes the sessions of the device', async () => {
   const { id: deviceId } = await db.storage.createTwoFactorDevice(totpDeviceInput(userId));
   const { id } = await db.storage.createTwoFactorSession(twoFactorSessionInput(userId, deviceId));
   await db.storage.deleteTwoFactorDevice(deviceId);
   expect(await db.storage.getTwoFactorSession(id)).toBeNull();
 });
 
-it('a backup code is used once, and then says when', async () => {
+it('markBackupCodeUsed accepts a code once, and getBackupCodes returns when it was used', async () => {
   const { id: owner } = await db.storage.createUser({});
   const [code] = await db.storage.createBackupCodes(owner, ['hash']);
   await expect(db.storage.markBackupCodeUsed(code?.id as string)).resolves.toBeUndefined();
@@ -92,7 +92,7 @@ it('a backup code is used once, and then says when', async () => {
   expect(await db.storage.getBackupCodes(unique('nobody'))).toEqual([]);
 });
 
-it('a set of backup codes is replaced whole or not at all', async () => {
+it('createBackupCodes leaves the old codes in place when one of the new ones is invalid', async () => {
   const { id: owner } = await db.storage.createUser({});
   const before = await db.storage.createBackupCodes(owner, ['a', 'b']);
   const twice = unique('twice');
@@ -112,7 +112,7 @@ it('a set of backup codes is replaced whole or not at all', async () => {
   expect(await db.storage.getBackupCodes(owner)).toStrictEqual(before);
 });
 
-it('sessions take a code of any length, and default to five attempts', async () => {
+it('createTwoFactorSession allows five attempts by default, accepts a code of any length, and rejects wrong fields', async () => {
   const { verificationCode, attemptCount, maxAttempts, ...bare } = twoFactorSessionInput(userId, world.deviceId);
   const session = await db.storage.createTwoFactorSession(bare);
   expect(session).toMatchObject({ attemptCount: 0, maxAttempts: 5 });
@@ -127,7 +127,7 @@ it('sessions take a code of any length, and default to five attempts', async () 
   await expectCode(db.storage.incrementTwoFactorSessionAttempts(unique('none')), 'not_found');
 });
 
-it('a TOTP device needs its secret, and keeps it', async () => {
+it('createTwoFactorDevice and updateTwoFactorDevice require a secret for the method totp', async () => {
   const create = (overrides: object) => db.storage.createTwoFactorDevice(totpDeviceInput(userId, overrides) as never);
   for (const secret of [undefined, null, '']) await expectInvalidInput(create({ secret }), 'secret');
   const error = await expectInvalidInput(create({ secrt: 'BASE32' }), 'secrt');
@@ -148,7 +148,7 @@ it('a TOTP device needs its secret, and keeps it', async () => {
   );
 });
 
-it('a TOTP device without a secret, which 3.x allowed, can still be changed', async () => {
+it('updateTwoFactorDevice changes a TOTP device without a secret, as version 3.x may have left it', async () => {
   const id = unique('device');
   await db.query(`INSERT INTO twofa_devices (id, user_id, method) VALUES ($1, $2, 'totp')`, [id, userId]);
   await expect(db.storage.updateTwoFactorDevice(id, { name: 'old' })).resolves.toMatchObject({ name: 'old' });
@@ -157,7 +157,7 @@ it('a TOTP device without a secret, which 3.x allowed, can still be changed', as
 });
 
 it.each(['user_id', 'userid', 'phone_number', 'lastUsedat', 'verfied', 'nmae', 'metdata', 'verificationCodeExpiresat'])(
-  'a device has no field %s',
+  'createTwoFactorDevice rejects the unknown field %s',
   async (key) => {
     await expectInvalidInput(db.storage.createTwoFactorDevice(totpDeviceInput(userId, { [key]: true }) as never), key);
   },

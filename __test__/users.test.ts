@@ -1,4 +1,4 @@
-/** What users do beyond create, get, update and delete. */
+/** The methods for users beyond create, get, update and delete: e-mails, OAuth accounts, what a deletion takes along. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { makeWorld } from './helpers/families';
@@ -19,7 +19,7 @@ import {
 
 const db = useDatabase();
 
-it('are found by e-mail without regard to ASCII case, and not by look-alikes', async () => {
+it('getUserByEmail ignores the case of ASCII letters, and does not confuse them with look-alike letters', async () => {
   const user = await db.storage.createUser({ email: 'KIM.ISSA@example.com' });
   await expect(db.storage.getUserByEmail('kim.issa@EXAMPLE.com')).resolves.toStrictEqual(user);
   await expect(db.storage.getUserByEmail('kim.iſsa@example.com')).resolves.toBeNull();
@@ -29,7 +29,7 @@ it('are found by e-mail without regard to ASCII case, and not by look-alikes', a
 });
 
 it.each(['a,b', 'x}y', `it's "quoted"`, '{"a":1}', 'gö\\ogle', '$1'])(
-  'are linked to the provider %s',
+  'linkOAuthAccount and unlinkOAuthAccount work for a provider named %s',
   async (provider) => {
     const { id } = await db.storage.createUser({});
     const link = oauthLink(provider);
@@ -42,7 +42,7 @@ it.each(['a,b', 'x}y', `it's "quoted"`, '{"a":1}', 'gö\\ogle', '$1'])(
   },
 );
 
-it('have one link a provider: another account replaces it and frees the old one', async () => {
+it('linkOAuthAccount replaces the user’s account at a provider, and the replaced account can be linked by another user', async () => {
   const [one, two] = [await db.storage.createUser({}), await db.storage.createUser({})];
   const [first, second] = [oauthLink('google'), oauthLink('google')];
   await db.storage.linkOAuthAccount(one.id, 'google', first);
@@ -54,7 +54,7 @@ it('have one link a provider: another account replaces it and frees the old one'
   await expectCode(db.storage.unlinkOAuthAccount(unique('nobody'), 'google'), 'not_found');
 });
 
-it('keep the rules of their links for writers that go round the adapter', async () => {
+it('the database enforces the rules for OAuth accounts on rows that are written without the adapter', async () => {
   const [one, two] = [await db.storage.createUser({}), await db.storage.createUser({})];
   const write = (id: string, oauth: object) => db.query('UPDATE users SET oauth = $2 WHERE id = $1', [id, oauth]);
   await write(one.id, { github: { provider: 'github', sub: 'by-hand', linkedAt: '2020-01-01T00:00:00Z' } });
@@ -64,7 +64,7 @@ it('keep the rules of their links for writers that go round the adapter', async 
   await expect(write(two.id, { github: { sub: 'x', provider: 'google' } })).rejects.toMatchObject({ code: '23514' });
 });
 
-it('take everything of theirs along', async () => {
+it('deleteUser deletes everything that belongs to the user, except events', async () => {
   const own = await makeWorld(db.storage);
   const { id } = await db.storage.createUser(userInput());
   const session = await db.storage.createSession(sessionInput(id));
@@ -91,7 +91,7 @@ it('take everything of theirs along', async () => {
   expect(await db.query('SELECT 1 FROM auth_events WHERE principal_id = $1', [id])).toHaveLength(1);
 });
 
-it('need nothing, and get the free plan', async () => {
+it('createUser needs no field, and sets the plan to free', async () => {
   const user = await db.storage.createUser({});
   expect(user).toStrictEqual({
     id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-/),
@@ -103,7 +103,7 @@ it('need nothing, and get the free plan', async () => {
   });
 });
 
-it('are not found under an unknown or empty e-mail or account', async () => {
+it('getUserByEmail and getUserByOAuth return null for an unknown or empty e-mail or account', async () => {
   for (const email of [`${unique()}@example.com`, '', '%', '_']) {
     await expect(db.storage.getUserByEmail(email)).resolves.toBeNull();
   }
@@ -116,7 +116,7 @@ it('are not found under an unknown or empty e-mail or account', async () => {
   }
 });
 
-it('cannot take the e-mail of another, and keep their own in another case', async () => {
+it('updateUser rejects the e-mail of another user, and accepts the user’s own e-mail in another case', async () => {
   const [one, two] = [await db.storage.createUser(userInput()), await db.storage.createUser(userInput())];
   const taken = db.storage.updateUser(two.id, { email: one.email?.toUpperCase() as string, name: 'changed' });
   await expectCode(taken, 'conflict', { field: 'email', constraint: 'users_email_key' });
@@ -127,7 +127,7 @@ it('cannot take the e-mail of another, and keep their own in another case', asyn
   await expect(db.storage.updateUser(two.id, { email })).resolves.toMatchObject({ email });
 });
 
-it('refresh a link that is made again, without regard to what it held before', async () => {
+it('linkOAuthAccount replaces all fields of an account that is linked again, and keeps accounts at other providers', async () => {
   const { id } = await db.storage.createUser({});
   const link = oauthLink('google');
   await db.storage.linkOAuthAccount(id, 'google', link);
@@ -139,7 +139,7 @@ it('refresh a link that is made again, without regard to what it held before', a
   expect(both.oauth).toStrictEqual({ ...bare.oauth, github });
 });
 
-it('cannot be linked by half a link', async () => {
+it('linkOAuthAccount rejects a link with a missing, empty, wrong or unknown field', async () => {
   const { id } = await db.storage.createUser({});
   const make = (link: object) => db.storage.linkOAuthAccount(id, 'google', link as never);
   await expectInvalidInput(make({ provider: 'google' }), 'sub');
@@ -152,7 +152,7 @@ it('cannot be linked by half a link', async () => {
   await expect(db.storage.getUser(id)).resolves.not.toHaveProperty('oauth');
 });
 
-it('are not changed by unlinking what is not linked, or by an `oauth` in an input', async () => {
+it('unlinkOAuthAccount changes nothing when no account is linked, and createUser and updateUser ignore `oauth`', async () => {
   const user = await db.storage.createUser({ oauth: { google: oauthLink('google') } } as never);
   expect(user).not.toHaveProperty('oauth');
   await expect(db.storage.unlinkOAuthAccount(user.id, 'google')).resolves.toStrictEqual(user);
