@@ -1,4 +1,4 @@
-/** Log lines and password functions run in the async context of the call that caused them, and nothing of it is kept. */
+/** The logger and the password function run in the async context of the call that caused them, and no context is retained. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { useDatabase } from './helpers/database';
 import { until, whileLocked } from './helpers/failing';
@@ -16,7 +16,7 @@ function listener() {
   return { lines, logger: { debug: hear, info: hear, warn: hear, error: hear } };
 }
 
-it('each line belongs to the call that caused it', async () => {
+it('the logger runs in the async context of the call that caused the line', async () => {
   const { lines, logger } = listener();
   const storage = db.adapter({ logger, max: 4 });
   await requests.run('connect', () => storage.connect());
@@ -39,7 +39,7 @@ it('each line belongs to the call that caused it', async () => {
   for (const { store } of lines) expect(stores).toContain(store);
 });
 
-it('a statement that several calls share belongs to one of them', async () => {
+it('the logger runs in the context of one of the callers when several calls share a statement', async () => {
   const { lines, logger } = listener();
   const storage = db.adapter({ logger, max: 1 });
   await storage.getUser('x');
@@ -51,7 +51,7 @@ it('a statement that several calls share belongs to one of them', async () => {
   for (const { store } of statements) expect(store).toMatch(/^r\d+$/);
 });
 
-it('a line of the background belongs to nobody', async () => {
+it('the logger runs without an async context for lines that no call caused', async () => {
   const { lines, logger } = listener();
   const storage = db.adapter({ logger, statementTimeoutMs: 0 });
   const { id } = await requests.run('create', () => storage.createUser({}));
@@ -65,7 +65,7 @@ it('a line of the background belongs to nobody', async () => {
   expect(retried.map(({ store }) => store)).toEqual(['create']);
 });
 
-it('a password is asked for in the context of the call that needs the connection', async () => {
+it('the password function runs in the async context of the call that needs the connection', async () => {
   const stores: unknown[] = [];
   const password = async () => {
     stores.push(requests.getStore());
@@ -84,7 +84,7 @@ it.each([
   ['with a logger', `{ logger: { debug() {}, info() {}, warn() {}, error() {} } }`],
   ['with a password function', `{ password: () => decodeURIComponent(new URL(process.env.URL).password) }`],
   ['without either', `{}`],
-])('nothing of a request is kept, not even of the first one: %s', async (_, options) => {
+])('an adapter retains nothing of a request’s async context, not even of the first one: %s', async (_, options) => {
   const { code, stdout, stderr } = await runScript(
     `
     import { AsyncLocalStorage } from 'node:async_hooks';

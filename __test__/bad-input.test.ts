@@ -215,8 +215,8 @@ describe('a record', () => {
     Object.assign(JSON.parse(`{${JSON.stringify(key)}: {"x": 1}}`), input);
   const strict = FAMILIES.filter(({ name }) => !/provider|device/.test(name));
 
-  describe.each(strict)('$name', (family) => {
-    it.each([`name = 'x', email`, '__proto__', 'constructor', 'nmae'])('of this family with the unknown key %s is rejected', async (key) => {
+  describe.each(strict)('of the family $name with an unknown key', (family) => {
+    it.each([`name = 'x', email`, '__proto__', 'constructor', 'nmae'])('is rejected: %s', async (key) => {
       const before = await rowCounts();
       await expectInvalidInput(family.create(db.storage, withOwn(family.input(world), key)), key);
       expect(await rowCounts()).toEqual(before);

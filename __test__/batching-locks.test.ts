@@ -1,4 +1,4 @@
-/** A call that cannot proceed delays or fails only itself and those for the same key, however many travel with it. */
+/** A call that cannot proceed delays or fails only itself and calls for the same key, however many share its statement. */
 import { performance } from 'node:perf_hooks';
 import { InternalError, type PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
@@ -139,7 +139,7 @@ describe.each(CASES)('$name', ({ prepare }) => {
   it.each([
     { count: 1, stuck: [200] },
     { count: 12, stuck: numbers(12).map((at) => 5 + at * 31) },
-  ])('that $count of 400 calls wait for delays no other', async ({ stuck }) => {
+  ])('delays no other call when $count of 400 calls wait for a lock', async ({ stuck }) => {
     const { sql, parameters, call } = await prepare(stuck);
     const storage = db.adapter({ application_name: 'locks', statementTimeoutMs: 20_000 });
     await storage.connect();
@@ -166,7 +166,7 @@ describe.each(CASES)('$name', ({ prepare }) => {
   });
 });
 
-it('of many calls for one locked key, one waits on the server, and all succeed when it is free', async () => {
+it('of many calls for one locked key one waits on the server, and all succeed when the lock is released', async () => {
   const locked = await newUser();
   const storage = db.adapter({ application_name: 'one-key', statementTimeoutMs: 0 });
   await whileLocked(db, 'SELECT FROM users WHERE id = $1 FOR UPDATE', [locked], async (release) => {
@@ -183,8 +183,8 @@ it('of many calls for one locked key, one waits on the server, and all succeed w
   await storage.disconnect();
 });
 
-describe('two processes that create the same e-mails in opposite orders', () => {
-  it('never lock each other out', async () => {
+describe('createUser in two processes with the same e-mails in opposite orders', () => {
+  it('never ends in a deadlock on the server', async () => {
     const deadlocks = async () => {
       await db.query('SELECT pg_stat_clear_snapshot()');
       const [row] = await db.query('SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()');
@@ -214,7 +214,7 @@ describe('two processes that create the same e-mails in opposite orders', () => 
   });
 });
 
-it('users that are created together are inserted in the order of their e-mails, in whatever order they were asked for', async () => {
+it('createUser inserts users that share a statement in the order of their e-mails', async () => {
   const relay = await Relay.start(db.url);
   const storage = db.adapter({}, relay.url);
   await storage.connect();
@@ -229,8 +229,8 @@ it('users that are created together are inserted in the order of their e-mails, 
   await relay.close();
 });
 
-describe('calls for one session', () => {
-  it('do not delay those for another, however many they are', async () => {
+describe('updateSession', () => {
+  it('for another session is not delayed by 5 000 calls for one session', async () => {
     const [busy, other] = (await newSessions(2)) as [string, string];
     let ended = 0;
     const calls = numbers(5_000).map((index) =>
@@ -249,7 +249,7 @@ describe('calls for one session', () => {
     await expect(db.storage.getSession(busy)).resolves.toMatchObject({ metadata: { index: 4_999 } });
   });
 
-  it('that wait for a lock do not keep those for another from being made', async () => {
+  it('for other sessions is not delayed by 3 000 calls that wait for one locked session', async () => {
     const [locked, ...others] = (await newSessions(65)) as [string, ...string[]];
     await whileLocked(db, 'SELECT FROM sessions WHERE id = $1 FOR UPDATE', [locked], async (release) => {
       const waiting = numbers(3_000).map((index) => db.storage.updateSession(locked, { metadata: { index } }));
@@ -263,7 +263,7 @@ describe('calls for one session', () => {
     await expect(db.storage.getSession(locked)).resolves.toMatchObject({ metadata: { index: 2_999 } });
   });
 
-  it('do not outlive their limits while they wait for their turn', async () => {
+  it('for a locked session ends within its time limits while it waits for its turn', async () => {
     const [locked] = (await newSessions(1)) as [string];
     const storage = db.adapter({ connectionTimeoutMillis: 500, statementTimeoutMs: 500, maxRetries: 0 });
     await storage.connect();
@@ -280,8 +280,8 @@ describe('calls for one session', () => {
   });
 });
 
-describe('what cannot be read', () => {
-  it('fails the look-up of its own user alone', async () => {
+describe('a stored value that cannot be read', () => {
+  it('fails only the look-up of its own user when look-ups share a statement', async () => {
     const ids = await Promise.all(numbers(300).map(newUser));
     const bad = ids[150] as string;
     await db.query(`UPDATE users SET created_at = 'infinity' WHERE id = $1`, [bad]);
@@ -290,7 +290,7 @@ describe('what cannot be read', () => {
     await expectCode(Promise.reject((results[150] as PromiseRejectedResult).reason), 'query_failed', {
       column: 'created_at',
     });
-    // Who is not there is not found, although something in the statement could not be read.
+    // A user that does not exist is null, although another row of the statement could not be read.
     const mixed = await Promise.allSettled(
       numbers(300).map((index) => db.storage.getUser(index === 7 ? bad : unique('nobody'))),
     );
@@ -299,7 +299,7 @@ describe('what cannot be read', () => {
     await db.query('UPDATE users SET created_at = now() WHERE id = $1', [bad]);
   });
 
-  it('fails the list of roles of its own user alone', async () => {
+  it('fails only the list of roles of its own user', async () => {
     const ids = await Promise.all(numbers(60).map(newUser));
     const role = { orgId, name: 'role', permissions: [] };
     const [good, bad] = await Promise.all([db.storage.createRole(role), db.storage.createRole(role)]);
@@ -311,7 +311,7 @@ describe('what cannot be read', () => {
     await db.storage.deleteRole(bad.id);
   });
 
-  it('is changed once by an update that says that it may have been made, and the others are told their rows', async () => {
+  it('leaves the outcome of its own update unknown, and every session is updated once', async () => {
     const ids = await newSessions(100);
     await db.query(`CREATE TABLE changes (id text)`);
     await db.query(`CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
@@ -331,7 +331,7 @@ describe('what cannot be read', () => {
   });
 });
 
-it('an event of megabytes travels alone, and each event is written', async () => {
+it('emitEvent sends an event of 5 MiB in a statement of its own, and stores every event', async () => {
   const relay = await Relay.start(db.url);
   const storage = db.adapter({}, relay.url);
   await storage.connect();
@@ -360,7 +360,7 @@ it('an event of megabytes travels alone, and each event is written', async () =>
   await relay.close();
 });
 
-it('what a trigger of the application raises for one row fails that call alone', async () => {
+it('an exception that a trigger of the application raises for one row rejects only that call', async () => {
   await db.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN IF NEW.plan = 'bad' THEN RAISE EXCEPTION 'no' USING ERRCODE = TG_ARGV[0]; END IF; RETURN NEW; END $$`);
   for (const sqlState of ['P0001', 'AB123', '42501', '40001']) {
@@ -379,7 +379,7 @@ it('what a trigger of the application raises for one row fails that call alone',
   await db.query('DROP FUNCTION refuse');
 });
 
-it('a shared statement that an administrator cancels harms none of its calls', async () => {
+it('a shared statement that an administrator cancels is repeated, and all its calls succeed', async () => {
   await db.query(`CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN IF TG_NARGS = 0 THEN PERFORM pg_sleep(0.02); END IF; RETURN NEW; END'`);
   await db.query('CREATE TRIGGER linger BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION linger()');

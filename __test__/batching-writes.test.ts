@@ -1,4 +1,4 @@
-/** Writes of one kind that wait together share a statement; each is still a call of its own. */
+/** Writes of one kind that wait together share a statement, and each still behaves like a call of its own. */
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { backendsOf, until, whileLocked } from './helpers/failing';
@@ -24,8 +24,8 @@ function failures(results: PromiseSettledResult<unknown>[]): [number, unknown][]
 const sessionsOf = (count: number) =>
   Promise.all(numbers(count).map(() => db.storage.createSession(sessionInput(userId))));
 
-describe('creates', () => {
-  it('give each caller the session it asked for', async () => {
+describe('createSession, when calls share a statement,', () => {
+  it('gives each caller the session that it asked for', async () => {
     const lists = [[], ['a', 'b,c'], ['"quoted"', 'back\\slash', '', 'NULL', '{}', ' ', 'é\n']];
     const wanted = numbers(CALLS).map((index) => ({
       userId,
@@ -41,7 +41,7 @@ describe('creates', () => {
     expect(found).toEqual(made);
   });
 
-  it('take few statements', async () => {
+  it('takes fewer than one statement for ten calls, and so does updateSession', async () => {
     const relay = await Relay.start(db.url);
     const storage = db.adapter({}, relay.url);
     await Promise.all(numbers(20).map(() => storage.createSession(sessionInput(userId))));
@@ -53,7 +53,7 @@ describe('creates', () => {
     await relay.close();
   });
 
-  it('are not held up by many that wait for a lock', async () => {
+  it('is not held up by 40 calls that wait for a lock', async () => {
     const { id: locked } = await db.storage.createUser(userInput());
     const storage = db.adapter({ application_name: 'many-wait', statementTimeoutMs: 0 });
     await whileLocked(db, 'SELECT FROM users WHERE id = $1 FOR UPDATE', [locked], async (release) => {
@@ -69,7 +69,7 @@ describe('creates', () => {
     await storage.disconnect();
   });
 
-  it('that are bad fail alone, each with its own error', async () => {
+  it('rejects the calls with bad input, each with its own error, and no others', async () => {
     const [taken] = await sessionsOf(1);
     const input = (index: number) => {
       if (index % 100 === 7) return sessionInput(unique('nobody'));
@@ -89,7 +89,7 @@ describe('creates', () => {
     }
   });
 
-  it('of one id have one winner', async () => {
+  it('succeeds for one of 50 calls with the same id', async () => {
     for (const _ of numbers(10)) {
       const id = unique();
       const results = await Promise.allSettled(
@@ -103,8 +103,8 @@ describe('creates', () => {
   });
 });
 
-describe('creates of users', () => {
-  it('give each caller the user it asked for', async () => {
+describe('createUser, when calls share a statement,', () => {
+  it('gives each caller the user that it asked for', async () => {
     const wanted = numbers(CALLS).map((index) => ({
       ...(index % 2 === 0 && { email: `${unique('Batch')}@Example.com`, name: `${index}`, plan: `plan-${index}` }),
       entitlements: index % 3 === 0 ? [] : [`${index}`, '","', '\\'],
@@ -116,7 +116,7 @@ describe('creates of users', () => {
     await expect(Promise.all(made.map(({ id }) => db.storage.getUser(id)))).resolves.toEqual(made);
   });
 
-  it('of one e-mail have one winner, and keep nobody else from being created', async () => {
+  it('succeeds for one of ten calls with the same e-mail, and for every call with another one', async () => {
     const email = `${unique('Once')}@example.com`;
     const [taken] = await Promise.all([db.storage.createUser(userInput())]);
     const results = await Promise.allSettled(
@@ -134,8 +134,8 @@ describe('creates of users', () => {
   });
 });
 
-describe('updates', () => {
-  it('change each its own session, and only what they name', async () => {
+describe('updateSession, when calls share a statement,', () => {
+  it('changes in each session only the fields that its patch names', async () => {
     const sessions = await sessionsOf(CALLS);
     const patches = numbers(CALLS).map(
       (index) =>
@@ -161,7 +161,7 @@ describe('updates', () => {
     await expect(Promise.all(sessions.map(({ id }) => db.storage.getSession(id)))).resolves.toEqual(updated);
   });
 
-  it('of one session all take effect, in the order of the calls', async () => {
+  it('applies all changes to one session, in the order of the calls', async () => {
     const [session] = await sessionsOf(1);
     const id = session?.id as string;
     const results = await Promise.all(
@@ -174,7 +174,7 @@ describe('updates', () => {
     await expect(db.storage.getSession(id)).resolves.toMatchObject({ plan: 'p198', metadata: { index: 199 } });
   });
 
-  it('that are bad fail alone, each with its own error', async () => {
+  it('rejects an unknown session and an unknown user, each with its own error, and changes the other sessions', async () => {
     const sessions = await sessionsOf(300);
     const results = await Promise.allSettled(
       sessions.map(({ id }, index) => {
@@ -190,7 +190,7 @@ describe('updates', () => {
     }
   });
 
-  it('of a session that somebody has locked wait alone', async () => {
+  it('waits for a locked session without delaying calls for other sessions', async () => {
     const sessions = await sessionsOf(40);
     const locked = sessions[20]?.id as string;
     await db.query('CREATE TABLE IF NOT EXISTS latch (open boolean)');
@@ -220,7 +220,7 @@ describe('updates', () => {
     expect(order.at(-1)).toBe(20);
   });
 
-  it('of two processes do not run into each other', async () => {
+  it('never fails when two adapters update the same sessions in opposite orders', async () => {
     const sessions = await sessionsOf(100);
     const other = db.adapter();
     const both = [db.storage, other].flatMap((storage, side) =>

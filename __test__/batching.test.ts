@@ -1,4 +1,4 @@
-/** Calls of one kind that wait together share a statement; each still gets its own answer. */
+/** Look-ups and events of one kind that wait together share a statement, and each still gets its own answer. */
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import {
@@ -18,7 +18,7 @@ const CALLS = 1_000;
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
 
-it('answers each caller with its own row', async () => {
+it('look-ups that share a statement answer each caller with its own row', async () => {
   const users = await Promise.all(numbers(50).map((index) => db.storage.createUser(userInput({ name: `${index}` }))));
   const sessions = await Promise.all(users.map(({ id }) => db.storage.createSession(sessionInput(id))));
   const keys = await Promise.all(users.map(({ id }) => db.storage.createApiKey(apiKeyInput(id))));
@@ -40,14 +40,14 @@ it('answers each caller with its own row', async () => {
   expect(answers.filter((isRight) => !isRight)).toEqual([]);
 });
 
-it('gives callers of one row an object each', async () => {
+it('look-ups of one row give each caller an object of its own', async () => {
   const { id } = await db.storage.createUser(userInput());
   const found = await Promise.all(numbers(64).map(() => db.storage.getUser(id)));
   expect(new Set(found).size).toBe(64);
   expect(new Set(found.map((user) => user?.metadata)).size).toBe(64);
 });
 
-it('answers many calls with few statements', async () => {
+it('1 000 look-ups at once take fewer than 50 statements', async () => {
   const relay = await Relay.start(db.url);
   const storage = db.adapter({}, relay.url);
   const { id: userId } = await storage.createUser(userInput());
@@ -60,7 +60,7 @@ it('answers many calls with few statements', async () => {
   await relay.close();
 });
 
-it('has given its connection back when it answers: what follows needs no second one', async () => {
+it('a call’s connection is free again when the call is answered, so that calls in sequence use one connection', async () => {
   const storage = db.adapter();
   for (const index of numbers(100)) {
     const { id } = await storage.createUser(userInput());
@@ -76,7 +76,7 @@ function compute(ms: number) {
   while (Date.now() < end);
 }
 
-it('answers what follows from many results with few statements too', async () => {
+it('look-ups that are made when others have been answered share statements too', async () => {
   const relay = await Relay.start(db.url);
   const storage = db.adapter({}, relay.url);
   await storage.connect();
@@ -93,7 +93,7 @@ it('answers what follows from many results with few statements too', async () =>
   await relay.close();
 });
 
-it('sends few calls of a kind in one statement, from however many results they follow', async () => {
+it('few calls of one kind are sent in one statement, even if they follow from results of several turns of the event loop', async () => {
   let statements = 0;
   const { id } = await db.storage.createUser(userInput());
   const debug = (_: string, { operation }: { operation?: string }) => {
@@ -128,7 +128,7 @@ function mostAtOnce(messages: Message[]) {
   return most;
 }
 
-it('starts no small statement beside a large one', async () => {
+it('a few look-ups made beside many running ones wait for the next statement instead of starting their own', async () => {
   const relay = await Relay.start(db.url);
   const storage = db.adapter({ min: 3 }, relay.url);
   const { id } = await storage.createUser(userInput());
@@ -149,7 +149,7 @@ it('starts no small statement beside a large one', async () => {
   await relay.close();
 });
 
-it('sends what follows from many results while JavaScript computes', async () => {
+it('a call made when another is answered is sent while JavaScript still computes', async () => {
   const { id } = await db.storage.createUser(userInput());
   for (const _ of numbers(5)) {
     const together = numbers(4).map(() => db.storage.getUser(id));
@@ -164,7 +164,7 @@ it('sends what follows from many results while JavaScript computes', async () =>
   }
 });
 
-it('sees every write acknowledged before the call', async () => {
+it('a look-up sees every write that was acknowledged before it was made', async () => {
   const { id: userId } = await db.storage.createUser(userInput());
   const { id } = await db.storage.createSession(sessionInput(userId));
   let isOver = false;
@@ -183,7 +183,7 @@ it('sees every write acknowledged before the call', async () => {
   }
 });
 
-describe('events', () => {
+describe('emitEvent, when calls share a statement,', () => {
   const event = (type: string) => ({ type, principalId: 'p', data: { type }, timestamp: new Date() });
 
   it('stores each event once', async () => {
@@ -194,7 +194,7 @@ describe('events', () => {
     expect(rows.filter(({ type, data }) => type !== data)).toEqual([]);
   });
 
-  it('lets a bad event fail alone', async () => {
+  it('rejects an event that violates a constraint, and stores the others', async () => {
     await db.query(`ALTER TABLE auth_events ADD CONSTRAINT no_bad_type CHECK (type NOT LIKE 'bad.%')`);
     const results = await Promise.allSettled(
       numbers(300).map((index) => db.storage.emitEvent(event(`${index % 50 === 7 ? 'bad' : 'good'}.${index}`))),
@@ -211,7 +211,7 @@ describe('events', () => {
   });
 });
 
-it('does not let an expired session through with its batch', async () => {
+it('getSession returns null for an expired session when live ones share its statement', async () => {
   const { id: userId } = await db.storage.createUser(userInput());
   const expired = await db.storage.createSession({ userId, expiresAt: new Date(0) });
   const live = await db.storage.createSession({ userId, expiresAt: inAnHour() });
@@ -222,7 +222,7 @@ it('does not let an expired session through with its batch', async () => {
   expect(found.filter((session, index) => index % 2 === 1 && session?.id !== live.id)).toEqual([]);
 });
 
-it('answers each caller with the roles of its own user, in order', async () => {
+it('getUserRoles answers each caller with the roles of its own user, in the order of assignment', async () => {
   const { id: orgId } = await db.storage.createOrganization(organizationInput());
   const { id: otherOrgId } = await db.storage.createOrganization(organizationInput());
   const roles = await Promise.all(numbers(4).map(() => db.storage.createRole(roleInput(orgId))));

@@ -1,4 +1,4 @@
-/** Giving a call up: `signal` and `timeoutMs`. */
+/** Cancelling a call with `signal` or `timeoutMs`. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput, rejection } from './helpers/errors';
 import { backendsOf, until, whileLocked } from './helpers/failing';
@@ -19,7 +19,7 @@ const lockTable = (table: string) => `LOCK TABLE ${table} IN ACCESS EXCLUSIVE MO
 
 const adapter = (options = {}) => db.adapter({ application_name: NAME, statementTimeoutMs: 0, ...options });
 
-it('rejects at once, ends the statement on the server, and puts a write in doubt', async () => {
+it('an aborted signal rejects the call at once, ends the statement on the server, and leaves a write’s outcome unknown', async () => {
   const storage = adapter();
   const { id } = await storage.createUser({});
   await whileLocked(db, LOCK_USER, [id], async () => {
@@ -35,7 +35,7 @@ it('rejects at once, ends the statement on the server, and puts a write in doubt
   await storage.disconnect();
 });
 
-it('gives up after timeoutMs, retries and waits included', async () => {
+it('timeoutMs limits the whole call, including retries and waits', async () => {
   const storage = adapter({ maxRetries: 100 });
   const { id } = await storage.createUser({});
   await whileLocked(db, LOCK_USER, [id], async () => {
@@ -48,7 +48,7 @@ it('gives up after timeoutMs, retries and waits included', async () => {
   await storage.disconnect();
 });
 
-it('a read that was given up leaves no doubt', async () => {
+it('a cancelled read has no unknown outcome and is retryable', async () => {
   const storage = adapter();
   await whileLocked(db, lockTable('users'), [], async () => {
     const error = await expectCode(storage.getUser('x', { timeoutMs: 20 }), 'cancelled', { operation: 'getUser' });
@@ -59,7 +59,7 @@ it('a read that was given up leaves no doubt', async () => {
   await storage.disconnect();
 });
 
-it('the connection serves nobody until the server has confirmed, and then serves on', async () => {
+it('the connection of a cancelled call is reused only after the server has confirmed the cancellation', async () => {
   const storage = adapter({ max: 1 });
   const { id } = await storage.createUser({});
   const [before] = await backends();
@@ -76,7 +76,7 @@ it('the connection serves nobody until the server has confirmed, and then serves
   await storage.disconnect();
 });
 
-it('a cancel that overtakes its statement is sent again', async () => {
+it('a cancel request that reaches the server before its statement is sent again', async () => {
   const relay = await Relay.start(db.url);
   const storage = db.adapter({ application_name: NAME, statementTimeoutMs: 0, max: 1 }, relay.url);
   try {
@@ -101,7 +101,7 @@ it('a cancel that overtakes its statement is sent again', async () => {
   }
 });
 
-it('a call that waits for a connection was not sent, and leaves its place', async () => {
+it('a call cancelled while it waits for a connection was never sent, and leaves the queue', async () => {
   const storage = adapter({ max: 1 });
   const { id } = await storage.createUser({});
   await whileLocked(db, LOCK_USER, [id], async (release) => {
@@ -123,7 +123,7 @@ it('a call that waits for a connection was not sent, and leaves its place', asyn
   await storage.disconnect();
 });
 
-it('a shared statement goes on while one caller waits for it, and ends with the last', async () => {
+it('a shared statement continues while one caller still waits for it, and is cancelled with the last caller', async () => {
   const storage = adapter({ max: 1 });
   await storage.getUser('x');
   await whileLocked(db, lockTable('sessions'), [], async (release) => {
@@ -153,7 +153,7 @@ it('a shared statement goes on while one caller waits for it, and ends with the 
   await storage.disconnect();
 });
 
-it('an event that was given up after it was sent is in doubt', async () => {
+it('an event whose call is cancelled after it was sent has an unknown outcome', async () => {
   const storage = adapter();
   await whileLocked(db, lockTable('auth_events'), [], async () => {
     const controller = new AbortController();
@@ -166,7 +166,7 @@ it('an event that was given up after it was sent is in doubt', async () => {
   await storage.disconnect();
 });
 
-it('does not start when the signal had been aborted, or when there is no time', async () => {
+it('a call with an aborted signal or with timeoutMs 0 is rejected without being sent', async () => {
   for (const options of [{ signal: AbortSignal.abort() }, { timeoutMs: 0 }]) {
     const error = await expectCode(db.storage.createUser({ id: 'never' }, options), 'cancelled');
     expect(error.context).not.toHaveProperty('outcome');
@@ -175,7 +175,7 @@ it('does not start when the signal had been aborted, or when there is no time', 
   await expect(db.storage.getUser('never')).resolves.toBeNull();
 });
 
-it('leaves calls in time alone, and one signal serves many of them', async () => {
+it('calls that end in time are not affected by their signal, and 100 calls can share one without a warning', async () => {
   const warnings: unknown[] = [];
   const onWarning = (warning: unknown) => warnings.push(warning);
   process.on('warning', onWarning);
@@ -187,7 +187,7 @@ it('leaves calls in time alone, and one signal serves many of them', async () =>
   expect(warnings).toEqual([]);
 });
 
-it('one signal ends all calls that carry it', async () => {
+it('one signal cancels all calls that carry it', async () => {
   const storage = adapter({ max: 4 });
   const { id } = await storage.createUser({});
   const controller = new AbortController();
@@ -207,7 +207,7 @@ it('one signal ends all calls that carry it', async () => {
   await storage.disconnect();
 });
 
-describe('a signal that is not what it should be', () => {
+describe('a signal that does not behave like an AbortSignal', () => {
   const fail = () => {
     throw new Error('deaf');
   };
@@ -215,7 +215,7 @@ describe('a signal that is not what it should be', () => {
   const clinging = { aborted: false, addEventListener: () => undefined, removeEventListener: fail };
   const unreadable = Object.defineProperty({}, 'aborted', { get: fail });
 
-  it('is refused when it cannot be listened to', async () => {
+  it('is rejected as invalid input when no listener can be added', async () => {
     const storage = adapter();
     const error = await expectInvalidInput(storage.getUser('x', { signal: deaf as never }), 'signal');
     expect(error.message).toBe('getUser: `signal` cannot be listened to: deaf');
@@ -228,7 +228,7 @@ describe('a signal that is not what it should be', () => {
     await storage.disconnect();
   });
 
-  it('keeps nobody from their results when it cannot be left', async () => {
+  it('does not keep a call from its result when the listener cannot be removed', async () => {
     const storage = adapter();
     const { id } = await storage.createUser({});
     const calls = Array.from({ length: 50 }, (_, at) =>
@@ -238,7 +238,7 @@ describe('a signal that is not what it should be', () => {
     await storage.disconnect();
   });
 
-  it('does not keep the process from its end', async () => {
+  it('does not keep the process from exiting', async () => {
     const { code, stdout } = await runScript(
       `
       import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';

@@ -1,4 +1,4 @@
-/** Rules that every table keeps, checked in the server's catalogue so that the next table keeps them too. */
+/** Rules for every table, checked in the server’s catalogue so that future tables are checked, too. */
 import { useDatabase } from './helpers/database';
 
 const db = useDatabase();
@@ -51,7 +51,7 @@ const foreignKeys = () =>
      WHERE c.contype = 'f' AND c.connamespace = 'public'::regnamespace
      ORDER BY 1`);
 
-it('every foreign key has an index that begins with its first columns', async () => {
+it('every foreign key has an index that begins with one of its columns', async () => {
   expect((await foreignKeys()).length).toBeGreaterThan(18);
   const without = await db.query(`
     SELECT format('%s.%s', c.conrelid::regclass, c.conname) AS name
@@ -69,21 +69,21 @@ it('every foreign key has an index that begins with its first columns', async ()
   expect(without).toEqual([]);
 });
 
-it('every column that names another row has a foreign key', async () => {
+it('every column named …_id has a foreign key, except those listed in this file', async () => {
   const keys = (await foreignKeys()).flatMap((key) => key.columns);
   const references = (await columns(`a.attname ~ '_id$'`)).map(({ name }) => name);
   expect(references.length).toBeGreaterThan(20);
   expect(references.filter((name) => !keys.includes(name)).sort()).toEqual(Object.keys(NO_FOREIGN_KEY).sort());
 });
 
-it('every foreign key takes its rows along', async () => {
+it('every foreign key deletes its rows with the referenced row, except those listed in this file', async () => {
   const others = (await foreignKeys()).filter(({ action }) => action !== 'c');
   expect(others).toEqual(
     Object.keys(NO_CASCADE).map((column) => ({ name: expect.any(String), columns: [column], action: 'n' })),
   );
 });
 
-it('every user_id has a foreign key to users that takes its rows along', async () => {
+it('every column user_id has a foreign key to users with ON DELETE CASCADE', async () => {
   const owned = (await columns(`a.attname = 'user_id'`)).map(({ name }) => name);
   const keys = await db.query<{ name: string }>(`
     SELECT format('%s.user_id', c.conrelid::regclass) AS name
@@ -95,8 +95,8 @@ it('every user_id has a foreign key to users that takes its rows along', async (
   expect(keys.map(({ name }) => name).sort()).toEqual(owned.sort());
 });
 
-it('every id, and every text that an index holds, is COLLATE "C"', async () => {
-  // Ids at the provider are never looked for.
+it('every id and every indexed text is of type text and COLLATE "C"', async () => {
+  // Ids at the provider are not looked up.
   const ids = (await columns(`a.attname ~ '(^|_)id$' AND a.atttypid <> 'bigint'::regtype`)).filter(
     ({ name }) => NO_FOREIGN_KEY[name] !== 'an id at the provider',
   );
@@ -107,7 +107,7 @@ it('every id, and every text that an index holds, is COLLATE "C"', async () => {
   expect([...ids, ...indexed].filter(({ type, collation }) => type !== 'text' || collation !== 'C')).toEqual([]);
 });
 
-it('an index over an expression is COLLATE "C" too', async () => {
+it('every index, over expressions too, is COLLATE "C"', async () => {
   const collations = await db.query<{ index: string; collation: string }>(`
     SELECT i.indexrelid::regclass AS index, co.collname AS collation
       FROM pg_index i
@@ -127,16 +127,16 @@ it('every time is a timestamptz(3)', async () => {
   expect(times.filter(({ type }) => type !== 'timestamp(3) with time zone')).toEqual([]);
 });
 
-it('no text is cut: there is no varchar and no char', async () => {
+it('no column is a varchar or char, which would cut off text', async () => {
   expect(await columns(`a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype)`)).toEqual([]);
 });
 
-it('every JSON column is an object or a list by default, never NULL, where it is not a variant’s', async () => {
+it('every JSON column is NOT NULL, except the two that only one type of provider has', async () => {
   const nullable = await columns(`a.atttypid = 'jsonb'::regtype AND NOT a.attnotnull`);
   expect(nullable.map(({ name }) => name)).toEqual(['sso_providers.attribute_mapping', 'sso_providers.claim_mapping']);
 });
 
-it('what has an updated_at has a trigger that keeps it', async () => {
+it('every table with updated_at has the trigger that sets it', async () => {
   const keeping = await db.query<{ name: string }>(`
     SELECT format('%s.updated_at', tgrelid::regclass) AS name
       FROM pg_trigger WHERE NOT tgisinternal AND tgfoid = 'auth_set_updated_at'::regproc ORDER BY 1`);
@@ -144,7 +144,7 @@ it('what has an updated_at has a trigger that keeps it', async () => {
   expect(keeping.map(({ name }) => name)).toEqual(have.map(({ name }) => name));
 });
 
-it('every table has a primary key, and none an index that another one covers', async () => {
+it('every table has a primary key, and no table an index that another one covers', async () => {
   const keyless = await db.query(
     `SELECT oid::regclass FROM pg_class c WHERE oid IN (${TABLES})
         AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'p')`,

@@ -1,4 +1,4 @@
-/** `connect()` says at once what is wrong, and `healthCheck()` never rejects. */
+/** `connect()` says at once what is wrong, and `healthCheck()` reports the same without rejecting. */
 import { createServer } from 'node:net';
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { asSuperuser, useDatabase } from './helpers/database';
@@ -80,8 +80,8 @@ const cases: [string, () => string, string, Record<string, unknown>, Record<stri
   ],
 ];
 
-describe.each(cases)('%s', (_, url, code, context, cause) => {
-  it('is its own error, with the reason as its cause and no password', async () => {
+describe.each(cases)('connecting with %s', (_, url, code, context, cause) => {
+  it('fails with an error that names host and port, has the reason as its cause, and contains no password', async () => {
     const storage = new PostgresStorageAdapter(url(), { connectionTimeoutMillis: 60_000 });
     const error = await expectCode(storage.connect(), code as 'connection_failed', {
       operation: 'connect',
@@ -100,7 +100,7 @@ describe.each(cases)('%s', (_, url, code, context, cause) => {
   });
 });
 
-it('gives up on a silent server after connectionTimeoutMillis', async () => {
+it('connect() gives up on a silent server after connectionTimeoutMillis', async () => {
   const relay = await Relay.start(db.url);
   relay.hold();
   const storage = new PostgresStorageAdapter(relay.url, { connectionTimeoutMillis: 100 });
@@ -115,14 +115,14 @@ it('gives up on a silent server after connectionTimeoutMillis', async () => {
   }
 });
 
-it('names the file of a Unix socket that is not there', async () => {
+it('connect() names the file of a Unix socket that does not exist', async () => {
   const storage = db.adapter({ host: '/nowhere', port: 5 });
   const error = await expectCode(storage.connect(), 'connection_failed', { host: '/nowhere', port: 5 });
   expect(error.message).toContain('(/nowhere/.s.PGSQL.5)');
   expect(error.cause).toMatchObject({ code: 'ENOENT' });
 });
 
-it('writes an IPv6 address in brackets', async () => {
+it('connect() writes an IPv6 address in brackets in its message', async () => {
   const error = await expectCode(db.adapter({ host: '::1', port: 1 }).connect(), 'connection_failed');
   expect(error.message).toContain('([::1]:1)');
 });
@@ -143,15 +143,15 @@ async function refusing(sqlState: string, work: (url: string) => Promise<void>) 
   }
 }
 
-// PgBouncer's and RDS Proxy's.
-it.each(['08P01', '0A000'])('a pooler that refuses our start-up options with %s gets the hint', async (sqlState) => {
+// The SQLSTATEs of PgBouncer and of RDS Proxy.
+it.each(['08P01', '0A000'])('connect() suggests `pooler` when options are refused with %s', async (sqlState) => {
   await refusing(sqlState, async (url) => {
     const error = await expectCode(db.adapter({}, url).connect(), 'connection_failed', { sqlState });
     expect(error.message).toContain("pooler: 'transaction'");
   });
 });
 
-it('says that all connections are taken', async () => {
+it('a call is rejected with pool_timeout when all connections are in use', async () => {
   const application_name = 'connect-errors-full';
   const storage = db.adapter({ application_name, max: 1, connectionTimeoutMillis: 3_000, statementTimeoutMs: 0 });
   const { id } = await db.storage.createUser({});
@@ -165,7 +165,7 @@ it('says that all connections are taken', async () => {
   });
 });
 
-it('says that the server has no room', async () => {
+it('connect() is rejected with resource_exhausted when the role has no connection left', async () => {
   await asSuperuser((client) => client.query('CREATE ROLE lonely LOGIN CONNECTION LIMIT 0'));
   try {
     await asSuperuser((client) => client.query(`ALTER ROLE lonely PASSWORD '${PASSWORD}'`));
@@ -178,7 +178,7 @@ it('says that the server has no room', async () => {
   }
 });
 
-it('a call says the same as connect()', async () => {
+it('a call reports the same reason as connect(), with its own name as the operation', async () => {
   const storage = new PostgresStorageAdapter(db.url, { password: PASSWORD });
   const error = await rejection(storage.getUser('x'));
   expect(error).toMatchObject({ code: 'auth_postgres/authentication_failed', context: { operation: 'getUser' } });

@@ -1,4 +1,4 @@
-/** A database or a schema that was moved or copied: our functions act on the tables that they are at, and on no others. */
+/** In a database or schema that was renamed or copied, our functions act on the tables beside them and on no others. */
 import { asSuperuser, urlOf, useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { organizationInput } from './helpers/fixtures';
@@ -25,7 +25,7 @@ const counts = async (db: ReturnType<typeof useDatabase>, schema: string) =>
 
 const db = useDatabase({ migrated: false });
 
-it('a schema that was renamed goes on working, also beside a new one of its old name', async () => {
+it('a renamed schema works, also beside a new schema with its old name', async () => {
   await fill(await connected('live'), 'first');
   await db.query('ALTER SCHEMA live RENAME TO staging');
   const staging = await connected('staging');
@@ -43,7 +43,7 @@ it('a schema that was renamed goes on working, also beside a new one of its old 
   await expect(staging.getOrganization('third')).resolves.toMatchObject({ members: [] });
 });
 
-it('a schema that 0001 alone has made, and that was renamed since, is mended by connect()', async () => {
+it('connect() repairs the functions of a schema that was made by the first migration alone and renamed since', async () => {
   const before = await connected('before');
   await before.rollback({ to: '0001_initial_schema' });
   await db.query('ALTER SCHEMA before RENAME TO after');
@@ -56,7 +56,7 @@ it('a schema that 0001 alone has made, and that was renamed since, is mended by 
   expect(await counts(db, 'before')).toEqual({ users: 1, accounts: 1, members: 1 });
 });
 
-it('a database that was made from it as a template is one of its own', async () => {
+it('a database created from another as its template does not change the original', async () => {
   await fill(await connected('original'), 'one');
   const copy = `${db.name}_copy`;
   await db.storage.disconnect();
@@ -86,7 +86,7 @@ it.each([
   ],
   ['a trigger', 'ALTER FUNCTION auth_sync_oauth_accounts() SET SCHEMA other', 'users_sync_oauth_on_insert'],
   ['a setting', 'ALTER FUNCTION auth_leave_organizations() SET search_path = other', 'auth_leave_organizations'],
-])('what leads into another schema is refused by connect(): %s', async (what, change, name) => {
+])('connect() and healthCheck() report a part that leads into another schema: %s', async (what, change, name) => {
   const schema = `led_${what.replace(/\W/g, '_')}`;
   const storage = await connected(schema);
   await db.query(`CREATE SCHEMA IF NOT EXISTS other; SET search_path = "${schema}"; ${change}; RESET search_path`);

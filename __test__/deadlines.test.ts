@@ -1,4 +1,4 @@
-/** No call outlives its limits, whatever the server does. */
+/** No call outlives its time limits, whatever the server or the network does. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
@@ -33,10 +33,10 @@ async function timeOf(promise: Promise<unknown>): Promise<number> {
   return performance.now() - started;
 }
 
-describe('a network that has gone', () => {
+describe('when the network stops answering', () => {
   afterEach(() => relay.release());
 
-  it('a write ends, and its outcome is unknown', async () => {
+  it('a write ends with connection_failed and an unknown outcome', async () => {
     const storage = adapter();
     await storage.createUser(userInput());
     const { id } = await storage.createUser(userInput());
@@ -52,7 +52,7 @@ describe('a network that has gone', () => {
     await storage.disconnect();
   });
 
-  it('a read is tried again on a new connection, within the same budget', async () => {
+  it('a read is tried again on a new connection, within the same time limit', async () => {
     const storage = adapter();
     await storage.getUser('x');
     relay.hold();
@@ -64,7 +64,7 @@ describe('a network that has gone', () => {
     await storage.disconnect();
   });
 
-  it('a connection that is never made ends the call', async () => {
+  it('a call ends with connection_failed when its connection is never established', async () => {
     const storage = adapter({ statementTimeoutMs: 0 });
     relay.hold();
     const error = await expectCode(storage.createUser(userInput()), 'connection_failed');
@@ -75,7 +75,7 @@ describe('a network that has gone', () => {
     await storage.disconnect();
   });
 
-  it('timeoutMs ends a call without any other limit', async () => {
+  it('timeoutMs ends a call that has no other time limit', async () => {
     const storage = adapter({ connectionTimeoutMillis: 0, statementTimeoutMs: 0 });
     const { id } = await storage.createUser(userInput());
     relay.hold();
@@ -87,8 +87,8 @@ describe('a network that has gone', () => {
   });
 });
 
-describe('a lock held by another', () => {
-  it('ends at the statement timeout, changes nothing, and may be tried again', async () => {
+describe('when another transaction holds a lock', () => {
+  it('an update ends with statement_timeout, changes nothing, and is retryable', async () => {
     const storage = adapter();
     const { id } = await storage.createUser(userInput({ name: 'before' }));
     await whileLocked(db, 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [id], async () => {
@@ -100,7 +100,7 @@ describe('a lock held by another', () => {
     await storage.disconnect();
   });
 
-  it('no limit is no limit', async () => {
+  it('calls wait without end when connectionTimeoutMillis and statementTimeoutMs are 0', async () => {
     const storage = adapter({ connectionTimeoutMillis: 0, statementTimeoutMs: 0, max: 1 });
     const { id } = await storage.createUser(userInput());
     await whileLocked(db, 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [id], async (release) => {
@@ -115,7 +115,7 @@ describe('a lock held by another', () => {
     await storage.disconnect();
   });
 
-  it('calls that wait for a connection end with pool_timeout, batched ones too, and leave nothing behind', async () => {
+  it('calls that wait for a connection end with pool_timeout, batched ones too, and leave the queue', async () => {
     const storage = adapter({ max: 1, statementTimeoutMs: 0 });
     const { id } = await storage.createUser(userInput());
     await whileLocked(db, 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [id], async (release) => {
@@ -134,14 +134,14 @@ describe('a lock held by another', () => {
   });
 });
 
-describe('a server process that stands still', () => {
+describe('when a server process is stopped', () => {
   let server: PostgresServer;
   beforeAll(async () => {
     server = await startPostgres();
   });
   afterAll(() => server.stop());
 
-  it('is given up, and ends when it goes on', async () => {
+  it('its call ends with connection_failed, and the backend exits once it continues', async () => {
     const storage = db.adapter({ application_name: NAME, ...LIMITS, max: 2 }, server.url);
     await storage.connect();
     const { id } = await storage.createUser(userInput());

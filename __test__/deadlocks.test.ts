@@ -1,4 +1,4 @@
-/** Calls that want the same rows in different orders: none of them ends in a deadlock. */
+/** Calls that lock the same rows in different orders do not end in a deadlock. */
 import { useDatabase } from './helpers/database';
 import { memberInput, oauthLink, organizationInput, roleInput, sessionInput, userInput } from './helpers/fixtures';
 import { race } from './helpers/race';
@@ -6,7 +6,7 @@ import { race } from './helpers/race';
 const db = useDatabase();
 const ALLOWED = new Set(['not_found', 'invalid_reference', 'conflict'].map((code) => `auth_postgres/${code}`));
 
-it('users leave while organizations change their members, roles and existence', async () => {
+it('deleteUser, updateOrganization, deleteOrganization and calls that refer to both end in no deadlock error', async () => {
   const storage = db.adapter({ max: 12 });
   for (let round = 0; round < 8; round += 1) {
     const users = await Promise.all(Array.from({ length: 6 }, () => storage.createUser(userInput())));
@@ -32,7 +32,7 @@ it('users leave while organizations change their members, roles and existence', 
   await storage.disconnect();
 }, 120_000);
 
-it('deleting members of one organization while it takes others waits for no deadlock', async () => {
+it('deleteUser and updateOrganization for one organization’s members end in no deadlock error even without retries', async () => {
   const storage = db.adapter({ max: 12, maxRetries: 0 });
   for (let round = 0; round < 10; round += 1) {
     const users = await Promise.all(Array.from({ length: 8 }, () => storage.createUser(userInput())));

@@ -1,11 +1,11 @@
-/** A database whose encoding is not UTF8 is refused by its name before anything is made in it. */
+/** connect() rejects a database whose encoding is not UTF8, before it creates anything. */
 import { randomBytes } from 'node:crypto';
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
 import { asSuperuser, urlOf } from './helpers/database';
 import { expectCode } from './helpers/errors';
 
-it.each(['LATIN1', 'SQL_ASCII', 'EUC_JP'])('a database in %s', async (encoding) => {
+it.each(['LATIN1', 'SQL_ASCII', 'EUC_JP'])('connect() rejects a database in %s', async (encoding) => {
   const name = `t_encoding_${randomBytes(4).toString('hex')}`;
   await asSuperuser(async (client) => {
     const { rows } = await client.query("SELECT current_setting('server_version_num')::int >= 150000 AS has_providers");

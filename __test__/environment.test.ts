@@ -17,7 +17,7 @@ const urlWithoutPassword = () => {
   return url.href;
 };
 
-it('what becomes of it later changes nothing', async () => {
+it('an adapter ignores changes of the environment after its construction', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'environment-'));
   const file = join(directory, 'pgpass');
   writeFileSync(file, `*:*:*:*:${decodeURIComponent(new URL(db.url).password)}\n`);
@@ -41,7 +41,7 @@ it('what becomes of it later changes nothing', async () => {
   }
 });
 
-it('a worker thread has its own', async () => {
+it('an adapter in a worker thread reads that thread’s environment', async () => {
   const script = `
     import { Worker } from 'node:worker_threads';
     const worker = new Worker(\`
@@ -78,7 +78,7 @@ const STRESS = `
   console.log(tried > 500);
   await storage.disconnect();`;
 
-it('survives an application that sets variables while connections are opened', async () => {
+it('the process survives when the application sets variables while connections are opened', async () => {
   for (let round = 0; round < 2; round += 1) {
     const runs = await Promise.all([runScript(STRESS), runScript(STRESS)]);
     for (const run of runs) expect(run).toMatchObject({ signal: null, stdout: 'true\n' });

@@ -1,4 +1,4 @@
-/** What an error says, and which one is given for what went wrong on the server. */
+/** What an error contains, and which error each failure on the server becomes. */
 import { InternalError } from '@kitiumai/auth-postgres';
 import { type AdapterOptions, useDatabase } from './helpers/database';
 import { type Code, expectCode, expectInvalidInput, rejection } from './helpers/errors';
@@ -20,7 +20,7 @@ describe('an error', () => {
     return rejection(db.storage.createUser({ email: email as string }));
   };
 
-  it('says what, of which kind, where and why', async () => {
+  it('has a code, kind, severity, status, context and a message with the method’s name', async () => {
     const error = await conflict();
     expect({ ...error }).toStrictEqual({
       code: 'auth_postgres/conflict',
@@ -40,7 +40,7 @@ describe('an error', () => {
     expect(error.stack).toContain(error.message);
   });
 
-  it('has the server’s own words as its cause, without what they print of rows', async () => {
+  it('has the server’s message as its cause, without the values of rows', async () => {
     const { cause } = await conflict();
     expect(cause).toBeInstanceOf(Error);
     expect(cause?.message).toBe('duplicate key value violates unique constraint "users_email_key"');
@@ -50,7 +50,7 @@ describe('an error', () => {
     });
   });
 
-  it('is whole in JSON', async () => {
+  it('is complete when it is converted to JSON', async () => {
     const error = await conflict();
     const { name, message, code, kind, severity, statusCode, retryable, context, cause } = error;
     expect(JSON.parse(JSON.stringify({ error }))).toStrictEqual({
@@ -65,7 +65,7 @@ describe('an error', () => {
     expect(plain.toJSON()).toMatchObject({ statusCode: 422, context: { operation: 'createUser', field: 'name' } });
   });
 
-  it('is every caller’s own, when many asked for the same', async () => {
+  it('is a separate object for each caller when several calls fail alike', async () => {
     await whileFailing(db, '40001', {}, async () => {
       const calls = [db.storage.createUser({ name: 'a' }), db.storage.createUser({ name: 'b' })];
       const [one, two] = await Promise.all(calls.map(rejection));
@@ -73,7 +73,7 @@ describe('an error', () => {
     });
   });
 
-  it('with a NOT NULL, CHECK or foreign key names it', async () => {
+  it('names the constraint, column and table that the server names', async () => {
     const lost = await expectCode(db.storage.createSession(sessionInput(unique('nobody'))), 'invalid_reference', {
       ...{ constraint: 'sessions_user_id_fkey', sqlState: '23503', table: 'sessions', field: 'userId' },
     });
@@ -86,7 +86,7 @@ describe('an error', () => {
   });
 });
 
-it('the class’s codes, kinds and statuses fit each other', () => {
+it('InternalError can be constructed, and its code has the format of the library’s codes', () => {
   const fields = { message: 'm', code: 'auth_postgres/internal', kind: 'internal', severity: 'error' };
   const Constructor = InternalError as unknown as new (fields: object) => InternalError;
   const error = new Constructor({ ...fields, statusCode: 500, retryable: false, context: {} });
@@ -95,7 +95,7 @@ it('the class’s codes, kinds and statuses fit each other', () => {
   expect(Object.keys(error)).not.toContain('name');
 });
 
-describe('the server’s SQLSTATE', () => {
+describe('an error of the server', () => {
   it.each<[string, Code]>([
     ['40001', 'serialization_failure'],
     ['40P01', 'serialization_failure'],
@@ -116,7 +116,7 @@ describe('the server’s SQLSTATE', () => {
     ['P0004', 'query_failed'],
     ['XX000', 'query_failed'],
     ['58030', 'query_failed'],
-  ])('%s is %s', async (sqlState, code) => {
+  ])('with SQLSTATE %s becomes %s', async (sqlState, code) => {
     const storage = once();
     await whileFailing(db, sqlState, {}, async () => {
       const error = await expectCode(storage.createUser({}), code, { operation: 'createUser', sqlState, attempts: 1 });
@@ -128,7 +128,7 @@ describe('the server’s SQLSTATE', () => {
     await expect(storage.createUser({})).resolves.toMatchObject({ plan: 'free' });
   });
 
-  it('leaves out detail, hint and where', async () => {
+  it('loses its detail, hint and context', async () => {
     const using = `MESSAGE = 'boom', DETAIL = 'Row (x) is bad.', HINT = 'Try y.'`;
     await whileFailing(db, 'P0001', { using }, async () => {
       const { cause } = await expectCode(db.storage.createUser({}), 'query_failed');
@@ -137,8 +137,8 @@ describe('the server’s SQLSTATE', () => {
   });
 });
 
-describe('what is tried again', () => {
-  it.each(['40001', '40P01'])('is any call after %s, up to maxRetries', async (sqlState) => {
+describe('a call', () => {
+  it.each(['40001', '40P01'])('that fails with %s is repeated, up to maxRetries times', async (sqlState) => {
     await whileFailing(db, sqlState, { times: 2 }, async () => {
       await expect(db.storage.createUser({ name: 'Ada' })).resolves.toMatchObject({ name: 'Ada' });
     });
@@ -151,7 +151,7 @@ describe('what is tried again', () => {
     }
   });
 
-  it.each(['23505', '23514', '22001', '42P01', 'XX000'])('is never what failed with %s', async (sqlState) => {
+  it.each(['23505', '23514', '22001', '42P01', 'XX000'])('that fails with %s is not repeated', async (sqlState) => {
     await whileFailing(db, sqlState, { times: 1 }, async () => {
       const error = await rejection(db.storage.createUser({}));
       expect(error.context.attempts).toBe(1);
@@ -159,7 +159,7 @@ describe('what is tried again', () => {
     });
   });
 
-  it('is a write that the server took no more, on a new connection', async () => {
+  it('that fails because the session is read-only is repeated on a new connection', async () => {
     const { storage } = named();
     await db.query(`ALTER DATABASE ${db.name} SET default_transaction_read_only = on`);
     await storage.getUser('x');
@@ -169,13 +169,13 @@ describe('what is tried again', () => {
   });
 });
 
-describe('a server that takes no writes', () => {
+describe('when the server accepts no writes', () => {
   beforeAll(() => db.query(`ALTER DATABASE ${db.name} SET default_transaction_read_only = on`));
   afterAll(() =>
     db.query(`SET transaction_read_only = off; ALTER DATABASE ${db.name} RESET default_transaction_read_only`),
   );
 
-  it('is read_only, and may be tried later', async () => {
+  it('a write is rejected with read_only and is retryable, and reads succeed', async () => {
     const { storage } = named();
     const error = await expectCode(storage.createUser({}), 'read_only', { operation: 'createUser', sqlState: '25006' });
     expect(error.retryable).toBe(true);
@@ -184,7 +184,7 @@ describe('a server that takes no writes', () => {
   });
 });
 
-describe('a statement that waits for a row', () => {
+describe('an update that waits for a locked row', () => {
   const LOCK_USER = 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE';
   let id: string;
   beforeEach(async () => {
@@ -194,14 +194,14 @@ describe('a statement that waits for a row', () => {
     await expect(db.storage.getUser(id)).resolves.toMatchObject({ name: 'before' });
   });
 
-  it('ends in statement_timeout after statementTimeoutMs', async () => {
+  it('ends with statement_timeout after statementTimeoutMs', async () => {
     const { storage } = named({ statementTimeoutMs: 60 });
     await whileLocked(db, LOCK_USER, [id], async () => {
       await expectCode(storage.updateUser(id, { name: 'after' }), 'statement_timeout', { sqlState: '57014' });
     });
   });
 
-  it('ends in lock_timeout after lock_timeout', async () => {
+  it('ends with lock_timeout after the option lock_timeout', async () => {
     const { storage } = named({ lock_timeout: 60 });
     await whileLocked(db, LOCK_USER, [id], async () => {
       await expectCode(storage.updateUser(id, { name: 'after' }), 'lock_timeout', { sqlState: '55P03' });
@@ -209,7 +209,7 @@ describe('a statement that waits for a row', () => {
   });
 
   it.each([0, 60_000])(
-    'is cancelled when it was on the server, with a time limit of %i ms',
+    'ends with cancelled when an administrator cancels it, with statementTimeoutMs %i',
     async (statementTimeoutMs) => {
       const { name, storage } = named({ statementTimeoutMs });
       await whileLocked(db, LOCK_USER, [id], async () => {
@@ -222,7 +222,7 @@ describe('a statement that waits for a row', () => {
     },
   );
 
-  it('of an update is not repeated when its backend ends: nobody knows whether it took effect', async () => {
+  it('is not repeated when its backend is terminated, because its outcome is unknown', async () => {
     const { name, storage } = named();
     await whileLocked(db, LOCK_USER, [id], async () => {
       const update = rejection(storage.updateUser(id, { name: 'after' }));
@@ -237,8 +237,8 @@ describe('a statement that waits for a row', () => {
   });
 });
 
-describe('a backend that ends', () => {
-  it('under a read is not noticed: the read is made again', async () => {
+describe('when its backend is terminated', () => {
+  it('a read is repeated and succeeds', async () => {
     const { id } = await db.storage.createUser({});
     const { name, storage } = named();
     await whileLocked(db, 'LOCK TABLE users', [], async (release) => {
@@ -253,7 +253,7 @@ describe('a backend that ends', () => {
     });
   });
 
-  it('under a create with an id of ours leaves one row', async () => {
+  it('a create with a generated id is repeated and leaves one row', async () => {
     const { id } = await db.storage.createUser({});
     const { name, storage } = named();
     await whileLocked(db, 'LOCK TABLE sessions', [], async (release) => {
@@ -268,7 +268,7 @@ describe('a backend that ends', () => {
     });
   });
 
-  it('under an increment is reported, and nothing is counted twice', async () => {
+  it('an increment is rejected with an unknown outcome, and nothing is counted twice', async () => {
     const { id } = await db.storage.createEmailVerificationToken(emailTokenInput());
     await db.storage.incrementEmailVerificationTokenAttempts(id);
     const { name, storage } = named();
@@ -285,7 +285,7 @@ describe('a backend that ends', () => {
     await expect(storage.getEmailVerificationTokenAttempts(id)).resolves.toBe(1);
   });
 
-  it('while it is idle is replaced', async () => {
+  it('an idle connection is replaced, and the next call succeeds', async () => {
     const { name, storage } = named();
     await storage.getUser('x');
     await db.query('SELECT pg_terminate_backend($1)', await backendsOf(db, name));
@@ -294,9 +294,9 @@ describe('a backend that ends', () => {
   });
 });
 
-describe('a stored value that no Date can hold', () => {
+describe('a stored time that no Date can hold', () => {
   it.each(['infinity', '-infinity', '294276-12-31T23:59:59Z', '4713-01-01T00:00:00Z BC'])(
-    'such as %s fails that read, and no other',
+    'such as %s is rejected when its row is read, and other rows can be read',
     async (time) => {
       const { id } = await db.storage.createUser({});
       const { id: other } = await db.storage.createUser({});

@@ -1,6 +1,6 @@
 /**
- * Writes that travel together, over a line that is cut at random, also while an attempt before still runs on the
- * server: each is done once and resolves with its own row, or says that its outcome is unknown, or was not done.
+ * Writes that share statements over a connection that is cut at random, also while an earlier attempt still runs on
+ * the server. Each write is done once and returns its own row, or is rejected, with an unknown outcome if it may be done.
  */
 import { InternalError, type PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
@@ -139,7 +139,7 @@ describe.each(WRITES)('$name', ({ write, prepare }) => {
   it.each([
     { callers: 64, rounds: 12 },
     { callers: 256, rounds: 4 },
-  ])('is done once by each of $callers callers, whatever answers are lost', async ({ callers, rounds }) => {
+  ])('is done once by each of $callers callers, whichever answers are lost', async ({ callers, rounds }) => {
     await prepare?.(db.storage, callers);
     const storage = db.adapter({ application_name: NAME, maxRetries: 4 }, relay.url);
     await storage.connect();
@@ -198,7 +198,7 @@ describe.each(WRITES)('$name', ({ write, prepare }) => {
 /** The writes whose statements are repeated. */
 describe.each(WRITES.slice(0, 4))('$name', ({ write }) => {
   it.each([64, 256])(
-    'of %s callers is done once when the line is cut while the first attempt commits',
+    'of %s callers is done once when the connection is cut during the commit of the first attempt',
     async (callers) => {
       const storage = db.adapter({ application_name: NAME }, relay.url);
       await storage.connect();
@@ -236,7 +236,7 @@ const active = async () => {
   return rows.length;
 };
 
-it('a create whose row was changed before its lost answer was made up for says that its outcome is unknown', async () => {
+it('createUser rejects with an unknown outcome when its row was changed before the create was repeated', async () => {
   const storage = db.adapter({ application_name: NAME }, relay.url);
   await storage.connect();
   let changed: Promise<unknown> | undefined;
@@ -255,7 +255,7 @@ it('a create whose row was changed before its lost answer was made up for says t
   await storage.disconnect();
 });
 
-it('calls behind a cut line and a lock are told the truth each', async () => {
+it('createUser reports each of 64 outcomes truthfully when the connection is cut while one call waits for a lock', async () => {
   const storage = db.adapter({ application_name: NAME }, relay.url);
   await storage.connect();
   const held = `${unique('held')}@example.com`;

@@ -120,7 +120,7 @@ describe.each(updatable)('update of a $name', (family: Family) => {
     await expect(family.get(db.storage, record.id)).resolves.toStrictEqual(updated);
   });
 
-  it.each(Object.keys(family.clearable ?? {}))('clears %s when it is null, and keeps it when undefined', async (field) => {
+  it.each(Object.keys(family.clearable ?? {}))('clears %s for null, and keeps it for undefined', async (field) => {
     const record = await create();
     await expect(update(record.id, { [field]: undefined })).resolves.toStrictEqual(record);
     const cleared = await update(record.id, { [field]: null });

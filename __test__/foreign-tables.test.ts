@@ -1,4 +1,4 @@
-/** Tables of another application under names that we need, and our own in places where they are not looked for. */
+/** Tables of other applications under the names of ours, and our own tables in schemas where they are not expected. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CATALOGUE } from './helpers/catalogue';
@@ -7,7 +7,7 @@ import { expectCode } from './helpers/errors';
 import { makeLegacy } from './helpers/legacy-rows';
 import { MIGRATIONS, MIGRATIONS_FOLDER } from './helpers/migrations';
 
-describe('somebody else’s tables', () => {
+describe('tables of another application with the names of ours', () => {
   const db = useDatabase({ migrated: false });
 
   beforeAll(() =>
@@ -17,7 +17,7 @@ describe('somebody else’s tables', () => {
       INSERT INTO sessions VALUES ('theirs', '2000-01-01', '{}')`),
   );
 
-  it('are named in one sentence, with the way out', async () => {
+  it('are named by connect(), with the option that avoids them', async () => {
     const error = await expectCode(db.storage.connect(), 'schema_mismatch');
     expect(error.message).toContain('sessions, users');
     expect(error.message).toContain(`{schema: 'auth'}`);
@@ -28,7 +28,7 @@ describe('somebody else’s tables', () => {
     ['after that refusal', () => db.storage],
     ['through an adapter that never connected', () => db.adapter()],
     ['behind a pooler', () => db.adapter({ pooler: 'transaction' })],
-  ])('are not touched by any call: %s', async (_, storage) => {
+  ])('are not changed by any call: %s', async (_, storage) => {
     const before = await db.query('SELECT * FROM sessions');
     await expectCode(storage().deleteExpiredSessions(), 'schema_mismatch');
     await expectCode(storage().getUser('1'), 'schema_mismatch');
@@ -42,7 +42,7 @@ describe('somebody else’s tables', () => {
     expect(await db.query(CATALOGUE)).toEqual(before);
   });
 
-  it('live beside ours in a schema of their own', async () => {
+  it('may stay beside our tables in a schema of their own', async () => {
     const storage = db.adapter({ schema: 'auth' });
     await storage.connect();
     await expect(storage.createUser({})).resolves.toMatchObject({ plan: 'free' });
@@ -50,17 +50,17 @@ describe('somebody else’s tables', () => {
   });
 });
 
-describe('tables that were made by hand, with our own SQL', () => {
+describe('tables that were created by hand with our SQL', () => {
   const db = useDatabase({ migrated: false });
   const fresh = useDatabase();
 
   it.each([
     ['all of it', MIGRATIONS],
     ['the first migration', MIGRATIONS.slice(0, 1)],
-  ])('are ours: %s', async (_, migrations) => {
+  ])('are recognised by connect(): %s', async (_, migrations) => {
     await db.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     for (const id of migrations) {
-      // As psql would, a file in a transaction.
+      // psql would run each file in a transaction, too.
       await db.query(`BEGIN; ${readFileSync(join(MIGRATIONS_FOLDER, `${id}.up.sql`), 'utf8')}; COMMIT`);
       await db.query('RESET search_path');
     }
@@ -76,14 +76,14 @@ describe('tables that were made by hand, with our own SQL', () => {
   });
 });
 
-describe('several schemas in the search path', () => {
+describe('with several schemas in the search path', () => {
   const db = useDatabase({ migrated: false });
   const path = (schemas: string) => ({ options: `-c search_path=${schemas}` });
 
   it.each([
     ['ours', () => db.storage.connect()],
     ['those of 3.0.x', () => makeLegacy(db, '3.0.x')],
-  ])('of which a later one has the tables: %s', async (_, make) => {
+  ])('connect() rejects a later schema that has the tables: %s', async (_, make) => {
     await db.query(
       'DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA IF EXISTS first CASCADE; CREATE SCHEMA first',
     );
@@ -101,7 +101,7 @@ describe('several schemas in the search path', () => {
     await db.adapter(path('public,first')).connect();
   });
 
-  it('of which the first has ours: others are not looked at', async () => {
+  it('the adapter uses the tables of the first schema, and ignores those of later ones', async () => {
     await db.query(
       'DROP SCHEMA IF EXISTS first CASCADE; CREATE SCHEMA first; DROP SCHEMA IF EXISTS second CASCADE; CREATE SCHEMA second',
     );
@@ -114,7 +114,7 @@ describe('several schemas in the search path', () => {
     await expectCode(db.adapter(path('first,second')).connect(), 'schema_mismatch');
   });
 
-  it('and old tables in public beside a schema of the user', async () => {
+  it('connect() rejects old tables in public when the user’s own schema comes first', async () => {
     await db.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     await makeLegacy(db, '3.0.x');
     const role = `${db.name}_user`;

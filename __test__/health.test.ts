@@ -1,4 +1,4 @@
-/** `healthCheck()` says whether calls can be served, and never rejects. */
+/** `healthCheck()` reports whether calls can be served, and never rejects. */
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { asSuperuser, useDatabase } from './helpers/database';
 
@@ -6,11 +6,11 @@ const db = useDatabase();
 
 const healthOf = (storage: PostgresStorageAdapter) => storage.healthCheck();
 
-it('is ok for a database with nothing to be done', async () => {
+it('healthCheck() reports ok for a migrated database', async () => {
   expect(await healthOf(db.storage)).toMatchObject({ status: 'ok', pendingMigrations: [] });
 });
 
-it('is an error without any one of our columns', async () => {
+it('healthCheck() reports schema_mismatch for every column that is missing, and names it', async () => {
   const columns = await db.query<{ tab: string; col: string }>(`
     SELECT c.relname AS tab, a.attname AS col
       FROM pg_attribute a
@@ -28,7 +28,7 @@ it('is an error without any one of our columns', async () => {
   expect(await healthOf(db.storage)).toMatchObject({ status: 'ok' });
 });
 
-it('is an error without a table, which it names once', async () => {
+it('healthCheck() reports a missing table, and names it once', async () => {
   await db.query('ALTER TABLE sessions RENAME TO elsewhere');
   try {
     const health = await healthOf(db.storage);
@@ -39,7 +39,7 @@ it('is an error without a table, which it names once', async () => {
   }
 });
 
-it.each(['SELECT', 'INSERT', 'UPDATE', 'DELETE'])('is an error for a role without %s on a table', async (privilege) => {
+it.each(['SELECT', 'INSERT', 'UPDATE', 'DELETE'])('healthCheck() reports a role that lacks %s', async (privilege) => {
   const user = `health_${privilege.toLowerCase()}`;
   await asSuperuser((client) => client.query(`CREATE ROLE ${user} LOGIN PASSWORD 'hunter2'`));
   try {
@@ -68,14 +68,14 @@ it.each([
   { timeoutMs: 0 },
   { signal: 1 },
   { signal: AbortSignal.abort() },
-])('resolves when it is given %p', async (options) => {
+])('healthCheck() resolves when its options are %p', async (options) => {
   const health = await db.storage.healthCheck(options as never);
   expect(health).toMatchObject({ status: expect.stringMatching(/^(ok|error)$/), latencyMs: expect.any(Number) });
   expect(health.pool).toEqual({ total: expect.any(Number), idle: expect.any(Number), waiting: expect.any(Number) });
   if (health.status === 'error') expect(health.code).toMatch(/^auth_postgres\//);
 });
 
-it('resolves when an option cannot be read', async () => {
+it('healthCheck() resolves with invalid_input when reading an option throws', async () => {
   const options = {
     get timeoutMs(): number {
       throw new Error('boom');
@@ -87,7 +87,7 @@ it('resolves when an option cannot be read', async () => {
   });
 });
 
-it('resolves for an adapter that has been disconnected', async () => {
+it('healthCheck() resolves with not_connected after disconnect()', async () => {
   const storage = db.adapter();
   await storage.disconnect();
   expect(await healthOf(storage)).toMatchObject({ status: 'error', code: 'auth_postgres/not_connected' });

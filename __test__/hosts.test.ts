@@ -1,4 +1,4 @@
-/** Several hosts: which of a primary, its standby and hosts that do not answer is taken. */
+/** With several hosts, which one is used: a primary, its standby, or hosts that do not answer. */
 import { randomUUID } from 'node:crypto';
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
@@ -84,15 +84,15 @@ it.each([
   ['prefer-standby', ['primary', 'closed'], 'primary'],
   ['any', ['closed', 'standby'], 'standby'],
   ['read-write', ['closed', 'standby', 'primary'], 'primary'],
-])('target_session_attrs=%s among %j is the %s', async (target_session_attrs, hosts, expected) => {
+])('target_session_attrs=%s among the hosts %j connects to the %s', async (target_session_attrs, hosts, expected) => {
   expect(await reached(urlOf(hosts, { target_session_attrs }))).toBe(expected);
 });
 
-it('takes the first host when nothing is asked for', async () => {
+it('the first host is used when target_session_attrs is not given', async () => {
   expect(await reached(urlOf(['standby', 'primary']))).toBe('standby');
 });
 
-it('takes hosts as an option and from PGTARGETSESSIONATTRS', async () => {
+it('hosts are read from the option `host`, and target_session_attrs from PGTARGETSESSIONATTRS', async () => {
   const host = `${address.standby},${address.primary}`;
   process.env.PGTARGETSESSIONATTRS = 'read-write';
   try {
@@ -103,7 +103,7 @@ it('takes hosts as an option and from PGTARGETSESSIONATTRS', async () => {
   expect(await reached(urlOf(['primary']), { host })).toBe('standby');
 });
 
-it('asks again for a server that is read-only by default', async () => {
+it('a primary that is read-only by default does not count as read-write', async () => {
   const client = new Client({ connectionString: primary.url });
   await client.connect();
   const { username } = new URL(primary.url);
@@ -130,30 +130,30 @@ async function expectRefused(url: string, options: AdapterOptions = {}) {
   }
 }
 
-it('says that no host fits', async () => {
+it('connect() names target_session_attrs when no host fits', async () => {
   const error = await expectRefused(urlOf(['standby'], { target_session_attrs: 'read-write' }));
   expect(error.message).toContain('target_session_attrs');
 });
 
-it('says why the host that might have fitted could not be reached', async () => {
+it('connect() gives as the cause why a host could not be reached when no other host fits', async () => {
   const error = await expectRefused(urlOf(['standby', 'closed'], { target_session_attrs: 'read-write' }));
   expect(error.cause).toMatchObject({ code: 'ECONNREFUSED' });
 });
 
-it('leaves the next host its time when one is silent', async () => {
+it('a silent host leaves enough of connectionTimeoutMillis for the next host', async () => {
   expect(await reached(urlOf(['silent', 'primary']), { connectionTimeoutMillis: 2_000 })).toBe('primary');
 });
 
-it('tries no other host with a password that was wrong', async () => {
+it('a wrong password is not tried at the next host', async () => {
   const storage = new PostgresStorageAdapter(urlOf(['primary', 'standby']), { password: 'hunter2' });
   await expectCode(storage.connect(), 'authentication_failed');
   await storage.disconnect();
 });
 
-it.each(['', ',', 'a b', 'a,,b'])('refuses a list of hosts such as %j', (host) => {
+it.each(['', ',', 'a b', 'a,,b'])('the constructor rejects the list of hosts %j', (host) => {
   expect(() => new PostgresStorageAdapter('postgres://', { host })).toThrow('`host`');
 });
 
-it('refuses target_session_attrs that libpq does not know', () => {
+it('the constructor rejects a target_session_attrs that libpq does not know', () => {
   expect(() => new PostgresStorageAdapter('postgres://h/?target_session_attrs=hunter2')).toThrow('read-write');
 });

@@ -1,15 +1,15 @@
-/** A sliding expiry, the most frequent write of all, touches no index. */
+/** Moving a session’s expiry, the most frequent write of all, changes no index. */
 import { useDatabase } from './helpers/database';
 import { inMs, sessionInput, userInput } from './helpers/fixtures';
 
 const db = useDatabase();
 
 const SESSIONS = 3_000;
-/** A page holds fewer rows, so that no round changes two of one page: as it is with many sessions. */
+/** A page holds fewer rows than this, so that no round updates two rows of one page, as it is with many sessions. */
 const STEP = 60;
 const ROUNDS = 20;
 
-it('moves the expiry of a session as a heap-only update', async () => {
+it('updateSession moves the expiry of a session as a heap-only (HOT) update', async () => {
   const { id: userId } = await db.storage.createUser(userInput());
   const sessions = await Promise.all(
     Array.from({ length: SESSIONS }, () => db.storage.createSession(sessionInput(userId))),

@@ -1,11 +1,11 @@
-/** Calls that meet wait for each other, whatever isolation level the database has as its default. */
+/** Concurrent calls wait for each other, whatever isolation level is the database’s default. */
 import { asSuperuser, useDatabase } from './helpers/database';
 import { organizationInput } from './helpers/fixtures';
 
-describe.each(['repeatable read', 'serializable'])('with %s as the default', (level) => {
+describe.each(['repeatable read', 'serializable'])('with default_transaction_isolation = %s', (level) => {
   const db = useDatabase({ migrated: false });
 
-  it.each(['none', 'transaction'] as const)('no update of one row fails (pooler: %s)', async (pooler) => {
+  it.each(['none', 'transaction'] as const)('updates of one row all succeed (pooler: %s)', async (pooler) => {
     await asSuperuser((client) =>
       client.query(`ALTER DATABASE ${db.name} SET default_transaction_isolation = '${level}'`),
     );

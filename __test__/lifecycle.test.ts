@@ -13,7 +13,7 @@ const isWaiting = async () => (await backendsOf(db, NAME, { waiting: true })).le
 
 const LOCK_USER = 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE';
 
-it('opens no connection before the first call', async () => {
+it('an adapter opens no connection before its first call', async () => {
   const storage = db.adapter({ application_name: NAME });
   expect(await backends()).toBe(0);
   await expect(storage.getUser('x')).resolves.toBeNull();
@@ -22,7 +22,7 @@ it('opens no connection before the first call', async () => {
   await until(async () => (await backends()) === 0);
 });
 
-it('connects many times at once, and again after a disconnect', async () => {
+it('connect() may be called many times at once, and again after disconnect()', async () => {
   const storage = db.adapter({ application_name: NAME });
   await Promise.all(Array.from({ length: 10 }, () => storage.connect()));
   await Promise.all([storage.disconnect(), storage.disconnect()]);
@@ -37,7 +37,7 @@ it('connects many times at once, and again after a disconnect', async () => {
   await storage.disconnect();
 });
 
-it('lets running calls finish', async () => {
+it('disconnect() waits for running calls, and new calls are rejected', async () => {
   const storage = db.adapter({ application_name: NAME });
   const { id } = await storage.createUser({});
   await whileLocked(db, LOCK_USER, [id], async (release) => {
@@ -52,7 +52,7 @@ it('lets running calls finish', async () => {
   await until(async () => (await backends()) === 0);
 });
 
-it('ends running calls on the server when the deadline has passed', async () => {
+it('disconnect() cancels running calls on the server after its timeoutMs', async () => {
   const storage = db.adapter({ application_name: NAME, statementTimeoutMs: 0 });
   const { id } = await storage.createUser({});
   await whileLocked(db, LOCK_USER, [id], async () => {
@@ -65,7 +65,7 @@ it('ends running calls on the server when the deadline has passed', async () => 
   await expect(db.storage.getUser(id)).resolves.not.toHaveProperty('name');
 });
 
-it('many adapters leave no backends behind', async () => {
+it('100 adapters that were disconnected leave no backends behind', async () => {
   for (let at = 0; at < 100; at += 1) {
     const storage = new PostgresStorageAdapter(db.url, { application_name: NAME });
     await storage.getUser('x');
@@ -77,7 +77,7 @@ it('many adapters leave no backends behind', async () => {
 describe('on a database without tables', () => {
   const empty = useDatabase({ migrated: false });
 
-  it('a call says to connect() first', async () => {
+  it('a call suggests connect(), and healthCheck() lists the pending migrations', async () => {
     const error = await expectCode(empty.storage.getUser('x'), 'schema_mismatch', { sqlState: '42P01' });
     expect(error.message).toContain('connect()');
     const health = await empty.storage.healthCheck();
@@ -92,17 +92,17 @@ describe('the process', () => {
     ${body}`;
   const run = (body: string, options?: string) => runScript(script(body, options), { env: { URL: db.url } });
 
-  it('ends while an adapter is idle', async () => {
+  it('exits while an adapter is idle', async () => {
     const result = await run(`await storage.connect(); await storage.createUser({}); console.log('done');`);
     expect(result).toMatchObject({ code: 0, signal: null, stdout: 'done\n', stderr: '' });
   });
 
-  it('waits for a call', async () => {
+  it('does not exit before a pending call is answered', async () => {
     const result = await run(`storage.createUser({}).then((user) => console.log(typeof user.id));`);
     expect(result).toMatchObject({ code: 0, stdout: 'string\n' });
   });
 
-  it('is held by an idle adapter with allowExitOnIdle: false, until it disconnects', async () => {
+  it('does not exit while an adapter with allowExitOnIdle: false is connected', async () => {
     const result = await run(
       `await storage.connect();
        setTimeout(() => { console.log('still here'); storage.disconnect(); }, 300).unref();`,
@@ -111,7 +111,7 @@ describe('the process', () => {
     expect(result).toMatchObject({ code: 0, signal: null, stdout: 'still here\n' });
   });
 
-  it('survives worker threads that end in the middle of calls', async () => {
+  it('survives worker threads that are terminated in the middle of calls', async () => {
     const result = await run(`
       import { Worker } from 'node:worker_threads';
       const code = \`

@@ -1,4 +1,4 @@
-/** How much a call may carry, and what is said beyond it. */
+/** How large the values of a call may be, and the errors beyond that. */
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
@@ -19,12 +19,12 @@ function nested(levels: number): Record<string, unknown> {
   return value;
 }
 
-it.each([128, 512])('keeps JSON of %i levels', async (levels) => {
+it.each([128, 512])('createUser keeps JSON with %i levels', async (levels) => {
   const { id } = await storage.createUser({ metadata: nested(levels) });
   expect(JSON.stringify((await storage.getUser(id))?.metadata)).toBe(JSON.stringify(nested(levels)));
 });
 
-it.each([513, 5_000, 200_000])('refuses JSON of %i levels', async (levels) => {
+it.each([513, 5_000, 200_000])('createUser and updateUser reject JSON with %i levels', async (levels) => {
   const { id } = await storage.createUser({});
   await expectInvalidInput(storage.createUser({ metadata: nested(levels) }), 'metadata');
   await expectInvalidInput(storage.updateUser(id, { metadata: nested(levels) }), 'metadata');
@@ -32,7 +32,7 @@ it.each([513, 5_000, 200_000])('refuses JSON of %i levels', async (levels) => {
 
 jest.setTimeout(120_000);
 
-it('keeps 10 MB of JSON', async () => {
+it('createUser keeps 10 MB of JSON', async () => {
   const metadata = { text: 'ü"\\'.repeat(2_000_000), list: Array.from({ length: 100_000 }, (_, at) => at) };
   const { id } = await storage.createUser({ metadata });
   // Compared as text: a difference of this size is not to be printed.
@@ -40,7 +40,7 @@ it('keeps 10 MB of JSON', async () => {
   expect((await storage.getUser(id))?.metadata.list).toHaveLength(100_000);
 });
 
-it('keeps a million entitlements and scopes', async () => {
+it('createUser keeps a million entitlements, and createApiKeyWithSecret a million scopes', async () => {
   const million = Array.from({ length: 1_000_000 }, (_, at) => `scope:${at}`);
   const { id } = await storage.createUser({ entitlements: million });
   const user = await storage.getUser(id);
@@ -50,7 +50,7 @@ it('keeps a million entitlements and scopes', async () => {
   expect(record.scopes).toHaveLength(1_000_000);
 });
 
-it('keeps strings of 1 MB, and refuses them where an index entry must fit', async () => {
+it('createUser keeps strings of 1 MB, but rejects an e-mail that does not fit into an index', async () => {
   const long = 'é'.repeat(500_000);
   const { id } = await storage.createUser({ name: long, picture: long });
   const user = await storage.getUser(id);
@@ -60,7 +60,7 @@ it('keeps strings of 1 MB, and refuses them where an index entry must fit', asyn
   await expect(storage.getUserByEmail(long)).resolves.toBeNull();
 });
 
-it('refuses an argument of more than 32 MiB', async () => {
+it('an argument of more than 32 MiB is rejected as invalid input', async () => {
   const { id } = await storage.createUser({});
   await expectInvalidInput(storage.createUser({ name: 'x'.repeat(33 << 20) }), 'user');
   await expectInvalidInput(storage.updateUser(id, { metadata: { text: 'x'.repeat(33 << 20) } }), 'patch');
@@ -69,7 +69,7 @@ it('refuses an argument of more than 32 MiB', async () => {
   ).resolves.toMatchObject({ userId: id });
 });
 
-it('refuses a result that no JavaScript string could hold, and goes on', async () => {
+it('a result too large for a JavaScript string rejects with resource_exhausted, and the next call succeeds', async () => {
   const { id } = await storage.createUser({});
   await db.query(
     `INSERT INTO api_keys (id, principal_user_id, hash, prefix, last_four, metadata)

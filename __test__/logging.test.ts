@@ -1,4 +1,4 @@
-/** The log: every statement, every retry, through the caller's logger, and never a value. */
+/** The log has every statement and every retry, goes through the caller’s logger, and contains no values. */
 
 import { Collector, type Line } from './helpers/collector';
 import { useDatabase } from './helpers/database';
@@ -14,7 +14,7 @@ const db = useDatabase();
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
-it('has a line for the statement of every method, before its promise resolves', async () => {
+it('the log has a line for each statement of every method before the method’s promise resolves', async () => {
   const logger = new Collector();
   const storage = db.adapter({ logger });
   const scene = await makeScene(storage);
@@ -34,7 +34,7 @@ it('has a line for the statement of every method, before its promise resolves', 
   }
 });
 
-it('has as many lines as the server got statements', async () => {
+it('the log has as many lines as the server received statements', async () => {
   const relay = await Relay.start(db.url);
   const logger = new Collector();
   const storage = db.adapter({ logger, max: 1 }, relay.url);
@@ -42,7 +42,7 @@ it('has as many lines as the server got statements', async () => {
     const scene = await makeScene(storage);
     logger.take();
     relay.reset();
-    // Of these, createBackupCodes alone takes several: a transaction is one line.
+    // createBackupCodes is left out: it alone sends several statements, in a transaction that is one line.
     const { createBackupCodes: _, ...calls } = argumentsOf(scene);
     for (const [method, args] of Object.entries(calls)) await call(storage, method, args);
     const executed = relay.messages.filter(({ from, type }) => from === 'client' && type === 'E');
@@ -53,7 +53,7 @@ it('has as many lines as the server got statements', async () => {
   }
 });
 
-it('counts rows', async () => {
+it('the log counts the rows of each statement', async () => {
   const logger = new Collector();
   const storage = db.adapter({ logger });
   const { id } = await storage.createUser({});
@@ -69,7 +69,7 @@ it('counts rows', async () => {
   expect(await rowsOf(storage.getBackupCodes(id))).toEqual([3]);
 });
 
-it.each(['connect', 'healthCheck', 'rollback'] as const)('has a line for %s', async (method) => {
+it.each(['connect', 'healthCheck', 'rollback'] as const)('the log has lines for %s', async (method) => {
   const logger = new Collector();
   const storage = db.adapter({ logger });
   await (method === 'rollback' ? storage.rollback({ to: LAST }) : storage[method]());
@@ -78,7 +78,7 @@ it.each(['connect', 'healthCheck', 'rollback'] as const)('has a line for %s', as
   expect(operations).toEqual(operations.map(() => method));
 });
 
-it('says what failed, by code and SQLSTATE', async () => {
+it('the log has a line for a failed statement, with its code and SQLSTATE', async () => {
   const logger = new Collector();
   const storage = db.adapter({ logger });
   const { email } = await db.storage.createUser({ email: `${unique()}@example.com` });
@@ -95,7 +95,7 @@ it('says what failed, by code and SQLSTATE', async () => {
   ]);
 });
 
-it('warns of every retry, and numbers the attempts', async () => {
+it('the log warns of every retry, and numbers the attempts', async () => {
   await whileFailing(db, '40001', { times: 2 }, async () => {
     const logger = new Collector();
     const storage = db.adapter({ logger, maxRetries: 2 });
@@ -118,26 +118,29 @@ it('warns of every retry, and numbers the attempts', async () => {
   });
 });
 
-it.each(LEVELS.map((level, at) => [level, LEVELS.slice(at)] as const))('from %s on is %j', async (logLevel, passed) => {
-  const every = new Collector();
-  const logger = new Collector();
-  const work = async (adapter: ReturnType<typeof db.adapter>) => {
-    await adapter.rollback({ to: LAST });
-    await whileFailing(db, '40001', { times: 1 }, async () => void (await adapter.createUser({})));
-  };
-  await work(db.adapter({ logger: every }));
-  await work(db.adapter({ logger, logLevel }));
-  const levels = (lines: Line[]) => [...new Set(lines.map(({ level }) => level))].sort();
-  expect(levels(every.take())).toEqual(['debug', 'warn']);
-  expect(levels(logger.take())).toEqual(
-    ['debug', 'warn'].filter((level) => (passed as readonly string[]).includes(level)),
-  );
-});
+it.each(LEVELS.map((level, at) => [level, LEVELS.slice(at)] as const))(
+  'with logLevel %s the logger gets lines of the levels %j',
+  async (logLevel, passed) => {
+    const every = new Collector();
+    const logger = new Collector();
+    const work = async (adapter: ReturnType<typeof db.adapter>) => {
+      await adapter.rollback({ to: LAST });
+      await whileFailing(db, '40001', { times: 1 }, async () => void (await adapter.createUser({})));
+    };
+    await work(db.adapter({ logger: every }));
+    await work(db.adapter({ logger, logLevel }));
+    const levels = (lines: Line[]) => [...new Set(lines.map(({ level }) => level))].sort();
+    expect(levels(every.take())).toEqual(['debug', 'warn']);
+    expect(levels(logger.take())).toEqual(
+      ['debug', 'warn'].filter((level) => (passed as readonly string[]).includes(level)),
+    );
+  },
+);
 
-describe('of migrations', () => {
+describe('on an empty database', () => {
   const empty = useDatabase({ migrated: false });
 
-  it('informs of each, and of its undoing', async () => {
+  it('the log names each migration that is applied or rolled back', async () => {
     const logger = new Collector();
     const storage = empty.adapter({ logger, logLevel: 'info' });
     await storage.connect();
@@ -156,7 +159,7 @@ describe('of migrations', () => {
   });
 });
 
-it('holds none of another adapter', async () => {
+it('an adapter’s logger gets no lines of another adapter', async () => {
   const [one, two] = [new Collector(), new Collector()];
   const [first, second] = [db.adapter({ logger: one }), db.adapter({ logger: two })];
   await Promise.all([first.getUser('x'), second.getRole('x')]);
@@ -181,7 +184,7 @@ it.each([
   ['returns a promise that rejects with nothing', `return Promise.reject()`, 'the logger threw: undefined'],
   ['returns a thenable that throws', `return { then() { throw new Error('full disk') } }`, 'full disk'],
   ['returns what throws when its then is read', `return { get then() { throw new Error('full disk') } }`, 'full disk'],
-])('harms nothing when the logger %s', async (_, body, warning) => {
+])('calls succeed and the process warns when the logger %s', async (_, body, warning) => {
   const { code, stdout, stderr } = await runScript(
     `
     import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';

@@ -1,4 +1,4 @@
-/** Migrations, take-over and rollback under settings that a role or a database may have, for several processes at once. */
+/** Migrations, take-over and rollback under settings that a role or database may have, in several processes at once. */
 import { Client } from 'pg';
 import { CATALOGUE } from './helpers/catalogue';
 import { asSuperuser, type TestDatabase, useDatabase } from './helpers/database';
@@ -48,13 +48,13 @@ describe.each(DEFAULTS)('with %s as the database’s default', (_, setting) => {
   const empty = useDatabase({ migrated: false });
   const old = useDatabase({ migrated: false });
 
-  it('several processes migrate an empty database', async () => {
+  it('several processes migrate an empty database at once', async () => {
     await setDefault(empty, setting);
     await connectAtOnce(empty, processes);
     expect(await fresh.query(CATALOGUE)).toEqual(await readIn(empty, CATALOGUE));
   }, 60_000);
 
-  it('several processes take an old database over, and it goes back', async () => {
+  it('several processes take over a 3.0.x database at once, and a rollback restores it', async () => {
     await makeLegacy(old, '3.0.x');
     const before = { catalogue: await readIn(old, CATALOGUE), users: (await dump(old)).users?.length };
     await setDefault(old, setting);
@@ -81,7 +81,7 @@ async function readIn(db: TestDatabase, sql: string): Promise<unknown[]> {
 }
 
 describe.each(['repeatable read', 'serializable'])(
-  'rows that are written meanwhile, with %s as the default',
+  'rows written during a migration, with %s as the default isolation level,',
   (level) => {
     const db = useDatabase({ migrated: false });
 
@@ -114,7 +114,7 @@ describe.each(['repeatable read', 'serializable'])(
       const writing = clients.map((client, at) => write(client, committed, sql, `${tag}-${at}`));
       await new Promise((resolve) => setTimeout(resolve, 150));
       await work();
-      // What still waits for the table is told that it is another one, or written there and then ended.
+      // A write that still waits for the table either fails, because it is another table now, or is done and then ends.
       await new Promise((resolve) => setTimeout(resolve, 100));
       await Promise.all(clients.map((client) => client.end()));
       await Promise.all(writing);
@@ -126,7 +126,7 @@ describe.each(['repeatable read', 'serializable'])(
       return ids.length - rows.length;
     };
 
-    it('are there after a take-over, and after the way back', async () => {
+    it('are kept by a take-over and by its rollback', async () => {
       await makeLegacy(db, '3.0.x');
       await setDefault(db, `default_transaction_isolation = '${level}'`);
       // The caller's options are nearer than our own defaults.

@@ -8,13 +8,13 @@ import { FIRST, LAST, MIGRATIONS, MIGRATIONS_FOLDER, NEWEST_FIRST } from './help
 import { runScript } from './helpers/process';
 import { Relay } from './helpers/relay';
 
-/** All of them, as `auth_migrations` has them. */
+/** All migrations as rows of `auth_migrations`. */
 const APPLIED = MIGRATIONS.map((id) => ({ id }));
 
-describe('on an empty database', () => {
+describe('connect() on an empty database', () => {
   const db = useDatabase({ migrated: false });
 
-  it('eight processes at once leave one set of tables, and are all connected', async () => {
+  it('connects eight processes at once, and migrates the database once', async () => {
     const script = `
       import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
       const storage = new PostgresStorageAdapter(process.env.URL);
@@ -30,10 +30,10 @@ describe('on an empty database', () => {
   });
 });
 
-describe('up, down and up again', () => {
+describe('rollback() and connect()', () => {
   const db = useDatabase();
 
-  it('leaves nothing in between, and the same in the end', async () => {
+  it('leave an empty catalogue after the rollback, and the original one after connecting again', async () => {
     const before = await db.query(CATALOGUE);
     expect(before.length).toBeGreaterThan(200);
     await expect(db.storage.rollback({ to: null, dropData: true })).resolves.toEqual(NEWEST_FIRST);
@@ -43,7 +43,7 @@ describe('up, down and up again', () => {
     await expect(db.storage.createUser({})).resolves.toMatchObject({ plan: 'free' });
   });
 
-  it('keeps the migration named in `to`, and refuses one that does not exist', async () => {
+  it('keep the migration named in `to`, and reject one that does not exist', async () => {
     await expect(db.storage.rollback({ to: LAST })).resolves.toEqual([]);
     await expectInvalidInput(db.storage.rollback({ to: '0000_nothing' }), 'to');
     expect(await db.query('SELECT id FROM auth_migrations ORDER BY id')).toEqual(APPLIED);
@@ -53,7 +53,7 @@ describe('up, down and up again', () => {
 describe('a second connect()', () => {
   const db = useDatabase();
 
-  it('runs one query and takes no lock', async () => {
+  it('sends one statement and takes no lock', async () => {
     const relay = await Relay.start(db.url);
     const storage = db.adapter({}, relay.url);
     try {
@@ -70,33 +70,33 @@ describe('a second connect()', () => {
   });
 });
 
-describe('a database that does not fit', () => {
+describe('connect() rejects a database', () => {
   const db = useDatabase();
 
-  it('is refused when it is newer than the code', async () => {
+  it('with a migration that this version does not know', async () => {
     await db.query(`INSERT INTO auth_migrations (id, checksum, duration_ms) VALUES ('9999_future', 'x', 0)`);
     await expectCode(db.adapter().connect(), 'schema_mismatch', { migration: '9999_future' });
     await db.query(`DELETE FROM auth_migrations WHERE id = '9999_future'`);
     await db.adapter().connect();
   });
 
-  it('is refused when an applied migration was another', async () => {
+  it('with a migration whose checksum differs', async () => {
     await db.query(`UPDATE auth_migrations SET checksum = 'edited'`);
     await expectCode(db.adapter().connect(), 'schema_mismatch', { migration: FIRST });
   });
 });
 
-describe('a migration that fails', () => {
+describe('a migration', () => {
   const db = useDatabase({ migrated: false });
 
-  it('leaves nothing, and says which and why', async () => {
+  it('that fails changes nothing, and the error names it and the reason', async () => {
     await db.query('CREATE TABLE tenant_saml_configs (id int)');
     const before = await db.query(CATALOGUE);
     const error = await expectCode(db.storage.connect(), 'migration_failed', { migration: FIRST, sqlState: '42P07' });
     expect(error.message).toContain(FIRST);
     expect(error.cause?.message).toContain('tenant_saml_configs');
     expect(await db.query(CATALOGUE)).toEqual(before);
-    // The server says what failed a little before it lets go of the transaction's locks.
+    // The server reports the failure a little before it releases the locks of the transaction.
     await until(async () => {
       const held = await db.query(
         `SELECT 1 FROM pg_locks
@@ -109,13 +109,13 @@ describe('a migration that fails', () => {
     await db.storage.connect();
   });
 
-  it('does not run when `migrate` is false', async () => {
+  it('is not run when `migrate` is false', async () => {
     await db.storage.rollback({ to: null, dropData: true });
     await expectCode(db.adapter({ migrate: false }).connect(), 'schema_mismatch', { migration: FIRST });
     expect(await db.query(CATALOGUE)).toEqual([]);
   });
 
-  it('waits while another holds the lock', async () => {
+  it('waits while another session holds the migration lock', async () => {
     const [{ lock }] = (await db.query<{ lock: string }>(
       `SELECT ('x' || encode('authpgmi', 'hex'))::bit(64)::bigint AS lock`,
     )) as [{ lock: string }];
@@ -130,7 +130,7 @@ describe('a migration that fails', () => {
   });
 });
 
-it.each(MIGRATIONS)('%s has a down', (id) => {
+it.each(MIGRATIONS)('the migration %s has a down script', (id) => {
   const down = readFileSync(join(MIGRATIONS_FOLDER, `${id}.down.sql`), 'utf8');
   expect(down).toMatch(/^(DROP|ALTER|CREATE) /m);
 });

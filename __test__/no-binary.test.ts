@@ -1,4 +1,4 @@
-/** What an application is told when the native core cannot be loaded. */
+/** The error that an application gets when the native core cannot be loaded. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -59,7 +59,7 @@ it.each([
   ['freebsd', 'x64', 'freebsd-x64'],
   ['linux', 's390x', 'linux-s390x-gnu'],
   ['win32', 'ia32', 'win32-ia32-msvc'],
-])('names the platform where there is no binary: %s %s', (platform, arch, name) => {
+])('the error names the platform if it has no binary: %s %s', (platform, arch, name) => {
   const message = load(platform, arch);
   expect(message).toContain(`no binary for ${name}`);
   expect(message).toContain('linux-x64-gnu');
@@ -75,7 +75,7 @@ it.each([
   ['darwin', 'arm64', false, 'darwin-arm64'],
   ['win32', 'x64', false, 'win32-x64-msvc'],
   ['win32', 'arm64', false, 'win32-arm64-msvc'],
-])('on %s %s (musl: %s) it asks for the package of %s and loads it', (platform, arch, isMusl, name) => {
+])('on %s %s (musl: %s) the loader loads the package of %s', (platform, arch, isMusl, name) => {
   expect(Object.keys(optionalDependencies)).toContain(`@kitiumai/auth-postgres-${name}`);
   const message = load(platform, arch, { isMusl });
   expect(message).toContain(`@kitiumai/auth-postgres-${name}`);
@@ -86,20 +86,20 @@ it.each([
   expect(load(platform, arch, { isMusl })).toBe('loaded');
 });
 
-it('refuses a binary of another version', () => {
+it('the loader rejects a binary of another version', () => {
   install('linux-x64-gnu', { version: '3.9.9' });
   const message = load('linux', 'x64');
   expect(message).toContain(`@kitiumai/auth-postgres ${version} `);
   expect(message).toContain('@kitiumai/auth-postgres-linux-x64-gnu 3.9.9');
 });
 
-it('passes on why the system refuses the binary', () => {
+it('the loader passes on the system’s reason for not loading the binary', () => {
   install('linux-x64-gnu', { main: `throw new Error("version 'GLIBC_2.17' not found")` });
   const message = load('linux', 'x64');
   expect(message).toContain('@kitiumai/auth-postgres-linux-x64-gnu cannot be loaded');
   expect(message).toContain("version 'GLIBC_2.17' not found");
 });
 
-it('asks for exactly its own version of every platform’s package', () => {
+it('the package depends on exactly its own version of every platform’s package', () => {
   expect(new Set(Object.values(optionalDependencies))).toEqual(new Set([version]));
 });

@@ -24,14 +24,14 @@ const leftOpenBy = (lines: string) => `
 const run = (lines: string) => runScript(leftOpenBy(lines), { env: { URL_OF_DATABASE: db.url } });
 const CREATE = 'const storage = new PostgresStorageAdapter(process.env.URL_OF_DATABASE);';
 
-it('leaves nothing open after disconnect()', async () => {
+it('disconnect() leaves no handle open', async () => {
   const { stdout, stderr } = await run(`${CREATE}
     await storage.connect();
     await Promise.all([storage.disconnect(), storage.disconnect()]);`);
   expect({ stdout, stderr }).toEqual({ stdout: '[]\n', stderr: '' });
 });
 
-it('works after a further connect(), and leaves nothing open after its disconnect()', async () => {
+it('an adapter that connects again works, and its next disconnect() leaves no handle open', async () => {
   const { stdout, stderr } = await run(`${CREATE}
     await storage.connect();
     await storage.disconnect();
@@ -42,12 +42,12 @@ it('works after a further connect(), and leaves nothing open after its disconnec
   expect({ stdout, stderr }).toEqual({ stdout: '[]\n', stderr: '' });
 });
 
-it('opens nothing before the first call', async () => {
+it('an adapter opens no handle before its first call', async () => {
   const { stdout, stderr } = await run(CREATE);
   expect({ stdout, stderr }).toEqual({ stdout: '[]\n', stderr: '' });
 });
 
-it('leaves nothing open after a call that came too late', async () => {
+it('a call after disconnect() is rejected, and leaves no handle open', async () => {
   const { stdout, stderr } = await run(`${CREATE}
     await storage.connect();
     await storage.disconnect();
@@ -56,7 +56,7 @@ it('leaves nothing open after a call that came too late', async () => {
   expect({ stdout, stderr }).toEqual({ stdout: '[]\n', stderr: '' });
 });
 
-it('answers what is still waiting when disconnect() resolves', async () => {
+it('disconnect() waits for pending calls, and they are answered', async () => {
   const { stdout, stderr } = await run(`${CREATE}
     await storage.connect();
     const { id } = await storage.createUser({});

@@ -1,4 +1,4 @@
-/** Where connections lead and how: URL, `PG*` variables, passwords, start-up options, keepalive. */
+/** How a connection is found and opened: URL, `PG*` variables, passwords, start-up options, keepalive. */
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectTo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -26,13 +26,13 @@ function urlWith(change: (url: URL) => void): string {
 
 const expectWorking = (storage: PostgresStorageAdapter) => expect(storage.getUser('x')).resolves.toBeNull();
 
-describe('the password', () => {
+describe('the option `password`', () => {
   const right = () => decodeURIComponent(new URL(db.url).password);
 
   it.each<[string, () => string | Promise<string>]>([
     ['a function', () => right()],
     ['a function that returns a promise', async () => right()],
-  ])('may be %s, asked anew for each connection', async (_, answer) => {
+  ])('may be %s, which is called for each connection', async (_, answer) => {
     const password = jest.fn(answer);
     const storage = db.adapter({ password, max: 3 });
     await Promise.all(Array.from({ length: 3 }, () => storage.createUser({})));
@@ -44,20 +44,20 @@ describe('the password', () => {
     expect(password).toHaveBeenCalledTimes(opened + 1);
   });
 
-  it('is asked for once more when a call finds it wrong', async () => {
+  it('is called once more when the server refuses the password in a call', async () => {
     const password = jest.fn().mockReturnValueOnce('hunter2').mockImplementation(right);
     await expectWorking(db.adapter({ password }));
     expect(password).toHaveBeenCalledTimes(2);
   });
 
-  it('that stays wrong is not asked for again and again', async () => {
+  it('is called twice at most when the server refuses both passwords', async () => {
     const password = jest.fn(() => 'hunter2');
     const error = await expectCode(db.adapter({ password, maxRetries: 5 }).getUser('x'), 'authentication_failed');
     expect(error.context).toMatchObject({ sqlState: '28P01', attempts: 2 });
     expect(password).toHaveBeenCalledTimes(2);
   });
 
-  it('is asked for once by connect(), which makes one attempt', async () => {
+  it('is called once by connect(), which makes one attempt', async () => {
     const password = jest.fn(() => 'hunter2');
     await expectCode(db.adapter({ password }).connect(), 'authentication_failed');
     expect(password).toHaveBeenCalledTimes(1);
@@ -105,14 +105,14 @@ describe('the password', () => {
       (() => undefined) as unknown as () => never,
       { message: expect.stringContaining('must return a string') },
     ],
-  ])('function that %s fails the call, and tells no secret', async (_, password, cause) => {
+  ])('as a function that %s rejects the call without revealing the secret', async (_, password, cause) => {
     const error = await expectCode(db.adapter({ password }).connect(), 'authentication_failed');
     expect(error.cause).toMatchObject({ name: 'PasswordFunctionError', ...cause });
     expect(JSON.stringify(error)).not.toContain('hunter2');
     expect(error.stack).not.toContain('hunter2');
   });
 
-  it('function that never answers runs into connectionTimeoutMillis', async () => {
+  it('as a function that never answers ends with connectionTimeoutMillis', async () => {
     const password = () => new Promise<string>(() => undefined);
     const error = await expectCode(
       db.adapter({ password, connectionTimeoutMillis: 50 }).connect(),
@@ -129,7 +129,7 @@ describe('the password', () => {
   });
 });
 
-describe('the environment', () => {
+describe('environment variables', () => {
   const script = `
     import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
     const storage = new PostgresStorageAdapter('postgres://');
@@ -141,11 +141,11 @@ describe('the environment', () => {
     return { PGHOST: hostname, PGPORT: port, PGUSER: decodeURIComponent(username), PGDATABASE: db.name, PGPASSWORD };
   };
 
-  it('fills what the URL leaves out', async () => {
+  it('supply what the URL leaves out', async () => {
     expect((await runScript(script, { env: variables() })).stdout).toBe('null\n');
   });
 
-  it('of the caller’s own thread is what counts', async () => {
+  it('are read in the thread that constructs the adapter', async () => {
     const storage = await withEnvironment(variables(), () => db.adapter({}, 'postgres://'));
     await expectWorking(storage);
   });
@@ -153,7 +153,7 @@ describe('the environment', () => {
   it.each([
     ['PGAPPNAME', 'pgappname-test', 'application_name', 'pgappname-test'],
     ['PGOPTIONS', '-c geqo=off', 'geqo', 'off'],
-  ])('%s reaches the server', async (name, value, setting, expected) => {
+  ])('reach the server: %s', async (name, value, setting, expected) => {
     const storage = await withEnvironment({ [name]: value }, () => db.adapter());
     expect(await settingOf(storage, setting)).toBe(expected);
   });
@@ -166,7 +166,7 @@ describe('the environment', () => {
       'connection_failed',
       { message: expect.stringContaining('target_session_attrs') },
     ],
-  ])('is heeded: %j', async (environment, code, expected) => {
+  ])('are applied: %j', async (environment, code, expected) => {
     const url = urlWith((to) => {
       if ('PGPORT' in environment) to.port = '';
     });
@@ -174,7 +174,7 @@ describe('the environment', () => {
     expect(await expectCode(storage.connect(), code as 'tls_failed')).toMatchObject(expected);
   });
 
-  it('limits the wait for a connection by PGCONNECT_TIMEOUT, in seconds, as the URL does', async () => {
+  it('such as PGCONNECT_TIMEOUT limit the wait for a connection, like connect_timeout in the URL', async () => {
     const relay = await Relay.start(db.url);
     relay.hold();
     const makers = [
@@ -194,7 +194,7 @@ describe('the environment', () => {
     await relay.close();
   });
 
-  it('is refused where it makes no sense', () => {
+  it('with invalid values are rejected by the constructor', () => {
     for (const name of ['PGPORT', 'PGSSLMODE', 'PGTARGETSESSIONATTRS', 'PGCONNECT_TIMEOUT', 'PGOPTIONS']) {
       expect(() => {
         process.env[name] = 'nonsense';
@@ -207,7 +207,7 @@ describe('the environment', () => {
     }
   });
 
-  it('names a file of passwords', async () => {
+  it('such as PGPASSFILE name a file of passwords', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'pgpass-'));
     try {
       const { PGPASSWORD, PGHOST, PGPORT, ...rest } = variables();
@@ -222,7 +222,7 @@ describe('the environment', () => {
   });
 });
 
-it('the parameters `host`, `port`, `user`, `password` and `dbname` of a URL say where it leads', async () => {
+it('the URL parameters `host`, `port`, `user`, `password` and `dbname` are used for the connection', async () => {
   const { hostname: host, port, username: user, password } = new URL(db.url);
   const given = { host, port, user, password: decodeURIComponent(password), dbname: db.name };
   await expectWorking(db.adapter({}, `postgres:///?${new URLSearchParams(given)}`));
@@ -245,7 +245,7 @@ describe('the start-up options', () => {
     [String.raw`-c auth_postgres.text=a\ b\\c`, 'auth_postgres.text', String.raw`a b\c`],
     ['-c statement_timeout=2s', 'statement_timeout', '2s'],
     ['-c search_path=pg_catalog,public', 'search_path', 'pg_catalog,public, pg_temp'],
-  ])('%s reach the server', async (options, setting, expected) => {
+  ])('%s reach the server, from the option and from the URL', async (options, setting, expected) => {
     expect(await settingOf(db.adapter({ options }), setting)).toBe(expected);
     const url = urlWith((to) => to.searchParams.set('options', options));
     expect(await settingOf(db.adapter({}, url), setting)).toBe(expected);
@@ -255,22 +255,22 @@ describe('the start-up options', () => {
     ['plan_cache_mode', 'force_generic_plan', 'auto'],
     ['enable_seqscan', 'off', 'on'],
     ['jit', 'off', 'on'],
-  ])('win over our own %s, which is %s', async (setting, ours, given) => {
+  ])('override the adapter’s own setting of %s, which is %s', async (setting, ours, given) => {
     expect(await settingOf(db.adapter(), setting)).toBe(ours);
     expect(await settingOf(db.adapter({ options: `-c ${setting}=${given}` }), setting)).toBe(given);
   });
 
-  it('give way to an option of their own', async () => {
+  it('are overridden by an option of the adapter', async () => {
     const storage = db.adapter({ options: '-c statement_timeout=2s', statementTimeoutMs: 3_000 });
     expect(await settingOf(storage, 'statement_timeout')).toBe('3s');
   });
 
-  it.each(['geqo=off', '-c', '-e', '-c statement_timeout=soon'])('%s are refused', (options) => {
+  it.each(['geqo=off', '-c', '-e', '-c statement_timeout=soon'])('%s are rejected by the constructor', (options) => {
     expect(() => db.adapter({ options })).toThrow('`options`');
   });
 });
 
-it('`query_timeout` gives a call up, unless that says otherwise', async () => {
+it('`query_timeout` cancels a call, unless the call has a timeoutMs of its own', async () => {
   const storage = db.adapter({ query_timeout: 50 });
   await asSuperuserHere(async (lock) => {
     await lock('BEGIN; LOCK TABLE users');
@@ -281,7 +281,7 @@ it('`query_timeout` gives a call up, unless that says otherwise', async () => {
   });
 });
 
-it('`keepAlive` lets the system probe the connection', async () => {
+it('`keepAlive` makes the system probe the connection', async () => {
   for (const [keepAlive, timer] of [
     [true, '02'],
     [false, '00'],
@@ -296,7 +296,7 @@ it('`keepAlive` lets the system probe the connection', async () => {
   }
 });
 
-describe('other ways to a server', () => {
+describe('the adapter', () => {
   let proxy: Server;
   let server: PostgresServer;
 
@@ -339,13 +339,13 @@ describe('other ways to a server', () => {
       'an IPv6 address with keepAlive',
       () => [server.url, { host: '::1', port: (proxy.address() as { port: number }).port, keepAlive: true }],
     ],
-  ])('lead there by %s', async (_, given) => {
+  ])('reaches a server by %s', async (_, given) => {
     const [url, options] = given();
     await expectCode(db.adapter(options, url).getUser('x'), 'schema_mismatch');
   });
 });
 
-it('a user, a password and a database may hold any character', async () => {
+it('the user and the password in a URL may contain any character when they are percent-encoded', async () => {
   const name = `o'"dd %/@:?#&=+é`;
   const quoted = `"${name.replaceAll('"', '""')}"`;
   await asSuperuser((client) => client.query(`CREATE ROLE ${quoted} LOGIN PASSWORD 'a%:/@?#é+b'`));

@@ -1,4 +1,4 @@
-/** What each option does, as the server or the pool shows it, and what is refused. */
+/** The effect of each option, as the server or the pool shows it, and which options are rejected. */
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { type AdapterOptions, useDatabase } from './helpers/database';
 import { expectCode, rejection } from './helpers/errors';
@@ -33,7 +33,7 @@ async function occupy(
 }
 
 describe('the pool', () => {
-  it('opens `max` connections and no more', async () => {
+  it('opens at most `max` connections', async () => {
     const { name, storage } = named({ max: 3, statementTimeoutMs: 0 });
     const waiting = async () => (await backendsOf(db, name, { waiting: true })).length;
     await occupy(storage, waiting, 3, 12);
@@ -41,13 +41,13 @@ describe('the pool', () => {
     await expect(storage.healthCheck()).resolves.toMatchObject({ pool: { total: 3, waiting: 0 } });
   });
 
-  it('opens ten when `max` is not given', async () => {
+  it('opens at most ten connections by default', async () => {
     const { name, storage } = named({ statementTimeoutMs: 0 });
     await occupy(storage, async () => (await backendsOf(db, name, { waiting: true })).length, 10, 20);
     expect(await backendsOf(db, name)).toHaveLength(10);
   });
 
-  it('keeps a quarter of them from any one kind of call', async () => {
+  it('keeps a quarter of its connections free from any one kind of call', async () => {
     const { name, storage } = named({ max: 4, statementTimeoutMs: 0 });
     const { id } = await db.storage.createUser({});
     await whileLocked(db, 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [id], async (release) => {
@@ -60,7 +60,7 @@ describe('the pool', () => {
     });
   });
 
-  it('closes what idles for idleTimeoutMillis, but for `min`', async () => {
+  it('closes connections that were idle for idleTimeoutMillis, except `min` of them', async () => {
     const { storage, backends } = named({ max: 4, min: 2, idleTimeoutMillis: 40, statementTimeoutMs: 0 });
     await occupy(storage, async () => (await backends()).length, 4);
     await until(async () => (await backends()).length === 2);
@@ -69,7 +69,7 @@ describe('the pool', () => {
     expect(await backends()).toEqual(kept);
   });
 
-  it('closes all that idles when `min` is not given, and never with idleTimeoutMillis 0', async () => {
+  it('closes all idle connections by default, and none with idleTimeoutMillis 0', async () => {
     const closing = named({ idleTimeoutMillis: 40 });
     const keeping = named({ idleTimeoutMillis: 0 });
     await Promise.all([closing.storage.getUser('x'), keeping.storage.getUser('x')]);
@@ -114,7 +114,7 @@ describe('the pool', () => {
   });
 });
 
-describe('a session on the server', () => {
+describe('a session on the server gets', () => {
   const SETTINGS = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'application_name'];
 
   /** What the server says of its session with that adapter. */
@@ -145,18 +145,18 @@ describe('a session on the server', () => {
       { idle_in_transaction_session_timeout: '9s' },
     ],
     ['application_name', { application_name: `it's "me", \\ 100 %` }, { application_name: `it's "me", \\ 100 %` }],
-  ])('has %s', async (_, options, expected) => {
+  ])('%s', async (_, options, expected) => {
     expect(await settingsOf(db.adapter(options))).toMatchObject(expected);
   });
 
-  it('has the application_name of the URL, unless the option says otherwise', async () => {
+  it('the application_name of the URL, unless the option is set', async () => {
     const url = `${db.url}?application_name=from%20url`;
     expect(await settingsOf(db.adapter({}, url))).toMatchObject({ application_name: 'from url' });
     expect(await settingsOf(db.adapter({ application_name: 'ours' }, url))).toMatchObject({ application_name: 'ours' });
   });
 });
 
-it('`host`, `port`, `user`, `password` and `database` override the URL', async () => {
+it('the options `host`, `port`, `user`, `password` and `database` override the URL', async () => {
   const { hostname: host, port, username: user, password, pathname } = new URL(db.url);
   const options = { host, port: Number(port), user, password, database: pathname.slice(1) };
   const storage = db.adapter(options, 'postgres://nobody:wrong@nowhere.invalid:1/nothing');
@@ -172,7 +172,7 @@ it('`host`, `port`, `user`, `password` and `database` override the URL', async (
   }
 });
 
-it('`maxRetries` is how often a call is tried again: twice when not given', async () => {
+it('`maxRetries` limits how often a call is repeated, and is 2 by default', async () => {
   for (const [options, attempts] of [
     [{}, 3],
     [{ maxRetries: 0 }, 1],
@@ -185,13 +185,13 @@ it('`maxRetries` is how often a call is tried again: twice when not given', asyn
   }
 });
 
-it('`migrate: false` connects to what has been migrated', async () => {
+it('`migrate: false` connects to a database that has been migrated', async () => {
   const storage = db.adapter({ migrate: false });
   await expect(storage.connect()).resolves.toBeUndefined();
   await expect(storage.getUser('x')).resolves.toBeNull();
 });
 
-describe('an option', () => {
+describe('the constructor', () => {
   const make = (options: unknown) => () => new PostgresStorageAdapter(db.url, options as AdapterOptions);
   const refusal = (field: string, message: unknown = expect.any(String)) =>
     expect.objectContaining({
@@ -207,11 +207,11 @@ describe('an option', () => {
     ['Schema', 'schema'],
     ['retries', 'maxRetries'],
     ['loglevel', 'logLevel'],
-  ])('that is not known, %s, is refused, and %s named', (given, nearest) => {
+  ])('rejects the unknown option %s, and suggests %s', (given, nearest) => {
     expect(make({ [given]: 1 })).toThrow(refusal(given, expect.stringContaining(`\`${nearest}\``)));
   });
 
-  it.each(['__proto__', 'constructor', 'toString', 'completely_different'])('named %s is refused', (name) => {
+  it.each(['__proto__', 'constructor', 'toString', 'completely_different'])('rejects the unknown option %s', (name) => {
     expect(make(JSON.parse(`{${JSON.stringify(name)}: 1}`))).toThrow(refusal(name));
   });
 
@@ -219,7 +219,7 @@ describe('an option', () => {
     ...['types', 'keepAliveInitialDelayMillis', 'Client', 'Promise', 'stream', 'binary', 'client_encoding'],
     ...['fallback_application_name', 'parseInputDatesAsUTC', 'connectionString', 'replication', 'pipeline', 'verify'],
     ...['enableChannelBinding', 'sslnegotiation', 'scramMaxIterations', 'poolSize', 'log', 'onConnect'],
-  ])('of node-postgres that cannot hold here, %s, is refused with the reason', (name) => {
+  ])('rejects the option %s of node-postgres, with a reason', (name) => {
     for (const value of [{}, () => undefined, 1]) {
       expect(make({ [name]: value })).toThrow(refusal(name, expect.not.stringContaining('is not known')));
     }
@@ -249,16 +249,16 @@ describe('an option', () => {
     ['host', ''],
     ['user', ''],
     ['database', ''],
-  ])('%s is refused when it is %j', (name, bad) => {
+  ])('rejects %s when it is %j', (name, bad) => {
     expect(make({ [name]: bad })).toThrow(refusal(name));
   });
 
-  it('`min` may not be more than `max`', () => {
+  it('rejects `min` above `max`', () => {
     expect(make({ min: 11 })).toThrow(refusal('min'));
     expect(make({ min: 3, max: 2 })).toThrow(refusal('min'));
   });
 
-  it('set to null or undefined is as good as not given', () => {
+  it('treats an option that is null or undefined as absent', () => {
     for (const nothing of [null, undefined]) {
       const names = [
         ...['max', 'min', 'idleTimeoutMillis', 'connectionTimeoutMillis', 'maxLifetimeSeconds', 'maxUses'],
@@ -272,7 +272,7 @@ describe('an option', () => {
     }
   });
 
-  it.each([7, 'x', true, []])('cannot be in %j', (options) => {
+  it.each([7, 'x', true, []])('rejects %j in place of the options', (options) => {
     expect(make(options)).toThrow(refusal('options'));
   });
 });

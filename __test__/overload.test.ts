@@ -12,7 +12,7 @@ const LOCK_USER = 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE';
 const isWaiting = async () => (await backendsOf(db, NAME, { waiting: true })).length > 0;
 const adapter = (options = {}) => db.adapter({ application_name: NAME, ...options });
 
-it('ten thousand calls at once on five connections are all answered, whatever their kind', async () => {
+it('10 000 calls at once on five connections are all answered, whatever their kind', async () => {
   const storage = adapter({ max: 5 });
   const user = await storage.createUser(userInput());
   const session = await storage.createSession(sessionInput(user.id));
@@ -33,7 +33,7 @@ it('ten thousand calls at once on five connections are all answered, whatever th
   await storage.disconnect();
 });
 
-it('a saturated pool refuses in time, all kinds alike, and recovers at once', async () => {
+it('10 000 calls on a saturated pool all end with pool_timeout, and the pool recovers at once', async () => {
   const storage = adapter({ max: 3, connectionTimeoutMillis: 3_000, statementTimeoutMs: 0 });
   const { id } = await storage.createUser(userInput());
   await whileLocked(db, LOCK_USER, [id], async (release) => {
@@ -56,7 +56,7 @@ it('a saturated pool refuses in time, all kinds alike, and recovers at once', as
   await storage.disconnect();
 });
 
-it('a kind of call that waits for locks leaves connections to the others', async () => {
+it('a kind of call that waits for locks leaves connections to other kinds', async () => {
   const storage = adapter({ max: 4, connectionTimeoutMillis: 0, statementTimeoutMs: 0 });
   const { id } = await storage.createUser(userInput());
   const session = await storage.createSession(sessionInput(id));
@@ -74,7 +74,7 @@ it('a kind of call that waits for locks leaves connections to the others', async
   await storage.disconnect();
 });
 
-it('refuses what is beyond 65 536 calls, and serves on when they are done', async () => {
+it('calls beyond 65 536 are rejected with resource_exhausted, and the others are answered', async () => {
   const storage = adapter({ max: 1, connectionTimeoutMillis: 0, statementTimeoutMs: 0 });
   const { id } = await storage.createUser(userInput());
   await whileLocked(db, LOCK_USER, [id], async (release) => {
@@ -99,7 +99,7 @@ it('refuses what is beyond 65 536 calls, and serves on when they are done', asyn
   await storage.disconnect();
 });
 
-it('calls that were given up do not fill the queue', async () => {
+it('calls that were cancelled do not fill the queue', async () => {
   const storage = adapter({ max: 1, connectionTimeoutMillis: 0, statementTimeoutMs: 0 });
   const { id } = await storage.createUser(userInput());
   await whileLocked(db, LOCK_USER, [id], async (release) => {
@@ -158,7 +158,7 @@ const FLOOD = `
   await storage.disconnect({ timeoutMs: 0 });
   console.log(JSON.stringify(samples));`;
 
-it('takes no more memory at later floods than at the first, and calls that were given up make room', async () => {
+it('memory does not grow from flood to flood, because cancelled calls leave the queue', async () => {
   const { id } = await db.storage.createUser(userInput());
   await whileLocked(db, LOCK_USER, [id], async () => {
     const { stdout, stderr } = await runScript(FLOOD, {

@@ -1,4 +1,4 @@
-/** A panic inside the core is one call's error, and nobody else's. Debug builds have methods that panic. */
+/** A panic inside the core rejects one call and affects no other. Debug builds have methods that panic. */
 import { useDatabase } from './helpers/database';
 
 const db = useDatabase();
@@ -24,7 +24,7 @@ function core(options = {}) {
 const INTERNAL = { code: 'auth_postgres/internal' };
 const hold = () => setInterval(() => undefined, 1_000);
 
-it('rejects the call as internal, and the connection serves on', async () => {
+it('a call that panics is rejected as internal, and its connection serves the next call', async () => {
   const timer = hold();
   const { adapter, answer } = core({ max: 1 });
   for (let round = 0; round < 5; round += 1) {
@@ -35,7 +35,7 @@ it('rejects the call as internal, and the connection serves on', async () => {
   clearInterval(timer);
 });
 
-it('rejects the calls of the batch, and those that waited behind it too', async () => {
+it('a batch that panics rejects its calls and those waiting behind it, and calls of other kinds succeed', async () => {
   const timer = hold();
   const { adapter, answer } = core({ max: 2 });
   const ids: number[] = adapter.panicInBatch(1_000);

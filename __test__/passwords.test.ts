@@ -1,4 +1,4 @@
-/** Hashes of passwords: set and read by methods of their own, and part of no user record. */
+/** Password hashes are set and read by methods of their own, and are not part of a user’s record. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput, rejection } from './helpers/errors';
 import { backendsOf, until, whileLocked } from './helpers/failing';
@@ -18,7 +18,7 @@ const libraryUser = (overrides: object = {}) => ({
   ...overrides,
 });
 
-it('a hash is given with a new user, and is no part of the record', async () => {
+it('createUser stores a passwordHash that no user record contains', async () => {
   for (const id of [undefined, unique('user')]) {
     const input = libraryUser({ id });
     const user = await db.storage.createUser(input);
@@ -35,7 +35,7 @@ it('a hash is given with a new user, and is no part of the record', async () => 
   }
 });
 
-it('a user has none unless one is given', async () => {
+it('getPasswordHash returns null for a user without a hash, and for an unknown user', async () => {
   for (const passwordHash of [undefined, null]) {
     const { id } = await db.storage.createUser({ passwordHash });
     await expect(db.storage.getPasswordHash(id)).resolves.toBeNull();
@@ -44,7 +44,7 @@ it('a user has none unless one is given', async () => {
   await expect(db.storage.getPasswordHash('')).resolves.toBeNull();
 });
 
-it('a hash is set, replaced and removed', async () => {
+it('setPasswordHash sets, replaces and removes a hash without changing updatedAt', async () => {
   const { id, updatedAt } = await db.storage.createUser({});
   for (const hash of ['first', 'second', '🔑'.repeat(256)]) {
     await expect(db.storage.setPasswordHash(id, hash)).resolves.toBeUndefined();
@@ -56,7 +56,7 @@ it('a hash is set, replaced and removed', async () => {
   expect((await db.storage.getUser(id))?.updatedAt).toEqual(updatedAt);
 });
 
-it('a hash that is wrong is refused, and so is one of nobody', async () => {
+it('setPasswordHash and createUser reject a wrong hash, updateUser rejects any, and an unknown user is not_found', async () => {
   const { id } = await db.storage.createUser({ passwordHash: 'stays' });
   for (const hash of ['', 'a\0b', 'x'.repeat(1025), '\ud800', 7, {}, undefined]) {
     await expectInvalidInput(db.storage.setPasswordHash(id, hash as never), 'hash');
@@ -70,14 +70,14 @@ it('a hash that is wrong is refused, and so is one of nobody', async () => {
   await expectCode(db.storage.setPasswordHash(unique('nobody'), null), 'not_found');
 });
 
-it('a hash goes with its user', async () => {
+it('deleteUser deletes the hash of the user', async () => {
   const { id } = await db.storage.createUser({ passwordHash: 'x' });
   await db.storage.deleteUser(id);
   await expect(db.storage.getPasswordHash(id)).resolves.toBeNull();
   expect(await db.query('SELECT 1 FROM password_hashes WHERE user_id = $1', [id])).toEqual([]);
 });
 
-it('a user that cannot be made leaves no hash', async () => {
+it('createUser that ends in a conflict stores no hash, and keeps the hash of the existing user', async () => {
   const { email } = await db.storage.createUser(userInput());
   const input = libraryUser({ email });
   const error = await expectCode(db.storage.createUser(input), 'conflict', { field: 'email' });
@@ -89,7 +89,7 @@ it('a user that cannot be made leaves no hash', async () => {
   await expect(db.storage.getPasswordHash(taken.id)).resolves.toBe(before);
 });
 
-it('many users at once each get their own, with or without one', async () => {
+it('createUser keeps each user’s own hash when 200 users are created at once, with and without one', async () => {
   const inputs = Array.from({ length: 200 }, (_, at) =>
     at % 3 === 0 ? userInput() : libraryUser(at % 2 ? { id: undefined } : {}),
   );
@@ -98,7 +98,7 @@ it('many users at once each get their own, with or without one', async () => {
   expect(hashes).toEqual(inputs.map((input) => ('passwordHash' in input ? input.passwordHash : null)));
 });
 
-describe('a create whose answer is lost', () => {
+describe('createUser with a passwordHash, when its answer is lost,', () => {
   const cutAnswers = (relay: Relay, count: number) => {
     let lost = 0;
     relay.onMessage(({ from, type }) => {
@@ -108,7 +108,7 @@ describe('a create whose answer is lost', () => {
     });
   };
 
-  it('is done once, with the hash', async () => {
+  it('creates the user once, with the hash', async () => {
     const relay = await Relay.start(db.url);
     const storage = db.adapter({}, relay.url);
     for (const id of [undefined, unique('user')]) {
@@ -122,7 +122,7 @@ describe('a create whose answer is lost', () => {
     await relay.close();
   });
 
-  it('does not take a user with another hash for its own', async () => {
+  it('rejects with conflict when the user that exists has another hash', async () => {
     const relay = await Relay.start(db.url);
     const storage = db.adapter({}, relay.url);
     const input = libraryUser();
@@ -137,7 +137,7 @@ describe('a create whose answer is lost', () => {
     await relay.close();
   });
 
-  it('finds what an attempt before made while this one waited for it', async () => {
+  it('returns the user of the first attempt when the second waited for it', async () => {
     const relay = await Relay.start(db.url);
     const name = unique('create');
     const storage = db.adapter({ application_name: name }, relay.url);
@@ -146,7 +146,7 @@ describe('a create whose answer is lost', () => {
     await whileLocked(db, 'LOCK TABLE password_hashes IN SHARE MODE', [], async (release) => {
       const creation = storage.createUser(input);
       await until(waiting(1));
-      // The server does not notice: the statement goes on, and a second one waits for its user.
+      // The server does not notice the cut: the first statement continues, and the second one waits for its user.
       relay.cut();
       await until(waiting(2));
       await release();
@@ -158,10 +158,10 @@ describe('a create whose answer is lost', () => {
   });
 });
 
-describe('the table', () => {
+describe('the table password_hashes', () => {
   const other = useDatabase({ migrated: false });
 
-  it('is owned and may be used by whom users is', async () => {
+  it('gets the owner and the privileges of the table users', async () => {
     const [owner, reader] = [unique('owner'), unique('reader')];
     const role = (name: string) => `"${name}"`;
     await other.storage.connect();

@@ -1,4 +1,4 @@
-/** Roles that may do less than everything: each gets told what it lacks, by connect(), healthCheck() and calls alike. */
+/** connect(), healthCheck() and calls tell a role without sufficient privileges what it lacks. */
 
 import { Collector } from './helpers/collector';
 import { asSuperuser, useDatabase } from './helpers/database';
@@ -39,14 +39,14 @@ async function isDenied(grant: string, migrate = true): Promise<void> {
   });
 }
 
-it.each([true, false])('without USAGE on the schema (migrate: %s)', async (migrate) => {
+it.each([true, false])('a role without USAGE on the schema is denied (migrate: %s)', async (migrate) => {
   await db.query(`REVOKE USAGE ON SCHEMA public FROM ${role}`);
   await isDenied(`GRANT USAGE ON SCHEMA "public" TO "${role}"`, migrate);
   await expectCode(db.adapter({}, url).getUser('x'), 'permission_denied');
   await expectCode(db.adapter({ schema: 'public' }, url).connect(), 'permission_denied');
 });
 
-it('without privileges on the tables', async () => {
+it('a role without privileges on the tables is told which to grant', async () => {
   await db.query(`GRANT USAGE ON SCHEMA public TO ${role}; GRANT SELECT ON auth_migrations TO ${role}`);
   await isDenied('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "public"');
   await expectCode(db.adapter({}, url).getUser('x'), 'permission_denied', { sqlState: '42501' });
@@ -56,7 +56,7 @@ it('without privileges on the tables', async () => {
   await db.adapter({}, url).connect();
 });
 
-it('with row security that hides every row, and with a policy', async () => {
+it('a role that row level security hides all rows from is denied, and one with a policy is warned', async () => {
   await db.query(`GRANT USAGE ON SCHEMA public TO ${role}; ${all}; ALTER TABLE sessions ENABLE ROW LEVEL SECURITY`);
   await isDenied('CREATE POLICY auth_postgres ON "public"."sessions"');
   await db.query(`CREATE POLICY mine ON sessions TO ${role} USING (true)`);
@@ -71,7 +71,7 @@ it('with row security that hides every row, and with a policy', async () => {
   ]);
 });
 
-it('without CREATE on the database, when the schema is there', async () => {
+it('a role without CREATE on the database can use a schema that exists', async () => {
   await db.query(`CREATE SCHEMA prepared; GRANT ALL ON SCHEMA prepared TO ${role}`);
   const storage = db.adapter({ schema: 'prepared' }, url);
   await storage.connect();
@@ -80,7 +80,7 @@ it('without CREATE on the database, when the schema is there', async () => {
   await expectCode(db.adapter({ schema: 'not_there' }, url).connect(), 'permission_denied', { sqlState: '42501' });
 });
 
-it('without CREATE on the schema', async () => {
+it('a role without CREATE on the schema cannot migrate it', async () => {
   await db.query(`CREATE SCHEMA empty; GRANT USAGE ON SCHEMA empty TO ${role}`);
   await expectCode(db.adapter({ schema: 'empty' }, url).connect(), 'permission_denied', { sqlState: '42501' });
 });

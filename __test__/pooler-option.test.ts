@@ -1,4 +1,4 @@
-/** What `pooler: 'transaction'` sends; what PgBouncer makes of it is tested among the system's programs. */
+/** What `pooler: 'transaction'` sends. The tests with a real PgBouncer are in system/. */
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
@@ -26,7 +26,7 @@ const statementNames = () =>
     .filter(({ from, type }) => from === 'client' && type === 'P')
     .map(({ bytes }) => bytes.subarray(5, bytes.indexOf(0, 5)).toString());
 
-it('makes each call a transaction of its own, with our settings and no named statement', async () => {
+it('each call is a transaction that sets our settings, without a named statement', async () => {
   await storage.getUser('x');
   relay.reset();
   await expect(storage.getUser('x')).resolves.toBeNull();
@@ -42,7 +42,7 @@ it('makes each call a transaction of its own, with our settings and no named sta
   expect(relay.roundTrips).toBe(4);
 });
 
-it('names no statement of createBackupCodes either when that is repeated after its COMMIT got no answer', async () => {
+it('createBackupCodes uses no named statement when it is repeated because the answer to its COMMIT was lost', async () => {
   const { id } = await storage.createUser({});
   relay.reset();
   let isLost = false;
@@ -59,7 +59,7 @@ it('names no statement of createBackupCodes either when that is repeated after i
   expect(new Set(statementNames())).toEqual(new Set(['']));
 });
 
-it('sends nothing among the start-up parameters that a pooler refuses', async () => {
+it('the start-up message contains no parameter that a pooler refuses', async () => {
   await storage.disconnect();
   relay.reset();
   await storage.connect();
@@ -68,7 +68,7 @@ it('sends nothing among the start-up parameters that a pooler refuses', async ()
   for (const name of ['extra_float_digits', 'options', 'statement_timeout']) expect(start).not.toContain(name);
 });
 
-it('rolls back what failed, and the connection serves the next call', async () => {
+it('a call that fails is rolled back, and its connection serves the next call', async () => {
   const email = 'taken@example.com';
   const { id } = await storage.createUser({ email });
   relay.reset();
@@ -79,7 +79,7 @@ it('rolls back what failed, and the connection serves the next call', async () =
 });
 
 describe('temporary tables of another client', () => {
-  /** Makes them in the adapter's own session, as a client before us has in the server process that a pooler gives us. */
+  /** Makes them in the adapter’s own session, as another client may have left them in a pooler’s server process. */
   const makeTemporaryTables = async (mine: PostgresStorageAdapter) => {
     await db.query(`
       CREATE FUNCTION public.make_temporary() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -98,7 +98,7 @@ describe('temporary tables of another client', () => {
     ['in transactions with a search path', { pooler: 'transaction', options: '-c search_path=public' }],
     ['in a session with a schema', { schema: 'public' }],
     ['in a session with a search path', { options: '-c search_path=public' }],
-  ] as const)('take none of our rows, %s', async (_, options) => {
+  ] as const)('get none of our rows, %s', async (_, options) => {
     const mine = db.adapter({ ...options, max: 1 });
     await makeTemporaryTables(mine);
     const { id } = await mine.createUser({});
@@ -107,7 +107,7 @@ describe('temporary tables of another client', () => {
   });
 });
 
-it('refuses the variable PGOPTIONS, which the driver would send', async () => {
+it('the constructor rejects PGOPTIONS, because the driver would send it', async () => {
   const script = `
     import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
     try { new PostgresStorageAdapter('postgres://h', { pooler: 'transaction' }); }

@@ -1,4 +1,4 @@
-/** What a process may lack: threads, a directory for temporary files; and what it must not leave behind. */
+/** What happens when a process lacks threads or a temporary directory, and what it must not leave behind. */
 import { useDatabase } from './helpers/database';
 import { expectCode, rejection } from './helpers/errors';
 import { until, whileLocked } from './helpers/failing';
@@ -6,7 +6,7 @@ import { runScript } from './helpers/process';
 
 const db = useDatabase();
 
-it('a system that starts no thread fails calls with resource_exhausted, and the process lives', async () => {
+it('calls fail with resource_exhausted when no thread can be started, and the process survives', async () => {
   const script = `
     import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
     const storage = new PostgresStorageAdapter(process.env.URL);
@@ -17,7 +17,7 @@ it('a system that starts no thread fails calls with resource_exhausted, and the 
     await storage.createBackupCodes('x', ['1']).catch(failed);
     console.log((await storage.healthCheck()).code);
     await storage.disconnect().catch(failed);`;
-  // No system has room for such a stack.
+  // No system can allocate a stack of this size.
   const { stdout, stderr, signal } = await runScript(script, {
     env: { URL: db.url, RUST_MIN_STACK: String(2 ** 46) },
   });
@@ -40,7 +40,7 @@ it.each([
   expect(stdout).toContain(process.platform === 'linux' ? 'null' : TMPDIR);
 });
 
-it('a worker thread that is terminated while a password is asked for leaves no question behind', async () => {
+it('a worker thread that is terminated while its password function runs leaves no open question in the core', async () => {
   const script = `
     import { createRequire } from 'node:module';
     import { Worker } from 'node:worker_threads';
@@ -59,8 +59,8 @@ it('a worker thread that is terminated while a password is asked for leaves no q
   expect(await runScript(script, { env: { URL: db.url } })).toMatchObject({ stdout: '1 0\n', stderr: '' });
 });
 
-describe('of connect() and disconnect() that overtake each other, the last one called holds', () => {
-  it('connect() after disconnect()', async () => {
+describe('when connect() and disconnect() run at once, the last one called decides:', () => {
+  it('connect() after disconnect() leaves the adapter connected', async () => {
     const storage = db.adapter({ allowExitOnIdle: false });
     await storage.connect();
     await Promise.all([storage.disconnect(), storage.connect()]);
@@ -68,7 +68,7 @@ describe('of connect() and disconnect() that overtake each other, the last one c
     await storage.disconnect();
   });
 
-  it('disconnect() after connect()', async () => {
+  it('disconnect() after connect() leaves the adapter disconnected', async () => {
     const storage = db.adapter();
     const connecting = storage.connect().catch(() => undefined);
     await storage.disconnect();
@@ -76,7 +76,7 @@ describe('of connect() and disconnect() that overtake each other, the last one c
     await expectCode(storage.getUser('x'), 'not_connected');
   });
 
-  it('and says whether the process is held open, whichever call ends first', async () => {
+  it('the process is held open only if connect() was called last, whichever call ends first', async () => {
     const { id } = await db.storage.createUser({});
     const script = (calls: string) => `
       import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
@@ -104,7 +104,7 @@ describe('the migration lock', () => {
   const LOCK = 0x6175_7468_7067_6d69n.toString();
   const empty = useDatabase({ migrated: false });
 
-  it('is waited for up to connectionTimeoutMillis', async () => {
+  it('is waited for up to connectionTimeoutMillis, and without end when that is 0', async () => {
     await whileLocked(empty, `SELECT pg_advisory_xact_lock(${LOCK})`, [], async (release) => {
       const started = performance.now();
       const error = await expectCode(empty.adapter({ connectionTimeoutMillis: 500 }).connect(), 'lock_timeout');
@@ -120,7 +120,7 @@ describe('the migration lock', () => {
   });
 });
 
-it('a transaction that fails leaves no backend in it', async () => {
+it('a transaction that fails leaves its backend idle, outside of a transaction', async () => {
   const application_name = 'failed-transaction';
   const storage = db.adapter({ application_name, max: 1 });
   const [first, second] = await Promise.all([db.storage.createUser({}), db.storage.createUser({})]);

@@ -1,4 +1,4 @@
-/** Four processes on the same tokens, codes, accounts, roles, e-mails and counters; what came of it is read from the tables. */
+/** Four processes use the same tokens, codes, accounts, roles, e-mails and counters; the result is read from the tables. */
 import { useDatabase } from './helpers/database';
 import { makeWorld, type World } from './helpers/families';
 import {
@@ -93,7 +93,7 @@ async function makePrey({ userId, orgId, deviceId }: World): Promise<Prey> {
 const count = async (sql: string, ...parameters: unknown[]) =>
   (await db.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${sql}`, parameters))[0]?.n;
 
-it('one winner each, exact counts, and no deadlock that a caller would see', async () => {
+it('four processes at once have one winner for each item, exact counts, and no deadlock errors', async () => {
   const prey = await makePrey(await makeWorld(db.storage));
   const reports = await Promise.all(
     Array.from({ length: PROCESSES }, async (_, me) => {
@@ -112,7 +112,7 @@ it('one winner each, exact counts, and no deadlock that a caller would see', asy
   expect(codes('codes')).toEqual(['auth_postgres/already_used']);
   expect(codes('emails')).toEqual(['auth_postgres/conflict']);
   expect(codes('accounts')).toEqual(['auth_postgres/conflict']);
-  // What is done already may be done again.
+  // These calls may be repeated.
   for (const name of ['roles', 'attempts', 'counter']) expect({ name, won: total(name) }).toEqual({ name, won: all });
 
   expect(await count('email_verification_tokens WHERE id = ANY($1) AND used_at IS NOT NULL', prey.tokens)).toBe(ITEMS);
@@ -124,7 +124,7 @@ it('one winner each, exact counts, and no deadlock that a caller would see', asy
       prey.emails.map((email) => email.toLowerCase()),
     ),
   ).toBe(ITEMS);
-  // A user has one account of a provider: the last that it won.
+  // A user has one account at a provider, the last one it won.
   const held = await db.query<{ sub: string }>('SELECT sub FROM user_oauth_accounts WHERE user_id = ANY($1)', [
     prey.rivals,
   ]);

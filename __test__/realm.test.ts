@@ -1,4 +1,4 @@
-/** Under jest each test file has a realm of its own: what the adapter makes must be of it. */
+/** jest gives each test file its own realm. Promises, objects, Dates and errors must belong to the caller’s realm. */
 import { InternalError, PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { rejection } from './helpers/errors';
@@ -6,7 +6,7 @@ import { inAnHour, oauthLink, organizationInput, userInput } from './helpers/fix
 
 const db = useDatabase();
 
-it('returns promises', async () => {
+it('methods return promises of the caller’s realm', async () => {
   const promise = db.storage.getUser('nobody');
   expect(promise).toBeInstanceOf(Promise);
   await promise;
@@ -15,7 +15,7 @@ it('returns promises', async () => {
   await rejection(refused);
 });
 
-it('returns plain objects, arrays and Dates', async () => {
+it('methods return plain objects, arrays and Dates of the caller’s realm', async () => {
   const expiresAt = inAnHour();
   const { id: userId } = await db.storage.createUser(userInput());
   const session = await db.storage.createSession({ userId, entitlements: ['a'], expiresAt });
@@ -35,7 +35,7 @@ it('returns plain objects, arrays and Dates', async () => {
   await expect(db.storage.getSession(session.id)).resolves.toStrictEqual(session);
 });
 
-it('makes Dates of what lies inside records', async () => {
+it('Dates inside OAuth accounts and members of organizations are Date objects', async () => {
   const { id: userId } = await db.storage.createUser(userInput());
   const linkedAt = new Date('2024-02-29T12:00:00.123Z');
   const user = await db.storage.linkOAuthAccount(userId, 'google', oauthLink('google', { linkedAt }));
@@ -47,7 +47,7 @@ it('makes Dates of what lies inside records', async () => {
   expect(organization.members).toStrictEqual([{ userId, role: 'owner', joinedAt }]);
 });
 
-it('rejects with errors of the realm', async () => {
+it('methods reject with errors of the caller’s realm', async () => {
   const error = await rejection(db.storage.updateUser('nobody', { name: 'x' }));
   expect(error).toBeInstanceOf(Error);
   expect(error).toBeInstanceOf(InternalError);
@@ -56,11 +56,11 @@ it('rejects with errors of the realm', async () => {
   expect(String(error)).toBe('InternalError: updateUser: there is no such user');
 });
 
-it('throws errors of the realm from the constructor', () => {
+it('the constructor throws errors of the caller’s realm', () => {
   expect(() => new PostgresStorageAdapter('mysql://x')).toThrow(InternalError);
 });
 
-it('carries the caller’s frame in the stack', async () => {
+it('the stack of an error contains the caller’s function', async () => {
   async function signUp() {
     await db.storage.createUser({ email: '' });
   }
@@ -71,7 +71,7 @@ it('carries the caller’s frame in the stack', async () => {
   expect((await rejection(rename())).stack).toMatch(/\brename\b/);
 });
 
-it('gives the server’s reason as an Error, and all of it to JSON', async () => {
+it('the cause of an error is an Error, and appears in its JSON without values of the row', async () => {
   const { id, email } = await db.storage.createUser(userInput());
   const error = await rejection(db.storage.createUser({ email: email as string }));
   expect(error.cause).toBeInstanceOf(Error);

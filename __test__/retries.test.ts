@@ -1,4 +1,4 @@
-/** What is repeated when the answer was lost, what is not, and that nothing is done twice. */
+/** Which calls are repeated when their answer was lost, which are not, and that nothing is done twice. */
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { expectCode, rejection } from './helpers/errors';
@@ -58,8 +58,8 @@ async function withLostAnswers<T>(count: number, call: () => Promise<T>): Promis
 
 const countOf = async (table: string) => (await db.query(`SELECT count(*)::int FROM ${table}`))[0].count;
 
-describe.each(FAMILIES)('a create whose answer is lost: $name', (family) => {
-  it('is done once, and resolves with its own row', async () => {
+describe.each(FAMILIES)('create of a $name whose answer is lost', (family) => {
+  it('is done once, and returns its own row', async () => {
     const before = await countOf(family.table);
     for (let round = 0; round < ROUNDS; round += 1) {
       const input = family.input(world);
@@ -70,7 +70,7 @@ describe.each(FAMILIES)('a create whose answer is lost: $name', (family) => {
     expect(await countOf(family.table)).toBe(before + ROUNDS);
   });
 
-  it("is done once with the caller's id", async () => {
+  it('is done once with an id that the caller gave', async () => {
     const before = await countOf(family.table);
     for (let round = 0; round < ROUNDS; round += 1) {
       const input = { ...family.input(world), id: unique() };
@@ -81,7 +81,7 @@ describe.each(FAMILIES)('a create whose answer is lost: $name', (family) => {
     expect(await countOf(family.table)).toBe(before + ROUNDS);
   });
 
-  it("does not take another's row for its own", async () => {
+  it('is rejected with conflict when the id belongs to another row', async () => {
     const id = unique();
     const other = await family.create(db.storage, { ...family.input(world), id });
     const { result } = await withLostAnswers(1, () =>
@@ -91,7 +91,7 @@ describe.each(FAMILIES)('a create whose answer is lost: $name', (family) => {
     expect(await family.get(db.storage, id)).toEqual(other);
   });
 
-  it('tells that the outcome is unknown when no answer ever comes', async () => {
+  it('is rejected with an unknown outcome when no answer ever arrives', async () => {
     const before = await countOf(family.table);
     const { result } = await withLostAnswers(99, () => rejection(family.create(storage, family.input(world))));
     expect(result).toMatchObject({
@@ -103,8 +103,8 @@ describe.each(FAMILIES)('a create whose answer is lost: $name', (family) => {
   });
 });
 
-describe('creates of several rows', () => {
-  it('sessions that share a statement', async () => {
+describe('when the answer is lost', () => {
+  it('createSession creates each of 200 sessions that share a statement once', async () => {
     for (const id of [() => undefined, () => unique()]) {
       const inputs = Array.from({ length: 200 }, () => sessionInput(world.userId, { id: id() }));
       const before = await countOf('sessions');
@@ -117,7 +117,7 @@ describe('creates of several rows', () => {
     }
   });
 
-  it('sessions that share a statement, when one of their users is deleted before it is repeated', async () => {
+  it('createSession rejects only the session whose user is deleted before the shared statement is repeated', async () => {
     const one = db.adapter({ max: 1, maxRetries: 20 }, relay.url);
     const doomed = await db.storage.createUser({});
     const users = Array.from({ length: 40 }, () => world.userId);
@@ -134,7 +134,7 @@ describe('creates of several rows', () => {
       });
       return 'cut';
     });
-    // While it has the only connection, the others gather.
+    // While this call occupies the only connection, the others gather into one statement.
     const listing = one.listApiKeys(world.userId);
     const creations = [...users, doomed.id].map((userId) => one.createSession(sessionInput(userId)));
     const ofDoomed = rejection(creations.pop() as Promise<unknown>);
@@ -147,7 +147,7 @@ describe('creates of several rows', () => {
     await one.disconnect();
   });
 
-  it('createApiKeyWithSecret makes one key, and its secret is right', async () => {
+  it('createApiKeyWithSecret creates one key and returns its secret', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const before = await countOf('api_keys');
       const { result } = await withLostAnswers(1, () => storage.createApiKeyWithSecret(world.userId, ['read']));
@@ -156,11 +156,11 @@ describe('creates of several rows', () => {
     }
   });
 
-  it('rotateApiKey makes one new key, and the old one expires', async () => {
+  it('rotateApiKey creates one new key, and lets the old one expire', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const old = await db.storage.createApiKey(apiKeyInput(world.userId));
       const before = await countOf('api_keys');
-      // The first answer is that of reading the prefix.
+      // The first of the two answers is that of the query for the prefix.
       const { result, lost } = await withLostAnswers(2, () => storage.rotateApiKey(old.id));
       expect(lost).toBe(2);
       expect(await countOf('api_keys')).toBe(before + 1);
@@ -170,7 +170,7 @@ describe('creates of several rows', () => {
     }
   });
 
-  it('rotateApiKey finds the key that an attempt before made while this one waited for the lock', async () => {
+  it('rotateApiKey returns the key of an earlier attempt that ended while the repeated one waited for the lock', async () => {
     const old = await db.storage.createApiKey(apiKeyInput(world.userId));
     const before = await countOf('api_keys');
     const name = unique('rotate');
@@ -190,7 +190,7 @@ describe('creates of several rows', () => {
     expect((await db.storage.getApiKey(old.id))?.expiresAt?.getTime()).toBeLessThan(Number(old.expiresAt));
   });
 
-  it('createBackupCodes leaves one whole set, whichever answer is lost', async () => {
+  it('createBackupCodes leaves one complete set, whichever of its answers is lost', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       let answers = 0;
       relay.onMessage(({ from, type }) => {
@@ -204,7 +204,7 @@ describe('creates of several rows', () => {
     }
   });
 
-  it('a backup code used meanwhile does not become usable again', async () => {
+  it('createBackupCodes does not make a code usable again that was used before the create is repeated', async () => {
     const codes = backupCodesInput(world.userId, 3).map((code) => ({ ...code, id: unique() }));
     let isCommitted = false;
     let use: Promise<void> | undefined;
@@ -309,7 +309,7 @@ const ONCE: Case[] = [
   },
 ];
 
-it.each(ONCE)('$name is not repeated: its outcome is unknown', async ({ name, make, act }) => {
+it.each(ONCE)('$name is not repeated, and its outcome is unknown', async ({ name, make, act }) => {
   const id = await make(db.storage, world);
   const { result, lost } = await withLostAnswers(99, () => rejection(act(storage, world, id)));
   expect(lost).toBe(1);
@@ -320,7 +320,7 @@ it.each(ONCE)('$name is not repeated: its outcome is unknown', async ({ name, ma
   });
 });
 
-it('what is not repeated was done once', async () => {
+it('emitEvent and incrementEmailVerificationTokenAttempts took effect once in the test before', async () => {
   const [{ count }] = await db.query(`SELECT count(*)::int FROM auth_events WHERE type = 'once'`);
   expect(count).toBe(1);
   const attempts = await db.query('SELECT attempts FROM email_verification_token_attempts');
@@ -339,14 +339,14 @@ it.each<[string, Act]>([
   ['revokeRoleFromUser', (s) => s.revokeRoleFromUser('x', 'y', 'z')],
   ['storeTenantSAMLConfig', (s) => s.storeTenantSAMLConfig(tenantSamlInput({ tenantId: 'again' }))],
   ['updateUser({})', (s, w) => s.updateUser(w.userId, {})],
-])('%s is repeated', async (_, act) => {
+])('%s is repeated when its answer is lost', async (_, act) => {
   const expected = await act(db.storage, world, '');
   const { result, lost } = await withLostAnswers(2, () => act(storage, world, ''));
   expect(lost).toBe(2);
   expect(result).toEqual(expected);
 });
 
-it('a read without an answer can be made again, and a delete too', async () => {
+it('a read and a delete whose answers never arrive are retryable', async () => {
   const read = await withLostAnswers(99, () => rejection(storage.getUser('x')));
   expect(read.result).toMatchObject({ code: 'auth_postgres/connection_failed', retryable: true });
   expect(read.result.context).not.toHaveProperty('outcome');
@@ -354,7 +354,7 @@ it('a read without an answer can be made again, and a delete too', async () => {
   expect(deleted.result).toMatchObject({ retryable: true, context: { outcome: 'unknown', attempts: 3 } });
 });
 
-it('without retries, one lost answer is the end', async () => {
+it('with maxRetries 0, one lost answer rejects the call', async () => {
   const once = db.adapter({ maxRetries: 0 }, relay.url);
   const { result } = await withLostAnswers(1, () => rejection(once.createUser(userInput())));
   expect(result).toMatchObject({
@@ -364,7 +364,7 @@ it('without retries, one lost answer is the end', async () => {
   await once.disconnect();
 });
 
-it('a deadlock or a lost serialization race is repeated for every kind of call, and then leaves no doubt', async () => {
+it('updateUser is repeated after a deadlock or serialization failure, and its outcome is known', async () => {
   for (const sqlState of ['40001', '40P01']) {
     const { id } = await db.storage.createUser(userInput());
     await whileFailing(db, sqlState, { times: 2 }, async () => {
@@ -378,7 +378,7 @@ it('a deadlock or a lost serialization race is repeated for every kind of call, 
   }
 });
 
-it('connections whose plans have become stale serve on', async () => {
+it('calls succeed on connections whose prepared plans a schema change has made stale', async () => {
   const warm = db.adapter({ max: 4 });
   const { id } = await warm.createUser(userInput());
   const four = () => Promise.all(Array.from({ length: 4 }, () => warm.getUserByOAuth('google', 'x')));
@@ -392,7 +392,7 @@ it('connections whose plans have become stale serve on', async () => {
   await warm.disconnect();
 });
 
-it('connections to a server that took no writes are replaced', async () => {
+it('writes succeed after a server stops being read-only, because its connections are replaced', async () => {
   await db.query(`ALTER DATABASE ${db.name} SET default_transaction_read_only = on`);
   const early = db.adapter({ max: 3 });
   await Promise.all(Array.from({ length: 3 }, () => early.getUserByOAuth('google', 'x')));
@@ -401,7 +401,7 @@ it('connections to a server that took no writes are replaced', async () => {
   await early.disconnect();
 });
 
-it('a server that takes no writes says so', async () => {
+it('a write on a read-only server is rejected with read_only after one retry', async () => {
   await db.query(`ALTER DATABASE ${db.name} SET default_transaction_read_only = on`);
   const standby = db.adapter();
   const error = await expectCode(standby.createUser(userInput()), 'read_only', { sqlState: '25006', attempts: 2 });
@@ -410,7 +410,7 @@ it('a server that takes no writes says so', async () => {
   await standby.disconnect();
 });
 
-it('connections that died while they rested are replaced, all of them', async () => {
+it('calls succeed after all idle connections were terminated', async () => {
   const rested = db.adapter({ max: 8, application_name: 'rested' });
   await Promise.all(Array.from({ length: 40 }, () => rested.createUser(userInput())));
   await db.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1', ['rested']);

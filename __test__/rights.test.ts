@@ -1,10 +1,10 @@
-/** Owners and privileges stay what they were, through a take-over and back, whatever the default privileges are. */
+/** A take-over and its rollback keep owners and privileges, whatever the default privileges are. */
 import { asSuperuser, useDatabase } from './helpers/database';
 import { LEGACY_TABLES } from './helpers/legacy';
 import { makeLegacy } from './helpers/legacy-rows';
 import { LAST } from './helpers/migrations';
 
-describe.each(['3.0.x', '3.1.x'] as const)('the rights to the tables of %s', (version) => {
+describe.each(['3.0.x', '3.1.x'] as const)('owners and privileges of a %s database', (version) => {
   const db = useDatabase({ migrated: false });
   const roles = ['owner', 'app', 'reader', 'revoked', 'clerk'].map((role) => `${db.name}_${role}`);
   const [owner, app, reader, revoked, clerk] = roles as [string, string, string, string, string];
@@ -38,7 +38,7 @@ describe.each(['3.0.x', '3.1.x'] as const)('the rights to the tables of %s', (ve
     }),
   );
 
-  /** Who may do what with the tables that both have, and with the sequence. */
+  /** The privileges on the tables that both versions have, and on the sequence. */
   const rights = async () => ({
     tables: await db.query(
       `SELECT c.relname, pg_get_userbyid(c.relowner) AS owner, pg_get_userbyid(a.grantee) AS grantee, a.privilege_type, a.is_grantable
@@ -74,7 +74,7 @@ describe.each(['3.0.x', '3.1.x'] as const)('the rights to the tables of %s', (ve
     return url.href;
   };
 
-  it('are the same on the new tables, down to those of the owner', async () => {
+  it('are the same on the new tables, including those of the owner and of columns', async () => {
     const before = await rights();
     expect(before.columns.length).toBe(3);
     await db.storage.connect();
@@ -82,7 +82,7 @@ describe.each(['3.0.x', '3.1.x'] as const)('the rights to the tables of %s', (ve
     expect(await revokedRights()).toEqual([]);
   });
 
-  it('make functions and later tables the owner’s as well', async () => {
+  it('make the old owner the owner of functions and additional tables, too', async () => {
     expect(
       await db.query(
         `SELECT DISTINCT pg_get_userbyid(proowner) AS owner FROM pg_proc WHERE pronamespace = 'public'::regnamespace
@@ -91,7 +91,7 @@ describe.each(['3.0.x', '3.1.x'] as const)('the rights to the tables of %s', (ve
     ).toEqual([{ owner }]);
   });
 
-  it('let a role that may only write users write them, with what triggers do then', async () => {
+  it('let a role that may write only users do so, although triggers then write other tables', async () => {
     const organization = await db.storage.createOrganization({ name: 'x', plan: 'x', seats: 1, members: [] });
     const storage = db.adapter({ migrate: false }, urlOf(clerk));
     const { id } = await storage.createUser({});
@@ -108,7 +108,7 @@ describe.each(['3.0.x', '3.1.x'] as const)('the rights to the tables of %s', (ve
     expect((await clerksColumns()).map(({ table }) => table)).toContain('organizations');
   });
 
-  it('let the owner roll back, and are the same after that', async () => {
+  it('let the owner roll back, and are restored by that', async () => {
     const before = await rights();
     const storage = db.adapter({}, urlOf(owner));
     await storage.rollback({ to: LAST });

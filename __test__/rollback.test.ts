@@ -1,16 +1,16 @@
-/** rollback(): it says how far, drops no rows unless told to, and nothing that the application has added. */
+/** rollback() needs a target, deletes rows only when told to, and deletes nothing that the application has added. */
 import { CATALOGUE } from './helpers/catalogue';
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { makeLegacy } from './helpers/legacy-rows';
 import { LAST, MIGRATIONS } from './helpers/migrations';
 
-describe('its options', () => {
+describe('rollback()', () => {
   const db = useDatabase();
   // biome-ignore lint/suspicious/noExplicitAny: what TypeScript would refuse
   const rollback = (...args: any[]) => (db.storage.rollback as any)(...args) as Promise<string[]>;
 
-  it('must say how far it goes', async () => {
+  it('rejects a missing or wrong `to`, and a wrong `dropData`', async () => {
     for (const args of [[], [undefined], [{}], [{ to: undefined }], [{ dropData: true }]])
       await expectInvalidInput(rollback(...args), 'to');
     await expectInvalidInput(rollback({ to: 1 }), 'to');
@@ -18,7 +18,7 @@ describe('its options', () => {
     expect(await db.query('SELECT count(*)::int AS n FROM auth_migrations')).toEqual([{ n: MIGRATIONS.length }]);
   });
 
-  it('drop rows only when they say so, and the refusal counts them', async () => {
+  it('rejects to delete rows without `dropData: true`, and counts them by table', async () => {
     const user = await db.storage.createUser({ email: 'a@example.com' });
     await db.storage.createUser({});
     await db.storage.createSession({ userId: user.id, expiresAt: new Date(Date.now() + 1e6) });
@@ -35,12 +35,12 @@ describe('its options', () => {
     expect(await db.query(CATALOGUE)).toEqual([]);
   });
 
-  it('need not speak of rows when there are none', async () => {
+  it('needs no `dropData` when the tables are empty', async () => {
     await db.storage.connect();
     await expect(db.storage.rollback({ to: null })).resolves.toEqual([...MIGRATIONS].reverse());
   });
 
-  it('cannot name a migration that is not applied', async () => {
+  it('rejects as its target a migration that is not applied', async () => {
     await db.storage.connect();
     await db.storage.rollback({ to: '0001_initial_schema' });
     await expectCode(db.storage.rollback({ to: LAST }), 'schema_mismatch', { migration: LAST });
@@ -159,7 +159,7 @@ describe.each([
     await db.storage.connect();
   });
 
-  it.each(ADDITIONS)('is stopped by what the application has added: %s', async (_what, change, undo, line) => {
+  it.each(ADDITIONS)('is rejected while the application has added %s', async (_what, change, undo, line) => {
     await db.query(change);
     const before = await db.query(CATALOGUE);
     const error = await expectCode(db.storage.rollback({ to: null, dropData: true }), 'schema_mismatch');
@@ -168,7 +168,7 @@ describe.each([
     await db.query(undo);
   });
 
-  it('goes on when they are gone', async () => {
+  it('succeeds after the additions were removed', async () => {
     await expect(db.storage.rollback({ to: null, dropData: true })).resolves.toHaveLength(MIGRATIONS.length);
   });
 });
@@ -178,7 +178,7 @@ describe.each(['3.0.x', '3.1.x'] as const)('a take-over of %s', (version) => {
 
   beforeAll(() => makeLegacy(db, version));
 
-  it.each(ADDITIONS)('is stopped by what the application has added: %s', async (what, change, undo, line) => {
+  it.each(ADDITIONS)('is rejected while the application has added %s', async (what, change, undo, line) => {
     if (what === 'a disabled trigger' && version === '3.0.x') return expect(version).toBe('3.0.x');
     await db.query(change);
     const before = await db.query(CATALOGUE);
@@ -188,17 +188,17 @@ describe.each(['3.0.x', '3.1.x'] as const)('a take-over of %s', (version) => {
     await db.query(undo);
   });
 
-  it('goes on when they are gone', async () => {
+  it('succeeds after the additions were removed', async () => {
     await db.storage.connect();
   });
 });
 
-describe('a function of the application that is named set_updated_at()', () => {
+describe('an application’s own function named set_updated_at()', () => {
   const db = useDatabase({ migrated: false });
   const mine = `CREATE FUNCTION set_updated_at() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`;
   const source = () => db.query(`SELECT prosrc FROM pg_proc WHERE proname = 'set_updated_at'`);
 
-  it('stays, on the way there and back', async () => {
+  it('is kept by a take-over and by its rollback', async () => {
     await makeLegacy(db, '3.0.x');
     await db.query(mine);
     const before = await source();
@@ -209,10 +209,10 @@ describe('a function of the application that is named set_updated_at()', () => {
   });
 });
 
-describe('tables that other sessions make meanwhile', () => {
+describe('tables that other sessions create during a take-over', () => {
   const db = useDatabase({ migrated: false });
 
-  it('are left as they are', async () => {
+  it('keep their disabled triggers', async () => {
     await makeLegacy(db, '3.0.x');
     await db.query(`
       CREATE TABLE app (id int PRIMARY KEY);

@@ -1,4 +1,4 @@
-/** Every method of one statement takes one round trip, once the statement is prepared on the connection. */
+/** Every method of one statement takes one round trip once the statement is prepared on the connection. */
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { FAMILIES, makeWorld, type World } from './helpers/families';
@@ -31,7 +31,7 @@ async function roundTripsOf(call: () => Promise<unknown>): Promise<number> {
 }
 
 describe.each(FAMILIES)('$name', (family) => {
-  it('is created, found, changed and deleted in one round trip each', async () => {
+  it('create, get, update and delete take one round trip each', async () => {
     const create = () => family.create(storage, family.input(world));
     expect(await roundTripsOf(create)).toBe(1);
     const { id } = await create();
@@ -77,7 +77,7 @@ it.each<[string, Call]>([
   expect(await roundTripsOf(() => call(storage, world))).toBe(1);
 });
 
-it('assignments and once-only acts that succeed take one round trip', async () => {
+it('assignRoleToUser, the methods that mark or complete, and incrementTwoFactorSessionAttempts take one round trip when they succeed', async () => {
   const { userId, orgId, deviceId } = world;
   const roles = await Promise.all([1, 2].map(() => storage.createRole(roleInput(orgId))));
   const tokens = await Promise.all([1, 2].map(() => storage.createEmailVerificationToken(emailTokenInput())));
@@ -97,7 +97,7 @@ it('assignments and once-only acts that succeed take one round trip', async () =
   expect(await roundTripsOf(turns((at) => storage.completeTwoFactorSession(id(pending, at))))).toBe(1);
 });
 
-it('linking a further account takes one round trip', async () => {
+it('linkOAuthAccount takes one round trip when the account is new', async () => {
   const users = await Promise.all([1, 2].map(() => storage.createUser(userInput())));
   let at = 0;
   const provider = unique('p');
@@ -106,7 +106,7 @@ it('linking a further account takes one round trip', async () => {
   ).toBe(1);
 });
 
-it('many columns and JSON make no difference', async () => {
+it('createUser takes one round trip with 1 000 JSON objects, too', async () => {
   const input = () => userInput({ metadata: { list: Array.from({ length: 1_000 }, (_, index) => ({ index })) } });
   expect(await roundTripsOf(() => storage.createUser(input()))).toBe(1);
 });

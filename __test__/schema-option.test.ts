@@ -1,4 +1,4 @@
-/** The option `schema`: our tables live in the schema that it names, whatever it is called. */
+/** The option `schema` names the schema of our tables, which may have any name. */
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { argumentsOf, call, makeScene } from './helpers/every-method';
@@ -31,7 +31,7 @@ it.each([
   'select',
   'ünï çøde 🔐',
   'x'.repeat(63),
-])('is created as %j, used by every method, and left empty by a rollback', async (schema) => {
+])('the schema %j is created by connect(), used by every method, and empty after a rollback', async (schema) => {
   const storage = db.adapter({ schema });
   await storage.connect();
   expect(await relationsIn(schema)).toEqual(expect.arrayContaining(['users', 'auth_migrations', 'sessions_pkey']));
@@ -44,7 +44,7 @@ it.each([
   await expect(storage.createUser({})).resolves.toMatchObject({ plan: 'free' });
 });
 
-it('two of them do not know of each other', async () => {
+it('two adapters with different schemas share no data', async () => {
   const [one, two] = [db.adapter({ schema: 'One' }), db.adapter({ schema: 'one' })];
   await Promise.all([one.connect(), two.connect()]);
   const id = unique();
@@ -67,13 +67,13 @@ it('two of them do not know of each other', async () => {
   await expect(one.getUser(id)).resolves.toMatchObject({ name: 'One' });
 });
 
-it('that does not exist is created by connect() alone', async () => {
+it('a missing schema is created only by connect() with migrations', async () => {
   await expectCode(db.adapter({ schema: 'missing' }).getUser('x'), 'schema_mismatch');
   await expectCode(db.adapter({ schema: 'missing', migrate: false }).connect(), 'schema_mismatch');
   expect(await db.query(`SELECT 1 FROM pg_namespace WHERE nspname = 'missing'`)).toEqual([]);
 });
 
-it('works for writers whose search_path is another', async () => {
+it('triggers in the schema work for writers with another search_path', async () => {
   const storage = db.adapter({ schema: 'Elsewhere' });
   await storage.connect();
   const user = await storage.createUser({});

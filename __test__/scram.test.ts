@@ -1,4 +1,4 @@
-/** Users and passwords that SASLprep (RFC 4013) changes, or prohibits: libpq and node-postgres log in with all of them. */
+/** Users and passwords that SASLprep (RFC 4013) changes or prohibits can log in, as with libpq and node-postgres. */
 import { randomUUID } from 'node:crypto';
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
@@ -40,7 +40,7 @@ async function withRole(
   }
 }
 
-it.each(PASSWORDS)('a password that %s logs in', async (_, password) => {
+it.each(PASSWORDS)('a password that %s can log in, and a similar one cannot', async (_, password) => {
   const user = randomUUID();
   await withRole(user, password, async (login) => {
     await expect(login(user, password).getUser('x')).resolves.toBeNull();
@@ -49,13 +49,13 @@ it.each(PASSWORDS)('a password that %s logs in', async (_, password) => {
   });
 });
 
-it('a password that was normalised on one side only is the same one', async () => {
+it('a password can log in when only the server’s copy was normalised by SASLprep', async () => {
   await withRole('normal', 'ﬁ Ⅸ', async (login) => {
     await expect(login('normal', 'fi IX').getUser('x')).resolves.toBeNull();
   });
 });
 
-it.each(['a,b', 'a=b', '🔑', 'ä\u0007', 'שלום x'])('a user named %j logs in', async (user) => {
+it.each(['a,b', 'a=b', '🔑', 'ä\u0007', 'שלום x'])('the user %j can log in, as in node-postgres', async (user) => {
   await withRole(user, 'hunter2', async (login) => {
     await expect(login(user, 'hunter2').getUser('x')).resolves.toBeNull();
     // Just as node-postgres does.
@@ -66,7 +66,7 @@ it.each(['a,b', 'a=b', '🔑', 'ä\u0007', 'שלום x'])('a user named %j logs 
   });
 });
 
-it('nothing of a wrong password is told', async () => {
+it('the error for a wrong password contains no part of it', async () => {
   for (const password of ['🔑secret', 'secret\u0007ä', 'שלוםsecret']) {
     const error = await expectCode(db.adapter({ password }).connect(), 'authentication_failed');
     const told = [error.stack, JSON.stringify(error), error.cause?.stack, error.cause?.message].join();

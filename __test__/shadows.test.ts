@@ -198,8 +198,8 @@ describe.each([
     }),
   );
 
-  it('connect(), every method, and rollback() call none of them', async () => {
-    // They are there: an expression that is written without care finds one.
+  it('connect(), every method and rollback() call none of the functions and operators that shadow the server’s', async () => {
+    // Prove that they are there: an expression written without care calls one.
     await expect(db.query(`SELECT 'a'::varchar = 'b'::varchar`)).rejects.toThrow('shadow called');
     const storage = db.adapter({ statementTimeoutMs: 20_000 });
     await storage.connect();
@@ -208,7 +208,7 @@ describe.each([
     await storage.deleteTenantSAMLConfig(
       (await safely(db, 'SELECT tenant_id FROM public.tenant_saml_configs'))[0]?.tenant_id ?? '',
     );
-    // What 3.x has no place for.
+    // Version 3.x has no place for these rows.
     if (version !== undefined) {
       await safely(db, 'DELETE FROM public.twofa_sessions WHERE length(verification_code) > 10');
       await safely(db, 'DELETE FROM public.password_hashes');
@@ -219,7 +219,7 @@ describe.each([
     await expect(storage.createUser({})).resolves.toMatchObject({ plan: 'free' });
   }, 120_000);
 
-  it('nor do they with a search path that has the server’s own schema last', async () => {
+  it('connect() and every method call none of them when pg_catalog is last in the search path', async () => {
     const storage = db.adapter({ options: '-c search_path=public,pg_catalog', statementTimeoutMs: 20_000 });
     await storage.connect();
     await useEverything(db, storage);
@@ -232,7 +232,7 @@ const KEYWORDS =
     ' ',
   );
 
-it('every call with arguments in a statement of the store is qualified', () => {
+it('every function call with arguments in a statement of the store is qualified with its schema', () => {
   const unqualified = filesUnder(join(ROOT, 'src', 'store'), '.rs')
     .filter((path) => !path.endsWith('schema.rs'))
     .flatMap((path) =>
@@ -247,10 +247,10 @@ it('every call with arguments in a statement of the store is qualified', () => {
     )
     .filter(({ text }) => /\b(SELECT|INSERT|UPDATE|DELETE|WHERE|AND|SET|COLLATE)\b/.test(text as string))
     .filter(({ name }) => !KEYWORDS.includes((name as string).toLowerCase()))
-    // With several arrays it is a form of its own, which the server looks up among its own functions.
+    // With several arrays, unnest is a special form that the server always looks up in pg_catalog.
     .filter(({ name, text }) => !(name === 'unnest' && /unnest\([^)]*,/.test(text as string)))
     .map(({ name, path }) => `${name} in ${path.slice(ROOT.length + 1)}`);
-  // Lists of columns after the name of a table or an alias.
+  // The remaining matches are column lists after the name of a table or an alias.
   expect(
     unqualified.filter((line) => !/^(users|made|new|event|patch|given|wanted|token_id|stored|won|old) /.test(line)),
   ).toEqual([]);

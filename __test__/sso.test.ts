@@ -1,4 +1,4 @@
-/** Single sign-on: providers, links and sessions. */
+/** The methods for single sign-on: providers, links, sessions and the keys of their records. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { makeWorld, type World } from './helpers/families';
@@ -25,7 +25,7 @@ beforeAll(async () => {
   ({ userId, orgId } = world);
 });
 
-it('providers are read in snake_case however they were spelled, and keep further fields', async () => {
+it('createSSOProvider accepts camelCase, returns snake_case, and keeps unknown fields; updateSSOProvider merges into them', async () => {
   const { metadata_url, client_id, client_secret, redirect_uris, ...rest } = oidcProviderInput();
   const camel = {
     metadataUrl: metadata_url,
@@ -42,7 +42,7 @@ it('providers are read in snake_case however they were spelled, and keep further
   await expectInvalidInput(db.storage.updateSSOProvider(provider.id, { type: 'saml' }), 'type');
 });
 
-it('providers of an organization are its own and the global ones', async () => {
+it('listSSOProviders returns the providers of an organization and the global ones, or all without an organization', async () => {
   const other = await db.storage.createOrganization(organizationInput());
   const [own, foreign, global] = await Promise.all([
     db.storage.createSSOProvider(oidcProviderInput({ orgId })),
@@ -55,7 +55,7 @@ it('providers of an organization are its own and the global ones', async () => {
   expect(ids(await db.storage.listSSOProviders())).toEqual(expect.arrayContaining([own.id, foreign.id, global.id]));
 });
 
-it('links are unique for a provider and listed in order; sessions expire', async () => {
+it('createSSOLink rejects a subject that is linked already, getUserSSOLinks keeps an order, and getSSOSession returns null after the expiry', async () => {
   const { id } = await db.storage.createUser({});
   const link = await db.storage.createSSOLink(ssoLinkInput(id, world.providerId));
   const again = ssoLinkInput(userId, world.providerId, { providerSubject: link.providerSubject });
@@ -68,7 +68,7 @@ it('links are unique for a provider and listed in order; sessions expire', async
   expect(await db.storage.getSSOSession(late.id)).toBeNull();
 });
 
-it('providers need what their protocol needs', async () => {
+it('createSSOProvider rejects an unknown type, and a provider without a field that its type requires', async () => {
   const { client_secret, ...oidc } = oidcProviderInput();
   await expectInvalidInput(db.storage.createSSOProvider(oidc as never), 'client_secret');
   const { sp_acs_url, ...saml } = samlProviderInput();
@@ -87,7 +87,7 @@ it('providers need what their protocol needs', async () => {
   );
 });
 
-it('providers of an organization that does not exist are the global ones', async () => {
+it('listSSOProviders returns only the global providers for an unknown or empty organization', async () => {
   const { id } = await db.storage.createSSOProvider(oidcProviderInput());
   const { id: own } = await db.storage.createSSOProvider(oidcProviderInput({ orgId }));
   for (const nobody of [unique('none'), '']) {
@@ -97,13 +97,13 @@ it('providers of an organization that does not exist are the global ones', async
   }
 });
 
-it('providers are listed newest first', async () => {
+it('listSSOProviders orders providers with the same time of creation by descending id', async () => {
   const providers = await Promise.all([1, 2, 3].map(() => db.storage.createSSOProvider(oidcProviderInput({ orgId }))));
   const order = await tie(db, 'sso_providers', providers);
   expect(ids(await db.storage.listSSOProviders(orgId)).slice(-3)).toEqual(order);
 });
 
-it('a provider takes its links and sessions along, and a link frees its subject', async () => {
+it('deleteSSOProvider deletes the provider’s links and sessions, and deleteSSOLink frees the subject of a link', async () => {
   const provider = await db.storage.createSSOProvider(oidcProviderInput());
   const link = await db.storage.createSSOLink(ssoLinkInput(userId, provider.id));
   await db.storage.deleteSSOLink(link.id);
@@ -118,7 +118,7 @@ it('a provider takes its links and sessions along, and a link frees its subject'
   });
 });
 
-it('links and sessions need a known type, and not the provider’s own', async () => {
+it('createSSOLink and createSSOSession reject an unknown providerType, and a link’s may differ from its provider’s type', async () => {
   const { providerId } = world;
   const link = ssoLinkInput(userId, providerId, { providerType: 'oauth' as const });
   await expect(db.storage.createSSOLink(link)).resolves.toMatchObject({ providerType: 'oauth' });
@@ -132,7 +132,7 @@ it('links and sessions need a known type, and not the provider’s own', async (
   );
 });
 
-it('links and sessions default to now', async () => {
+it('createSSOLink and createSSOSession set linkedAt and lastAuthAt to the current time by default', async () => {
   const { providerId } = world;
   const base = { userId, providerId, providerType: 'oidc' as const, expiresAt: inAnHour() };
   const { expiresAt: _, ...link } = base;
@@ -149,14 +149,14 @@ it('links and sessions default to now', async () => {
   }
 });
 
-describe('SAML providers in the library’s other shape', () => {
+describe('SAML providers in the shape of the library’s type SAMLProvider', () => {
   const typed = (overrides: object = {}) =>
     ({
       ...{ type: 'saml', name: unique('ADFS'), enabled: true, entryPoint: 'https://idp.example.com/sso' },
       ...{ issuer: 'https://app.example.com', cert: '-----BEGIN CERTIFICATE-----', ...overrides },
     }) as Parameters<typeof db.storage.createSSOProvider>[0];
 
-  it('come back as they were given', async () => {
+  it('are returned as they were given to createSSOProvider and updateSSOProvider', async () => {
     const input = typed({ wantAssertionsSigned: true, identifierFormat: 'email', orgId });
     const provider = await db.storage.createSSOProvider(input);
     expect(provider).toStrictEqual({
@@ -170,7 +170,7 @@ describe('SAML providers in the library’s other shape', () => {
     expect(changed).toStrictEqual({ ...provider, enabled: false, cert: 'NEW', updatedAt: expect.any(Date) });
   });
 
-  it.each(['enabled', 'entryPoint', 'issuer', 'cert'])('need %s', async (field) => {
+  it.each(['enabled', 'entryPoint', 'issuer', 'cert'])('require a valid %s', async (field) => {
     await expectInvalidInput(db.storage.createSSOProvider(typed({ [field]: null })), field);
     await expectInvalidInput(db.storage.createSSOProvider(typed({ [field]: 7 })), field);
     const { id } = await db.storage.createSSOProvider(typed());
@@ -178,7 +178,7 @@ describe('SAML providers in the library’s other shape', () => {
     await expectInvalidInput(db.storage.updateSSOProvider(id, { [field]: 7 }), field);
   });
 
-  it('become the one shape, the other, or both', async () => {
+  it('can be changed by updateSSOProvider into the snake_case shape and back, but must be complete in one of them', async () => {
     const { id } = await db.storage.createSSOProvider(typed());
     const { type, name, metadata, ...other } = samlProviderInput();
     await expect(db.storage.updateSSOProvider(id, other)).resolves.toMatchObject(other);
@@ -195,7 +195,7 @@ describe('SAML providers in the library’s other shape', () => {
     await expectInvalidInput(db.storage.createSSOProvider({ type: 'saml', name: 'neither' } as never), 'idp_entity_id');
   });
 
-  it('outlive a rollback to where the table did not know them', async () => {
+  it('survive a rollback to the first migration, whose table lacks their columns', async () => {
     const { id } = await db.storage.createSSOProvider(typed());
     const before = await db.storage.getSSOProvider(id);
     await db.storage.rollback({ to: FIRST });
@@ -204,7 +204,7 @@ describe('SAML providers in the library’s other shape', () => {
   });
 });
 
-describe('a key that is nearly a known one', () => {
+describe('a key that resembles a known one', () => {
   it.each([
     ['nmae', 'name'],
     ['client_secrt', 'client_secret'],
@@ -217,7 +217,7 @@ describe('a key that is nearly a known one', () => {
     ['entry_point', 'entryPoint'],
     ['ID', 'id'],
     ['created_at', 'createdAt'],
-  ])('of a provider is refused: %s', async (key, meant) => {
+  ])('is rejected in an SSO provider, with a suggestion: %s', async (key, meant) => {
     const error = await expectInvalidInput(
       db.storage.createSSOProvider(oidcProviderInput({ [key]: 'x' }) as never),
       key,
@@ -225,19 +225,19 @@ describe('a key that is nearly a known one', () => {
     expect(error.message).toContain(`did you mean \`${meant}\`?`);
     const { id } = await db.storage.createSSOProvider(oidcProviderInput());
     await expectInvalidInput(db.storage.updateSSOProvider(id, { [key]: 'x' }), key);
-    // Nothing is stored under it, and what was can go.
+    // Such a key may be set to null, which does nothing, so that a value stored earlier can be removed.
     await expect(db.storage.updateSSOProvider(id, { [key]: null })).resolves.toMatchObject({ id });
   });
 
   it.each(['sp_metadata_url', 'token_endpoint', 'certificate', 'tag', 'a', 'username', '_', 'nam', 'kid'])(
-    'is not every further one: %s',
+    'is accepted in an SSO provider when it is not similar enough: %s',
     async (key) => {
       const made = await db.storage.createSSOProvider(oidcProviderInput({ [key]: 'x' }) as never);
       expect(made).toMatchObject({ [key]: 'x' });
     },
   );
 
-  it('of a tenant’s configuration is refused', async () => {
+  it('is rejected in the SAML configuration of a tenant', async () => {
     const tenantId = unique('tenant');
     await expectInvalidInput(db.storage.storeTenantSAMLConfig({ tenantId, tenant_id: 'x' }), 'tenant_id');
     await db.storage.storeTenantSAMLConfig({ tenantId, tenant: 'x', name: 'y' });

@@ -1,4 +1,4 @@
-/** What is written is what is read. */
+/** Values are read as they were written. */
 import { useDatabase } from './helpers/database';
 import { makeWorld } from './helpers/families';
 import { apiKeyInput } from './helpers/fixtures';
@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 
 it.each(['🔐👩‍👩‍👧', 'e\u0301 ≠ é', 'שלום', `'; DROP TABLE users; --`, '\\x00\\', '\u2028\n\t'])(
-  '%j comes back',
+  'createUser returns the text %j as it was given, in names, lists and JSON',
   async (text) => {
     const metadata = { [text]: [text, null, { ['__proto__']: text }, 1e300, -0.5] };
     const user = await db.storage.createUser({ name: text, entitlements: [text, ''], metadata });
@@ -25,7 +25,7 @@ it.each([
   '1969-12-31T23:59:59.999Z',
   '2024-03-31T01:30:00.001Z',
   '9999-12-31T23:59:59.999Z',
-])('the time %s comes back', async (text) => {
+])('createApiKey stores and returns the time %s exactly', async (text) => {
   const key = await db.storage.createApiKey(apiKeyInput(userId, { expiresAt: new Date(text) }));
   expect(key.expiresAt).toStrictEqual(new Date(text));
   const [row] = await db.query('SELECT extract(epoch FROM expires_at)::text AS s FROM api_keys WHERE id = $1', [
@@ -34,12 +34,12 @@ it.each([
   expect(Math.round(Number(row.s) * 1000)).toBe(Date.parse(text));
 });
 
-it('a time with an offset is the same instant', async () => {
+it('createApiKey reads a time with an offset as the same instant', async () => {
   const key = await db.storage.createApiKey(apiKeyInput(userId, { expiresAt: '2030-01-01T02:00:00.5+02:00' as never }));
   expect(key.expiresAt).toStrictEqual(new Date('2030-01-01T00:00:00.500Z'));
 });
 
-it('metadata may be 100 objects deep', async () => {
+it('createUser accepts metadata of 100 nested objects', async () => {
   const deep = Array.from({ length: 100 }).reduce<object>((inner) => ({ inner }), { x: 1 });
   await expect(db.storage.createUser({ metadata: deep as never })).resolves.toMatchObject({ metadata: deep });
 });
