@@ -1,4 +1,4 @@
-/** The examples that an application may copy do what they say. */
+/** The examples work as an application would use them. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { asSuperuser } from './helpers/database';
@@ -7,7 +7,7 @@ import { serverUrl } from './helpers/server';
 const EXAMPLE = join(__dirname, '..', 'examples', 'jest');
 
 it.each(['--maxWorkers=2', '--detectOpenHandles'])(
-  'examples/jest passes with %s, ends by itself, and leaves no database behind',
+  'examples/jest passes with %s, exits by itself, and leaves no database behind',
   async (flag) => {
     const before = await databases();
     const { code, output } = await runJest([flag]);
@@ -18,7 +18,7 @@ it.each(['--maxWorkers=2', '--detectOpenHandles'])(
   },
 );
 
-/** Those with the example's kind of name: other test files make theirs meanwhile. */
+/** Databases with the example’s kind of name; other test files create theirs at the same time. */
 const databases = () =>
   asSuperuser(async (client) => {
     const { rows } = await client.query(`SELECT datname FROM pg_database WHERE datname ~ '^(test|template)_'`);

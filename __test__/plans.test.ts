@@ -1,6 +1,6 @@
 /**
- * Plans with full tables, as the server used them: where a key is given, no table is read from end to end.
- * PLANS_ROWS says how full; `npm run test:plans` takes a million.
+ * Query plans with full tables, as the server used them: a call with a key reads no table from end to end.
+ * PLANS_ROWS is the number of rows; `npm run test:plans` takes a million.
  */
 import { crowd } from './helpers/crowd';
 import { useDatabase } from './helpers/database';
@@ -10,17 +10,17 @@ import { Explained, type Plan } from './helpers/plans';
 
 const ROWS = Number(process.env.PLANS_ROWS ?? 100_000);
 const MANY = 256;
-/** More than the way down some indexes, the catalogue and a few rows, less than any full table. */
+/** More than the pages of some index descents, the catalogue and a few rows, but fewer than any full table has. */
 const FEW_PAGES = 250;
 
 const db = useDatabase();
 
 beforeAll(() => crowd(db, ROWS), 30 * 60_000);
 
-/** Sweeps have no key. */
+/** The sweeps have no key. */
 const SWEEPS = ['deleteExpiredSessions', 'deleteExpiredEmailVerificationTokens'];
 
-/** Calls that share a statement, by what the row is called that the n-th looks for. */
+/** For each method whose calls share a statement, the arguments that find the n-th row. */
 const TOGETHER: Record<string, (n: number) => unknown[]> = {
   getUser: (n) => [`u${n}`],
   getUserByEmail: (n) => [`U${n}@example.com`],
@@ -46,7 +46,7 @@ const TOGETHER: Record<string, (n: number) => unknown[]> = {
 const scanning = (plans: Plan[]) => plans.filter(({ sequentialScans }) => sequentialScans.length > 0);
 
 describe.each(['force_generic_plan', 'force_custom_plan'])('with plan_cache_mode = %s', (plan_cache_mode) => {
-  it('every method that is given a key uses an index', async () => {
+  it('every method that is given a key uses an index, and reads few pages', async () => {
     const explained = await Explained.start(db, { plan_cache_mode });
     const { storage } = explained;
     const calls = argumentsOf(await makeScene(storage));

@@ -8,9 +8,9 @@ import { Relay } from './helpers/relay';
 
 const db = useDatabase();
 
-/** Part of every value that the tests write, whatever becomes of its case. */
+/** Part of every value that the tests write, in whatever case it is stored. */
 const MARK = 'hunter2';
-/** A mark, or what might be a key that was made here or its hash. */
+/** The mark, or text that may be a generated key or its hash. */
 const SECRET = new RegExp(`${MARK}|[0-9a-f]{64}`, 'i');
 const marked = (what: string) => unique(`${what}-${MARK}`);
 
@@ -19,7 +19,7 @@ const write = (level: string) => (message: string, fields: object) =>
   void lines.push(inspect({ level, message, fields }, { depth: null }));
 const logger = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 
-/** All that an error shows, in whatever way it is looked at. */
+/** All texts that an error contains, in every way of looking at it. */
 function textsOf(error: unknown): string[] {
   expect(error).toBeInstanceOf(InternalError);
   const { message, stack, context, cause } = error as InternalError;
@@ -58,7 +58,7 @@ afterEach(() => {
 
 const codesOf = (errors: InternalError[]) => new Set(errors.map(({ code }) => code.replace('auth_postgres/', '')));
 
-it('when all goes well, and when the same is done again', async () => {
+it('no value of a row is revealed when every method succeeds, nor when it is called again', async () => {
   const calls = Object.entries(argumentsOf(await makeScene(storage, marked)));
   const kept = calls.filter(([method]) => !isDelete(method));
   expect(await errorsOf(storage, kept)).toEqual([]);
@@ -72,7 +72,7 @@ it('when all goes well, and when the same is done again', async () => {
   expect(codesOf(await errorsOf(storage, kept))).toEqual(new Set(['conflict', 'invalid_reference', 'not_found']));
 });
 
-it('when a unique value is taken', async () => {
+it('no value of a row is revealed when a unique value is taken', async () => {
   const scene = await makeScene(storage, marked);
   const other = await makeScene(storage, marked);
   const { providerSubject } = (await storage.getSSOLink(scene.linkId)) ?? {};
@@ -89,7 +89,7 @@ it('when a unique value is taken', async () => {
   expect(errors.map(({ code }) => code)).toEqual(Array(7).fill('auth_postgres/conflict'));
 });
 
-/** Each text in a value, replaced by something wrong that holds it. */
+/** For each text in a value, the value with that text replaced by something wrong that contains it. */
 function* spoilt(value: unknown): Generator<unknown> {
   if (typeof value === 'string') {
     yield* [`${value}\0`, `${value}\ud800`, value.repeat(200), { [value]: value }, [value], Object(value), /hunter2/];
@@ -100,7 +100,7 @@ function* spoilt(value: unknown): Generator<unknown> {
   }
 }
 
-it('when the input is bad', async () => {
+it('no value of a row is revealed when the input is bad', async () => {
   const scene = await makeScene(storage, marked);
   const calls = Object.entries(argumentsOf(scene)).flatMap(([method, args]) =>
     args.flatMap((arg, at) =>
@@ -112,7 +112,7 @@ it('when the input is bad', async () => {
   expect(codesOf(errors)).not.toContain('internal');
 });
 
-describe('when the server fails', () => {
+describe('no value of a row is revealed when the server', () => {
   let scene: Scene;
   const calls = () => Object.entries(argumentsOf(scene));
   beforeEach(async () => {
@@ -129,7 +129,7 @@ describe('when the server fails', () => {
     for (const { name } of tables) await db.query(sql.replaceAll('$table', name));
   }
 
-  it('over a rule of the table, and prints the row', async () => {
+  it('reports a violated CHECK constraint and prints the row', async () => {
     await everywhere('ALTER TABLE $table ADD CONSTRAINT boom CHECK (false) NOT VALID');
     try {
       const errors = await errorsOf(storage, calls());
@@ -148,7 +148,7 @@ describe('when the server fails', () => {
     ['P0004', `MESSAGE = (CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END)::text`],
     ['P0001', `HINT = (CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END)::text`],
     ['40001', `DETAIL = (CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END)::text`],
-  ])('with %s, and prints the row', async (sqlState, using) => {
+  ])('raises %s and prints the row', async (sqlState, using) => {
     await db.query(`CREATE FUNCTION boom() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN RAISE EXCEPTION USING ERRCODE = '${sqlState}', ${using}; END $$`);
     await everywhere(
@@ -162,7 +162,7 @@ describe('when the server fails', () => {
     }
   });
 
-  it('by taking no writes', async () => {
+  it('is read-only', async () => {
     await db.query(`ALTER DATABASE ${db.name} SET default_transaction_read_only = on`);
     const readOnly = logging();
     try {
@@ -173,7 +173,7 @@ describe('when the server fails', () => {
     }
   });
 
-  it('by going away', async () => {
+  it('closes the connection instead of answering', async () => {
     const relay = await Relay.start(db.url);
     const lost = logging({ connectionTimeoutMillis: 2_000 }, relay.url);
     try {
@@ -189,7 +189,7 @@ describe('when the server fails', () => {
     }
   });
 
-  it('for want of a column, then of the tables', async () => {
+  it('finds no tables', async () => {
     await db.query('ALTER SCHEMA public RENAME TO hidden');
     await db.query('CREATE SCHEMA public');
     const lost = logging();
@@ -203,8 +203,8 @@ describe('when the server fails', () => {
   });
 });
 
-describe('of a connection', () => {
-  it('in the errors of connect() and in the health', async () => {
+describe('no secret of a connection is revealed', () => {
+  it('in the errors of connect() and calls, nor by healthCheck()', async () => {
     const url = new URL(db.url);
     url.password = MARK;
     for (const [change, options] of [
@@ -223,7 +223,7 @@ describe('of a connection', () => {
     await storage.getUser('x');
   });
 
-  it('in the adapter itself, however it is looked at', async () => {
+  it('by inspecting, printing or serialising the adapter', async () => {
     const url = new URL(db.url);
     url.password = MARK;
     const adapter = logging({ password: `other-${MARK}`, user: 'someone' }, url.href);
@@ -246,7 +246,7 @@ describe('of a connection', () => {
     `postgres://u:${MARK}@h/d?port=${MARK}`,
     `postgres://u:${MARK}@h/d?connect_timeout=${MARK}`,
     `postgres://u:${MARK}\ud800@h/d`,
-  ])('in the constructor’s error about %j', async (url) => {
+  ])('in the constructor’s error about the URL %j', async (url) => {
     let thrown: unknown;
     try {
       new PostgresStorageAdapter(url);
@@ -271,7 +271,7 @@ describe('of a connection', () => {
     { logLevel: MARK },
     { logger: MARK },
     { pooler: MARK },
-  ])('in the constructor’s error about %j', async (options) => {
+  ])('in the constructor’s error about the options %j', async (options) => {
     let thrown: unknown;
     try {
       new PostgresStorageAdapter(`postgres://u:${MARK}@h/d`, options as never);

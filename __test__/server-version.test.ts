@@ -3,14 +3,14 @@ import { useDatabase } from './helpers/database';
 
 const db = useDatabase();
 
-it('runs on the PostgreSQL that was asked for', async () => {
+it('the tests run on the version of PostgreSQL that TEST_POSTGRES_VERSION names', async () => {
   const [{ server_version: running }] = await db.query('SHOW server_version');
   const asked = process.env.TEST_POSTGRES_VERSION;
   if (asked) expect(running.split('.')[0]).toBe(asked);
   expect(MAJORS).toContain(running.split('.')[0]);
 });
 
-it('tells the version in the health check', async () => {
+it('healthCheck() reports the version of the server', async () => {
   const [{ server_version: running }] = await db.query('SHOW server_version');
   expect((await db.storage.healthCheck()).serverVersion).toBe(running);
 });

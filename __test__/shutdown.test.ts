@@ -1,4 +1,4 @@
-/** The way out: disconnect(), and processes and threads that end in the middle of calls. */
+/** disconnect(), and processes and threads that end in the middle of calls. */
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { backendsOf, until, whileLocked } from './helpers/failing';
@@ -14,7 +14,7 @@ const isGone = async () => (await backendsOf(db, NAME)).length === 0;
 const adapter = (options = {}, url = db.url) =>
   db.adapter({ application_name: NAME, statementTimeoutMs: 0, connectionTimeoutMillis: 0, ...options }, url);
 
-it('disconnect ends all calls at its deadline: those that run, those that wait, those that share', async () => {
+it('disconnect() at its deadline cancels calls that run, wait or share a statement', async () => {
   const storage = adapter({ max: 4 });
   const { id } = await storage.createUser(userInput());
   await whileLocked(db, LOCK_USER, [id], async () => {
@@ -32,7 +32,7 @@ it('disconnect ends all calls at its deadline: those that run, those that wait, 
   await expect(db.storage.getUser(id)).resolves.not.toHaveProperty('name', 'never');
 });
 
-it('disconnect ends in time when the server is silent', async () => {
+it('disconnect() ends in time when the server does not answer, and rejects pending calls', async () => {
   const relay = await Relay.start(db.url);
   const storage = adapter({ max: 4 }, relay.url);
   const { id } = await storage.createUser(userInput());
@@ -49,7 +49,7 @@ it('disconnect ends in time when the server is silent', async () => {
   await until(isGone);
 });
 
-it('a second disconnect waits for the first, and its own deadline holds as well', async () => {
+it('a second disconnect() waits for the first, and its own deadline ends both', async () => {
   const storage = adapter();
   const { id } = await storage.createUser(userInput());
   await whileLocked(db, LOCK_USER, [id], async (release) => {
@@ -79,7 +79,7 @@ it('a second disconnect waits for the first, and its own deadline holds as well'
   await until(isGone);
 });
 
-it('connect() opens the adapter while a disconnect is still under way', async () => {
+it('connect() opens the adapter while a disconnect() still waits for calls', async () => {
   const storage = adapter();
   const { id } = await storage.createUser(userInput());
   await whileLocked(db, LOCK_USER, [id], async (release) => {
@@ -98,7 +98,7 @@ it('connect() opens the adapter while a disconnect is still under way', async ()
   await until(isGone);
 });
 
-it('disconnect ends a connect() that hangs', async () => {
+it('disconnect() ends a connect() that hangs, and the adapter can connect again', async () => {
   const relay = await Relay.start(db.url);
   relay.hold();
   const storage = adapter({}, relay.url);
@@ -112,14 +112,14 @@ it('disconnect ends a connect() that hangs', async () => {
   await relay.close();
 });
 
-describe('the end of', () => {
+describe('when', () => {
   const script = (body: string) => `
     import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
     const { URL, ID } = process.env;
     const storage = new PostgresStorageAdapter(URL, { application_name: '${NAME}', statementTimeoutMs: 2000 });
     ${body}`;
 
-  it('a process in the middle of calls leaves no statement running past its timeout', async () => {
+  it('a process exits in the middle of calls, no statement runs past its timeout', async () => {
     const { id } = await db.storage.createUser(userInput());
     await whileLocked(db, LOCK_USER, [id], async () => {
       const result = await runScript(
@@ -134,7 +134,7 @@ describe('the end of', () => {
     await expect(db.storage.getUser(id)).resolves.not.toHaveProperty('name', 'never');
   });
 
-  it('a worker thread in the middle of calls does neither, and the process goes on', async () => {
+  it('a worker thread is terminated in the middle of calls, no statement runs past its timeout and the process continues', async () => {
     const { id } = await db.storage.createUser(userInput());
     await whileLocked(db, LOCK_USER, [id], async () => {
       const result = await runScript(

@@ -141,7 +141,7 @@ async function preparedStatements(): Promise<string[]> {
   }
 }
 
-it('of the source has been prepared when every method was called', async () => {
+it('every statement in src/store is prepared on a real server when all methods are called', async () => {
   const prepared = new Set(await preparedStatements());
   const inSource = readdirSync(STORE).flatMap(statementsOf);
   expect(inSource.length).toBeGreaterThan(90);
@@ -149,7 +149,7 @@ it('of the source has been prepared when every method was called', async () => {
   expect(untried).toEqual([]);
 });
 
-it('names its columns', () => {
+it('every statement in src/store lists its columns instead of *', () => {
   for (const { file, line, parts } of readdirSync(STORE).flatMap(statementsOf)) {
     expect({ file, line, sql: parts.join(' … ') }).not.toMatchObject({
       sql: expect.stringMatching(/(SELECT|RETURNING) \*/),

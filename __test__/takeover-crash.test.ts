@@ -7,10 +7,10 @@ import { runScript } from './helpers/process';
 import { Relay } from './helpers/relay';
 import { sqlOf } from './helpers/wire';
 
-describe('a take-over whose connection breaks', () => {
+describe('a take-over whose connection is cut', () => {
   const db = useDatabase({ migrated: false });
 
-  /** Cuts the line before the n-th statement passes. Says whether that was before the take-over had its COMMIT. */
+  /** Cuts the connection before the n-th statement. Returns whether that was before the take-over’s COMMIT was sent. */
   async function cutAt(relay: Relay, n: number): Promise<boolean> {
     let seen = 0;
     let committed = false;
@@ -33,7 +33,7 @@ describe('a take-over whose connection breaks', () => {
     return !committed;
   }
 
-  it('at any statement leaves the database as it was', async () => {
+  it('leaves the database as it was, at whichever statement that happens', async () => {
     await makeLegacy(db, '3.1.x');
     const before = await state(db);
     const relay = await Relay.start(db.url);
@@ -54,7 +54,7 @@ describe('a take-over whose connection breaks', () => {
 
 const state = async (db: TestDatabase) => [await db.query(CATALOGUE), await dump(db)];
 
-/** The server may notice a broken line a little later than we do. */
+/** The server may notice a cut connection later than we do. */
 async function noTransaction(db: TestDatabase): Promise<void> {
   for (;;) {
     const [{ open }] = (await db.query(
@@ -73,7 +73,7 @@ describe('a take-over that fails on the server', () => {
     CREATE TABLE trap.fails_at (n bigint);
     CREATE TABLE trap.passes (tag text)`;
 
-  /** Takes over again and again, while a DDL command fails where the condition says; returns the commands' tags. */
+  /** Repeats the take-over while a DDL command fails where the condition says. Returns the tags of the failed commands. */
   async function failUntilDone(
     db: TestDatabase,
     condition: string,
@@ -105,7 +105,7 @@ describe('a take-over that fails on the server', () => {
     }
   }
 
-  describe('at a kind of DDL command', () => {
+  describe('at any kind of DDL command', () => {
     const db = useDatabase({ migrated: false });
 
     it('leaves the database as it was', async () => {
@@ -118,7 +118,7 @@ describe('a take-over that fails on the server', () => {
     }, 120_000);
   });
 
-  describe('at any place among its DDL commands', () => {
+  describe('at any position among its DDL commands', () => {
     const db = useDatabase({ migrated: false });
 
     it('leaves the database as it was', async () => {
@@ -134,10 +134,10 @@ describe('a take-over that fails on the server', () => {
   });
 });
 
-describe('a take-over that another process is at', () => {
+describe('a take-over that another process is running', () => {
   const db = useDatabase({ migrated: false });
 
-  it.each(['3.0.x', '3.1.x'] as const)('is waited for: one does it (%s), all are connected', async (version) => {
+  it.each(['3.0.x', '3.1.x'] as const)('is waited for and done once (%s)', async (version) => {
     await db.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     await makeLegacy(db, version);
     const script = `
@@ -154,7 +154,7 @@ describe('a take-over that another process is at', () => {
     expect(results.map(({ stdout }) => stdout.trim()).sort()).toEqual(['Ada 0', 'Ada 0', 'Ada 0', 'Ada 1']);
   });
 
-  it('is not ended by the statement timeout, however long it takes', async () => {
+  it('is not ended by the option statementTimeoutMs', async () => {
     await db.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     await makeLegacy(db, '3.1.x');
     const release = await lockTable(db.url, 'users');

@@ -183,7 +183,7 @@ const BREAKERS: [rule: string, table: string, ids: string[], rows: (readonly [st
   ],
 ];
 
-describe('rows that break a rule', () => {
+describe('rows of an old database that violate a rule', () => {
   const db = useDatabase({ migrated: false });
   const fresh = useDatabase();
 
@@ -208,7 +208,7 @@ describe('rows that break a rule', () => {
     expect((await db.adapter().healthCheck()).pendingMigrations).toEqual(MIGRATIONS);
   });
 
-  it('are listed up to a limit, with their number', async () => {
+  it('are listed up to 20 a rule, with their total', async () => {
     await db.query(`DELETE FROM sessions WHERE id LIKE 'session-_' AND id > 'session-a'`);
     await db.query(
       `INSERT INTO sessions (id, user_id, expires_at) SELECT 'many-' || lpad(n::text, 3, '0'), 'nobody', now() FROM generate_series(1, 500) n`,
@@ -221,7 +221,7 @@ describe('rows that break a rule', () => {
     expect(error.message.length).toBeLessThan(20_000);
   });
 
-  it('are looked for by every rule that the legacy tables do not hold', async () => {
+  it('are searched for by every rule that the old tables do not enforce', async () => {
     const rules = readFileSync(join(__dirname, '..', 'migrations', 'legacy', 'take_over.rules.sql'), 'utf8');
     const enforced = await fresh.query<{ name: string }>(
       `SELECT conname AS name FROM pg_constraint
@@ -259,7 +259,7 @@ describe('rows that break a rule', () => {
     );
   });
 
-  it('stop it no more once they are repaired', async () => {
+  it('no longer stop the take-over once the guide’s repairs were run', async () => {
     for (const statement of repairs()) await db.query(statement);
     await db.storage.connect();
     expect(await db.query(CATALOGUE)).toEqual(await fresh.query(CATALOGUE));
@@ -277,7 +277,7 @@ function repairs(): string[] {
 describe('rows without a place in the tables of 3.1.x', () => {
   const db = useDatabase({ migrated: false });
 
-  it('stop a rollback to them, and nothing is changed', async () => {
+  it('stop a rollback to that version with one report, and nothing is changed', async () => {
     await makeLegacy(db, '3.1.x');
     await db.storage.connect();
     const { id: orgId } = await db.storage.createOrganization(organizationInput());
@@ -303,7 +303,7 @@ describe('rows without a place in the tables of 3.1.x', () => {
     ]);
     expect(await db.query(CATALOGUE)).toEqual(before);
     expect(JSON.stringify(error)).not.toContain('hash-of-user-1');
-    // Undone were not even the migrations after the first.
+    // Even the migrations after the first were not undone.
     await expect(db.storage.getPasswordHash('user-1')).resolves.toBe('hash-of-user-1');
     await db.storage.setPasswordHash('user-1', null);
     await db.storage.deleteTenantSAMLConfig('tenant-1');
@@ -322,10 +322,10 @@ describe('rows without a place in the tables of 3.1.x', () => {
   });
 });
 
-describe('metadata that is no object', () => {
+describe('metadata that is not an object', () => {
   const db = useDatabase({ migrated: false });
 
-  it('comes back as it went, and stops a rollback only where further fields have no other place', async () => {
+  it('is kept by a take-over and its rollback, and stops a rollback only if further fields have no other place', async () => {
     await makeLegacy(db, '3.0.x');
     const odd = { 'odd-1': '[1]', 'odd-2': '"text"', 'odd-3': '7' };
     for (const [id, metadata] of Object.entries(odd)) {

@@ -4,7 +4,7 @@ import { expectCode } from './helpers/errors';
 import { LEGACY_TABLES, legacySchema } from './helpers/legacy';
 import { dump, makeLegacy } from './helpers/legacy-rows';
 
-describe('tables that are not quite those of the TypeScript adapter', () => {
+describe('tables that differ from those of the TypeScript adapter', () => {
   const db = useDatabase({ migrated: false });
   const empty = () => db.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
 
@@ -47,7 +47,7 @@ describe('tables that are not quite those of the TypeScript adapter', () => {
       'CREATE TABLE auth_migrations (version int)',
       'unexpected: auth_migrations.version integer',
     ],
-  ])('are refused: %s', async (_, change, difference) => {
+  ])('are rejected when %s', async (_, change, difference) => {
     await empty();
     await db.query(legacySchema('3.0.x'));
     await db.query(change);
@@ -59,7 +59,7 @@ describe('tables that are not quite those of the TypeScript adapter', () => {
     await db.query('DROP PUBLICATION IF EXISTS mine');
   });
 
-  it('are refused when 3.1.x was at another migration', async () => {
+  it('are rejected when 3.1.x has applied an unknown migration', async () => {
     await empty();
     await db.query(legacySchema('3.1.x'));
     await db.query(`INSERT INTO auth_migrations (id) VALUES ('0002_next')`);
@@ -67,7 +67,7 @@ describe('tables that are not quite those of the TypeScript adapter', () => {
     expect(error.message).toContain('0001_initial_schema_v2, 0002_next');
   });
 
-  it('are left alone when `migrate` is false', async () => {
+  it('are not taken over when `migrate` is false', async () => {
     await empty();
     await db.query(legacySchema('3.1.x'));
     const before = await db.query(CATALOGUE);
@@ -83,7 +83,7 @@ describe('tables that are not quite those of the TypeScript adapter', () => {
   });
 });
 
-describe('what surrounds the tables', () => {
+describe('a take-over, regarding what surrounds the tables,', () => {
   const db = useDatabase({ migrated: false });
   const roles = ['owner', 'app', 'reader'].map((role) => `${db.name}_${role}`);
   const [owner, app, reader] = roles as [string, string, string];
@@ -126,7 +126,7 @@ describe('what surrounds the tables', () => {
     ),
   });
 
-  it('is kept: owner, grants, foreign keys of other tables', async () => {
+  it('keeps owners, privileges and foreign keys of other tables', async () => {
     const before = await surroundings();
     expect(before.grants.length).toBeGreaterThan(50);
     await db.storage.connect();
@@ -134,7 +134,7 @@ describe('what surrounds the tables', () => {
     await expect(db.query(`INSERT INTO shop.orders VALUES (3, 'nobody')`)).rejects.toThrow('of_user');
   });
 
-  it('lets the role of the application go on without migrating', async () => {
+  it('lets the application’s role use the new tables without migrating', async () => {
     const url = new URL(urlOf(db.name));
     url.username = app;
     url.password = 'x';
@@ -151,7 +151,7 @@ describe('what surrounds the tables', () => {
     await expectCode(storage.rollback({ to: null, dropData: true }), 'migration_failed');
   });
 
-  it('is kept on the way back too', async () => {
+  it('keeps owners, privileges and foreign keys in a rollback, too', async () => {
     await db.query(`DELETE FROM organizations WHERE name = 'x'`);
     const before = await surroundings();
     await db.storage.rollback({ to: null, dropData: true });
@@ -159,11 +159,11 @@ describe('what surrounds the tables', () => {
   });
 });
 
-describe('a schema of its own, with a name that needs quotes', () => {
+describe('old tables in a schema whose name needs quotes', () => {
   const db = useDatabase({ migrated: false });
   const fresh = useDatabase({ migrated: false });
 
-  it('is taken over where it is, and the tables of others beside it stay', async () => {
+  it('are taken over in that schema, and old tables in another schema are not changed', async () => {
     const schema = 'Au"th data';
     const create = `CREATE SCHEMA "Au""th data"; SET search_path TO "Au""th data"`;
     await db.query(

@@ -3,7 +3,7 @@ import { expectCode, expectInvalidInput } from './helpers/errors';
 import { dump, insertLegacy, makeLegacy } from './helpers/legacy-rows';
 import { runScript } from './helpers/process';
 
-/** Around the changes of 2024 in both zones, and none that a clock showed twice. */
+/** Instants around the time changes of 2024 in both zones. None is in an hour that a clock showed twice. */
 const INSTANTS = [
   '2024-01-15T12:00:00.001Z',
   '2024-03-10T06:59:59.999Z',
@@ -21,7 +21,7 @@ const INSTANTS = [
 const SERVER = 'Europe/Berlin';
 const CLIENT = 'America/New_York';
 
-/** What the TypeScript adapter did: node-postgres sends a Date as its process shows it, the server fills in the rest. */
+/** Writes as the TypeScript adapter did: node-postgres sends a Date in its process’s zone, the server fills in the rest. */
 function writeAsLegacy(url: string, zones = { server: SERVER, client: CLIENT }) {
   return runScript(
     `import pg from 'pg';
@@ -55,7 +55,7 @@ function writeAsLegacy(url: string, zones = { server: SERVER, client: CLIENT }) 
 describe.each([
   ['the same zone', { server: CLIENT, client: CLIENT }, CLIENT],
   ['zones of their own', { server: SERVER, client: CLIENT }, { server: SERVER, client: CLIENT }],
-] as const)('times of a server and a Node with %s', (_, zones, legacyTimeZone) => {
+] as const)('times written by a server and a Node.js process in %s', (_, zones, legacyTimeZone) => {
   const db = useDatabase({ migrated: false });
   let before: Record<string, string[]>;
 
@@ -66,7 +66,7 @@ describe.each([
     await db.adapter({ legacyTimeZone }).connect();
   });
 
-  it('are the same instants afterwards, across the changes of daylight saving', async () => {
+  it('are the same instants after a take-over, across changes of daylight saving', async () => {
     for (const instant of INSTANTS) {
       const [row] = await db.query('SELECT expires_at, created_at, updated_at FROM sessions WHERE id = $1', [
         `at ${instant}`,
@@ -85,17 +85,17 @@ describe.each([
     );
   });
 
-  it('go back as they were shown, whatever the option says by then', async () => {
+  it('are restored as they were by a rollback, whatever legacyTimeZone says by then', async () => {
     await db.adapter({ legacyTimeZone: 'Asia/Tokyo' }).rollback({ to: null, dropData: true });
     const after = await dump(db);
     for (const table of ['sessions', 'twofa_backup_codes', 'auth_events']) expect(after[table]).toEqual(before[table]);
   });
 });
 
-describe('an hour that a clock showed twice', () => {
+describe('a time in an hour that a clock showed twice', () => {
   const db = useDatabase({ migrated: false });
 
-  it('is read as its first time, as Node reads it', async () => {
+  it('is taken over as the first of the two, as Node.js reads it', async () => {
     await makeLegacy(db, '3.0.x', { users: [{ id: 'user-1' }] });
     await db.query(
       `INSERT INTO twofa_devices (id, user_id, method, last_used_at) VALUES ('d', 'user-1', 'totp', '2024-11-03 01:30:00.9999')`,
@@ -108,10 +108,10 @@ describe('an hour that a clock showed twice', () => {
   });
 });
 
-describe('3.1.x, where a trigger writes updated_at', () => {
+describe('updated_at in a 3.1.x database, where a trigger writes it,', () => {
   const db = useDatabase({ migrated: false });
 
-  it('has it by the clock of the server, except on providers', async () => {
+  it('is taken over in the server’s zone, except for providers', async () => {
     const provider = {
       id: 'p',
       type: 'saml',
@@ -129,10 +129,10 @@ describe('3.1.x, where a trigger writes updated_at', () => {
   });
 });
 
-describe('a zone that the server does not know', () => {
+describe('a legacyTimeZone that the server does not know', () => {
   const db = useDatabase({ migrated: false });
 
-  it.each(['Europe/Atlantis', 'UTC+2', '+02:00'])('is refused: %s', async (zone) => {
+  it.each(['Europe/Atlantis', 'UTC+2', '+02:00'])('is rejected by connect(): %s', async (zone) => {
     if (zone === 'Europe/Atlantis') await makeLegacy(db, '3.0.x');
     await expectInvalidInput(
       db.adapter({ legacyTimeZone: { server: 'UTC', client: zone } }).connect(),
@@ -141,31 +141,31 @@ describe('a zone that the server does not know', () => {
     await expect(db.query('SELECT 1 FROM auth_migrations')).rejects.toThrow('does not exist');
   });
 
-  it('does not matter where nothing is taken over', async () => {
+  it('is accepted when nothing has to be taken over', async () => {
     await db.adapter({ legacyTimeZone: 'UTC' }).connect();
     await expect(db.adapter({ legacyTimeZone: 'Europe/Atlantis' }).connect()).resolves.toBeUndefined();
   });
 });
 
-describe('a time zone that the server or the rows contradict', () => {
+describe('a legacyTimeZone that does not fit the server or the rows', () => {
   const db = useDatabase({ migrated: false });
 
   beforeAll(() => makeLegacy(db, '3.0.x'));
 
-  it.each(['CET', 'EET', 'MET', 'WET'])('%s is refused, which is read without summer time', async (zone) => {
+  it.each(['CET', 'EET', 'MET', 'WET'])('is rejected if the server reads it without summer time: %s', async (zone) => {
     const [{ isFixed }] = await db.query(
       `SELECT (TIMESTAMP '2024-07-01 12:00' AT TIME ZONE $1) = (TIMESTAMP '2024-07-01 12:00' AT TIME ZONE
                CASE $1 WHEN 'WET' THEN 'Europe/Lisbon' WHEN 'EET' THEN 'Europe/Athens' ELSE 'Europe/Paris' END) AS "isFixed"`,
       [zone],
     );
     const connecting = db.adapter({ legacyTimeZone: zone }).connect();
-    // Newer servers may read the zone, which is right as well; then nothing is wrong with the name.
+    // Newer servers may read the zone correctly; then the name is not rejected.
     if (isFixed) await connecting.catch(() => undefined);
     else await expectInvalidInput(connecting, 'legacyTimeZone');
     expect(isFixed).toBe(false);
   });
 
-  it('is reported with the rows whose time it never showed', async () => {
+  it('is reported with the rows whose time that zone never showed', async () => {
     const gap = '2024-03-31 02:30:00';
     const row = { user_id: 'user-1', expires_at: '2999-01-01' };
     await insertLegacy(db, 'sessions', { ...row, id: 'gap-server', created_at: gap, updated_at: gap });

@@ -27,11 +27,11 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     await db.adapter({ logger: { debug: nothing, info, warn: nothing, error: nothing } }).connect();
   });
 
-  it('has the catalogue of a new installation afterwards', async () => {
+  it('has the same catalogue as a new installation after the take-over', async () => {
     expect(await db.query(CATALOGUE)).toEqual(await fresh.query(CATALOGUE));
   });
 
-  it('records where it came from', async () => {
+  it('records its version and time zones as a migration', async () => {
     expect(await db.query('SELECT id, checksum FROM auth_migrations ORDER BY id')).toEqual([
       { id: '0000_taken_over', checksum: `${version} server=UTC client=UTC` },
       ...(await fresh.query('SELECT id, checksum FROM auth_migrations ORDER BY id')),
@@ -39,7 +39,7 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     expect((await db.storage.healthCheck()).pendingMigrations).toEqual([]);
   });
 
-  it('says in the log what it does, table by table', () => {
+  it('logs each step of the take-over by table, without values', () => {
     const steps = log
       .filter(({ message }) => message === 'step done')
       .map(({ fields }) => `${fields.step} ${fields.what}`);
@@ -49,7 +49,7 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     expect(JSON.stringify(log)).not.toMatch(/secret|hash-1|ada@/i);
   });
 
-  it('keeps users and their OAuth links', async () => {
+  it('keeps its users and their OAuth accounts', async () => {
     const user = {
       ...{
         id: 'user-1',
@@ -93,7 +93,7 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     }
   });
 
-  it('keeps organizations, roles and assignments', async () => {
+  it('keeps its organizations, roles and assignments', async () => {
     await expect(db.storage.getOrganization('org-1')).resolves.toEqual({
       ...{ id: 'org-1', name: 'Org', plan: 'team', seats: 5, metadata: { region: 'eu' }, ...stamped },
       members: [
@@ -118,7 +118,7 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     ]);
   });
 
-  it('keeps sessions and API keys, each with its principal', async () => {
+  it('keeps its sessions, and its API keys with their principals', async () => {
     await expect(db.storage.getSession('session-1')).resolves.toEqual({
       ...{ id: 'session-1', userId: 'user-1', orgId: 'org-1', plan: 'pro', entitlements: ['read'] },
       ...{ expiresAt: future, metadata: { ip: '127.0.0.1' }, ...stamped },
@@ -139,7 +139,7 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     ]);
   });
 
-  it('keeps e-mail tokens and their attempts', async () => {
+  it('keeps its e-mail tokens and their attempts', async () => {
     await expect(db.storage.getEmailVerificationTokenById('token-1')).resolves.toEqual({
       ...{ id: 'token-1', email: 'Ada@Example.com', code: 'code', codeHash: 'code-hash', type: 'login_link' },
       ...{ userId: 'user-1', metadata: { ip: '::1' }, expiresAt: future, usedAt: updated, createdAt: created },
@@ -153,7 +153,7 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     await expect(db.storage.getEmailVerificationTokenAttempts('token-2')).resolves.toBe(3);
   });
 
-  it('keeps SSO providers, links and sessions; fields of the other protocol stay absent', async () => {
+  it('keeps its SSO providers, links and sessions, and fields of the other protocol stay absent', async () => {
     await expect(db.storage.listSSOProviders('org-1')).resolves.toEqual([
       {
         ...{ id: 'saml-1', type: 'saml', name: 'SAML', idp_entity_id: 'idp', idp_sso_url: 'https://idp/sso' },
@@ -190,7 +190,7 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     });
   });
 
-  it('keeps two-factor devices, codes and sessions', async () => {
+  it('keeps its two-factor devices, codes and sessions', async () => {
     await expect(db.storage.listTwoFactorDevices('user-1')).resolves.toEqual([
       { id: 'device-2', userId: 'user-1', method: 'totp', verified: false, metadata: {}, ...stamped },
       {
@@ -210,7 +210,7 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     await expect(db.storage.getTwoFactorSession('tfa-2')).resolves.toMatchObject({ attemptCount: 0, maxAttempts: 5 });
   });
 
-  it('keeps events, and counts their ids on, past 32 bits', async () => {
+  it('keeps its events, and new ids continue and may exceed 32 bits', async () => {
     expect(await db.query('SELECT id, principal_id, data, timestamp FROM auth_events ORDER BY id')).toEqual([
       { id: '1', principal_id: 'gone', data: { ip: '127.0.0.1' }, timestamp: updated },
       { id: '40', principal_id: 'user-1', data: {}, timestamp: updated },
@@ -222,7 +222,7 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     expect(await db.query(`SELECT id FROM auth_events WHERE principal_id = 'large'`)).toEqual([{ id: '2147483648' }]);
   });
 
-  it('enforces the rules from then on', async () => {
+  it('enforces the new rules after the take-over', async () => {
     await expectCode(db.storage.createUser(userInput({ email: 'ADA@EXAMPLE.COM' })), 'conflict', { field: 'email' });
     await expectCode(db.storage.linkOAuthAccount('user-2', 'google', oauthLink('google', { sub: 'g-1' })), 'conflict');
     await expectCode(db.storage.createSession(sessionInput('nobody')), 'invalid_reference', { field: 'userId' });
@@ -232,7 +232,7 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     ).rejects.toThrow('organization_members_user_id_fkey');
   });
 
-  it('goes back when it is rolled back, with the rows of both times', async () => {
+  it('is restored by a rollback, with rows written before and after the take-over', async () => {
     const user = await db.storage.createUser(userInput({ metadata: {} }));
     await db.storage.linkOAuthAccount(user.id, 'google', oauthLink('google'));
     await db.storage.createTwoFactorDevice(
@@ -246,7 +246,7 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     );
     expect(await db.query(CATALOGUE)).toEqual(legacy);
     const back = await dump(db);
-    // Cut to milliseconds, and with defaults for what was NULL, the same.
+    // The same, but times are cut to milliseconds and NULLs have become defaults.
     const normal = (table: string[]) =>
       table.map((row) => row.replaceAll(/(?<=\.123)456/g, '').replaceAll(/"(\w+)": null/g, '"$1": …'));
     expect(normal(back.sessions as string[])[0]).toEqual(normal(rows.sessions as string[])[0]);
@@ -271,7 +271,7 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     expect(await db.query(`SELECT metadata FROM sso_providers WHERE id = 'oidc-1'`)).toEqual([
       { metadata: { tier: 'gold', response_type: 'code', colour: 'blue' } },
     ]);
-    // As that adapter writes.
+    // The insert that the TypeScript adapter would make.
     const [event] = await db.query(
       `INSERT INTO auth_events (type, principal_id, data, timestamp) VALUES ('x', 'y', '{}', now()) RETURNING id`,
     );
@@ -284,10 +284,10 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
   });
 });
 
-describe('SAML providers in the library’s other shape', () => {
+describe('SAML providers in the shape of the library’s type SAMLProvider', () => {
   const db = useDatabase({ migrated: false });
 
-  it('come over, with what 3.x has kept of them, and go back', async () => {
+  it('are taken over with the fields that 3.x kept in metadata, and restored by a rollback', async () => {
     await makeLegacy(db, '3.0.x');
     const shape = { enabled: true, entryPoint: 'https://idp/sso', issuer: 'app', cert: 'CERT' };
     await insertLegacy(db, 'sso_providers', { id: 'adfs-1', type: 'saml', name: 'Without' });
@@ -309,7 +309,7 @@ describe('SAML providers in the library’s other shape', () => {
       metadata: { ...shape, tier: 1 },
     });
     expect(await db.storage.getSSOProvider('adfs-3')).not.toHaveProperty('cert');
-    // What is missing can be given, bit by bit.
+    // The fields that are missing can be set by one or several updates.
     await expect(db.storage.updateSSOProvider('adfs-1', { name: 'Renamed' })).resolves.toMatchObject({
       name: 'Renamed',
     });

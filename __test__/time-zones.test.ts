@@ -1,4 +1,4 @@
-/** Node in one zone, the server in another, and instants around the changes of both: a time is an instant everywhere. */
+/** Node.js in one zone, the server in another, and instants around the time changes of both: a time remains the same instant. */
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { asSuperuser, useDatabase } from './helpers/database';
@@ -105,14 +105,14 @@ it.each([
   ['Europe/Berlin', -120],
   ['Australia/Lord_Howe', -630],
   ['Asia/Kathmandu', -345],
-])('a Node in %s reads what it wrote, whatever the zone of the server', async (TZ, offset) => {
+])('Node.js in %s reads the times that it wrote, whatever the server’s zone', async (TZ, offset) => {
   const urls = Object.fromEntries(ZONES.map((zone) => [zone, urlIn(zone)]));
   const GIVEN = JSON.stringify({ instants: INSTANTS, urls, minute: MINUTE });
   const { stdout, stderr } = await runScript(SCRIPT, { env: { TZ, GIVEN } });
   expect(stderr).toBe('');
   expect(JSON.parse(stdout)).toEqual({ compared: ZONES.length * INSTANTS.length * 6, wrong: [], offset });
 
-  // What the server makes of it, apart from us: the instants, to the millisecond.
+  // What the server has stored, read without the adapter: the same instants, to the millisecond.
   const rows = await db.query<{ id: string; key: string; event: string }>(
     `SELECT k.id, (extract(epoch FROM k.expires_at) * 1000)::bigint AS key,
             (extract(epoch FROM e.timestamp) * 1000)::bigint AS event
@@ -127,7 +127,7 @@ it.each([
   }
 });
 
-it.each(ZONES)('the server has sessions in %s', async (zone) => {
+it.each(ZONES)('the test’s connections have the time zone %s', async (zone) => {
   const client = new Client({ connectionString: urlIn(zone) });
   await client.connect();
   expect((await client.query('SHOW timezone')).rows).toEqual([{ TimeZone: zone }]);

@@ -1,4 +1,4 @@
-/** Authorities, client certificates and server names, in every form; and what is said when one is wrong. */
+/** Certificate authorities, client certificates and server names in every form, and the errors when one is wrong. */
 import { createPrivateKey, randomUUID } from 'node:crypto';
 import { InternalError, PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Authority, selfSigned } from './helpers/certificates';
@@ -74,7 +74,7 @@ function invalidInput(url: string, options: AdapterOptions): InternalError {
   throw new Error('expected a refusal');
 }
 
-describe('the authority', () => {
+describe('the certificate authority', () => {
   it.each<[string, () => [string, AdapterOptions]]>([
     ['as text', () => [server.url, { ssl: { ca } }]],
     ['as a Buffer', () => [server.url, { ssl: { ca: Buffer.from(ca) } }]],
@@ -82,17 +82,17 @@ describe('the authority', () => {
     ['among others', () => [server.url, { ssl: { ca: other.cert + ca } }]],
     ['as a file', () => [urlWith({ sslrootcert: server.file('ca.crt', ca) }), {}]],
     ['as a file, beside `ssl: true`', () => [urlWith({ sslrootcert: server.file('ca.crt', ca) }), { ssl: true }]],
-  ])('is taken %s', async (_, given) => {
+  ])('is accepted %s', async (_, given) => {
     await expectEncrypted(...given());
   });
 
-  it('may be the server certificate itself', async () => {
+  it('may be the server’s certificate itself', async () => {
     const certificate = selfSigned({ name: 'db', hosts });
     await server.serve(certificate);
     await expectEncrypted(server.url, { ssl: { ca: certificate.cert } });
   });
 
-  it('cannot be the server certificate where that is marked as an authority’s', async () => {
+  it('cannot be the server’s certificate if that is marked as an authority (CA:TRUE)', async () => {
     const certificate = selfSigned({ name: 'db', hosts, isAuthority: true });
     await server.serve(certificate);
     const error = await expectRefused(server.url, { ssl: { ca: certificate.cert } });
@@ -105,7 +105,7 @@ describe('the authority', () => {
     await storage.getUser('x').catch((error) => console.log(error.code));
     await storage.disconnect();`;
 
-  it('is by default one of the system’s, or of NODE_EXTRA_CA_CERTS', async () => {
+  it('is one of the system or of NODE_EXTRA_CA_CERTS by default', async () => {
     const file = server.file('ca.crt', ca);
     for (const variable of ['SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS']) {
       const trusting = await runScript(script(server.url, {}), { env: { [variable]: file } });
@@ -115,7 +115,7 @@ describe('the authority', () => {
     expect(distrusting.stdout).toBe('auth_postgres/tls_failed\n');
   });
 
-  it('replaces the system’s when it is given', async () => {
+  it('that is given replaces those of the system', async () => {
     const env = { SSL_CERT_FILE: server.file('ca.crt', ca), NODE_EXTRA_CA_CERTS: server.file('ca.crt', ca) };
     const { stdout } = await runScript(script(server.url, { ca: other.cert }), { env });
     expect(stdout).toBe('auth_postgres/tls_failed\n');
@@ -144,7 +144,7 @@ describe('a server certificate', () => {
     ],
     ['of another authority', other.issue({ name: 'db', hosts }), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'not trusted'],
     ['that vouches for itself', selfSigned({ name: 'db', hosts }), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'not trusted'],
-  ])('%s is refused, and the error says so', async (_, certificate, code, words) => {
+  ])('%s is rejected, and the error gives the reason', async (_, certificate, code, words) => {
     await server.serve(certificate);
     const error = await expectRefused(server.url, { ssl: { ca } });
     expect(error.message).toContain(words);
@@ -152,14 +152,14 @@ describe('a server certificate', () => {
     expect(error.retryable).toBe(false);
   });
 
-  it('is checked against `servername` when that is given', async () => {
+  it('is checked against the option `servername` if that is given', async () => {
     await server.serve(authority.issue({ name: 'db', hosts: ['db.example'] }));
     await expectEncrypted(server.url, { ssl: { ca, servername: 'db.example' } });
     const error = await expectRefused(server.url, { ssl: { ca, servername: 'other.example' } });
     expect(error.cause).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
   });
 
-  it('is checked against an IP address when the host is one', async () => {
+  it('is checked against the IP address if the host is one', async () => {
     await server.serve(authority.issue({ name: 'db', hosts: ['localhost'] }));
     const error = await expectRefused(server.url, { ssl: { ca } });
     expect(error.cause).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
@@ -184,12 +184,12 @@ describe('a client certificate', () => {
         return [{ sslrootcert: file('ca.crt', ca), sslcert: file('c.crt', cert), sslkey: file('c.key', key) }, {}];
       },
     ],
-  ])('is shown %s', async (_, given) => {
+  ])('is sent %s', async (_, given) => {
     const [parameters, options] = given();
     await expectEncrypted(urlWith({ dbname: 'postgres', ...parameters }, { user: 'mtls_user' }), options);
   });
 
-  it('is named by PGSSLCERT and PGSSLKEY, and the authority by PGSSLROOTCERT', async () => {
+  it('is read from PGSSLCERT and PGSSLKEY, and the authority from PGSSLROOTCERT', async () => {
     const variables = {
       PGSSLROOTCERT: server.file('env-ca.crt', ca),
       PGSSLCERT: server.file('env-c.crt', cert),
@@ -205,7 +205,7 @@ describe('a client certificate', () => {
     }
   });
 
-  it('is missed where the server demands one', async () => {
+  it('that is missing is reported when the server requires one', async () => {
     const error = await expectRefused(urlWith({}, { user: 'mtls_user' }), { ssl: { ca } }, 'authentication_failed');
     expect(error.cause?.message).toContain('certificate');
   });
@@ -242,14 +242,14 @@ describe('a client certificate', () => {
       '`rejectUnauthorized`',
     ],
     ['a word', { ssl: 'require' as never }, 'ssl', 'true, false or an object'],
-  ])('%s is refused at once', (_, options, field, words) => {
+  ])('%s is rejected by the constructor', (_, options, field, words) => {
     const error = invalidInput(server.url, options);
     expect(error.context).toMatchObject({ field });
     expect(error.message).toContain(words);
     expect(error.message).not.toContain('hunter2');
   });
 
-  it.each(['sslrootcert', 'sslcert', 'sslkey'])('a missing file of %s is refused at once', (parameter) => {
+  it.each(['sslrootcert', 'sslcert', 'sslkey'])('a missing file of %s is rejected by the constructor', (parameter) => {
     const error = invalidInput(urlWith({ [parameter]: '/nowhere/hunter2' }), {});
     expect(error.context).toMatchObject({ field: parameter });
     expect(error.message).toContain('cannot be read');

@@ -1,4 +1,4 @@
-/** For every way to ask for TLS and every server certificate: what node-postgres does, and what we do. */
+/** Every way to ask for TLS with every server certificate: the outcome with node-postgres and with this adapter. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
@@ -107,12 +107,12 @@ async function ourOutcome(way: Way): Promise<Outcome> {
   }
 }
 
-/** How well a connection is kept from eavesdroppers and impostors. */
+/** How well an outcome protects from eavesdroppers and impostors. */
 const STRENGTH: Record<Outcome, number> = { plain: 0, encrypted: 1, refused: 2 };
 
 const cells: Record<string, Record<string, string>> = {};
 
-it.each(Object.entries(CERTIFICATES))('protects as node-postgres does, or better: %s', async (kind, certificate) => {
+it.each(Object.entries(CERTIFICATES))('TLS protects at least as node-postgres does: %s', async (kind, certificate) => {
   await server.serve(certificate);
   const weaker = await Promise.all(
     Object.entries(WAYS).map(async ([name, way]) => {
@@ -125,7 +125,7 @@ it.each(Object.entries(CERTIFICATES))('protects as node-postgres does, or better
   expect(weaker.flat()).toEqual([]);
 });
 
-it('is what the documentation says', () => {
+it('docs/tls.md contains the outcomes of these tests as its table', () => {
   const row = (parts: string[]) => `| ${parts.join(' | ')} |`;
   const kinds = Object.keys(CERTIFICATES);
   const table = [

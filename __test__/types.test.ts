@@ -1,4 +1,4 @@
-/** The typings, in the eyes of a consumer's strict compiler. */
+/** The typings, compiled by a consumer’s strict compiler. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -6,9 +6,9 @@ import { dirname, join } from 'node:path';
 const ROOT = join(__dirname, '..');
 const COMPILER = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
 
-// What must not compile stands in the consumer too, marked as an expected error.
+// Code that must not compile is in the consumer, too, marked as an expected error.
 it.each(['node16', 'bundler'])(
-  'compile with moduleResolution %s, and fit the library’s interface',
+  'the typings compile with moduleResolution %s and implement the library’s interface',
   (resolution) => {
     const project = join(__dirname, 'types', `tsconfig.${resolution}.json`);
     const { stdout, stderr, status } = spawnSync(process.execPath, [COMPILER, '--project', project], {
@@ -19,13 +19,13 @@ it.each(['node16', 'bundler'])(
   120_000,
 );
 
-/** TypeScript of a guide, each block a module of its own. */
+/** The TypeScript blocks of a guide. Each becomes a module. */
 function blocksOf(guide: string): string[] {
   const text = readFileSync(join(ROOT, guide), 'utf8');
   return [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code as string);
 }
 
-it('compile what the guides show', () => {
+it('the TypeScript blocks in README.md and docs/upgrading.md compile', () => {
   const folder = mkdtempSync(join(__dirname, 'types', 'guides-'));
   try {
     const blocks = ['README.md', 'docs/upgrading.md'].flatMap(blocksOf);

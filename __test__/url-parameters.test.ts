@@ -26,14 +26,14 @@ function refusal(url: string): Error & { code: string; context: object } {
   throw new Error(`${url} was accepted`);
 }
 
-describe('a parameter that has a meaning here keeps it', () => {
+describe('the URL parameter', () => {
   let relay: Relay;
   beforeAll(async () => {
     relay = await Relay.start(db.url);
   });
   afterAll(() => relay.close());
 
-  it('pgbouncer=true is pooler: "transaction", and the option wins', async () => {
+  it('pgbouncer=true sets `pooler` to "transaction", unless the option is given', async () => {
     const url = withParameters('pgbouncer=true', relay.url);
     await db.adapter({}, url).getUser('x');
     expect(relay.statements[0]).toMatch(/^BEGIN\b/);
@@ -42,7 +42,7 @@ describe('a parameter that has a meaning here keeps it', () => {
     expect(relay.statements.join()).not.toContain('BEGIN');
   });
 
-  it('connection_limit is max, and the option wins', async () => {
+  it('connection_limit sets `max`, unless the option is given', async () => {
     for (const [options, expected] of [
       [{}, 2],
       [{ max: 3 }, 3],
@@ -55,7 +55,7 @@ describe('a parameter that has a meaning here keeps it', () => {
     }
   });
 
-  it('pool_timeout is the wait for a connection, in seconds', async () => {
+  it('pool_timeout limits the wait for a connection, in seconds', async () => {
     const silent = await Relay.start(db.url);
     silent.hold();
     const started = performance.now();
@@ -66,7 +66,7 @@ describe('a parameter that has a meaning here keeps it', () => {
     await silent.close();
   });
 
-  it('schema is the schema', async () => {
+  it('schema sets the schema', async () => {
     await db.adapter({}, withParameters('schema=from_url')).connect();
     expect(await db.query("SELECT to_regclass('from_url.users')::text AS name")).toEqual([{ name: 'from_url.users' }]);
   });
@@ -81,7 +81,7 @@ describe('a parameter that has a meaning here keeps it', () => {
     );
   });
 
-  it('fallback_application_name comes after application_name', async () => {
+  it('fallback_application_name is used if there is no application_name', async () => {
     for (const [parameters, name] of [
       ['fallback_application_name=fallback', 'fallback'],
       ['fallback_application_name=fallback&application_name=first', 'first'],
@@ -91,13 +91,13 @@ describe('a parameter that has a meaning here keeps it', () => {
     }
   });
 
-  it.each(['endpoint=ep-cool-1', 'project=cool-1'])('options=%s reaches a proxy as it is', async (routing) => {
+  it.each(['endpoint=ep-cool-1', 'project=cool-1'])('options=%s is passed on to a proxy unchanged', async (routing) => {
     relay.reset();
     const url = withParameters(`options=${encodeURIComponent(`${routing} -c geqo=off`)}`, relay.url);
-    // PostgreSQL itself knows no such word.
+    // PostgreSQL itself does not know this word.
     await expect(db.adapter({}, url).connect()).rejects.toThrow();
     const start = relay.messages.find(({ type }) => type === 'StartupMessage')?.bytes.toString() ?? '';
-    // Tabs and spaces part words, unless a backslash stands before them.
+    // Words are separated by tabs and spaces, unless a backslash precedes them.
     expect(start.split(/(?<!\\)\s|\0/)).toEqual(expect.arrayContaining([routing, 'geqo=off']));
   });
 });
@@ -108,7 +108,7 @@ it.each([
   'keepalives=1&keepalives_idle=30&keepalives_interval=10&keepalives_count=3',
   'gssencmode=disable&sslnegotiation=postgres&client_encoding=UTF8&load_balance_hosts=disable',
   'statement_cache_size=0&socket_timeout=30&single_use_connections=true',
-])('%s is harmless: it connects, with one warning', async (parameters) => {
+])('the URL parameters %s are ignored with one warning', async (parameters) => {
   const logger = warnings();
   const storage = db.adapter({ logger }, withParameters(parameters));
   await expect(storage.getUser('x')).resolves.toBeNull();
@@ -116,7 +116,7 @@ it.each([
   for (const pair of parameters.split('&').slice(1)) expect(logger.lines[0]).toContain(pair.split('=')[0]);
 });
 
-it('what has its meaning here is worth no warning', async () => {
+it('URL parameters with an effect cause no warning', async () => {
   const logger = warnings();
   const url = withParameters('connection_limit=2&pool_timeout=20&schema=public&channel_binding=prefer');
   await db.adapter({ logger }, url).getUser('x');
@@ -130,7 +130,7 @@ describe('channel_binding=require', () => {
   });
 
   it.each(['', '&sslmode=disable', '&sslmode=no-verify', '&sslmode=require&uselibpqcompat=true'])(
-    'is refused with "%s", which verifies none',
+    'is rejected with "%s", which does not verify the certificate',
     (rest) => {
       const error = refusal(`postgres://u:p@h/d?channel_binding=require${rest}`);
       expect(error).toMatchObject({ code: 'auth_postgres/invalid_input', context: { field: 'connectionString' } });
@@ -138,7 +138,7 @@ describe('channel_binding=require', () => {
     },
   );
 
-  it('is refused as PGCHANNELBINDING as well', () => {
+  it('is rejected in PGCHANNELBINDING, too', () => {
     process.env.PGCHANNELBINDING = 'require';
     try {
       expect(refusal('postgres://u:p@h/d').message).toContain('`PGCHANNELBINDING`');
@@ -160,7 +160,7 @@ it.each([
   ['anything=5', 'known are'],
   ['pgbouncer=maybe', 'true nor false'],
   ['connection_limit=many', 'whole number'],
-])('%s is refused by its name, with a way out', (parameter, wayOut) => {
+])('the URL parameter %s is rejected by name, with an alternative', (parameter, wayOut) => {
   const { code, context, message } = refusal(`postgres://u:p@h/d?${parameter}`) as never as Record<string, string>;
   expect({ code, context }).toMatchObject({
     code: 'auth_postgres/invalid_input',
@@ -170,7 +170,7 @@ it.each([
   expect(message).toContain(wayOut);
 });
 
-it('takes a URL with white space around it, as a line of a file leaves it', async () => {
+it('a URL surrounded by white space, as a line of a file may be, is accepted', async () => {
   await expect(db.adapter({}, ` ${db.url}\r\n`).getUser('x')).resolves.toBeNull();
 });
 
@@ -180,7 +180,7 @@ it.each([
   ['postgres://u:hunter2?hunter3@h/d', 'a question mark'],
   ['postgres://u:hunter2#hunter3@h/d', 'a hash'],
   ['postgres://u:a@hunter2/b@h/d', 'an at and a slash'],
-])('%# asks for the encoding of a password that breaks the URL, and tells none of it', (url) => {
+])('a URL that its password breaks (%#) is rejected with advice to encode it, and no part of it is revealed', (url) => {
   const { message } = refusal(url);
   expect(message).toContain('%40');
   expect(message).not.toContain('hunter');
@@ -195,7 +195,7 @@ describe('an empty connection string', () => {
       await storage.disconnect();
     } catch (error) { console.log(error.code); }`;
 
-  it('leaves everything to the variables, or to the options', async () => {
+  it('takes everything from environment variables, or from the options', async () => {
     const { hostname, port, username, password } = new URL(db.url);
     const PGPASSWORD = decodeURIComponent(password);
     const env = { PGHOST: hostname, PGPORT: port, PGUSER: username, PGDATABASE: db.name, PGPASSWORD };
@@ -204,7 +204,7 @@ describe('an empty connection string', () => {
     expect((await runScript(script(options))).stdout).toBe('null\n');
   });
 
-  it('is refused without them', async () => {
+  it('is rejected without either', async () => {
     expect((await runScript(script({}))).stdout).toBe('auth_postgres/invalid_input\n');
   });
 });

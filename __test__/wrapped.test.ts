@@ -1,4 +1,4 @@
-/** What stands between the application and the adapter: proxies, objects made of it, and methods taken off it. */
+/** Proxies of an adapter, objects derived from it, and methods that are called without it. */
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
@@ -39,33 +39,33 @@ it.each(Object.keys(WRAPPERS))('%s works like the adapter itself', async (name) 
   await expectCode(storage.getUser(user.id), 'not_connected');
 });
 
-it('a subclass overrides methods and calls those of the adapter', async () => {
+it('a subclass can override a method and call the adapter’s', async () => {
   const storage = new Audited(db.url);
   await expect(storage.getUser('nobody')).resolves.toBeNull();
   expect(storage.calls).toEqual(['getUser']);
   await storage.disconnect();
 });
 
-it('its own state shows up nowhere', () => {
+it('an adapter has no enumerable properties', () => {
   const storage = db.adapter();
   expect(Object.keys(storage)).toEqual([]);
   expect({ ...storage }).toEqual({});
   expect(JSON.stringify(storage)).toBe('{}');
 });
 
-/** healthCheck never rejects, but says the same. */
+/** healthCheck() never rejects, and reports the same instead. */
 const METHODS = Object.getOwnPropertyNames(PostgresStorageAdapter.prototype).filter(
   (name) => !['constructor', 'healthCheck'].includes(name),
 );
 
-it('healthCheck says that it must be bound when it was taken off the object', async () => {
+it('healthCheck() that is called without its object says that it must be bound', async () => {
   const { healthCheck } = db.storage;
   const health = await healthCheck.call(undefined as never);
   expect(health).toMatchObject({ status: 'error', code: 'auth_postgres/invalid_input' });
   expect(health.message).toContain('storage.healthCheck.bind(storage)');
 });
 
-it.each(METHODS)('%s says that it must be bound when it was taken off the object', async (name) => {
+it.each(METHODS)('%s that is called on something else says that it must be bound', async (name) => {
   const { [name as 'getUser']: method } = db.storage;
   const others = [undefined, {}, 7, PostgresStorageAdapter.prototype, new Proxy({}, { get: () => 7 })];
   for (const other of others) {
@@ -76,7 +76,7 @@ it.each(METHODS)('%s says that it must be bound when it was taken off the object
   }
 });
 
-it('a bound method works', async () => {
+it('a bound method works without its object', async () => {
   const getUser = db.storage.getUser.bind(db.storage);
   await expect(getUser('nobody')).resolves.toBeNull();
 });

@@ -1,4 +1,4 @@
-/** Every method under faults of the connection, with marked secrets: nothing of them in an error or in the log. */
+/** Every method under faults of the connection, with marked secrets: none of them is in an error or in the log. */
 import { asSuperuser, useDatabase } from '../helpers/database';
 import { argumentsOf, call, makeScene } from '../helpers/every-method';
 import { unique } from '../helpers/fixtures';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => relay.close());
 
-/** Calls every method with marked values while something is broken; how many failed. */
+/** Calls every method with marked values while something is broken, and returns how many calls failed. */
 async function callEverything(breakIt: () => unknown): Promise<number> {
   await relay.heal();
   const scene = await makeScene(db.storage, (what) => unique(`${what}-${mark}`));
@@ -65,7 +65,7 @@ it.each<[string, () => unknown]>([
   ['lines break after 500 bytes up', () => relay.cutAfter(500, 'up')],
   ['lines break after 500 bytes down', () => relay.cutAfter(500, 'down')],
   ['every 300th byte from the server is corrupted', () => relay.corruptEvery(300, 'down')],
-  ['every 300th byte from the adapter is corrupted', () => relay.corruptEvery(300, 'up')],
+  ['no secret is revealed while %s', () => relay.corruptEvery(300, 'up')],
 ])('while %s', async (_, breakIt) => {
   expect(await callEverything(breakIt)).toBeGreaterThan(0);
 });
@@ -74,7 +74,7 @@ it.each(['P', 'B', 'E', 'S', '1', '2', 'T', 't', 'D', 'C', 'Z'])('while lines br
   await callEverything(() => relay.onMessage((message) => (message.type === type ? 'cut' : 'pass')));
 });
 
-it('while nobody may connect to the database any more', async () => {
+it('no secret is revealed while the database allows no connections', async () => {
   const failed = await callEverything(async () => {
     await asSuperuser((client) => client.query(`ALTER DATABASE ${db.name} ALLOW_CONNECTIONS false`));
     relay.cut();

@@ -91,7 +91,7 @@ describe('an SSO provider', () => {
   });
 });
 
-describe("a tenant's SAML configuration", () => {
+describe('getTenantSAMLConfig', () => {
   it('gives back a Date as a Date, and any other createdAt and updatedAt as it was', async () => {
     const config = tenantSamlInput({ createdAt: 'last week', updatedAt: new Date(0) });
     const { tenantId } = config;

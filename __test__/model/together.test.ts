@@ -1,7 +1,7 @@
 /**
- * The rule of batches, as one property: whatever a set of calls comes to when each travels alone, in some order, it
- * comes to when they travel together; and a call that cannot proceed delays or fails only itself and those for the same
- * key. Sets of calls of every batched kind are made at once to a real server, while another transaction holds locks,
+ * The rule of batches, as one property: a set of calls that travel together has the same results as when they are made
+ * one by one in some order, and a call that cannot proceed delays or fails only itself and calls for the same key.
+ * Sets of calls of every batched kind are made at once to a real server, while another transaction holds locks,
  * and compared with the reference, which makes them one by one.
  * `npm run test:model -- --runs 20000 -t together` makes more of them.
  */
@@ -255,7 +255,7 @@ async function checkCounts(model: Model): Promise<void> {
 beforeAll(() => db.query(`ALTER TABLE auth_events ADD CONSTRAINT no_bad_type CHECK (type <> 'bad')`));
 
 it(
-  'together: calls come to what they come to alone',
+  'together: calls that share statements have the same results as calls made one by one',
   () =>
     fc.assert(fc.asyncProperty(calls, compareTogether), {
       numRuns: RUNS,

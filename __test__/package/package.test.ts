@@ -1,4 +1,4 @@
-/** What is published: its contents, what the linters of packages say, and that it installs and works. */
+/** What is published: its contents, the findings of package linters, and that it installs and works. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ const projects = mkdtempSync(join(tmpdir(), 'auth-postgres-package-'));
 afterAll(() => rmSync(projects, { recursive: true, force: true }));
 
 describe('the main package', () => {
-  it('holds the facade, the loader and the typings, and nothing else', () => {
+  it('contains the facade, the loader and the typings, and nothing else', () => {
     const facade = readdirSync(join(ROOT, 'lib')).filter((name) => name.endsWith('.js'));
     expect(main.files).toEqual(
       [
@@ -40,7 +40,7 @@ describe('the main package', () => {
     expect(main.unpackedSize).toBeLessThan(300_000);
   });
 
-  it('runs nothing when it is installed, and depends on nothing but the platforms’ packages', () => {
+  it('has no install scripts, and depends only on the packages of the platforms', () => {
     const contents = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
     for (const script of ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish']) {
       expect(contents.scripts).not.toHaveProperty(script);
@@ -51,18 +51,18 @@ describe('the main package', () => {
     for (const name of Object.keys(contents.optionalDependencies)) expect(name).toMatch(ofPlatforms);
   });
 
-  it('publint has nothing to say', async () => {
+  it('has no findings by publint', async () => {
     const program = join(installedPackage('publint', '0.3.25'), 'src', 'cli.js');
     expect(await runProgram([process.execPath, program, main.path, '--strict'], directory)).toContain('All good!');
   });
 
-  it('its types are right, for every way to resolve them', async () => {
+  it('has types that resolve in every way, by arethetypeswrong', async () => {
     const program = join(installedPackage('@arethetypeswrong/cli', '0.18.5'), 'dist', 'index.js');
     expect(await runProgram([process.execPath, program, main.path], directory)).toContain('No problems found');
   });
 });
 
-it('a platform’s package holds the binary, and nothing else', () => {
+it('the package of a platform contains the binary, and nothing else', () => {
   expect(own.files).toEqual(['LICENSE', 'README.md', `auth-postgres.${platform}.node`, 'package.json']);
 });
 
@@ -99,7 +99,7 @@ describe('from a registry', () => {
 
   afterAll(() => registry?.stop());
 
-  it.each(managers)('%s installs it into an empty folder, where the quick start runs', async (name) => {
+  it.each(managers)('%s installs the package into an empty folder, where the quick start runs', async (name) => {
     const manager = managersFor(registry.url, directory).find((each) => each.name === name);
     if (!manager) throw new Error(name);
     const project = join(projects, name.replace(/\W+/g, '-'));
@@ -121,12 +121,12 @@ describe('from a registry', () => {
     ['npm', [platform]],
     // It knows nothing of C libraries: the loader decides.
     ['yarn-1', platform.startsWith('linux') ? [platform, platform.replace('gnu', 'musl')] : [platform]],
-  ])('%s takes no other platform’s binary', (name, expected) => {
+  ])('%s installs no binary of another platform', (name, expected) => {
     const scope = join(projects, name, 'node_modules', '@kitiumai');
     expect(readdirSync(scope).sort()).toEqual(['auth-postgres', ...expected.map((each) => `auth-postgres-${each}`)]);
   });
 
-  it('a release that is repeated passes over what is published', async () => {
+  it('a release that is repeated skips what is published already', async () => {
     const output = await publish();
     expect(output.match(/is published already/g)).toHaveLength(9);
     const published = await (await fetch(`${registry.url}${main.name}`)).json();
@@ -134,7 +134,7 @@ describe('from a registry', () => {
     expect(published.versions[version].repository.url).toBe('git+https://example.com/owner/repository.git');
   });
 
-  it('a release whose tag is not its version publishes nothing', async () => {
+  it('a release whose tag does not match its version publishes nothing', async () => {
     await expect(publish('v0.0.1')).rejects.toThrow('The tag v0.0.1 does not fit');
   });
 

@@ -1,4 +1,4 @@
-/** Runs an application that has the packed package installed; each of its scripts checks what it sees. */
+/** Runs an application in which the packed package is installed; each of its scripts checks what it sees. */
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { NODE_VERSIONS, nodeProgram, OTHER_RUNTIMES, otherProgram } from '../../scripts/test/runtimes.cjs';
@@ -34,15 +34,15 @@ function run(node: string, args: string[], directory = application): Promise<Res
   });
 }
 
-describe.each(NODE_VERSIONS)('Node %s', (version) => {
+describe.each(NODE_VERSIONS)('Node.js %s', (version) => {
   const check = async (script: string) =>
     expect(await run(nodeProgram(version), [script])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
 
-  it('loads by require, and works', () => check('smoke.cjs'));
+  it('loads the package by require, and its methods work', () => check('smoke.cjs'));
 
-  it('loads by import, and works', () => check('smoke.mjs'));
+  it('loads the package by import, and its methods work', () => check('smoke.mjs'));
 
-  it('takes two versions in one process', () => check('two-versions.cjs'));
+  it('loads two versions of the package in one process', () => check('two-versions.cjs'));
 });
 
 describe.each(Object.entries(OTHER_RUNTIMES))('%s', (name, { args }) => {
@@ -62,7 +62,7 @@ describe.each(Object.entries(OTHER_RUNTIMES))('%s', (name, { args }) => {
 const ENDS_OF_RANGE = [NODE_VERSIONS[0], NODE_VERSIONS.at(-1)] as string[];
 
 it.each(process.env.RUNTIMES_QUICK ? ENDS_OF_RANGE : NODE_VERSIONS)(
-  'Node %s survives the start and the end of 100 worker threads',
+  'Node.js %s survives the start and the end of 100 worker threads',
   async (version) => {
     expect(await run(nodeProgram(version), ['workers.cjs'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
     // Those whose thread was ended close without their JavaScript's help.
@@ -71,8 +71,8 @@ it.each(process.env.RUNTIMES_QUICK ? ENDS_OF_RANGE : NODE_VERSIONS)(
   },
 );
 
-describe('tools', () => {
-  it('jest', async () => {
+describe('with the package installed', () => {
+  it('jest runs tests that use it, without open handles', async () => {
     const swc = [require.resolve('@swc/jest'), { jsc: { parser: { syntax: 'typescript' } } }];
     const config = JSON.stringify({ rootDir: '.', testMatch: ['**/*.spec.ts'], transform: { '\\.ts$': swc } });
     const args = [program('jest', 'bin/jest.js'), '--config', config, '--detectOpenHandles'];
@@ -82,7 +82,7 @@ describe('tools', () => {
     expect(code).toBe(0);
   });
 
-  it.each(['forks', 'threads', 'vmThreads'])('vitest, with its pool of %s', async (pool) => {
+  it.each(['forks', 'threads', 'vmThreads'])('vitest runs tests that use it, with its pool of %s', async (pool) => {
     const args = [program('vitest', 'vitest.mjs'), 'run', '--root=.', '--globals', `--pool=${pool}`, 'tools.spec.ts'];
     const { code, stdout, stderr } = await run(process.execPath, args);
     expect(stderr).toBe('');
@@ -90,13 +90,13 @@ describe('tools', () => {
     expect(code).toBe(0);
   });
 
-  it.each(['node16', 'bundler'])('TypeScript with moduleResolution %s', async (resolution) => {
+  it.each(['node16', 'bundler'])('TypeScript compiles it with moduleResolution %s', async (resolution) => {
     const args = [program('typescript', 'bin/tsc'), '--project', `types/tsconfig.${resolution}.json`];
     args.push('--typeRoots', join(__dirname, '..', '..', 'node_modules', '@types'));
     expect(await run(process.execPath, args)).toEqual({ code: 0, stdout: '', stderr: '' });
   });
 
-  it('esbuild, with the package left external', async () => {
+  it('esbuild bundles code that uses it, with the package left external', async () => {
     const args = [program('esbuild', 'bin/esbuild'), 'smoke.mjs', '--bundle', '--platform=node', '--format=esm'];
     args.push('--external:@kitiumai/auth-postgres', '--outfile=bundle.mjs');
     expect((await run(process.execPath, args)).code).toBe(0);

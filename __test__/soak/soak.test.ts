@@ -1,4 +1,4 @@
-/** Nothing is lost, doubled or kept, however long and whatever breaks. SOAK_MINUTES says how long. */
+/** No write is lost or doubled and no memory is kept, however long it runs and whatever breaks. SOAK_MINUTES sets how long. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => proxy.close());
 
 it(
-  `keeps every promise for ${MINUTES} minutes`,
+  `the adapter loses nothing, doubles nothing and leaks nothing in ${MINUTES} minutes of mishaps`,
   async () => {
     const storage = own.adapter(
       {
@@ -61,10 +61,10 @@ it(
     expect(witness.leaks).toEqual([]);
     expect(await load.verify(own.query)).toEqual([]);
     await checkPool(storage, () => own.query(BACKENDS, [application]), MAX);
-    // The ledgers are a few bytes for each call; beyond them nothing may stay.
+    // The ledgers keep a few bytes for each call; nothing else may remain.
     expect(usage().heapMb - before.heapMb).toBeLessThan(48);
     await storage.disconnect();
-    // The last goodbyes have still to pass the proxy.
+    // The last messages of the connections have yet to pass the proxy.
     await until(async () => (await own.query(BACKENDS, [application])).length === 0);
   },
   (MINUTES + 5) * 60_000,
@@ -90,7 +90,7 @@ async function sample(load: Load, end: number): Promise<void> {
   }
 }
 
-/** One mishap after the other, each kind as often as the others. */
+/** Lets one mishap follow the other, each kind as often as the others. */
 async function disturb(mishaps: Mishap[], end: number): Promise<void> {
   const started = Date.now();
   let waiting: Mishap[] = [];

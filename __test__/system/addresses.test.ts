@@ -1,4 +1,4 @@
-/** A name with several addresses, of which some lead nowhere. Names of a process's own need `unshare` and `mount`. */
+/** A host name with several addresses, some of which do not answer. The tests need `unshare` and `mount`. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -34,7 +34,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
-/** Takes an address so that it answers no more, as one does behind a firewall: its queue of connections is full. */
+/** Makes an address stop answering, as behind a firewall, by filling its queue of connections. */
 async function makeSilent(host: string, port: number) {
   const script = `require('node:net').createServer().listen({ port: ${port}, host: '${host}', backlog: 1 }, () => console.log('up'))`;
   const child = spawn(process.execPath, ['--eval', script], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -62,7 +62,7 @@ const SCRIPT = `
   console.log(JSON.stringify({ outcome, ms: performance.now() - started }));
   await storage.disconnect();`;
 
-/** What `connect()` comes to in a process for which `many.test` has these addresses. */
+/** The outcome of `connect()` in a process for which `many.test` has these addresses. */
 async function connectTo(addresses: string[], options: object = {}, hostname = 'many.test') {
   const hosts = join(directory, 'hosts');
   const resolver = join(directory, 'resolv.conf');
@@ -86,12 +86,12 @@ const WAYS: [string, () => object][] = [
   ['with keepAlive', () => ({ keepAlive: true })],
 ];
 
-describe.each(WAYS)('%s', (_, options) => {
+describe.each(WAYS)('connect() %s', (_, options) => {
   it.each([
     ['the only one', ['127.0.0.1']],
     ['behind one that refuses', ['127.0.0.3', '127.0.0.1']],
     ['before a silent one', ['127.0.0.1', '127.0.0.2']],
-  ])('an address that is %s is reached at once', async (_, addresses) => {
+  ])('reaches an address at once that is %s', async (_, addresses) => {
     const { outcome, ms } = await connectTo(addresses, options());
     expect(outcome).toBe('connected');
     expect(ms).toBeLessThan(1_500);
@@ -101,13 +101,13 @@ describe.each(WAYS)('%s', (_, options) => {
     ['one that is silent', ['127.0.0.2', '127.0.0.1']],
     ['a silent one of IPv6', ['::1', '127.0.0.1']],
     ['two that are silent', ['::1', '127.0.0.2', '127.0.0.1']],
-  ])('an address behind %s is reached soon', async (_, addresses) => {
+  ])('reaches an address soon that is behind %s', async (_, addresses) => {
     const { outcome, ms } = await connectTo(addresses, options());
     expect(outcome).toBe('connected');
     expect(ms).toBeLessThan(2_500);
   });
 
-  it('says where it was when none answers', async () => {
+  it('names the host and the reason when no address answers', async () => {
     const { outcome } = await connectTo(['127.0.0.3', '127.0.0.4'], options());
     expect(outcome).toMatchObject({ code: 'auth_postgres/connection_failed', cause: 'ECONNREFUSED' });
     const { outcome: waited } = await connectTo(['127.0.0.2', '::1'], { ...options(), connectionTimeoutMillis: 1_000 });
@@ -115,13 +115,13 @@ describe.each(WAYS)('%s', (_, options) => {
     expect(waited).toMatchObject({ message: expect.stringContaining('many.test:'), context: { host: 'many.test' } });
   });
 
-  it('tells a name that does not exist from one that cannot be asked for', async () => {
+  it('reports EAI_AGAIN when the name server cannot be asked', async () => {
     const { outcome } = await connectTo(['127.0.0.1'], options(), 'other.test');
     expect(outcome).toMatchObject({ code: 'auth_postgres/connection_failed', cause: 'EAI_AGAIN' });
   });
 });
 
-it('the certificate has to be for the name, whatever the address', async () => {
+it('connect() requires a certificate for the host name, whichever address it uses', async () => {
   await server.serve(authority.issue({ name: 'other.test', hosts: ['other.test'] }));
   for (const addresses of [['127.0.0.1'], ['127.0.0.2', '127.0.0.1']]) {
     const { outcome } = await connectTo(addresses, { ssl: { ca: authority.cert } });

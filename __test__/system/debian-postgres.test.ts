@@ -1,4 +1,4 @@
-/** The distribution's own PostgreSQL, of an older major version than the embedded one. */
+/** The distribution’s own PostgreSQL, an older major version than the embedded one. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
@@ -21,7 +21,7 @@ describe.each(readdirSync(VERSIONS))('PostgreSQL %s', (version) => {
     await server?.stop();
   });
 
-  it('signs a user up, keeps the session and finds the role', async () => {
+  it('stores users, sessions and roles', async () => {
     const user = await storage.createUser(userInput());
     const session = await storage.createSession(sessionInput(user.id));
     expect(await storage.getSession(session.id)).toStrictEqual(session);
@@ -32,7 +32,7 @@ describe.each(readdirSync(VERSIONS))('PostgreSQL %s', (version) => {
     expect(await storage.getUserRoles(user.id, organization.id)).toStrictEqual([role]);
   });
 
-  it('takes every migration back', async () => {
+  it('rolls back every migration, and can migrate again', async () => {
     await storage.rollback({ to: null, dropData: true });
     await storage.connect();
     expect(await storage.getUser('nobody')).toBeNull();

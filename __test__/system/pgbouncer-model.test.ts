@@ -1,4 +1,4 @@
-/** Every method through PgBouncer in transaction mode answers as the reference does, while others use its servers too. */
+/** Through PgBouncer in transaction mode every method answers as the reference does, while other clients use the servers. */
 import { useDatabase } from '../helpers/database';
 import { type PgBouncer, startPgBouncer, startStrangers } from '../helpers/pgbouncer';
 import type { Adapters } from '../model/call';
@@ -9,7 +9,7 @@ const SEED = 20_260_102;
 
 const db = useDatabase();
 
-describe('every method', () => {
+describe('the adapter behind PgBouncer', () => {
   let pgbouncer: PgBouncer;
   let adapters: Adapters;
   let endStrangers: () => Promise<unknown>;

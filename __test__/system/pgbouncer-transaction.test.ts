@@ -1,4 +1,4 @@
-/** `pooler: 'transaction'`: PgBouncer gives each transaction another server process, and every answer is still right. */
+/** With `pooler: 'transaction'`, PgBouncer may use another server process for each transaction; every answer is right. */
 import { randomUUID } from 'node:crypto';
 import type { InternalError, PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
@@ -17,7 +17,7 @@ const db = useDatabase({ migrated: false });
 const start = (settings: Record<string, string>) =>
   startPgBouncer(db.url, { default_pool_size: String(SERVERS), max_client_conn: '200', ...settings });
 
-describe.each(['transaction', 'session'])('a PgBouncer in %s mode', (mode) => {
+describe.each(['transaction', 'session'])('the adapter behind a PgBouncer in %s mode', (mode) => {
   let pgbouncer: PgBouncer;
   let storage: PostgresStorageAdapter;
 
@@ -34,7 +34,7 @@ describe.each(['transaction', 'session'])('a PgBouncer in %s mode', (mode) => {
     await pgbouncer.stop();
   });
 
-  it('lets every method migrate, write and read', async () => {
+  it('migrates, writes and reads', async () => {
     const user = await storage.createUser(userInput());
     const organization = await storage.createOrganization(organizationInput());
     const role = await storage.createRole(roleInput(organization.id));
@@ -45,7 +45,7 @@ describe.each(['transaction', 'session'])('a PgBouncer in %s mode', (mode) => {
     expect(await storage.healthCheck()).toMatchObject({ status: 'ok', pendingMigrations: [] });
   });
 
-  it('answers thousands of interleaved calls with their own values', async () => {
+  it('answers 4 000 interleaved calls with their own values', async () => {
     const users = await Promise.all(Array.from({ length: 48 }, () => storage.createUser(userInput())));
     const sessions = await Promise.all(users.map(({ id }) => storage.createSession(sessionInput(id))));
     const organization = await storage.createOrganization(organizationInput());
@@ -112,7 +112,7 @@ describe.each(['transaction', 'session'])('a PgBouncer in %s mode', (mode) => {
     await db.query('TRUNCATE auth_events');
   });
 
-  it('leaves no statement of a name on the servers', async () => {
+  it('leaves no named statement on the servers', async () => {
     const names = await db.query(
       'SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
     );
@@ -128,7 +128,7 @@ describe.each(['transaction', 'session'])('a PgBouncer in %s mode', (mode) => {
     await storage.connect();
   });
 
-  it('keeps the statement timeout and other settings in each transaction', async () => {
+  it('applies the statement timeout and the lock timeout in each transaction', async () => {
     const limited = through({ statementTimeoutMs: 200, maxRetries: 0, max: 1 });
     const { id } = await limited.createUser({});
     const locker = new Client({ connectionString: db.url });
@@ -143,7 +143,7 @@ describe.each(['transaction', 'session'])('a PgBouncer in %s mode', (mode) => {
     await Promise.all([limited.disconnect(), impatient.disconnect()]);
   });
 
-  it('goes on after an error in a transaction', async () => {
+  it('can use its connection after an error in a transaction', async () => {
     const one = through({ max: 1 });
     const { id } = await one.createUser({});
     await expectCode(one.createUser({ id }), 'conflict');
@@ -151,7 +151,7 @@ describe.each(['transaction', 'session'])('a PgBouncer in %s mode', (mode) => {
     await one.disconnect();
   });
 
-  it('cancels on the server what is given up, and goes on', async () => {
+  it('cancels a timed-out call on the server, and can use its connection again', async () => {
     const one = through({ max: 1, maxRetries: 0 });
     const { id } = await one.createUser({});
     const locker = new Client({ connectionString: db.url });
@@ -167,7 +167,7 @@ describe.each(['transaction', 'session'])('a PgBouncer in %s mode', (mode) => {
     await one.disconnect();
   });
 
-  it('migrates into a schema of its own, and back', async () => {
+  it('migrates a schema of its own, and rolls it back', async () => {
     const schema = `pooled_${mode}`;
     const own = through({ schema, max: 1 });
     await own.connect();
@@ -179,7 +179,7 @@ describe.each(['transaction', 'session'])('a PgBouncer in %s mode', (mode) => {
   });
 });
 
-it('a PgBouncer in statement mode is refused, since it has no transactions', async () => {
+it('connect() and calls reject a PgBouncer in statement mode, because that has no transactions', async () => {
   const pgbouncer = await start({ pool_mode: 'statement' });
   const storage = db.adapter({ pooler: 'transaction' }, pgbouncer.url);
   try {
@@ -194,7 +194,7 @@ it('a PgBouncer in statement mode is refused, since it has no transactions', asy
   }
 });
 
-it('a pooler whose servers are all taken is a `pool_timeout`', async () => {
+it('a call is rejected with pool_timeout when all servers of the pooler are in use', async () => {
   const pgbouncer = await start({ pool_mode: 'transaction', default_pool_size: '1' });
   const holder = new Client({ connectionString: pgbouncer.url });
   await holder.connect();
@@ -211,7 +211,7 @@ it('a pooler whose servers are all taken is a `pool_timeout`', async () => {
   }
 });
 
-it('a pooler whose server is down is worth another attempt, and so is one that was down', async () => {
+it('calls are retryable while the server behind the pooler is down, and succeed when it is back', async () => {
   const server = await startPostgres();
   const pgbouncer = await startPgBouncer(server.url, { pool_mode: 'transaction', server_login_retry: '1' });
   const options = { pooler: 'transaction', connectionTimeoutMillis: 2_000, maxRetries: 0 } as const;
@@ -220,7 +220,7 @@ it('a pooler whose server is down is worth another attempt, and so is one that w
   try {
     await used.connect();
     await server.control('stop fast');
-    // The first to ask finds out; the second is told what is known already.
+    // The first call discovers that the server is down; PgBouncer tells the second at once.
     for (const call of [() => used.getUser('x'), () => used.getUser('x'), () => fresh.connect()]) {
       const error = await call().then(
         () => undefined,

@@ -1,6 +1,6 @@
 /**
- * PgBouncer keeps the start-up options of a client to itself: it refuses the connection, or, told so
- * with `ignore_startup_parameters`, swallows them. Ours hold the statement timeout and the schema.
+ * PgBouncer does not pass on a client’s start-up options: it refuses the connection, or, if told so
+ * with `ignore_startup_parameters`, drops them. Ours set the statement timeout and the schema.
  */
 import { useDatabase } from '../helpers/database';
 import { expectCode } from '../helpers/errors';
@@ -22,7 +22,7 @@ describe.each([
   });
   afterAll(() => pgbouncer.stop());
 
-  it('is refused by connect(), which names the option to set', async () => {
+  it('is rejected by connect(), which names the option to set', async () => {
     const error = await expectCode(db.adapter({}, pgbouncer.url).connect(), 'connection_failed', {
       operation: 'connect',
     });
@@ -30,7 +30,7 @@ describe.each([
     expect(error.retryable).toBe(false);
   });
 
-  it('is refused by every call on a connection not yet checked', async () => {
+  it('is rejected by every call on a connection that was not checked yet', async () => {
     const adapter = db.adapter({ max: 1 }, pgbouncer.url);
     for (const call of [() => adapter.getUser('nobody'), () => adapter.createUser(userInput())]) {
       const error = await expectCode(call(), 'connection_failed');
