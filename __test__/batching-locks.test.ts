@@ -38,7 +38,7 @@ interface Case {
 
 const CASES: Case[] = [
   {
-    name: 'createUser: the unique index of e-mails',
+    name: 'createUser with the same e-mail',
     async prepare(stuck) {
       const emails = numbers(CALLS).map(() => `${unique('Held')}@example.com`);
       return {
@@ -49,7 +49,7 @@ const CASES: Case[] = [
     },
   },
   {
-    name: 'createUser: the primary key',
+    name: 'createUser with the same id',
     async prepare(stuck) {
       const ids = numbers(CALLS).map(() => unique('u'));
       return {
@@ -60,7 +60,7 @@ const CASES: Case[] = [
     },
   },
   {
-    name: 'createSession: the primary key',
+    name: 'createSession with the same id',
     async prepare(stuck) {
       const ids = numbers(CALLS).map(() => unique('s'));
       return {
@@ -71,7 +71,7 @@ const CASES: Case[] = [
     },
   },
   {
-    name: 'createSession: the foreign key to users, in one organization',
+    name: 'createSession for a locked user, in one organization',
     async prepare(stuck) {
       const locked = await Promise.all(stuck.map(newUser));
       return {
@@ -83,7 +83,7 @@ const CASES: Case[] = [
     },
   },
   {
-    name: 'createSession: the foreign key to organizations, of one user',
+    name: 'createSession for a locked organization, of one user',
     async prepare(stuck) {
       const locked = await Promise.all(stuck.map(newOrganization));
       return {
@@ -95,7 +95,7 @@ const CASES: Case[] = [
     },
   },
   {
-    name: 'updateSession: the row',
+    name: 'updateSession for a locked session',
     async prepare(stuck) {
       const sessions = await newSessions(CALLS);
       return {
@@ -106,7 +106,7 @@ const CASES: Case[] = [
     },
   },
   {
-    name: 'updateSession: the foreign key to users',
+    name: 'updateSession that names a locked user',
     async prepare(stuck) {
       const sessions = await newSessions(CALLS);
       const [other, ...locked] = await Promise.all([0, ...stuck].map(newUser));
@@ -121,7 +121,7 @@ const CASES: Case[] = [
     },
   },
   {
-    name: 'updateSession: the foreign key to organizations',
+    name: 'updateSession that names a locked organization',
     async prepare(stuck) {
       const sessions = await newSessions(CALLS);
       const locked = await Promise.all(stuck.map(newOrganization));

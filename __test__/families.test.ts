@@ -19,7 +19,7 @@ function each(fields: string[], title: (field: string) => string, test: (field: 
 const without = (input: Record<string, unknown>, field: string) => ({ ...input, [field]: undefined });
 const updatable = FAMILIES.filter(({ update }) => update);
 
-describe.each(FAMILIES)('create and get of a $name', (family: Family) => {
+describe.each(FAMILIES)('create and get: $name', (family: Family) => {
   const create = (input: Record<string, unknown> = family.input(world)) => family.create(db.storage, input);
   const count = async () => (await db.query(`SELECT count(*)::int AS n FROM ${family.table}`))[0].n;
 
@@ -63,7 +63,7 @@ describe.each(FAMILIES)('create and get of a $name', (family: Family) => {
 
   each(
     family.references,
-    (field) => `reject a ${field} that does not exist`,
+    (field) => `reject ${field} when it does not exist`,
     async (field) => {
       await expectCode(create({ ...family.input(world), [field]: unique('nobody') }), 'invalid_reference', { field });
     },
@@ -94,7 +94,7 @@ describe.each(FAMILIES)('create and get of a $name', (family: Family) => {
   });
 });
 
-describe.each(updatable)('update of a $name', (family: Family) => {
+describe.each(updatable)('update: $name', (family: Family) => {
   const update = (id: string, patch: unknown) =>
     (family.update as NonNullable<Family['update']>)(db.storage, id, patch);
   const create = () => family.create(db.storage, family.input(world));
@@ -136,7 +136,7 @@ describe.each(updatable)('update of a $name', (family: Family) => {
 
   each(
     family.references,
-    (field) => `rejects a ${field} that does not exist`,
+    (field) => `rejects ${field} when it does not exist`,
     async (field) => {
       const record = await create();
       await expectCode(update(record.id, { [field]: unique('nobody') }), 'invalid_reference', { field });
@@ -150,7 +150,7 @@ describe.each(updatable)('update of a $name', (family: Family) => {
   });
 });
 
-describe.each(FAMILIES.filter(({ remove }) => remove))('delete of a $name', (family: Family) => {
+describe.each(FAMILIES.filter(({ remove }) => remove))('delete: $name', (family: Family) => {
   it('deletes the record, and succeeds again when there is none', async () => {
     const { id } = await family.create(db.storage, family.input(world));
     const remove = family.remove as NonNullable<Family['remove']>;

@@ -60,7 +60,7 @@ describe('tables that were created by hand with our SQL', () => {
   ])('are recognised by connect(): %s', async (_, migrations) => {
     await db.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     for (const id of migrations) {
-      // psql would run each file in a transaction, too.
+      // Each file in a transaction, as `psql --single-transaction` runs it.
       await db.query(`BEGIN; ${readFileSync(join(MIGRATIONS_FOLDER, `${id}.up.sql`), 'utf8')}; COMMIT`);
       await db.query('RESET search_path');
     }
@@ -81,8 +81,8 @@ describe('with several schemas in the search path', () => {
   const path = (schemas: string) => ({ options: `-c search_path=${schemas}` });
 
   it.each([
-    ['ours', () => db.storage.connect()],
-    ['those of 3.0.x', () => makeLegacy(db, '3.0.x')],
+    ['tables of ours', () => db.storage.connect()],
+    ['tables of 3.0.x', () => makeLegacy(db, '3.0.x')],
   ])('connect() rejects a later schema that has the tables: %s', async (_, make) => {
     await db.query(
       'DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA IF EXISTS first CASCADE; CREATE SCHEMA first',

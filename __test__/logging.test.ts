@@ -172,7 +172,7 @@ it('an adapter’s logger gets no lines of another adapter', async () => {
 it.each([
   ['throws', `throw new Error('full disk')`, 'the logger threw: full disk'],
   [
-    'throws what has no readable text',
+    'throws an object whose message cannot be read',
     `throw { get message() { throw new Error('none') } }`,
     'an error without a text',
   ],
@@ -181,9 +181,13 @@ it.each([
     `return Promise.reject(new Error('full\\ndisk'))`,
     'the logger threw: full\\ndisk',
   ],
-  ['returns a promise that rejects with nothing', `return Promise.reject()`, 'the logger threw: undefined'],
+  ['returns a promise that rejects with undefined', `return Promise.reject()`, 'the logger threw: undefined'],
   ['returns a thenable that throws', `return { then() { throw new Error('full disk') } }`, 'full disk'],
-  ['returns what throws when its then is read', `return { get then() { throw new Error('full disk') } }`, 'full disk'],
+  [
+    'returns an object whose then cannot be read',
+    `return { get then() { throw new Error('full disk') } }`,
+    'full disk',
+  ],
 ])('calls succeed and the process warns when the logger %s', async (_, body, warning) => {
   const { code, stdout, stderr } = await runScript(
     `

@@ -9,16 +9,16 @@ import { runScript } from './helpers/process';
 const DEFAULTS: [name: string, setting: string][] = [
   ['repeatable read', `default_transaction_isolation = 'repeatable read'`],
   ['serializable', `default_transaction_isolation = 'serializable'`],
-  ['read only', 'default_transaction_read_only = on'],
-  ['deferrable', 'default_transaction_deferrable = on'],
-  ['no waiting for the disk', 'synchronous_commit = off'],
-  ['short time-outs', `statement_timeout = '50ms'`],
-  ['a short wait for locks', `lock_timeout = '1ms'`],
-  ['no row security', 'row_security = off'],
-  ['triggers off', 'session_replication_role = replica'],
-  ['names in quotes', 'quote_all_identifiers = on'],
-  ['plain backslashes', 'standard_conforming_strings = off'],
-  ['a search path with the server last', 'search_path = public, pg_catalog'],
+  ['default_transaction_read_only', 'default_transaction_read_only = on'],
+  ['default_transaction_deferrable', 'default_transaction_deferrable = on'],
+  ['synchronous_commit off', 'synchronous_commit = off'],
+  ['a short statement_timeout', `statement_timeout = '50ms'`],
+  ['a short lock_timeout', `lock_timeout = '1ms'`],
+  ['row_security off', 'row_security = off'],
+  ['triggers switched off', 'session_replication_role = replica'],
+  ['quote_all_identifiers', 'quote_all_identifiers = on'],
+  ['standard_conforming_strings off', 'standard_conforming_strings = off'],
+  ['pg_catalog last in the search_path', 'search_path = public, pg_catalog'],
 ];
 
 const fresh = useDatabase();

@@ -157,7 +157,7 @@ describe('a Date is read by its getTime(), not by its toJSON()', () => {
     );
   });
 
-  it('and the caller’s objects are not changed', async () => {
+  it('without changing the objects of the caller', async () => {
     const members = [memberInput(world.userId, { joinedAt: time })];
     const input = organizationInput({ members });
     await db.storage.createOrganization(input);
@@ -296,10 +296,10 @@ describe('the message of an invalid_input error', () => {
   it.each<[string, unknown, string]>([
     ['an Error', new Error('line one\nline two'), 'line one\\nline two'],
     ['a long text', new Error(noise), `${'x'.repeat(100)}…`],
-    ['no Error', 'just text', 'just text'],
-    ['nothing', undefined, 'undefined'],
+    ['a string', 'just text', 'just text'],
+    ['undefined', undefined, 'undefined'],
     ['a symbol', Symbol('s'), 'Symbol(s)'],
-    ['what throws when it is read', Object.create(null), 'an error without a text'],
+    ['an object without a text', Object.create(null), 'an error without a text'],
   ])('quotes what a getter has thrown: %s', async (_, thrown, quoted) => {
     const thrower = () => {
       throw thrown;

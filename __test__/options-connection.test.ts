@@ -78,14 +78,14 @@ describe('the option `password`', () => {
     ],
     ['rejects', (() => Promise.reject(new TypeError('hunter2'))) as () => never, { message: 'it threw: TypeError' }],
     [
-      'throws no error',
+      'throws a string',
       () => {
         throw 'hunter2';
       },
       { message: 'it threw: error' },
     ],
     [
-      'throws what has no readable name',
+      'throws an object whose name cannot be read',
       () => {
         throw Object.defineProperty({}, 'name', {
           get: () => {
@@ -96,12 +96,12 @@ describe('the option `password`', () => {
       { message: 'it threw: error' },
     ],
     [
-      'returns no string',
+      'returns a number',
       (() => 7) as unknown as () => never,
       { message: expect.stringContaining('must return a string') },
     ],
     [
-      'returns nothing',
+      'returns undefined',
       (() => undefined) as unknown as () => never,
       { message: expect.stringContaining('must return a string') },
     ],

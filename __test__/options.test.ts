@@ -131,20 +131,28 @@ describe('a session on the server gets', () => {
   afterAll(() => db.query('DROP FUNCTION show_settings CASCADE'));
 
   it.each<[string, AdapterOptions, Record<string, string>]>([
-    ['defaults', {}, { statement_timeout: '5s', lock_timeout: '0', idle_in_transaction_session_timeout: '0' }],
-    ['the default name', {}, { application_name: 'auth-postgres' }],
-    ['statementTimeoutMs', { statementTimeoutMs: 1_234 }, { statement_timeout: '1234ms' }],
-    ['no statementTimeoutMs', { statementTimeoutMs: 0 }, { statement_timeout: '0' }],
-    ['pg’s statement_timeout', { statement_timeout: 777 }, { statement_timeout: '777ms' }],
-    ['none by pg’s statement_timeout', { statement_timeout: false }, { statement_timeout: '0' }],
-    ['ours over pg’s', { statement_timeout: 777, statementTimeoutMs: 888 }, { statement_timeout: '888ms' }],
-    ['lock_timeout', { lock_timeout: 250 }, { lock_timeout: '250ms' }],
+    ['default time-outs', {}, { statement_timeout: '5s', lock_timeout: '0', idle_in_transaction_session_timeout: '0' }],
+    ['the default application_name', {}, { application_name: 'auth-postgres' }],
+    ['the option statementTimeoutMs', { statementTimeoutMs: 1_234 }, { statement_timeout: '1234ms' }],
+    ['no time-out with statementTimeoutMs 0', { statementTimeoutMs: 0 }, { statement_timeout: '0' }],
+    ['node-postgres’ option statement_timeout', { statement_timeout: 777 }, { statement_timeout: '777ms' }],
+    ['no time-out with statement_timeout false', { statement_timeout: false }, { statement_timeout: '0' }],
     [
-      'idle_in_transaction_session_timeout',
+      'statementTimeoutMs, not statement_timeout',
+      { statement_timeout: 777, statementTimeoutMs: 888 },
+      { statement_timeout: '888ms' },
+    ],
+    ['the option lock_timeout', { lock_timeout: 250 }, { lock_timeout: '250ms' }],
+    [
+      'the option idle_in_transaction_session_timeout',
       { idle_in_transaction_session_timeout: 9_000 },
       { idle_in_transaction_session_timeout: '9s' },
     ],
-    ['application_name', { application_name: `it's "me", \\ 100 %` }, { application_name: `it's "me", \\ 100 %` }],
+    [
+      'the option application_name',
+      { application_name: `it's "me", \\ 100 %` },
+      { application_name: `it's "me", \\ 100 %` },
+    ],
   ])('%s', async (_, options, expected) => {
     expect(await settingsOf(db.adapter(options))).toMatchObject(expected);
   });

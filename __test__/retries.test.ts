@@ -58,7 +58,7 @@ async function withLostAnswers<T>(count: number, call: () => Promise<T>): Promis
 
 const countOf = async (table: string) => (await db.query(`SELECT count(*)::int FROM ${table}`))[0].count;
 
-describe.each(FAMILIES)('create of a $name whose answer is lost', (family) => {
+describe.each(FAMILIES)('create whose answer is lost: $name', (family) => {
   it('is done once, and returns its own row', async () => {
     const before = await countOf(family.table);
     for (let round = 0; round < ROUNDS; round += 1) {

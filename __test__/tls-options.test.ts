@@ -176,7 +176,7 @@ describe('a client certificate', () => {
     ['as text', () => [{}, { ssl: { ca, cert, key } }]],
     ['as Buffers', () => [{}, { ssl: { ca, cert: Buffer.from(cert), key: Buffer.from(key) } }]],
     ['with a protected key', () => [{}, { ssl: { ca, cert, key: protectedKey(), passphrase: 'hunter2' } }]],
-    ['unverified', () => [{}, { ssl: { rejectUnauthorized: false, cert, key } }]],
+    ['without verifying the server', () => [{}, { ssl: { rejectUnauthorized: false, cert, key } }]],
     [
       'as files',
       () => {
@@ -226,22 +226,22 @@ describe('a client certificate', () => {
     ['a key for a certificate', { ssl: { cert: key, key } }, 'ssl.cert', 'certificate in PEM'],
     ['text that is no PEM', { ssl: { ca: 'hunter2' } }, 'ssl.ca', 'certificate in PEM'],
     ['a broken PEM', { ssl: { ca: ca.replace('MII', 'hunter2') } }, 'ssl.ca', 'certificate'],
-    ['a number', { ssl: { ca: 7 as never } }, 'ssl.ca', 'must be PEM text'],
-    ['a server name that is none', { ssl: { servername: 'a b' } }, 'ssl.servername', 'host name'],
+    ['a number in place of a certificate', { ssl: { ca: 7 as never } }, 'ssl.ca', 'must be PEM text'],
+    ['a malformed server name', { ssl: { servername: 'a b' } }, 'ssl.servername', 'host name'],
     [
-      'a name of tls.connect’s',
+      'an option of tls.connect that is not supported',
       { ssl: { checkServerIdentity: () => undefined } as never },
       'ssl.checkServerIdentity',
       'servername',
     ],
-    ['another', { ssl: { pfx: 'x' } as never }, 'ssl.pfx', 'not known'],
+    ['an unknown option of ssl', { ssl: { pfx: 'x' } as never }, 'ssl.pfx', 'not known'],
     [
-      'a misspelt one',
+      'a misspelt option of ssl',
       { ssl: { rejectUnauthorised: false } as never },
       'ssl.rejectUnauthorised',
       '`rejectUnauthorized`',
     ],
-    ['a word', { ssl: 'require' as never }, 'ssl', 'true, false or an object'],
+    ['a word in place of the options', { ssl: 'require' as never }, 'ssl', 'true, false or an object'],
   ])('%s is rejected by the constructor', (_, options, field, words) => {
     const error = invalidInput(server.url, options);
     expect(error.context).toMatchObject({ field });

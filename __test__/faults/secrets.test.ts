@@ -62,17 +62,20 @@ it.each<[string, () => unknown]>([
   ],
   ['the network stands still', () => relay.hold()],
   ['connections are half-open', () => relay.halfOpen()],
-  ['lines break after 500 bytes up', () => relay.cutAfter(500, 'up')],
-  ['lines break after 500 bytes down', () => relay.cutAfter(500, 'down')],
+  ['connections break after 500 bytes to the server', () => relay.cutAfter(500, 'up')],
+  ['connections break after 500 bytes from the server', () => relay.cutAfter(500, 'down')],
   ['every 300th byte from the server is corrupted', () => relay.corruptEvery(300, 'down')],
-  ['no secret is revealed while %s', () => relay.corruptEvery(300, 'up')],
-])('while %s', async (_, breakIt) => {
+  ['every 300th byte from the adapter is corrupted', () => relay.corruptEvery(300, 'up')],
+])('no secret is revealed while %s', async (_, breakIt) => {
   expect(await callEverything(breakIt)).toBeGreaterThan(0);
 });
 
-it.each(['P', 'B', 'E', 'S', '1', '2', 'T', 't', 'D', 'C', 'Z'])('while lines break at message %s', async (type) => {
-  await callEverything(() => relay.onMessage((message) => (message.type === type ? 'cut' : 'pass')));
-});
+it.each(['P', 'B', 'E', 'S', '1', '2', 'T', 't', 'D', 'C', 'Z'])(
+  'no secret is revealed by a cut at message %s',
+  async (type) => {
+    await callEverything(() => relay.onMessage((message) => (message.type === type ? 'cut' : 'pass')));
+  },
+);
 
 it('no secret is revealed while the database allows no connections', async () => {
   const failed = await callEverything(async () => {
