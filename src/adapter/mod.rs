@@ -18,7 +18,7 @@ use crate::bridge::queue::Queue;
 use crate::bridge::start::{self, Answer, Calls, Work};
 use crate::bridge::turn::Turn;
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
-use crate::db::migrate::{Rollback, Status};
+use crate::db::migrate::{Rollback, Status, Told};
 use crate::db::pool::{Work as Entered, millis};
 use crate::db::{Batch, Batched, Database, Db, Plan};
 use crate::error::{Error, Result};
@@ -43,7 +43,6 @@ use sqlx::FromRow;
 use sqlx::postgres::PgRow;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tracing::Dispatch;
@@ -193,7 +192,7 @@ impl PostgresStorageAdapter {
             legacy: &LEGACY,
             zones: options.legacy_zones,
             schema: options.schema,
-            has_warned: AtomicBool::new(false),
+            told: Told::default(),
         };
         Ok(Self {
             calls: Calls::new(Arc::clone(&queue)),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub struct Database {
     options: PoolOptions,
-    plan: Plan,
+    plan: Arc<Plan>,
     pools: Mutex<Pools>,
 }
 
@@ -22,7 +22,8 @@ struct Pools {
 impl Database {
     /// Opens no connection.
     pub fn new(options: PoolOptions, plan: Plan) -> Self {
-        let pools = Pools { open: Some(Pool::new(options.clone())), closing: Vec::new() };
+        let plan = Arc::new(plan);
+        let pools = Pools { open: Some(Pool::new(options.clone(), Arc::clone(&plan))), closing: Vec::new() };
         Self { options, plan, pools: Mutex::new(pools) }
     }
 
@@ -33,11 +34,13 @@ impl Database {
 
     /// Opens the adapter again when it was closed, and registers the call.
     pub fn open(&self) -> Result<Work> {
-        self.lock().open.get_or_insert_with(|| Pool::new(self.options.clone())).enter()
+        self.lock().open.get_or_insert_with(|| Pool::new(self.options.clone(), Arc::clone(&self.plan))).enter()
     }
 
     pub async fn migrate(&self, work: &Work, applies: bool) -> Result<()> {
-        work.or_aborted(migrate::up(&work.pool, &self.plan, applies)).await
+        work.or_aborted(migrate::up(&work.pool, &self.plan, applies)).await?;
+        work.pool.knows_rows_are_seen();
+        Ok(())
     }
 
     pub async fn rollback(&self, work: &Work, rollback: &Rollback) -> Result<Vec<String>> {

@@ -41,6 +41,10 @@ impl Lease {
         self.held.as_ref().and_then(|(connection, _)| connection.backend).is_some_and(|backend| backend.has_tables)
     }
 
+    pub fn is_guarded(&self) -> bool {
+        self.held.as_ref().and_then(|(connection, _)| connection.backend).is_some_and(|backend| backend.is_guarded)
+    }
+
     /// Nothing of a call runs where our tables are not: others may have tables of the same names.
     pub fn check_tables(&self) -> Result<()> {
         if self.has_tables() {

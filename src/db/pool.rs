@@ -6,7 +6,7 @@ use super::connect::{Backend, NO_ANSWER, Opened, Target, unanswered};
 use super::deadline::{Allowance, Watermark, until, within};
 use super::give_up::GiveUp;
 use super::lease::{Lease, Permit};
-use super::migrate::refuse_unusable_schema;
+use super::migrate::{self, Plan, refuse_unusable_schema};
 use super::understood::understood;
 use crate::error::{Code, Error, Result};
 use sqlx::{Connection as _, PgConnection};
@@ -50,6 +50,9 @@ pub struct PoolOptions {
 
 pub struct Pool {
     pub options: PoolOptions,
+    plan: Arc<Plan>,
+    /// Whether row security is known to leave the role its rows.
+    sees_rows: AtomicBool,
     permits: Arc<Semaphore>,
     /// By kind of call: no kind gets all connections, see [`Pool::share_of`].
     shares: Mutex<HashMap<&'static str, Arc<Semaphore>>>,
@@ -97,8 +100,10 @@ pub struct Gauges {
 }
 
 impl Pool {
-    pub fn new(options: PoolOptions) -> Arc<Self> {
+    pub fn new(options: PoolOptions, plan: Arc<Plan>) -> Arc<Self> {
         Arc::new(Self {
+            plan,
+            sees_rows: AtomicBool::new(false),
             permits: Arc::new(Semaphore::new(options.max)),
             options,
             shares: Mutex::default(),
@@ -183,7 +188,24 @@ impl Pool {
                 return Err(error);
             }
         }
+        if kind.is_some() && lease.is_guarded() {
+            self.check_sight(&mut lease).await?;
+        }
         Ok(lease)
+    }
+
+    /// Where row security applies, the first call finds out whether the role sees any row, as `connect()` does: deletes
+    /// of what is hidden would resolve and delete nothing.
+    pub async fn check_sight(&self, lease: &mut Lease) -> Result<()> {
+        if !self.sees_rows.load(Ordering::Relaxed) {
+            migrate::check_sight(lease, &self.plan).await?;
+            self.knows_rows_are_seen();
+        }
+        Ok(())
+    }
+
+    pub fn knows_rows_are_seen(&self) {
+        self.sees_rows.store(true, Ordering::Relaxed);
     }
 
     /// Like [`Self::acquire`], for a caller whose first statement identifies the connection.

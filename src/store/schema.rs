@@ -21,6 +21,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("0002_password_hashes"),
     migration!("0003_functions_of_their_own_schema"),
     migration!("0004_saml_shapes"),
+    migration!("0005_data_only_dumps"),
 ];
 
 /// The first migration landed before the rule that nothing of ours may call what others have put into the schema.

@@ -2,7 +2,7 @@
 
 use super::condition::{self, Condition};
 use super::schema::Schema;
-use super::{Migration, failure, legacy, migration_failed};
+use super::{Migration, Plan, failure, legacy, migration_failed};
 use crate::error::{Code, Error, Result};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
@@ -20,6 +20,15 @@ pub const CREATE: &str = "
       , applied_at  TIMESTAMPTZ(3) NOT NULL DEFAULT now()
       , duration_ms DOUBLE PRECISION NOT NULL
     )";
+
+/// The function of a trigger on the table, and the trigger. The migration that has the function makes the trigger where
+/// there is the table.
+pub const KEEPER: &str = "auth_keep_migration";
+pub const KEEP: &str = "
+    CREATE TRIGGER auth_migrations_keep_migration
+        BEFORE INSERT ON :\"schema\".auth_migrations
+        FOR EACH ROW
+        EXECUTE FUNCTION :\"schema\".auth_keep_migration()";
 
 /// The first two columns identify a new connection, so that a `connect()` with nothing to do is one query. The table
 /// is found through the connection's own search path; further columns say in which schema, and which one is ours.
@@ -40,8 +49,8 @@ const CHECK: &str = concat!(
     narrow_search_path!(of a connection)
 );
 
-pub fn check(migrations: &[Migration]) -> String {
-    format!("{CHECK} {} FROM {}", condition::columns(migrations), own_schema!())
+pub fn check(plan: &Plan) -> String {
+    format!("{CHECK} {} FROM {}", condition::columns(plan.migrations, plan.legacy), own_schema!())
 }
 
 /// The same columns from the table in the schema, for whoever has found that.

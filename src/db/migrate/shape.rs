@@ -42,6 +42,11 @@ impl Shape {
         let names: BTreeSet<_> = self.lines().into_iter().filter_map(|line| line.split(['.', ':']).next()).collect();
         names.into_iter().filter(|name| *name != super::history::TABLE).collect()
     }
+
+    /// Every index of the shape that no constraint has.
+    pub fn indexes(&self) -> Vec<&'static str> {
+        self.lines().into_iter().filter_map(|line| line.split_once(": index ").map(|(_, name)| name)).collect()
+    }
 }
 
 /// What is there of the tables named in `$1`, in the schema `$2`. Everything that hangs on them counts, since it would
