@@ -363,7 +363,13 @@ export declare class PostgresStorageAdapter {
    * Rejects with `not_found` when there is none, otherwise as `createOrganization`.
    */
   updateOrganization(id: string, patch: OrganizationPatch, options?: CallOptions | null | undefined): Promise<OrganizationRecord>
-  /** Deletes an organization with its roles, assignments, API keys and SSO providers; sessions lose their `orgId`. */
+  /**
+   * Deletes an organization with its roles, assignments, API keys and SSO providers; sessions lose their `orgId`.
+   *
+   * If it has more than 1 000 rows of a kind, these go first, by a thousand and in this order: API keys, assignments,
+   * roles, SSO sessions, links and providers, then the sessions' `orgId`. The organization goes last, together with its
+   * members. Given up in between, the call keeps what it did, and the next one goes on from there.
+   */
   deleteOrganization(id: string, options?: CallOptions | null | undefined): Promise<void>
   /**
    * Creates a role of an organization.
@@ -546,7 +552,14 @@ export declare class PostgresStorageAdapter {
   setPasswordHash(userId: string, hash: string | null, options?: CallOptions | null | undefined): Promise<void>
   /** Finds the hash of a user's password; `null` when the user has none, or there is no such user. */
   getPasswordHash(userId: string, options?: CallOptions | null | undefined): Promise<string | null>
-  /** Deletes a user and all that is theirs: sessions, API keys, tokens, roles, links, devices, codes, memberships, the password hash. */
+  /**
+   * Deletes a user and all that is theirs: sessions, API keys, tokens, roles, links, devices, codes, memberships, the password hash.
+   *
+   * If the user has more than 1 000 rows of a kind, these go first, by a thousand and in this order: API keys, sessions, SSO
+   * sessions, e-mail tokens, two-factor sessions, assignments, memberships, SSO links, backup codes, two-factor devices
+   * (but for the thousand newest verified ones). The user goes last, with the rest. Given up in between, the call keeps
+   * what it did, and the next one goes on from there.
+   */
   deleteUser(id: string, options?: CallOptions | null | undefined): Promise<void>
   /**
    * Links an OAuth account to a user, or refreshes the link. A user has one link per provider: another `sub` replaces it.

@@ -25,6 +25,7 @@ macro_rules! or_own {
 }
 
 pub mod api_keys;
+pub mod dependents;
 pub mod email_tokens;
 pub mod events;
 pub mod json;
