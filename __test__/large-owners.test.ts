@@ -172,6 +172,33 @@ it('50 000 sessions of one organization are let go within a short statement time
   expect(await left('many')).toEqual({});
 }, 120_000);
 
+it('sweeps beside each other delete each expired session once, but for what somebody has locked', async () => {
+  const [EXPIRED, LIVE] = [30_000, 10_000];
+  await db.query(`INSERT INTO users (id) VALUES ('swept')`);
+  await db.query(
+    `INSERT INTO sessions (id, user_id, expires_at)
+     SELECT 'swept ' || n, 'swept', now() + CASE WHEN n % 4 = 0 THEN interval '1 day' ELSE interval '-1 day' END
+       FROM generate_series(1, ${EXPIRED + LIVE}) n`,
+  );
+  // Several steps of a walk by pages.
+  const [table] = await db.query(`SELECT pg_relation_size('sessions') / 8192 AS pages`);
+  expect(Number(table.pages)).toBeGreaterThan(300);
+  const locker = new Client({ connectionString: db.url });
+  await locker.connect();
+  await locker.query(`BEGIN; SELECT FROM sessions WHERE id = 'swept 1' FOR UPDATE`);
+  try {
+    const storage = db.adapter();
+    await expect(storage.deleteExpiredSessions({ limit: 1_500 })).resolves.toBe(1_500);
+    const counts = await Promise.all([1, 2, 3].map(() => storage.deleteExpiredSessions()));
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(EXPIRED - 1_500 - 1);
+  } finally {
+    await locker.end();
+  }
+  await expect(db.storage.deleteExpiredSessions()).resolves.toBe(1);
+  expect(await left('swept')).toMatchObject({ 'sessions.user_id': LIVE });
+  await db.storage.deleteUser('swept');
+}, 60_000);
+
 it('a member list of 20 000 is written and changed within seconds', async () => {
   const SIZE = 20_000;
   await db.query(`INSERT INTO users (id) SELECT 'in list ' || n FROM generate_series(1, ${SIZE}) n`);

@@ -149,6 +149,18 @@ it('of the source has been prepared when every method was called', async () => {
   expect(untried).toEqual([]);
 });
 
+it('in a constant is prepared by the server as well', async () => {
+  const constants = readdirSync(STORE).flatMap((file) =>
+    [
+      ...readFileSync(join(STORE, file), 'utf8').matchAll(
+        /\bconst \w+: &str =\s*"\s*((?:WITH|SELECT|DELETE)\b[^"]*)"/g,
+      ),
+    ].map(([, sql]) => sql as string),
+  );
+  expect(constants.length).toBeGreaterThan(1);
+  for (const sql of constants) await db.query(`PREPARE tried AS ${sql}; DEALLOCATE tried`);
+});
+
 it('names its columns', () => {
   for (const { file, line, parts } of readdirSync(STORE).flatMap(statementsOf)) {
     expect({ file, line, sql: parts.join(' … ') }).not.toMatchObject({
