@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
-import { type PostgresServer, startPostgres } from '../../scripts/postgres-server.cjs';
+import { type PostgresServer, startPostgres } from '../../scripts/test/postgres-server.cjs';
 import { makeScene, type Scene } from '../helpers/every-method';
 import { memberInput } from '../helpers/fixtures';
 

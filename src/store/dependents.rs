@@ -1,4 +1,4 @@
-//! Deleting a user or an organization together with what is theirs.
+//! Deleting a user, an organization, a role or a provider together with what is theirs.
 //!
 //! The foreign keys delete everything that refers to the row, in the same statement. For an owner of a million rows that
 //! statement would never end before the statement timeout. So the statement leaves an owner alone that has more than
@@ -30,7 +30,7 @@ pub struct Owner {
 /// range has an order, and the index has it already.
 macro_rules! of_owner {
     ($column:literal) => {
-        of_owner!($column, "$1")
+        crate::store::dependents::of_owner!($column, "$1")
     };
     ($column:literal, $owner:literal) => {
         concat!(" WHERE ", $column, " BETWEEN ", $owner, " AND ", $owner, " ORDER BY ", $column)

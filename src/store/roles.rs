@@ -1,5 +1,6 @@
 //! Roles of organizations, and who has them.
 
+use super::dependents::{self, Owner, delete_some, has_more};
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
 use super::{NewId, created, record};
@@ -8,8 +9,8 @@ use crate::db::{Db, Repeat};
 use crate::error::{Error, Result};
 use crate::input::{Change, IsEmpty, JsonObject, Key, Ours, Patch, Text, input};
 use serde::Serialize;
+use sqlx::query_as;
 use sqlx::types::Json;
-use sqlx::{query, query_as};
 
 record! {
     /// A role of an organization.
@@ -212,8 +213,22 @@ fn move_error(mut error: Error) -> Error {
     error
 }
 
+const OWNER: Owner = Owner {
+    delete: concat!(
+        "WITH gone AS (
+            DELETE FROM roles WHERE id = $1 AND NOT ",
+        has_more!("user_roles", "role_id"),
+        " RETURNING id
+         )
+         SELECT false AS has_more FROM gone
+          UNION ALL
+         SELECT true FROM roles WHERE id = $1 AND NOT EXISTS (SELECT FROM gone)"
+    ),
+    batches: &[delete_some!("user_roles", "role_id")],
+};
+
 pub async fn delete(db: &mut Db, id: String) -> Result<()> {
-    db.execute(Repeat::Harmless, || query("DELETE FROM roles WHERE id = $1").bind(id.clone())).await.map(drop)
+    dependents::delete(db, &OWNER, id).await
 }
 
 pub async fn list(db: &mut Db, org_id: String) -> Result<Vec<RoleRecord>> {

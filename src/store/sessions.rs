@@ -132,7 +132,7 @@ const PAGES: i64 = 256;
 /// Deletes up to `$3` expired sessions among those in the pages from `$1` on, below `$2`. Without an index on the expiry,
 /// which would cost every renewal, each row has to be looked at, but only once: a statement that began at the start of the
 /// table would pass over all that is alive for each thousand that is not. A range of pages is read as such from
-/// PostgreSQL 14 on. The comparison is wrapped so that the BRIN index of the expiry, which leads to the whole table, cannot
+/// PostgreSQL 14 on. The comparisons are wrapped so that the BRIN index of the expiry, which leads to the whole table, cannot
 /// be chosen instead.
 const DELETE_EXPIRED: &str = "
     WITH gone AS (
@@ -146,7 +146,7 @@ const DELETE_EXPIRED: &str = "
                 LIMIT $3
                   FOR UPDATE SKIP LOCKED
                ))
-           AND expires_at <= now()
+           AND (expires_at <= now()) IS TRUE
      RETURNING id
     )
     SELECT (SELECT count(*) FROM gone) AS deleted

@@ -1,5 +1,6 @@
 //! SSO providers, the links of users to them, and SSO sessions.
 
+use super::dependents::{self, Owner, delete_some, has_more};
 use super::lookup::{Lookup, by_key};
 use super::variant::{Field, Kind, Parameters, Variant, further, optional, required};
 use super::{NewId, created, record, set_column};
@@ -361,8 +362,24 @@ async fn protocol_error(
     Ok(error.with_field(field))
 }
 
+const OWNER: Owner = Owner {
+    delete: concat!(
+        "WITH gone AS (
+            DELETE FROM sso_providers WHERE id = $1 AND NOT (",
+        has_more!("sso_links", "provider_id"),
+        " OR ",
+        has_more!("sso_sessions", "provider_id"),
+        ") RETURNING id
+         )
+         SELECT false AS has_more FROM gone
+          UNION ALL
+         SELECT true FROM sso_providers WHERE id = $1 AND NOT EXISTS (SELECT FROM gone)"
+    ),
+    batches: &[delete_some!("sso_sessions", "provider_id"), delete_some!("sso_links", "provider_id")],
+};
+
 pub async fn delete_provider(db: &mut Db, id: String) -> Result<()> {
-    db.execute(Repeat::Harmless, || query("DELETE FROM sso_providers WHERE id = $1").bind(id.clone())).await.map(drop)
+    dependents::delete(db, &OWNER, id).await
 }
 
 /// With an organization: its own and the global ones.
