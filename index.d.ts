@@ -380,6 +380,11 @@ export declare class PostgresStorageAdapter {
   /**
    * Deletes an organization with its roles and their assignments, its API keys and its SSO providers. Sessions stay,
    * without their `orgId`. Does nothing if there is no such organization.
+   *
+   * If it has more than 1 000 rows of a kind, these are deleted first, a thousand at a time and in this order: API keys,
+   * role assignments, roles, SSO sessions, links and providers; then sessions lose their `orgId`. The organization is
+   * deleted last, together with its members. A call that is given up in between keeps what it has done, and the next
+   * one goes on from there.
    */
   deleteOrganization(id: string, options?: CallOptions | null | undefined): Promise<void>
   /**
@@ -585,6 +590,11 @@ export declare class PostgresStorageAdapter {
    * Deletes a user and everything that belongs to it: sessions, API keys, e-mail tokens, role assignments, OAuth and
    * SSO links, two-factor devices, backup codes, memberships in organizations, and the password hash. Does nothing
    * if there is no such user.
+   *
+   * If the user has more than 1 000 rows of a kind, these are deleted first, a thousand at a time and in this order: API
+   * keys, sessions, SSO sessions, e-mail tokens, two-factor sessions, role assignments, memberships, SSO links, backup
+   * codes, and two-factor devices, except for the thousand newest that are verified. The user is deleted last, with
+   * everything else. A call that is given up in between keeps what it has done, and the next one goes on from there.
    */
   deleteUser(id: string, options?: CallOptions | null | undefined): Promise<void>
   /**

@@ -20,6 +20,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
 
 /** What of a table goes with the row that it refers to; all else is deleted with it. */
 const NO_CASCADE: Record<string, string> = {
+  'organizations.dump_after_user_id': 'always NULL',
   'sessions.org_id': 'the session goes on without the organization',
 };
 

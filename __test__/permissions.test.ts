@@ -3,6 +3,7 @@
 import { Collector } from './helpers/collector';
 import { asSuperuser, useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
+import { Relay } from './helpers/relay';
 
 const db = useDatabase();
 const role = `${db.name}_role`;
@@ -69,6 +70,35 @@ it('a role that row level security hides all rows from is denied, and one with a
   expect(logger.lines.filter(({ level }) => level === 'warn')).toEqual([
     expect.objectContaining({ message: expect.stringContaining('row level security'), fields: { tables: 'sessions' } }),
   ]);
+});
+
+it('the first call of an adapter that never connected tells of row security, and later calls pay nothing for it', async () => {
+  const { id: userId } = await db.storage.createUser({});
+  const session = () => db.storage.createSession({ userId, expiresAt: new Date(Date.now() - 1e6) });
+  await Promise.all([session(), session()]);
+  await db.query(`GRANT USAGE ON SCHEMA public TO ${role}; ${all}; ALTER TABLE sessions ENABLE ROW LEVEL SECURITY`);
+  const logger = new Collector();
+  const relay = await Relay.start(url);
+  const storage = db.adapter({ logger, max: 1 }, relay.url);
+  for (const call of [
+    () => storage.deleteExpiredSessions(),
+    () => storage.deleteUserSessions(userId),
+    () => storage.getSession('x'),
+  ]) {
+    const error = await expectCode(call(), 'permission_denied');
+    expect(error.message).toContain('CREATE POLICY auth_postgres ON "public"."sessions"');
+  }
+  await db.query(`CREATE POLICY mine ON sessions TO ${role} USING (true)`);
+  await expect(storage.deleteUserSessions(userId)).resolves.toBe(2);
+  const warnings = () => logger.lines.filter(({ level }) => level === 'warn');
+  expect(warnings()).toEqual([
+    expect.objectContaining({ message: expect.stringContaining('row level security'), fields: { tables: 'sessions' } }),
+  ]);
+  relay.reset();
+  await storage.deleteUserSessions(userId);
+  expect(relay.roundTrips).toBe(1);
+  expect(warnings()).toHaveLength(1);
+  await relay.close();
 });
 
 it('a role without CREATE on the database can use a schema that exists', async () => {

@@ -149,6 +149,18 @@ it('every statement in src/store is prepared on a real server when all methods a
   expect(untried).toEqual([]);
 });
 
+it('every statement of a constant in src/store is prepared by the server as well', async () => {
+  const constants = readdirSync(STORE).flatMap((file) =>
+    [
+      ...readFileSync(join(STORE, file), 'utf8').matchAll(
+        /\bconst \w+: &str =\s*"\s*((?:WITH|SELECT|DELETE)\b[^"]*)"/g,
+      ),
+    ].map(([, sql]) => sql as string),
+  );
+  expect(constants.length).toBeGreaterThan(1);
+  for (const sql of constants) await db.query(`PREPARE tried AS ${sql}; DEALLOCATE tried`);
+});
+
 it('every statement in src/store lists its columns instead of *', () => {
   for (const { file, line, parts } of readdirSync(STORE).flatMap(statementsOf)) {
     expect({ file, line, sql: parts.join(' … ') }).not.toMatchObject({

@@ -1,8 +1,9 @@
 import { CATALOGUE } from './helpers/catalogue';
+import { Collector } from './helpers/collector';
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { apiKeyInput, eventInput, oauthLink, sessionInput, totpDeviceInput, userInput } from './helpers/fixtures';
-import { LEGACY_TABLES, type LegacyVersion } from './helpers/legacy';
+import { LEGACY_TABLES, type LegacyVersion, legacySchema } from './helpers/legacy';
 import { dump, insertLegacy, makeLegacy } from './helpers/legacy-rows';
 
 const created = new Date('2024-02-29T12:34:56.123Z');
@@ -322,5 +323,35 @@ describe('SAML providers in the shape of the library’s type SAMLProvider', () 
     ]);
     await db.storage.connect();
     await expect(db.storage.getSSOProvider('adfs-1')).resolves.toMatchObject(shape);
+  });
+});
+
+describe('indexes that a process of 3.x has made again', () => {
+  const db = useDatabase();
+  const warnings = async () => {
+    const logger = new Collector();
+    const storage = db.adapter({ logger });
+    await storage.connect();
+    await storage.connect();
+    await expect(storage.healthCheck()).resolves.toMatchObject({ status: 'ok' });
+    return logger.lines.filter(({ level }) => level === 'warn');
+  };
+
+  it('are told of once by connect(), with what to do', async () => {
+    await db.query('CREATE INDEX idx_of_the_application ON sessions (plan)');
+    expect(await warnings()).toEqual([]);
+    const again = legacySchema('3.0.x')
+      .split(';\n')
+      .filter((statement) => statement.startsWith('CREATE INDEX'));
+    const names = again.map((statement) => statement.split(' ')[2] as string);
+    expect(names).toContain('idx_sessions_expires_at');
+    for (const statement of again) await db.query(statement);
+
+    const [warning, ...more] = await warnings();
+    expect(more).toEqual([]);
+    expect(String(warning?.fields.indexes).split(', ').sort()).toEqual([...names].sort());
+    await db.query(/DROP INDEX .*/.exec(warning?.message ?? '')?.[0] as string);
+    expect(await warnings()).toEqual([]);
+    expect(await db.query(`SELECT 1 FROM pg_class WHERE relname = 'idx_of_the_application'`)).toHaveLength(1);
   });
 });

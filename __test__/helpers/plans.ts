@@ -8,12 +8,18 @@ export interface Plan {
   sequentialScans: string[];
   /** Pages read, from the cache or not. */
   pages: number;
+  /** Rows and entries of indexes that were looked at, also those that a condition then left out. */
+  rows: number;
 }
 
 interface PlanNode {
   'Node Type': string;
   'Relation Name'?: string;
+  'Index Name'?: string;
   'Actual Loops': number;
+  'Actual Rows'?: number;
+  'Rows Removed by Filter'?: number;
+  'Rows Removed by Index Recheck'?: number;
   'Shared Hit Blocks'?: number;
   'Shared Read Blocks'?: number;
   Plans?: PlanNode[];
@@ -71,7 +77,12 @@ function planOf(notice: string): Plan | undefined {
   if (!/^duration: .* plan:/.test(notice) || start < 0) return undefined;
   const { 'Query Text': sql, Plan: plan } = JSON.parse(notice.slice(start)) as { 'Query Text': string; Plan: PlanNode };
   const scans = nodesOf(plan).filter((node) => node['Node Type'] === 'Seq Scan' && node['Actual Loops'] > 0);
+  const lookedAt = (node: PlanNode) =>
+    (node['Actual Rows'] ?? 0) + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
+  const ofTables = nodesOf(plan).filter((node) => node['Relation Name'] || node['Index Name']);
+  const reading = ofTables.filter((node) => node['Node Type'].endsWith('Scan'));
   return {
+    rows: reading.reduce((sum, node) => sum + lookedAt(node) * node['Actual Loops'], 0),
     sql: sql.replace(/\s+/g, ' '),
     sequentialScans: scans.map((node) => node['Relation Name'] ?? '?'),
     pages: (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0),

@@ -23,7 +23,7 @@ use crate::bridge::queue::CompletionQueue;
 use crate::bridge::start::Calls;
 use crate::bridge::tick_gather::TickGather;
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
-use crate::db::migrate::Rollback;
+use crate::db::migrate::{Rollback, Told};
 use crate::db::{Batch, Database, Plan};
 use crate::input::{Natural, OrNull, Patch, Text, input};
 use crate::options::{Environment, LogLevel, Options};
@@ -38,7 +38,6 @@ use lookups::Lookups;
 use napi::bindgen_prelude::Function;
 use napi_derive::napi;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tracing::Dispatch;
@@ -105,7 +104,7 @@ impl PostgresStorageAdapter {
             legacy: &LEGACY,
             zones: options.legacy_zones,
             schema: options.schema,
-            has_warned: AtomicBool::new(false),
+            told: Told::default(),
         };
         Ok(Self {
             calls: Calls::new(Arc::clone(&queue)),

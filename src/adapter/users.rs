@@ -95,6 +95,11 @@ impl PostgresStorageAdapter {
     /// Deletes a user and everything that belongs to it: sessions, API keys, e-mail tokens, role assignments, OAuth and
     /// SSO links, two-factor devices, backup codes, memberships in organizations, and the password hash. Does nothing
     /// if there is no such user.
+    ///
+    /// If the user has more than 1 000 rows of a kind, these are deleted first, a thousand at a time and in this order: API
+    /// keys, sessions, SSO sessions, e-mail tokens, two-factor sessions, role assignments, memberships, SSO links, backup
+    /// codes, and two-factor devices, except for the thousand newest that are verified. The user is deleted last, with
+    /// everything else. A call that is given up in between keeps what it has done, and the next one goes on from there.
     #[napi]
     pub fn delete_user(&self, id: String, _options: Option<CallOptions>) -> Pending<Void> {
         self.call("deleteUser", move |mut db| async move {

@@ -3,13 +3,14 @@
 use super::health::{self, Tables, check_version};
 use super::migrate::{self, Plan, Rollback, Status};
 use super::pool::calls::not_connected;
+use super::pool::sight::Sight;
 use super::pool::{CallGuard, Pool, PoolOptions};
 use crate::error::Result;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub struct Database {
     options: PoolOptions,
-    plan: Plan,
+    plan: Arc<Plan>,
     pools: Mutex<Pools>,
 }
 
@@ -23,7 +24,8 @@ struct Pools {
 impl Database {
     /// Opens no connection.
     pub fn new(options: PoolOptions, plan: Plan) -> Self {
-        let pools = Pools { open: Some(Pool::new(options.clone())), closing: Vec::new() };
+        let plan = Arc::new(plan);
+        let pools = Pools { open: Some(new_pool(&options, &plan)), closing: Vec::new() };
         Self { options, plan, pools: Mutex::new(pools) }
     }
 
@@ -34,11 +36,13 @@ impl Database {
 
     /// Opens the adapter again when it was closed, and registers the call.
     pub fn open(&self) -> Result<CallGuard> {
-        CallGuard::enter(self.lock().open.get_or_insert_with(|| Pool::new(self.options.clone())))
+        CallGuard::enter(self.lock().open.get_or_insert_with(|| new_pool(&self.options, &self.plan)))
     }
 
     pub async fn migrate(&self, guard: &CallGuard, applies: bool) -> Result<()> {
-        guard.or_aborted(migrate::up(&guard.pool, &self.plan, applies)).await
+        guard.or_aborted(migrate::up(&guard.pool, &self.plan, applies)).await?;
+        guard.pool.sight.passed();
+        Ok(())
     }
 
     pub async fn rollback(&self, guard: &CallGuard, rollback: &Rollback) -> Result<Vec<String>> {
@@ -75,4 +79,13 @@ impl Database {
     fn lock(&self) -> MutexGuard<'_, Pools> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn new_pool(options: &PoolOptions, plan: &Arc<Plan>) -> Arc<Pool> {
+    let plan = Arc::clone(plan);
+    let sight = Sight::new(move |lease| {
+        let plan = Arc::clone(&plan);
+        Box::pin(async move { migrate::check_sight(lease, &plan).await })
+    });
+    Pool::new(options.clone(), sight)
 }

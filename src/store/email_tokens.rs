@@ -167,17 +167,19 @@ pub async fn mark_used(db: &mut Db, id: &str) -> Result<EmailVerificationToken> 
 pub async fn delete_expired(db: &mut Db) -> Result<u32> {
     let mut sweep = Sweep::up_to(None);
     while let Some(rows) = sweep.next_batch() {
+        db.begin_batch();
         let deleted = db
             .execute(Repeat::Never, || {
                 query(
                     "DELETE FROM email_verification_tokens
-                  WHERE id IN (
+                  WHERE id = ANY(ARRAY(
                         SELECT id
                           FROM email_verification_tokens
                          WHERE expires_at <= now()
+                         ORDER BY expires_at
                          LIMIT $1
                            FOR UPDATE SKIP LOCKED
-                        )",
+                        ))",
                 )
                 .bind(i64::from(rows))
             })

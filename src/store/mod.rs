@@ -31,6 +31,7 @@ pub mod api_key_secrets;
 pub mod api_keys;
 pub mod backup_codes;
 mod columns;
+pub mod dependents;
 pub mod email_tokens;
 pub mod events;
 mod items;

@@ -1,5 +1,6 @@
 //! Organizations and their members.
 
+use super::dependents::{self, Owner, delete_some, has_more, of_owner};
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
 use super::{NewId, columns, created, record};
@@ -209,6 +210,48 @@ pub async fn update(db: &mut Db, id: &str, patch: OrganizationPatch) -> Result<O
     row.ok_or_else(|| Error::not_found("organization"))
 }
 
+/// Readers find the organization with its members until the last statement; before that it loses what gives rights in it.
+const OWNER: Owner = Owner {
+    delete: concat!(
+        "WITH gone AS (
+            DELETE FROM organizations
+             WHERE id = $1
+               AND NOT (",
+        has_more!("sessions", "org_id"),
+        " OR ",
+        has_more!("api_keys", "principal_org_id"),
+        " OR ",
+        has_more!("user_roles", "org_id"),
+        " OR ",
+        has_more!("roles", "org_id"),
+        " OR ",
+        has_more!("sso_providers", "org_id"),
+        " OR ",
+        has_more!("sso_links", "provider_id", of "sso_providers", "org_id"),
+        " OR ",
+        has_more!("sso_sessions", "provider_id", of "sso_providers", "org_id"),
+        ")
+         RETURNING id
+         )
+         SELECT false AS has_more FROM gone
+          UNION ALL
+         SELECT true FROM organizations WHERE id = $1 AND NOT EXISTS (SELECT FROM gone)"
+    ),
+    batches: &[
+        delete_some!("api_keys", "principal_org_id"),
+        delete_some!("user_roles", "org_id"),
+        delete_some!("roles", "org_id"),
+        delete_some!("sso_sessions", "provider_id", of "sso_providers", "org_id"),
+        delete_some!("sso_links", "provider_id", of "sso_providers", "org_id"),
+        delete_some!("sso_providers", "org_id"),
+        concat!(
+            "UPDATE sessions SET org_id = NULL WHERE id = ANY(ARRAY(SELECT id FROM sessions",
+            of_owner!("org_id"),
+            " LIMIT $2 FOR NO KEY UPDATE))"
+        ),
+    ],
+};
+
 pub async fn delete(db: &mut Db, id: &str) -> Result<()> {
-    db.execute(Repeat::Harmless, || query("DELETE FROM organizations WHERE id = $1").bind(id)).await.map(drop)
+    dependents::delete(db, &OWNER, id).await
 }

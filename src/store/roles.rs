@@ -1,5 +1,6 @@
 //! Roles of organizations.
 
+use super::dependents::{self, Owner, delete_some, has_more};
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
 use super::{NewId, columns, created, record};
@@ -205,8 +206,22 @@ fn move_error(mut error: Error) -> Error {
     error
 }
 
+const OWNER: Owner = Owner {
+    delete: concat!(
+        "WITH gone AS (
+            DELETE FROM roles WHERE id = $1 AND NOT ",
+        has_more!("user_roles", "role_id"),
+        " RETURNING id
+         )
+         SELECT false AS has_more FROM gone
+          UNION ALL
+         SELECT true FROM roles WHERE id = $1 AND NOT EXISTS (SELECT FROM gone)"
+    ),
+    batches: &[delete_some!("user_roles", "role_id")],
+};
+
 pub async fn delete(db: &mut Db, id: &str) -> Result<()> {
-    db.execute(Repeat::Harmless, || query("DELETE FROM roles WHERE id = $1").bind(id)).await.map(drop)
+    dependents::delete(db, &OWNER, id).await
 }
 
 pub async fn list(db: &mut Db, org_id: &str) -> Result<Vec<RoleRecord>> {

@@ -21,6 +21,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("0002_password_hashes"),
     migration!("0003_functions_of_their_own_schema"),
     migration!("0004_saml_shapes"),
+    migration!("0005_data_only_dumps"),
 ];
 
 /// Replacements in the first migration, which was released before the rule that our SQL must not call functions or

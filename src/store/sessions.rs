@@ -95,18 +95,20 @@ pub async fn delete_of_user(db: &mut Db, user_id: &str, options: DeleteUserSessi
     let DeleteUserSessionsOptions { except } = options;
     let mut sweep = Sweep::up_to(None);
     while let Some(rows) = sweep.next_batch() {
+        db.begin_batch();
         let deleted = db
             .execute(Repeat::Never, || {
                 query(
                     "DELETE FROM sessions
-                  WHERE id IN (
+                  WHERE id = ANY(ARRAY(
                         SELECT id
                           FROM sessions
-                         WHERE user_id = $1
+                         WHERE user_id BETWEEN $1 AND $1
                            AND id IS DISTINCT FROM $2
+                         ORDER BY user_id
                          LIMIT $3
                            FOR UPDATE
-                        )",
+                        ))",
                 )
                 .bind(user_id)
                 .bind(&except)
@@ -118,26 +120,90 @@ pub async fn delete_of_user(db: &mut Db, user_id: &str, options: DeleteUserSessi
     Ok(sweep.total())
 }
 
+/// Pages of the table that one statement of a sweep looks at.
+const PAGES: i64 = 256;
+
+/// Deletes up to `$3` expired sessions among those in the pages from `$1` on, below `$2`. Without an index on the expiry,
+/// which would cost every renewal, each row has to be looked at, but only once: a statement that began at the start of the
+/// table would pass over all that is alive for each thousand that is not. A range of pages is read as such from
+/// PostgreSQL 14 on. The comparisons are wrapped so that the BRIN index of the expiry, which leads to the whole table, cannot
+/// be chosen instead.
+const DELETE_EXPIRED: &str = "
+    WITH gone AS (
+        DELETE FROM sessions
+         WHERE ctid = ANY(ARRAY(
+               SELECT ctid
+                 FROM sessions
+                WHERE ctid >= pg_catalog.concat('(', $1::int8, ',0)')::tid
+                  AND ctid < pg_catalog.concat('(', $2::int8, ',0)')::tid
+                  AND (expires_at <= now()) IS TRUE
+                LIMIT $3
+                  FOR UPDATE SKIP LOCKED
+               ))
+           AND (expires_at <= now()) IS TRUE
+     RETURNING id
+    )
+    SELECT (SELECT count(*) FROM gone) AS deleted
+         , pg_catalog.pg_relation_size('sessions') / pg_catalog.current_setting('block_size')::int8 AS pages
+         , pg_catalog.current_setting('server_version_num')::int4 >= 140000 AS has_ranges";
+
+/// The same for servers before PostgreSQL 14, among the next sessions by id after `$1`.
+const DELETE_EXPIRED_BY_ID: &str = "
+    WITH step AS MATERIALIZED (
+        SELECT id, expires_at FROM sessions WHERE id > $1 ORDER BY id LIMIT 5000
+    ), gone AS (
+        DELETE FROM sessions
+         WHERE id = ANY(ARRAY(
+               SELECT id
+                 FROM sessions
+                WHERE id = ANY(ARRAY(SELECT id FROM step WHERE expires_at <= now()))
+                  AND expires_at <= now()
+                LIMIT $2
+                  FOR UPDATE SKIP LOCKED
+               ))
+     RETURNING id
+    )
+    SELECT (SELECT count(*) FROM gone) AS deleted
+         , (SELECT pg_catalog.max(id) FROM step) AS last";
+
 pub async fn delete_expired(db: &mut Db, options: DeleteExpiredSessionsOptions) -> Result<u32> {
     let DeleteExpiredSessionsOptions { limit } = options;
     let mut sweep = Sweep::up_to(limit.map(|limit| limit.0));
+    let mut first_page = 0;
     while let Some(rows) = sweep.next_batch() {
-        let deleted = db
-            .execute(Repeat::Never, || {
-                query(
-                    "DELETE FROM sessions
-                  WHERE id IN (
-                        SELECT id
-                          FROM sessions
-                         WHERE expires_at <= now()
-                         LIMIT $1
-                           FOR UPDATE SKIP LOCKED
-                        )",
-                )
-                .bind(i64::from(rows))
+        db.begin_batch();
+        let step: Option<(i64, i64, bool)> = db
+            .optional(Repeat::Never, || {
+                query(DELETE_EXPIRED).bind(first_page).bind(first_page + PAGES).bind(i64::from(rows))
             })
             .await?;
-        sweep.count(deleted, rows);
+        let Some((deleted, pages, has_ranges)) = step else { break };
+        let is_done = deleted < i64::from(rows);
+        sweep.add(deleted);
+        if is_done && first_page + PAGES >= pages {
+            break;
+        }
+        if !has_ranges {
+            return delete_expired_by_id(db, sweep).await;
+        }
+        if is_done {
+            first_page += PAGES;
+        }
+    }
+    Ok(sweep.total())
+}
+
+async fn delete_expired_by_id(db: &mut Db, mut sweep: Sweep) -> Result<u32> {
+    let mut after = String::new();
+    while let Some(rows) = sweep.next_batch() {
+        db.begin_batch();
+        let step: Option<(i64, Option<String>)> =
+            db.optional(Repeat::Never, || query(DELETE_EXPIRED_BY_ID).bind(&after).bind(i64::from(rows))).await?;
+        let Some((deleted, Some(last))) = step else { break };
+        sweep.add(deleted);
+        if deleted < i64::from(rows) {
+            after = last;
+        }
     }
     Ok(sweep.total())
 }
@@ -166,6 +232,11 @@ impl Sweep {
         let deleted = u32::try_from(deleted).unwrap_or(batch);
         self.deleted += deleted;
         self.is_over = deleted < batch;
+    }
+
+    /// For a sweep that knows by itself when it is over.
+    fn add(&mut self, deleted: i64) {
+        self.deleted += u32::try_from(deleted).unwrap_or(0).min(self.limit - self.deleted);
     }
 
     pub fn total(&self) -> u32 {

@@ -1,5 +1,6 @@
 //! SSO providers.
 
+use super::dependents::{self, Owner, delete_some, has_more};
 use super::lookup::{Lookup, by_key};
 use super::variant::{Field, FieldKind, Variant, VariantParameters, further, optional, required};
 use super::{NewId, columns, created, record};
@@ -272,8 +273,24 @@ async fn protocol_error(
     Ok(error.with_field(field))
 }
 
+const OWNER: Owner = Owner {
+    delete: concat!(
+        "WITH gone AS (
+            DELETE FROM sso_providers WHERE id = $1 AND NOT (",
+        has_more!("sso_links", "provider_id"),
+        " OR ",
+        has_more!("sso_sessions", "provider_id"),
+        ") RETURNING id
+         )
+         SELECT false AS has_more FROM gone
+          UNION ALL
+         SELECT true FROM sso_providers WHERE id = $1 AND NOT EXISTS (SELECT FROM gone)"
+    ),
+    batches: &[delete_some!("sso_sessions", "provider_id"), delete_some!("sso_links", "provider_id")],
+};
+
 pub async fn delete(db: &mut Db, id: &str) -> Result<()> {
-    db.execute(Repeat::Harmless, || query("DELETE FROM sso_providers WHERE id = $1").bind(id)).await.map(drop)
+    dependents::delete(db, &OWNER, id).await
 }
 
 /// All providers, or those of an organization and the global ones.

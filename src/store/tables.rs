@@ -6,7 +6,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("users", "id email name picture plan entitlements oauth metadata created_at updated_at"),
     ("user_oauth_accounts", "provider sub user_id"),
     ("password_hashes", "user_id hash"),
-    ("organizations", "id name plan seats members metadata created_at updated_at"),
+    ("organizations", "id name plan seats members metadata created_at updated_at dump_after_user_id"),
     ("organization_members", "org_id user_id"),
     ("sessions", "id user_id org_id plan entitlements expires_at metadata created_at updated_at"),
     (

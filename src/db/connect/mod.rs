@@ -78,6 +78,8 @@ pub struct Backend {
     pub since: Option<i64>,
     /// Whether our tables were there when the connection was last asked.
     pub has_tables: bool,
+    /// Whether row security applied to the role then.
+    pub is_guarded: bool,
 }
 
 /// Asks the caller's function, and waits for what it returns.
@@ -314,7 +316,8 @@ impl Target {
         let probe: Option<String> = row.try_get(1).map_err(|error| connect_error(&error))?;
         if self.is_pooled() || probe.as_deref() == Some(self.probe.as_str()) {
             let has_tables = row.try_get("has_tables").map_err(|error| connect_error(&error))?;
-            Ok(Backend { host, pid, since: None, has_tables })
+            let is_guarded = row.try_get("is_guarded").map_err(|error| connect_error(&error))?;
+            Ok(Backend { host, pid, since: None, has_tables, is_guarded })
         } else {
             Err(Error::new(
                 Code::ConnectionFailed,

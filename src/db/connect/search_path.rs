@@ -7,15 +7,25 @@
 //! `pg_temp` is searched first unless it is named.
 
 /// Columns for a statement: `search_path`, which the first one sets, and `has_tables`, whether that schema has our
-/// bookkeeping. What follows `FROM` is [`own_schema`].
+/// bookkeeping. Of a connection also `is_guarded`, whether row security applies to the role in that schema. What
+/// follows `FROM` is [`own_schema`].
 macro_rules! narrow_search_path {
     (of a connection) => {
-        narrow_search_path!(
-            "own.name IS NOT NULL
-             AND pg_catalog.current_schemas(false) OPERATOR(pg_catalog.<>) ARRAY[own.name]
-             AND pg_catalog.current_schemas(false)
-                 OPERATOR(pg_catalog.<>) ARRAY['pg_catalog'::pg_catalog.name, own.name]",
-            "false"
+        concat!(
+            narrow_search_path!(
+                "own.name IS NOT NULL
+                 AND pg_catalog.current_schemas(false) OPERATOR(pg_catalog.<>) ARRAY[own.name]
+                 AND pg_catalog.current_schemas(false)
+                     OPERATOR(pg_catalog.<>) ARRAY['pg_catalog'::pg_catalog.name, own.name]",
+                "false"
+            ),
+            ", EXISTS (
+                 SELECT FROM pg_catalog.pg_class AS c
+                   JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+                  WHERE n.nspname OPERATOR(pg_catalog.=) own.name
+                    AND c.relrowsecurity
+                    AND pg_catalog.row_security_active(c.oid)
+             ) AS is_guarded"
         )
     };
     (of a transaction) => {

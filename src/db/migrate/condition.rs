@@ -1,7 +1,8 @@
 //! Whether the tables are all there, lead to each other, and may be used by the role: what `connect()` and
 //! `healthCheck()` find out in the statement that they send anyway.
 
-use super::Migration;
+use super::migration::Migration;
+use super::schema::quote_identifier;
 use crate::error::{Code, Error, Result};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -15,20 +16,30 @@ pub struct Condition {
     lacking: Vec<String>,
     hidden: Vec<String>,
     filtered: Vec<String>,
+    old_indexes: Vec<String>,
     schema: String,
     role: String,
 }
 
+/// What the log has been told, which is told once.
+#[derive(Debug, Default)]
+pub struct Told {
+    policies: AtomicBool,
+    old_indexes: AtomicBool,
+}
+
 /// A column `findings` about the schema in `own.name`, and the role. Every function and operator is the server's own,
 /// whatever the search path is.
-pub fn columns(migrations: &[Migration]) -> String {
+/// `old_indexes` are those that no migration makes.
+pub fn columns(migrations: &[Migration], old_indexes: Vec<&'static str>) -> String {
     let list = |names: Vec<&str>| {
         let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
         format!("ARRAY[{}]::pg_catalog.name[]", quoted.join(", "))
     };
     let tables = list(migrations.iter().flat_map(Migration::tables).collect());
     let functions = list(migrations.iter().flat_map(Migration::functions).collect());
-    FINDINGS.replace(":tables", &tables).replace(":functions", &functions)
+    let old_indexes = list(old_indexes);
+    FINDINGS.replace(":tables", &tables).replace(":functions", &functions).replace(":old_indexes", &old_indexes)
 }
 
 const FINDINGS: &str = "
@@ -91,6 +102,12 @@ const FINDINGS: &str = "
                  )
             FROM tables AS t
            WHERE pg_catalog.row_security_active(t.oid)
+           UNION ALL
+          SELECT pg_catalog.concat('index|', i.relname)
+            FROM tables AS t
+            JOIN pg_catalog.pg_index AS x ON x.indrelid OPERATOR(pg_catalog.=) t.oid
+            JOIN pg_catalog.pg_class AS i ON i.oid OPERATOR(pg_catalog.=) x.indexrelid
+           WHERE i.relname OPERATOR(pg_catalog.=) ANY (:old_indexes)
       ) AS findings";
 
 impl Condition {
@@ -106,6 +123,7 @@ impl Condition {
                 "elsewhere" => &mut condition.elsewhere,
                 "lacking" => &mut condition.lacking,
                 "hidden" => &mut condition.hidden,
+                "index" => &mut condition.old_indexes,
                 _ => &mut condition.filtered,
             };
             list.push(text.to_owned());
@@ -114,9 +132,9 @@ impl Condition {
     }
 
     /// Refuses tables with which calls would fail, or would act on rows that nobody meant. Policies that apply to the
-    /// role are allowed, and said once.
-    pub fn check(&self, is_warned: &AtomicBool) -> Result<()> {
-        let Self { missing, elsewhere, lacking, hidden, filtered, schema, role } = self;
+    /// role are allowed, and said once; so are indexes that only cost.
+    pub fn check(&self, told: &Told) -> Result<()> {
+        let Self { missing, elsewhere, lacking, old_indexes, schema, role, hidden: _, filtered: _ } = self;
         if !missing.is_empty() {
             return Err(mismatch(format!("tables are missing in the schema \"{schema}\": {}", missing.join(", "))));
         }
@@ -135,6 +153,22 @@ impl Condition {
                 ),
             ));
         }
+        self.check_sight(told)?;
+        if !old_indexes.is_empty() && !told.old_indexes.swap(true, Ordering::Relaxed) {
+            let schema = quote_identifier(schema);
+            let names: Vec<_> = old_indexes.iter().map(|name| format!("{schema}.{name}")).collect();
+            tracing::warn!(
+                indexes = old_indexes.join(", "),
+                "a process of version 3.x has been started since, and has made its indexes again, which slow down writes: stop such processes, and run DROP INDEX {}",
+                names.join(", ")
+            );
+        }
+        Ok(())
+    }
+
+    /// Refuses row security that hides every row of a table.
+    pub fn check_sight(&self, told: &Told) -> Result<()> {
+        let Self { hidden, filtered, schema, role, .. } = self;
         if let Some(table) = hidden.first() {
             return Err(Error::new(
                 Code::PermissionDenied,
@@ -144,7 +178,7 @@ impl Condition {
                 ),
             ));
         }
-        if !filtered.is_empty() && !is_warned.swap(true, Ordering::Relaxed) {
+        if !filtered.is_empty() && !told.policies.swap(true, Ordering::Relaxed) {
             tracing::warn!(tables = filtered.join(", "), "row level security applies to the role of the connection");
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::db::deadline::millis;
 
 pub const TABLE: &str = "auth_migrations";
 
-/// The row of a database that was taken over, before those of the migrations. Its checksum says where it came from: `legacy.rs` reads it, which `legacy.rs` reads.
+/// The row of a database that was taken over, before those of the migrations. Its checksum says where it came from: `legacy.rs` reads it.
 pub const TAKEN_OVER: &str = "0000_taken_over";
 
 pub const CREATE: &str = "
@@ -24,6 +24,15 @@ pub const CREATE: &str = "
       , applied_at  TIMESTAMPTZ(3) NOT NULL DEFAULT now()
       , duration_ms DOUBLE PRECISION NOT NULL
     )";
+
+/// The function of a trigger on the table, and the trigger. The migration that has the function makes the trigger where
+/// there is the table.
+pub const KEEPER: &str = "auth_keep_migration";
+pub const KEEP: &str = "
+    CREATE TRIGGER auth_migrations_keep_migration
+        BEFORE INSERT ON :\"schema\".auth_migrations
+        FOR EACH ROW
+        EXECUTE FUNCTION :\"schema\".auth_keep_migration()";
 
 /// The first two columns identify a new connection, so that a `connect()` with nothing to do is one query. The table
 /// is found through the connection's own search path; further columns say in which schema, and which one is ours.
@@ -44,8 +53,8 @@ const CHECK: &str = concat!(
     narrow_search_path!(of a connection)
 );
 
-pub fn check(migrations: &[Migration]) -> String {
-    format!("{CHECK} {} FROM {}", condition::columns(migrations), own_schema!())
+pub fn check(migrations: &[Migration], old_indexes: Vec<&'static str>) -> String {
+    format!("{CHECK} {} FROM {}", condition::columns(migrations, old_indexes), own_schema!())
 }
 
 /// The same columns from the table in the schema, for whoever has found that.

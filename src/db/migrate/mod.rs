@@ -17,6 +17,7 @@ mod session;
 mod shape;
 mod undo;
 
+pub use self::condition::Told;
 use self::execute::{execute, failure};
 use self::history::{Applied, mismatch};
 pub use self::legacy::{Legacy, Zones};
@@ -52,13 +53,13 @@ const LOCK: i64 = 0x6175_7468_7067_6d69;
 pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
     let migrations = plan.migrations;
     let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
-    let applied = check(&mut lease, plan.migrations, "connect").await?;
+    let applied = check(&mut lease, plan, "connect").await?;
     let pending = match &applied {
         Some(applied) => applied.pending(migrations)?,
         None => migrations.iter().collect(),
     };
     match pending.first() {
-        None => return applied.map_or(Ok(()), |applied| applied.condition.check(&plan.has_warned)),
+        None => return applied.map_or(Ok(()), |applied| applied.condition.check(&plan.told)),
         Some(first) if !applies => {
             return Err(mismatch(first.id, "has not been applied, and the option `migrate` is false"));
         }
@@ -76,8 +77,8 @@ pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
         }
     }
     // What was there before, or what the role may do with what is there now, may still be amiss.
-    match check(&mut lease, plan.migrations, "connect").await? {
-        Some(applied) => applied.condition.check(&plan.has_warned),
+    match check(&mut lease, plan, "connect").await? {
+        Some(applied) => applied.condition.check(&plan.told),
         None => Ok(()),
     }
 }
@@ -99,7 +100,7 @@ fn permission(mut error: Error) -> Error {
 pub async fn down(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<Vec<String>> {
     rollback.check(plan.migrations)?;
     let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
-    if check(&mut lease, plan.migrations, "rollback").await?.is_none() {
+    if check(&mut lease, plan, "rollback").await?.is_none() {
         return Ok(Vec::new());
     }
     let undone = locked(&mut lease, plan, Direction::Down(rollback), pool.connecting_end()).await?;
@@ -112,10 +113,10 @@ pub async fn down(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<
 pub async fn status(pool: &Arc<Pool>, plan: &Plan) -> Result<Status> {
     let migrations = plan.migrations;
     let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
-    if let Some(applied) = check(&mut lease, migrations, "healthCheck").await? {
+    if let Some(applied) = check(&mut lease, plan, "healthCheck").await? {
         let pending: Vec<_> = applied.pending(migrations)?.iter().map(|migration| migration.id).collect();
         if pending.is_empty() {
-            applied.condition.check(&plan.has_warned)?;
+            applied.condition.check(&plan.told)?;
         }
         Ok(Status { server_version: applied.server_version, pending })
     } else {
@@ -127,13 +128,9 @@ pub async fn status(pool: &Arc<Pool>, plan: &Plan) -> Result<Status> {
 }
 
 /// `None` when there is no bookkeeping table yet.
-async fn check(
-    lease: &mut Lease,
-    migrations: &'static [Migration],
-    operation: &'static str,
-) -> Result<Option<Applied>> {
+async fn check(lease: &mut Lease, plan: &Plan, operation: &'static str) -> Result<Option<Applied>> {
     let started = Instant::now();
-    let result = one_row(lease, history::check(migrations)).await?;
+    let result = one_row(lease, history::check(plan.migrations, plan.old_indexes())).await?;
     tracing::debug!(
         operation,
         durationMs = millis(started.elapsed()),
@@ -158,6 +155,14 @@ async fn check(
                 _ => Err(error),
             }
         }
+    }
+}
+
+/// What a call wants to know that nobody has called `connect()` for: whether row security hides every row.
+pub async fn check_sight(lease: &mut Lease, plan: &Plan) -> Result<()> {
+    match check(lease, plan, "connect").await? {
+        Some(applied) => applied.condition.check_sight(&plan.told),
+        None => Ok(()),
     }
 }
 
@@ -257,6 +262,9 @@ async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan) 
         let (there, pending) = plan.migrations.split_at(made);
         for migration in there {
             history::insert(connection, &schema, migration.id, &migration.checksum(), Duration::ZERO).await?;
+        }
+        if there.iter().any(|migration| migration.functions().contains(&history::KEEPER)) {
+            execute(connection, history::TABLE, AssertSqlSafe(schema.fill(history::KEEP))).await?;
         }
         if let Some(last) = there.last() {
             return Ok(vec![(last.id, started.elapsed())]);

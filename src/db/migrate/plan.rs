@@ -1,8 +1,9 @@
 //! What the migrator works towards, and what it has done.
 
+use super::condition::Told;
 use super::legacy::{Legacy, Zones};
 use super::migration::Migration;
-use std::sync::atomic::AtomicBool;
+use super::shape::Shape;
 use std::time::Duration;
 
 /// What `connect()` brings a database to, and from where.
@@ -12,8 +13,16 @@ pub struct Plan {
     pub zones: Zones,
     /// The option `schema`.
     pub schema: Option<String>,
-    /// Whether the log has been told that policies apply to the role.
-    pub has_warned: AtomicBool,
+    /// What the log has been told of the tables' condition.
+    pub told: Told,
+}
+
+impl Plan {
+    /// The indexes of the databases that can be taken over. A program that still takes the tables for its own makes them
+    /// again.
+    pub fn old_indexes(&self) -> Vec<&'static str> {
+        self.legacy.shapes.iter().flat_map(Shape::indexes).collect()
+    }
 }
 
 /// The migrations that were run, and how long each took; none when there was nothing left to do.

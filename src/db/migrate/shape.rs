@@ -45,6 +45,11 @@ impl Shape {
         let names: BTreeSet<_> = self.lines().into_iter().filter_map(|line| line.split(['.', ':']).next()).collect();
         names.into_iter().filter(|name| *name != history::TABLE).collect()
     }
+
+    /// Every index of the shape that no constraint has.
+    pub fn indexes(&self) -> Vec<&'static str> {
+        self.lines().into_iter().filter_map(|line| line.split_once(": index ").map(|(_, name)| name)).collect()
+    }
 }
 
 /// What a rebuild and a take-over need as names for a while: nobody else's may be among them.

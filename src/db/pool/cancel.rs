@@ -23,7 +23,7 @@ pub enum Signal {
 
 impl Signal {
     /// Behind a pooler the backend may by now be running a transaction of somebody else: that is left alone.
-    fn sql(self, Backend { host: _, pid, since, has_tables: _ }: Backend) -> String {
+    fn sql(self, Backend { host: _, pid, since, has_tables: _, is_guarded: _ }: Backend) -> String {
         let function = match self {
             Self::Cancel => "pg_catalog.pg_cancel_backend",
             Self::Terminate => "pg_catalog.pg_terminate_backend",

@@ -48,6 +48,11 @@ impl Lease {
         self.held.as_ref().and_then(|(connection, _)| connection.backend).is_some_and(|backend| backend.has_tables)
     }
 
+    /// Whether row security applies to the role.
+    pub fn is_guarded(&self) -> bool {
+        self.held.as_ref().and_then(|(connection, _)| connection.backend).is_some_and(|backend| backend.is_guarded)
+    }
+
     /// Refuses a connection that does not lead to our tables, because another application may have tables of the same
     /// names there.
     pub fn check_tables(&self) -> Result<()> {

@@ -7,9 +7,11 @@ mod connection;
 pub mod guard;
 pub mod lease;
 mod recover;
+pub mod sight;
 
 pub use guard::CallGuard;
 pub use lease::Lease;
+pub use sight::Sight;
 
 use super::connect::{Opened, Target};
 use super::deadline::{Allowance, Watermark, until};
@@ -57,6 +59,7 @@ pub struct Pool {
     pub cancelling: CancelConnection,
     last_fault: Mutex<Option<Error>>,
     pub calls: RunningCalls,
+    pub sight: Sight,
     is_reaping: AtomicBool,
 }
 
@@ -78,7 +81,7 @@ pub struct Gauges {
 }
 
 impl Pool {
-    pub fn new(options: PoolOptions) -> Arc<Self> {
+    pub fn new(options: PoolOptions, sight: Sight) -> Arc<Self> {
         Arc::new(Self {
             permits: Arc::new(Semaphore::new(options.max)),
             options,
@@ -90,6 +93,7 @@ impl Pool {
             cancelling: CancelConnection::default(),
             last_fault: Mutex::default(),
             calls: RunningCalls::default(),
+            sight,
             is_reaping: AtomicBool::new(false),
         })
     }

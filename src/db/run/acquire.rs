@@ -30,6 +30,9 @@ pub async fn acquire(pool: &Arc<Pool>, kind: Option<&'static str>, end: Option<I
             return Err(error);
         }
     }
+    if kind.is_some() && lease.is_guarded() {
+        pool.sight.check(&mut lease).await?;
+    }
     Ok(lease)
 }
 

@@ -121,6 +121,12 @@ impl Db {
         self.retries = retries;
     }
 
+    /// The next statement is one of many of the same call, each of which has limits of its own.
+    pub fn begin_batch(&mut self) {
+        self.connecting = Allowance::new(self.guard.pool.options.connection_timeout);
+        self.retries = 0;
+    }
+
     /// Statements that wait for a lock longer than this are undone, with the code `lock_timeout`.
     pub fn give_up_on_locks_after(&mut self, limit: Option<Duration>) {
         self.lock_limit = limit;
@@ -350,6 +356,8 @@ impl Db {
         let pool = Arc::clone(&self.guard.pool);
         let Some(settings) = &pool.options.target.unit_settings else { return Ok(()) };
         let started = Instant::now();
+        let checked = until(self.connecting.end(), pool.sight.check(lease)).await;
+        checked.unwrap_or_else(|| Err(pool.timed_out()))?;
         let begun = until(self.connecting.end(), pooler::begin(lease, settings, self.lock_limit)).await;
         self.spend(started.elapsed());
         let begun = begun.unwrap_or_else(|| Err(pool.timed_out()));

@@ -56,6 +56,8 @@ pub async fn begin(lease: &mut Lease, settings: &str, lock_limit: Option<Duratio
             pid: row.try_get(0)?,
             since: Some(row.try_get(1)?),
             has_tables: narrowed.try_get("has_tables")?,
+            // Asked once for the pool: this statement is every call's.
+            is_guarded: false,
         })
     });
     let target = lease.target();

@@ -1,0 +1,115 @@
+//! Deleting a user, an organization, a role or a provider together with what is theirs.
+//!
+//! The foreign keys delete everything that refers to the row, in the same statement. For an owner of a million rows that
+//! statement would never end before the statement timeout. So the statement leaves an owner alone that has more than
+//! [`BATCH`] rows in one of the tables. Then these rows are deleted first, in statements of their own that take at most
+//! [`BATCH`] rows each, and the owner's row goes last, with what is left.
+//!
+//! A delete that is interrupted keeps what it did, and the next one goes on from there. What is deleted first is what
+//! opens something: keys, sessions, tokens, assignments. Nothing is deleted before its owner whose absence would open
+//! something: second factors stay until the end, but for those beyond the newest.
+
+use crate::db::{Db, Repeat};
+use crate::error::Result;
+use sqlx::query;
+
+/// How many rows of a table one statement deletes.
+pub const BATCH: u32 = super::sessions::SWEEP;
+
+/// The statements for one kind of owner. `$1` is the owner's id, and `$2` a number of rows.
+pub struct Owner {
+    /// Deletes the owner that has at most so many rows in each table. The row that it returns is true if there is an
+    /// owner who has more.
+    pub delete: &'static str,
+    /// Each deletes, or takes from the owner, up to so many rows. They run in this order, each until it finds no more.
+    pub batches: &'static [&'static str],
+}
+
+/// Rows are found in the order of an index on the owner's column. Equality would leave the planner free to read them all
+/// before it takes the first (a bitmap scan), which it does when its statistics are older than the owner's growth; a
+/// range has an order, and the index has it already.
+macro_rules! of_owner {
+    ($column:literal) => {
+        crate::store::dependents::of_owner!($column, "$1")
+    };
+    ($column:literal, $owner:literal) => {
+        concat!(" WHERE ", $column, " BETWEEN ", $owner, " AND ", $owner, " ORDER BY ", $column)
+    };
+}
+pub(super) use of_owner;
+
+/// Whether the owner has more than `$2` rows in the table.
+macro_rules! has_more {
+    ($table:literal, $column:literal) => {
+        concat!("EXISTS (SELECT FROM ", $table, crate::store::dependents::of_owner!($column), " OFFSET $2)")
+    };
+    ($table:literal, $column:literal, of $parent:literal, $parent_column:literal) => {
+        concat!(
+            "EXISTS (SELECT FROM ",
+            $parent,
+            " AS parent CROSS JOIN LATERAL (SELECT FROM ",
+            $table,
+            crate::store::dependents::of_owner!($column, "parent.id"),
+            " LIMIT $2 + 1) AS child WHERE parent.",
+            $parent_column,
+            " = $1 OFFSET $2)"
+        )
+    };
+}
+pub(super) use has_more;
+
+/// Deletes up to `$2` rows of the owner.
+macro_rules! delete_some {
+    ($table:literal, $column:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE id = ANY(ARRAY(SELECT id FROM ",
+            $table,
+            crate::store::dependents::of_owner!($column),
+            " LIMIT $2 FOR UPDATE))"
+        )
+    };
+    ($table:literal, $column:literal, of $parent:literal, $parent_column:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE id = ANY(ARRAY(SELECT child.id FROM ",
+            $parent,
+            " AS parent CROSS JOIN LATERAL (SELECT id FROM ",
+            $table,
+            crate::store::dependents::of_owner!($column, "parent.id"),
+            " LIMIT $2 FOR UPDATE) AS child WHERE parent.",
+            $parent_column,
+            " = $1 LIMIT $2))"
+        )
+    };
+}
+pub(super) use delete_some;
+
+pub async fn delete(db: &mut Db, owner: &'static Owner, id: &str) -> Result<()> {
+    let mut limit = i64::from(BATCH);
+    loop {
+        let decision: Option<(bool,)> =
+            db.optional(Repeat::Harmless, || query(owner.delete).bind(id).bind(limit)).await?;
+        if !decision.is_some_and(|(has_more,)| has_more) {
+            return Ok(());
+        }
+        let mut total = 0;
+        for &batch in owner.batches {
+            loop {
+                db.begin_batch();
+                let rows = db.execute(Repeat::Harmless, || query(batch).bind(id).bind(i64::from(BATCH))).await?;
+                total += rows;
+                if rows == 0 {
+                    break;
+                }
+            }
+        }
+        db.begin_batch();
+        if total == 0 {
+            // Something keeps the rows, such as a trigger of the application's. Let the foreign keys decide.
+            limit = i64::MAX - 1;
+        }
+    }
+}
