@@ -140,6 +140,21 @@ it('says why the host that might have fitted could not be reached', async () => 
   expect(error.cause).toMatchObject({ code: 'ECONNREFUSED' });
 });
 
+it.each(['read-write', 'primary'])('asks the host that took writes first, with %s', async (target_session_attrs) => {
+  const relay = await Relay.start(standby.url);
+  const { username, password } = new URL(primary.url);
+  const url = `postgres://${username}:${password}@${new URL(relay.url).host},${address.primary}/postgres`;
+  const storage = new PostgresStorageAdapter(`${url}?target_session_attrs=${target_session_attrs}`, { maxUses: 1 });
+  try {
+    // Each call has a connection of its own.
+    for (let call = 0; call < 5; call += 1) await expect(storage.getUser('x')).resolves.toBeNull();
+    expect(relay.connections).toBe(1);
+  } finally {
+    await storage.disconnect();
+    await relay.close();
+  }
+});
+
 it('leaves the next host its time when one is silent', async () => {
   expect(await reached(urlOf(['silent', 'primary']), { connectionTimeoutMillis: 2_000 })).toBe('primary');
 });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { type PostgresServer, startPostgres } from '../scripts/test/postgres-server.cjs';
+import { Collector } from './helpers/collector';
 import { asSuperuser, useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { until } from './helpers/failing';
@@ -220,6 +221,24 @@ describe('the environment', () => {
       rmSync(directory, { recursive: true });
     }
   });
+
+  it.each([0o640, 0o604, 0o660])('names a file of passwords that is not used with the mode %o', async (mode) => {
+    const directory = mkdtempSync(join(tmpdir(), 'pgpass-'));
+    try {
+      const { PGPASSWORD, ...rest } = variables();
+      const file = join(directory, 'pgpass');
+      writeFileSync(file, `*:*:*:*:${PGPASSWORD}\n`);
+      chmodSync(file, mode);
+      const logger = new Collector();
+      const storage = await withEnvironment({ ...rest, PGPASSFILE: file }, () => db.adapter({ logger }, 'postgres://'));
+      await expectCode(storage.connect(), 'authentication_failed');
+      expect(logger.take().filter(({ level }) => level === 'warn')).toEqual([
+        { level: 'warn', message: expect.stringContaining('others can read it'), fields: { path: file } },
+      ]);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
 });
 
 it('the parameters `host`, `port`, `user`, `password` and `dbname` of a URL say where it leads', async () => {
@@ -258,6 +277,14 @@ describe('the start-up options', () => {
   ])('win over our own %s, which is %s', async (setting, ours, given) => {
     expect(await settingOf(db.adapter(), setting)).toBe(ours);
     expect(await settingOf(db.adapter({ options: `-c ${setting}=${given}` }), setting)).toBe(given);
+  });
+
+  it.each([
+    ['-c geqo=off -c geqo=on', 'geqo', 'on'],
+    ['-c statement_timeout=1s --statement-timeout=4s', 'statement_timeout', '4s'],
+    ['-c STATEMENT_TIMEOUT=1s -c statement_timeout=4s', 'statement_timeout', '4s'],
+  ])('%s are read as the server reads them: the last one counts', async (options, setting, expected) => {
+    expect(await settingOf(db.adapter({ options }), setting)).toBe(expected);
   });
 
   it('give way to an option of their own', async () => {

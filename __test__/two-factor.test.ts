@@ -65,6 +65,14 @@ it('sessions are completed once, in time, within their attempts', async () => {
   await expectCode(db.storage.completeTwoFactorSession(unique('none')), 'not_found');
 });
 
+it('sessions count attempts up to 2 147 483 647, and then stay there', async () => {
+  const most = 2_147_483_647;
+  const { id } = await db.storage.createTwoFactorSession(
+    twoFactorSessionInput(userId, world.deviceId, { attemptCount: most - 1, maxAttempts: most }),
+  );
+  for (const _ of [1, 2, 3]) await expect(db.storage.incrementTwoFactorSessionAttempts(id)).resolves.toBe(most);
+});
+
 it('devices of a method that is none, or of nobody, are refused', async () => {
   const make = (overrides: object) => db.storage.createTwoFactorDevice(totpDeviceInput(userId, overrides) as never);
   await expectInvalidInput(make({ method: 'pigeon' }), 'method');
