@@ -221,29 +221,31 @@ describe('a call that has waited for a connection as long as it may', () => {
   });
 });
 
-it.each([64, 256])('of %i creates whose rows cannot all be read, each is done once', async (callers) => {
-  // An application's own trigger may write what no Date can hold.
-  await db.query(`CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN IF NEW.plan = 'bad' THEN NEW.created_at = 'infinity'; END IF; RETURN NEW; END $$`);
-  for (const table of ['sessions', 'users']) {
-    await db.query(`CREATE TRIGGER spoil BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION spoil()`);
-  }
-  const plan = (index: number) => (index === callers / 2 ? 'bad' : 'good');
-  const name = unique('name');
-  const ids = numbers(callers).map(() => unique('session'));
-  const failures = async (calls: Promise<unknown>[]) =>
-    (await Promise.allSettled(calls)).flatMap(({ status }, index) => (status === 'rejected' ? [index] : []));
-  expect(
-    await failures(ids.map((id, index) => db.storage.createSession(sessionInput(userId, { id, plan: plan(index) })))),
-  ).toEqual([callers / 2]);
-  expect(await failures(ids.map((_, index) => db.storage.createUser({ name, plan: plan(index) })))).toEqual([
-    callers / 2,
-  ]);
-  const [counts] = await db.query(
-    `SELECT (SELECT count(*)::int FROM sessions WHERE id = ANY($1)) AS sessions
-          , (SELECT count(*)::int FROM users WHERE name = $2) AS users`,
-    [ids, name],
-  );
-  expect(counts).toEqual({ sessions: callers, users: callers });
-  await db.query('DROP FUNCTION spoil CASCADE');
+describe('an application whose own trigger writes what no Date can hold', () => {
+  beforeAll(async () => {
+    await db.query(`CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN IF NEW.plan = 'bad' THEN NEW.created_at = 'infinity'; END IF; RETURN NEW; END $$`);
+    for (const table of ['sessions', 'users']) {
+      await db.query(`CREATE TRIGGER spoil BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION spoil()`);
+    }
+  });
+  afterAll(() => db.query('DROP FUNCTION spoil CASCADE'));
+
+  it.each([64, 256])('has each of %i rows that are created together once, and one call fails', async (callers) => {
+    const plan = (index: number) => (index === callers / 2 ? 'bad' : 'good');
+    const name = unique('name');
+    const ids = numbers(callers).map(() => unique('session'));
+    const failures = async (calls: Promise<unknown>[]) =>
+      (await Promise.allSettled(calls)).flatMap(({ status }, index) => (status === 'rejected' ? [index] : []));
+    const sessions = ids.map((id, index) => db.storage.createSession(sessionInput(userId, { id, plan: plan(index) })));
+    expect(await failures(sessions)).toEqual([callers / 2]);
+    const users = ids.map((_, index) => db.storage.createUser({ name, plan: plan(index) }));
+    expect(await failures(users)).toEqual([callers / 2]);
+    const [counts] = await db.query(
+      `SELECT (SELECT count(*)::int FROM sessions WHERE id = ANY($1)) AS sessions
+            , (SELECT count(*)::int FROM users WHERE name = $2) AS users`,
+      [ids, name],
+    );
+    expect(counts).toEqual({ sessions: callers, users: callers });
+  });
 });

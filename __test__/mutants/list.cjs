@@ -191,7 +191,7 @@ module.exports = [
     name: 'unreadable-row-is-not-found',
     mistake: 'a row that cannot be read is said not to be there',
     find: 'None if !are_all_readable => None,',
-    replace: 'None if !are_all_readable && key.is_empty() => None,',
+    replace: 'None if !are_all_readable && keys.is_empty() => None,',
     tests: ['batching-locks'],
   },
   {
