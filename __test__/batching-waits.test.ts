@@ -115,7 +115,7 @@ describe('calls behind one that waits for the same lock', () => {
         await sleep(200);
         const behind = numbers(64).map(() => storage.createSession(sessionInput(second)));
         await sleep(200);
-        expect(await waiting()).toBe(1);
+        await until(async () => (await waiting()) === 1);
         await releaseSecond();
         await work({ controller, leaving, behind, releaseFirst });
         await releaseFirst();
@@ -153,7 +153,7 @@ describe('calls behind one that waits for the same lock', () => {
 
 describe('a call that has waited for a connection as long as it may', () => {
   const LOCK_USER = 'SELECT FROM users WHERE id = $1 FOR UPDATE';
-  const LIMIT = 2_000;
+  const LIMIT = 3_000;
 
   /** Locks a user and has an update of it wait: it occupies a connection until it is released. */
   async function occupying(

@@ -384,6 +384,15 @@ module.exports = [
     tests: ['updated-at'],
   },
   {
+    name: 'rotation-compares-with-the-transaction',
+    mistake: 'rotateApiKey compares the expiry with the beginning of its own transaction, and rotates a key twice',
+    find: `expires_at > clock_timestamp())
+                               OR EXISTS`,
+    replace: `expires_at > now())
+                               OR EXISTS`,
+    tests: ['api-keys'],
+  },
+  {
     name: 'accounts-trigger-without-search-path',
     mistake: 'the trigger of OAuth accounts runs with the search path of the writer',
     find: `CREATE OR REPLACE FUNCTION auth_sync_oauth_accounts()
