@@ -175,16 +175,8 @@ module.exports = [
   {
     name: 'unreadable-row-fails-the-statement',
     mistake: 'a row that cannot be read fails the statement of all',
-    find: `        Ok(Self(R::from_row(row)))
-    }
-}
-
-/// For statements whose row says nothing more.`,
-    replace: `        Ok(Self(Ok(R::from_row(row)?)))
-    }
-}
-
-/// For statements whose row says nothing more.`,
+    find: 'Ok(Self(R::from_row(row)))',
+    replace: 'Ok(Self(Ok(R::from_row(row)?)))',
     tests: ['batching-locks'],
   },
   {
@@ -212,21 +204,19 @@ module.exports = [
   {
     name: 'identical-organization-is-own',
     mistake: 'createOrganization takes an organization that has the id and is the same for its own',
-    find: `            .bind(members.clone())
-            .bind(metadata.clone())
+    find: `            .bind(&members)
+            .bind(&metadata)
             .bind(is_in_doubt)`,
-    replace: `            .bind(members.clone())
-            .bind(metadata.clone())
+    replace: `            .bind(&members)
+            .bind(&metadata)
             .bind(is_in_doubt || true)`,
     tests: ['families'],
   },
   {
     name: 'identical-session-is-own',
     mistake: 'createSession, together with others, takes a session that has the id and is the same for its own',
-    find: `            .bind(column(sessions_by_id, |session| session.input.metadata.clone()))
-            .bind(is_in_doubt)`,
-    replace: `            .bind(column(sessions_by_id, |session| session.input.metadata.clone()))
-            .bind(is_in_doubt || true)`,
+    find: 'bind_columns(query, Items::Many(sessions_by_id)).bind(is_in_doubt)',
+    replace: 'bind_columns(query, Items::Many(sessions_by_id)).bind(is_in_doubt || true)',
     tests: ['families'],
   },
 
@@ -344,15 +334,15 @@ module.exports = [
   {
     name: 'timeout-beyond-a-timer',
     mistake: 'a timeoutMs that no timer can hold is accepted, and ends the call at once',
-    find: ' && timeoutMs >= 0 && timeoutMs <= MAX_TIMEOUT_MS)',
-    replace: ' && timeoutMs >= 0)',
+    find: 'value >= 0 && value <= MAX_TIMEOUT_MS;',
+    replace: 'value >= 0;',
     tests: ['bad-input'],
   },
   {
     name: 'all-results-in-one-turn',
     mistake: 'all results are handed over in one turn of the event loop',
-    find: 'const RESULTS_PER_TURN = 16;',
-    replace: 'const RESULTS_PER_TURN = 1e9;',
+    find: 'const RESULTS_PER_TICK = 16;',
+    replace: 'const RESULTS_PER_TICK = 1e9;',
     tests: ['result-delivery'],
   },
   {
@@ -525,15 +515,15 @@ LANGUAGE plpgsql`,
   {
     name: 'backup-codes-without-tiebreak',
     mistake: 'backup codes of one time and position come in any order',
-    find: '     ORDER BY created_at DESC, position, id DESC";',
-    replace: '     ORDER BY created_at DESC, position";',
+    find: 'WHERE user_id = $1 ORDER BY created_at DESC, position, id DESC"',
+    replace: 'WHERE user_id = $1 ORDER BY created_at DESC, position"',
     tests: ['list-order'],
   },
   {
     name: 'backup-codes-without-position',
     mistake: 'backup codes come in the order of their ids instead of the one given',
-    find: '     ORDER BY created_at DESC, position, id DESC";',
-    replace: '     ORDER BY created_at DESC, id DESC";',
+    find: 'WHERE user_id = $1 ORDER BY created_at DESC, position, id DESC"',
+    replace: 'WHERE user_id = $1 ORDER BY created_at DESC, id DESC"',
     tests: ['two-factor'],
   },
   {
