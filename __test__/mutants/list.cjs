@@ -239,7 +239,7 @@ module.exports = [
     name: 'others-not-suspected',
     mistake: 'when a connection was lost under a statement, the others are used as before',
     find: `                lease.settle(false);
-                self.work.pool.suspect_idle();`,
+                self.guard.pool.suspect_idle();`,
     replace: '                lease.settle(false);',
     tests: ['lost-connections'],
   },
@@ -289,8 +289,8 @@ module.exports = [
   {
     name: 'cancel-at-the-first-host',
     mistake: 'a statement is cancelled at the first host, wherever it runs',
-    find: '_ => self.options.target.open_beside(backend.host, None).await.ok()?,',
-    replace: '_ => self.options.target.open_beside(0, None).await.ok()?,',
+    find: '_ => target.open_beside(backend.host, None).await.ok()?,',
+    replace: '_ => target.open_beside(0, None).await.ok()?,',
     tests: ['cancellation'],
   },
   {
