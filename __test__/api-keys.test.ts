@@ -1,9 +1,12 @@
 /** The methods for API keys: principals, look-ups, and keys that the adapter generates. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
+import { until } from './helpers/failing';
 import { makeWorld } from './helpers/families';
 import { anHourAgo, apiKeyInput, inAnHour, inMs, organizationInput, sha256, unique } from './helpers/fixtures';
 import { ids, tie } from './helpers/order';
+import { Relay } from './helpers/relay';
+import { sqlOf } from './helpers/wire';
 
 const db = useDatabase();
 let userId: string;
@@ -148,4 +151,34 @@ it('rotateApiKey copies every field but id, hash and last four to the new key, a
   expect(record.id).not.toBe(old.id);
   expect((await db.storage.getApiKey(old.id))?.expiresAt?.getTime()).toBeLessThan(old.expiresAt?.getTime() as number);
   expect(ids(await db.storage.listApiKeys(orgId))).toEqual(expect.arrayContaining([old.id, record.id]));
+});
+
+it('that a later call has rotated are not rotated again by a call whose transaction began before', async () => {
+  const { id: owner } = await db.storage.createUser({});
+  const { record } = await db.storage.createApiKeyWithSecret(owner, ['read']);
+  const relay = await Relay.start(db.url);
+  const older = db.adapter({ pooler: 'transaction', max: 1 }, relay.url);
+  await older.connect();
+  // The first transaction reads the key, the second one rotates it: it stops when it has begun.
+  let begun = 0;
+  let isHeld = false;
+  relay.onMessage((message) => {
+    if (/^BEGIN/.test(sqlOf(message) ?? '')) begun += 1;
+    if (message.from === 'server' && message.type === 'Z' && begun === 2 && !isHeld) {
+      isHeld = true;
+      relay.hold();
+    }
+    return 'pass';
+  });
+  const late = older.rotateApiKey(record.id);
+  await until(async () => isHeld);
+  const { key } = await db.storage.rotateApiKey(record.id);
+  relay.release();
+  await expectCode(late, 'expired');
+  await expect(db.storage.verifyApiKeySecret(key)).resolves.not.toBeNull();
+  // The key that expired, and one that took its place.
+  const made = await db.query('SELECT FROM api_keys WHERE principal_id = $1', [owner]);
+  expect(made).toHaveLength(2);
+  await older.disconnect();
+  await relay.close();
 });

@@ -199,7 +199,10 @@ describe.each(Object.entries(SIGNATURES))('%s', (name, args) => {
       return expectInvalidInput(methodOf(name)({ timeoutMs: -1 }), 'timeoutMs').then(() => undefined);
     const given = args.map(([, kind]) => GOOD[kind] as unknown);
     for (const bad of [7, []]) await expectInvalidInput(methodOf(name)(...given, bad), 'options');
-    await expectInvalidInput(methodOf(name)(...given, { timeoutMs: Number.NaN }), 'timeoutMs');
+    // Beyond the last one a timer of Node's would end at once.
+    for (const timeoutMs of [Number.NaN, -1, Number.POSITIVE_INFINITY, 2 ** 31]) {
+      await expectInvalidInput(methodOf(name)(...given, { timeoutMs }), 'timeoutMs');
+    }
     await expectInvalidInput(methodOf(name)(...given, { signal: {} }), 'signal');
     await expectInvalidInput(methodOf(name)(...given, { timeoutMS: 5 }), 'timeoutMS');
   });

@@ -187,6 +187,58 @@ it('calls that end in time are not affected by their signal, and 100 calls can s
   expect(warnings).toEqual([]);
 });
 
+it('timeoutMs may be the longest time that a timer of Node.js can hold', async () => {
+  const warnings: unknown[] = [];
+  const onWarning = (warning: unknown) => warnings.push(warning);
+  process.on('warning', onWarning);
+  await expect(db.storage.getUser('x', { timeoutMs: 2 ** 31 - 1 })).resolves.toBeNull();
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', onWarning);
+  expect(warnings).toEqual([]);
+});
+
+it('with several hosts, each statement is cancelled on the host that runs it', async () => {
+  // Two ways to one server: what matters is which of them the cancel request takes.
+  const relays = [await Relay.start(db.url), await Relay.start(db.url)] as const;
+  const url = new URL(relays[0].url);
+  const hosts = relays.map((relay) => new URL(relay.url).host).join(',');
+  const storage = db.adapter(
+    { application_name: NAME, statementTimeoutMs: 0, max: 4 },
+    url.href.replace(url.host, hosts),
+  );
+  /** The server processes that were reached through a relay: BackendKeyData begins with the number of each. */
+  const reached = (relay: Relay) =>
+    relay.messages
+      .filter(({ from, type }) => from === 'server' && type === 'K')
+      .map(({ bytes }) => bytes.readInt32BE(5));
+  const cancelled = (relay: Relay) =>
+    relay.statements.flatMap((sql) => (sql.match(/pg_cancel_backend\((\d+)\)/) ?? []).slice(1).map(Number));
+  try {
+    const users = await Promise.all([db.storage.createUser({}), db.storage.createUser({})]);
+    const waiting = async () => (await backendsOf(db, NAME, { waiting: true })).length;
+    await whileLocked(db, 'SELECT FROM users WHERE id = ANY($1) FOR UPDATE', [users.map(({ id }) => id)], async () => {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const update = (at: number) => storage.updateUser(users[at]?.id as string, { name: 'never' }, { signal });
+      const calls = [update(0)];
+      await until(async () => (await waiting()) === 1);
+      // The next connection leads to the second host.
+      relays[0].refuse();
+      calls.push(update(1));
+      await until(async () => (await waiting()) === 2);
+      relays[0].allow();
+      const backends = relays.map((relay) => reached(relay)[0]);
+      controller.abort();
+      for (const call of calls) await expectCode(call, 'cancelled');
+      await until(isQuiet);
+      expect(relays.map((relay) => [...new Set(cancelled(relay))])).toEqual(backends.map((pid) => [pid]));
+    });
+  } finally {
+    await storage.disconnect({ timeoutMs: 0 });
+    for (const relay of relays) await relay.close();
+  }
+});
+
 it('one signal cancels all calls that carry it', async () => {
   const storage = adapter({ max: 4 });
   const { id } = await storage.createUser({});

@@ -151,6 +151,30 @@ it.each(['08P01', '0A000'])('connect() suggests `pooler` when options are refuse
   });
 });
 
+it.each([
+  // What may be different in a moment.
+  ['53300', 'resource_exhausted', true],
+  ['57P01', 'connection_failed', true],
+  ['57P02', 'connection_failed', true],
+  ['57P03', 'connection_failed', true],
+  ['57P05', 'connection_failed', true],
+  // What stays as it is.
+  ['28000', 'authentication_failed', false],
+  ['28P01', 'authentication_failed', false],
+  ['3D000', 'connection_failed', false],
+  ['55000', 'connection_failed', false],
+  ['42501', 'permission_denied', false],
+] as const)(
+  'connect() rejects a server’s refusal %s with the code %s, retryable: %s',
+  async (sqlState, code, retryable) => {
+    await refusing(sqlState, async (url) => {
+      const error = await expectCode(db.adapter({}, url).connect(), code, { sqlState });
+      expect(error.retryable).toBe(retryable);
+      await expectCode(db.adapter({ maxRetries: 1 }, url).getUser('x'), code, { attempts: retryable ? 2 : 1 });
+    });
+  },
+);
+
 it('a call is rejected with pool_timeout when all connections are in use', async () => {
   const application_name = 'connect-errors-full';
   const storage = db.adapter({ application_name, max: 1, connectionTimeoutMillis: 3_000, statementTimeoutMs: 0 });

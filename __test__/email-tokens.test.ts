@@ -1,6 +1,7 @@
 /** The methods for e-mail verification tokens: lists of usable tokens, use, attempts and sweeps. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
+import { whileLocked } from './helpers/failing';
 import { anHourAgo, emailTokenInput, unique } from './helpers/fixtures';
 import { ids, tie } from './helpers/order';
 
@@ -43,6 +44,16 @@ it('incrementEmailVerificationTokenAttempts counts attempts from 1, and rejects 
   await expectCode(db.storage.incrementEmailVerificationTokenAttempts(unique('none')), 'not_found');
 });
 
+it('incrementEmailVerificationTokenAttempts counts up to 2 147 483 647, and then stays there', async () => {
+  const { id } = await db.storage.createEmailVerificationToken(emailTokenInput());
+  await db.storage.incrementEmailVerificationTokenAttempts(id);
+  await db.query('UPDATE email_verification_token_attempts SET attempts = 2147483646 WHERE token_id = $1', [id]);
+  for (const _ of [1, 2, 3]) {
+    await expect(db.storage.incrementEmailVerificationTokenAttempts(id)).resolves.toBe(2_147_483_647);
+  }
+  await expect(db.storage.getEmailVerificationTokenAttempts(id)).resolves.toBe(2_147_483_647);
+});
+
 it('getEmailVerificationTokens returns an empty list for an e-mail without tokens', async () => {
   await expect(db.storage.getEmailVerificationTokens(`${unique()}@example.com`)).resolves.toEqual([]);
   await expect(db.storage.getEmailVerificationTokens('')).resolves.toEqual([]);
@@ -70,4 +81,19 @@ it('deleteExpiredEmailVerificationTokens deletes used tokens once they have expi
   await expect(db.storage.getEmailVerificationTokenAttempts(id)).resolves.toBe(0);
   await expectCode(db.storage.markEmailVerificationTokenAsUsed(id), 'not_found');
   await expect(db.storage.getEmailVerificationTokenById(living)).resolves.toMatchObject({ id: living });
+});
+
+it('that have expired are swept while somebody has locked one of them, which stays', async () => {
+  const expired = { expiresAt: anHourAgo() };
+  const tokens = await Promise.all(
+    [1, 2, 3].map(() => db.storage.createEmailVerificationToken(emailTokenInput(expired))),
+  );
+  const locked = tokens[1]?.id;
+  await whileLocked(db, 'SELECT FROM email_verification_tokens WHERE id = $1 FOR UPDATE', [locked], async () => {
+    await expect(db.storage.deleteExpiredEmailVerificationTokens({ timeoutMs: 10_000 })).resolves.toBe(2);
+    expect(await db.query('SELECT id FROM email_verification_tokens WHERE id = ANY($1)', [ids(tokens)])).toEqual([
+      { id: locked },
+    ]);
+  });
+  await expect(db.storage.deleteExpiredEmailVerificationTokens()).resolves.toBe(1);
 });

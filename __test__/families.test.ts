@@ -38,6 +38,20 @@ describe.each(FAMILIES)('create and get: $name', (family: Family) => {
     expect(await count()).toBe(before);
   });
 
+  it('reject an id that is taken by an identical record, alone and among others', async () => {
+    const input = { ...family.input(world), id: unique('same') };
+    const record = await create(input);
+    const before = await count();
+    await expectCode(create(input), 'conflict', { field: 'id' });
+    // Together with others of its kind as well.
+    const together = await Promise.allSettled(
+      Array.from({ length: 64 }, (_, at) => (at % 30 === 20 ? create(input) : create())),
+    );
+    expect(together.flatMap(({ status }, at) => (status === 'rejected' ? [at] : []))).toEqual([20, 50]);
+    expect(await count()).toBe(before + 62);
+    await expect(family.get(db.storage, record.id)).resolves.toStrictEqual(record);
+  });
+
   it('need only the required fields, and treat null like an absent field', async () => {
     const required = () => {
       const input = family.input(world);

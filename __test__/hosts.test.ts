@@ -140,6 +140,24 @@ it('connect() gives as the cause why a host could not be reached when no other h
   expect(error.cause).toMatchObject({ code: 'ECONNREFUSED' });
 });
 
+it.each(['read-write', 'primary'])(
+  'target_session_attrs=%s connects to the host first that accepted writes before',
+  async (target_session_attrs) => {
+    const relay = await Relay.start(standby.url);
+    const { username, password } = new URL(primary.url);
+    const url = `postgres://${username}:${password}@${new URL(relay.url).host},${address.primary}/postgres`;
+    const storage = new PostgresStorageAdapter(`${url}?target_session_attrs=${target_session_attrs}`, { maxUses: 1 });
+    try {
+      // Each call has a connection of its own.
+      for (let call = 0; call < 5; call += 1) await expect(storage.getUser('x')).resolves.toBeNull();
+      expect(relay.connections).toBe(1);
+    } finally {
+      await storage.disconnect();
+      await relay.close();
+    }
+  },
+);
+
 it('a silent host leaves enough of connectionTimeoutMillis for the next host', async () => {
   expect(await reached(urlOf(['silent', 'primary']), { connectionTimeoutMillis: 2_000 })).toBe('primary');
 });

@@ -169,6 +169,21 @@ it('an adapter’s logger gets no lines of another adapter', async () => {
   expect(operations(two.take('statement'))).toEqual(new Set(['getRole']));
 });
 
+it('holds nothing that the server or the driver says in words of its own', async () => {
+  await db.query(`CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE NOTICE 'the name is %', NEW.name; RAISE WARNING 'really %', NEW.name; RETURN NEW; END $$`);
+  await db.query('CREATE TRIGGER tell BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION tell()');
+  const logger = new Collector();
+  const storage = db.adapter({ logger });
+  const { id } = await storage.createUser({ name: 'hunter2' });
+  await storage.updateUser(id, { name: 'hunter3' });
+  await storage.disconnect();
+  await db.query('DROP FUNCTION tell CASCADE');
+  const lines = logger.take();
+  expect(new Set(lines.map(({ message }) => message))).toEqual(new Set(['connection opened', 'statement']));
+  expect(JSON.stringify(lines)).not.toContain('hunter');
+});
+
 it.each([
   ['throws', `throw new Error('full disk')`, 'the logger threw: full disk'],
   [

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { type PostgresServer, startPostgres } from '../scripts/test/postgres-server.cjs';
+import { Collector } from './helpers/collector';
 import { asSuperuser, useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { until } from './helpers/failing';
@@ -220,6 +221,29 @@ describe('environment variables', () => {
       rmSync(directory, { recursive: true });
     }
   });
+
+  it.each([0o640, 0o604, 0o660])(
+    'a .pgpass file with the mode %o is not used, and a warning names it',
+    async (mode) => {
+      const directory = mkdtempSync(join(tmpdir(), 'pgpass-'));
+      try {
+        const { PGPASSWORD, ...rest } = variables();
+        const file = join(directory, 'pgpass');
+        writeFileSync(file, `*:*:*:*:${PGPASSWORD}\n`);
+        chmodSync(file, mode);
+        const logger = new Collector();
+        const storage = await withEnvironment({ ...rest, PGPASSFILE: file }, () =>
+          db.adapter({ logger }, 'postgres://'),
+        );
+        await expectCode(storage.connect(), 'authentication_failed');
+        expect(logger.take().filter(({ level }) => level === 'warn')).toEqual([
+          { level: 'warn', message: expect.stringContaining('others can read it'), fields: { path: file } },
+        ]);
+      } finally {
+        rmSync(directory, { recursive: true });
+      }
+    },
+  );
 });
 
 it('the URL parameters `host`, `port`, `user`, `password` and `dbname` are used for the connection', async () => {
@@ -258,6 +282,14 @@ describe('the start-up options', () => {
   ])('override the adapter’s own setting of %s, which is %s', async (setting, ours, given) => {
     expect(await settingOf(db.adapter(), setting)).toBe(ours);
     expect(await settingOf(db.adapter({ options: `-c ${setting}=${given}` }), setting)).toBe(given);
+  });
+
+  it.each([
+    ['-c geqo=off -c geqo=on', 'geqo', 'on'],
+    ['-c statement_timeout=1s --statement-timeout=4s', 'statement_timeout', '4s'],
+    ['-c STATEMENT_TIMEOUT=1s -c statement_timeout=4s', 'statement_timeout', '4s'],
+  ])('%s: the last value of a setting counts, as in the server', async (options, setting, expected) => {
+    expect(await settingOf(db.adapter({ options }), setting)).toBe(expected);
   });
 
   it('are overridden by an option of the adapter', async () => {

@@ -1,6 +1,7 @@
 /** The methods for sessions: expiry, updates, deletion of a user’s sessions, and sweeps of expired ones. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
+import { whileLocked } from './helpers/failing';
 import { makeWorld } from './helpers/families';
 import { anHourAgo, inAnHour, sessionInput, unique } from './helpers/fixtures';
 
@@ -22,6 +23,19 @@ it('getSession returns null for an expired session, and deleteExpiredSessions de
   await expect(db.storage.deleteExpiredSessions({ limit: 1001 })).resolves.toBe(1001);
   await expect(db.storage.deleteExpiredSessions()).resolves.toBe(1500);
   await expect(db.storage.deleteExpiredSessions()).resolves.toBe(0);
+});
+
+it('deleteExpiredSessions passes over an expired session that another transaction has locked', async () => {
+  await db.storage.deleteExpiredSessions();
+  const expired = await Promise.all(
+    [1, 2, 3].map(() => db.storage.createSession(sessionInput(userId, { expiresAt: anHourAgo() }))),
+  );
+  const locked = expired[1]?.id;
+  await whileLocked(db, 'SELECT FROM sessions WHERE id = $1 FOR UPDATE', [locked], async () => {
+    await expect(db.storage.deleteExpiredSessions({ timeoutMs: 10_000 })).resolves.toBe(2);
+    expect(await db.query('SELECT id FROM sessions WHERE expires_at <= now()')).toEqual([{ id: locked }]);
+  });
+  await expect(db.storage.deleteExpiredSessions()).resolves.toBe(1);
 });
 
 it('deleteUserSessions deletes all sessions of a user except the one named in `except`, and returns how many', async () => {

@@ -65,6 +65,14 @@ it('completeTwoFactorSession succeeds once, before the expiry, and while attempt
   await expectCode(db.storage.completeTwoFactorSession(unique('none')), 'not_found');
 });
 
+it('incrementTwoFactorSessionAttempts counts up to 2 147 483 647, and then stays there', async () => {
+  const most = 2_147_483_647;
+  const { id } = await db.storage.createTwoFactorSession(
+    twoFactorSessionInput(userId, world.deviceId, { attemptCount: most - 1, maxAttempts: most }),
+  );
+  for (const _ of [1, 2, 3]) await expect(db.storage.incrementTwoFactorSessionAttempts(id)).resolves.toBe(most);
+});
+
 it('createTwoFactorDevice rejects an unknown method, wrong fields and an unknown user', async () => {
   const make = (overrides: object) => db.storage.createTwoFactorDevice(totpDeviceInput(userId, overrides) as never);
   await expectInvalidInput(make({ method: 'pigeon' }), 'method');

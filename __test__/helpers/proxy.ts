@@ -143,7 +143,8 @@ export class TcpProxy {
     for (const link of this.links) {
       this.links.delete(link);
       this.ignore(link.client);
-      link.server.destroy();
+      // Its end would be passed on.
+      link.server.removeAllListeners('close').destroy();
     }
   }
 

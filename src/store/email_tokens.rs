@@ -206,7 +206,7 @@ pub async fn increment_attempts(db: &mut Db, id: &str) -> Result<i32> {
                  SELECT id, 1
                    FROM email_verification_tokens
                   WHERE id = $1
-                     ON CONFLICT (token_id) DO UPDATE SET attempts = stored.attempts + 1
+                     ON CONFLICT (token_id) DO UPDATE SET attempts = LEAST(stored.attempts::bigint + 1, 2147483647)
               RETURNING attempts",
             )
             .bind(id)

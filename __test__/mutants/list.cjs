@@ -1,0 +1,545 @@
+/**
+ * Plausible mistakes, each of which a test must notice; see `apply.cjs` for what the fields are. A mistake that
+ * `npm run test:mutants` finds to survive needs a better test.
+ */
+
+/** @type {import('./apply.cjs').Mutant[]} */
+module.exports = [
+  // Locks
+  {
+    name: 'updates-wait-for-locked-sessions',
+    mistake: 'the statement that updates many sessions waits for those that others have locked',
+    find: 'FOR NO KEY UPDATE SKIP LOCKED)',
+    replace: 'FOR NO KEY UPDATE)',
+    tests: ['batching-waits'],
+  },
+  {
+    name: 'search-for-locked-users-waits',
+    mistake: 'the search for the user who is locked waits for the lock itself',
+    find: 'SELECT id FROM users WHERE id = ANY($1) FOR KEY SHARE SKIP LOCKED',
+    replace: 'SELECT id FROM users WHERE id = ANY($1) FOR KEY SHARE',
+    tests: ['batching-locks'],
+  },
+  {
+    name: 'search-for-locked-organizations-waits',
+    mistake: 'the search for the organization that is locked waits for the lock itself',
+    find: 'SELECT id FROM organizations WHERE id = ANY($2) FOR KEY SHARE SKIP LOCKED',
+    replace: 'SELECT id FROM organizations WHERE id = ANY($2) FOR KEY SHARE',
+    tests: ['batching-locks'],
+  },
+  {
+    name: 'sweep-of-sessions-waits',
+    mistake: 'the sweep of expired sessions waits for rows that are locked',
+    find: `                  AND (expires_at <= now()) IS TRUE
+                LIMIT $3
+                  FOR UPDATE SKIP LOCKED`,
+    replace: `                  AND (expires_at <= now()) IS TRUE
+                LIMIT $3
+                  FOR UPDATE`,
+    tests: ['sessions'],
+  },
+  {
+    name: 'sweep-of-tokens-waits',
+    mistake: 'the sweep of expired e-mail tokens waits for rows that are locked',
+    find: `                         WHERE expires_at <= now()
+                         ORDER BY expires_at
+                         LIMIT $1
+                           FOR UPDATE SKIP LOCKED`,
+    replace: `                         WHERE expires_at <= now()
+                         ORDER BY expires_at
+                         LIMIT $1
+                           FOR UPDATE`,
+    tests: ['email-tokens'],
+  },
+  {
+    name: 'delete-locks-the-user-first',
+    mistake: 'deleteUser locks the user before the organizations of the user',
+    find: '               AND (SELECT count(*) FROM locked) >= 0',
+    replace: '',
+    tests: ['lock-order'],
+  },
+  {
+    name: 'delete-locks-organizations-in-any-order',
+    mistake: 'deleteUser locks the organizations of the user as they come',
+    find: `             ORDER BY id
+               FOR NO KEY UPDATE
+         ), gone AS (`,
+    replace: `               FOR NO KEY UPDATE
+         ), gone AS (`,
+    tests: ['lock-order'],
+  },
+  {
+    name: 'trigger-locks-organizations-in-any-order',
+    mistake: 'the trigger locks the organizations of a user that is deleted as they come',
+    find: `          ORDER BY o.id
+            FOR NO KEY UPDATE'`,
+    replace: "            FOR NO KEY UPDATE'",
+    tests: ['lock-order'],
+  },
+  {
+    name: 'trigger-inserts-members-in-any-order',
+    mistake: 'the trigger inserts members, and so locks users, as they come',
+    find: `
+          ORDER BY e.user_id'`,
+    replace: "'",
+    tests: ['lock-order'],
+  },
+  {
+    name: 'trigger-inserts-accounts-in-any-order',
+    mistake: 'the trigger inserts OAuth accounts as they come',
+    find: `
+          ORDER BY link.key COLLATE "C", link.value ->> ''sub'' COLLATE "C"'`,
+    replace: "'",
+    tests: ['lock-order'],
+  },
+  {
+    name: 'sessions-inserted-in-any-order',
+    mistake: 'sessions that are created together are inserted as they were asked for',
+    find: '    in_order_of_id.sort_by_key(|session| &session.id.text);',
+    replace: '    in_order_of_id.rotate_left(0);',
+    tests: ['lock-order'],
+  },
+  {
+    name: 'users-inserted-in-any-order',
+    mistake: 'users that are created together are inserted as they were asked for',
+    find: '    in_order_of_email.sort_by_cached_key(|user| user.email_key());',
+    replace: '    in_order_of_email.rotate_left(0);',
+    tests: ['batching-locks'],
+  },
+
+  // Calls that travel together
+  {
+    name: 'stuck-calls-take-all-connections',
+    mistake: 'any number of calls that are stuck may wait for their locks at once',
+    find: '        while state.patient < max_patient(pool.share()) {',
+    replace: '        while state.patient < max_patient(pool.share()).saturating_mul(1000) {',
+    tests: ['batching-waits'],
+  },
+  {
+    name: 'lone-calls-take-all-connections',
+    mistake: 'any number of lone calls may wait for their locks at once',
+    find: '} else if self.patient < max_patient(pool.share()) {',
+    replace: '} else if self.patient < max_patient(pool.share()).saturating_mul(1000) {',
+    tests: ['batching-waits'],
+  },
+  {
+    name: 'no-connection-left-for-others',
+    mistake: 'calls that wait for locks may use all connections of their kind',
+    find: '    share.saturating_sub(1).max(1)',
+    replace: '    share.max(1)',
+    tests: ['batching-waits'],
+    unit: 'batch::policy',
+  },
+  {
+    name: 'lock-kept-after-the-end',
+    mistake: 'calls behind a lock stay there when the one that waited for it has ended',
+    find: `                    state.queue.release(call.serial_key.take(), call.holds.take());
+                    answers.push((call, result));`,
+    replace: `                    state.queue.release(call.serial_key.take(), None);
+                    answers.push((call, result));`,
+    tests: ['batching-waits'],
+  },
+  {
+    name: 'lock-kept-after-a-sweep',
+    mistake: 'calls behind a lock stay there when the one that waited for it was given up in the queue',
+    find: `        for call in &mut removed {
+            self.release(call.serial_key.take(), call.holds.take());`,
+    replace: `        for call in &mut removed {
+            self.release(call.serial_key.take(), None);`,
+    tests: ['batching-waits'],
+  },
+  {
+    name: 'lock-kept-after-a-late-leave',
+    mistake: 'calls behind a lock stay there when the one that waited for it was given up just before its turn',
+    find: `        self.release(waiting.call.serial_key.take(), waiting.call.holds.take());
+        None`,
+    replace: `        self.release(waiting.call.serial_key.take(), None);
+        None`,
+    tests: ['batching-waits'],
+  },
+  {
+    name: 'all-refused-with-the-first',
+    mistake: 'when the first call has waited long enough for a connection, all that wait are refused',
+    find: 'Err(error) if error.code == Code::PoolTimeout => self.refuse_overdue(),',
+    replace: 'Err(error) if error.code == Code::PoolTimeout => self.refuse(&pool, Instant::now(), &error),',
+    tests: ['batching-waits'],
+  },
+  {
+    name: 'batch-refused-with-its-first',
+    mistake:
+      'when no connection can be had for a second attempt in the time of one call, all that share the statement fail',
+    find: 'if separates || is_others {',
+    replace: 'if separates || (is_others && false) {',
+    tests: ['batching-waits'],
+  },
+  {
+    name: 'unreadable-row-fails-the-statement',
+    mistake: 'a row that cannot be read fails the statement of all',
+    find: 'Ok(Self(R::from_row(row)))',
+    replace: 'Ok(Self(Ok(R::from_row(row)?)))',
+    tests: ['batching-locks'],
+  },
+  {
+    name: 'unreadable-row-is-not-found',
+    mistake: 'a row that cannot be read is said not to be there',
+    find: 'None if !are_all_readable => None,',
+    replace: 'None if !are_all_readable && keys.is_empty() => None,',
+    tests: ['batching-locks'],
+  },
+  {
+    name: 'unreadable-role-is-left-out',
+    mistake: 'a role that cannot be read is left out of the list of its user',
+    find: '*list = list.take().zip(role.ok()).map(|(mut list, role)| {',
+    replace: 'let Ok(role) = role else { continue };\n            *list = list.take().map(|mut list| {',
+    tests: ['batching-locks'],
+  },
+  {
+    name: 'one-bad-call-fails-all',
+    mistake:
+      'what the server refuses for a reason that one call may have given is refused to all that share the statement',
+    find: '        Code::QueryFailed => true,\n        Code::InvalidInput',
+    replace: '        Code::QueryFailed => false,\n        Code::InvalidInput',
+    tests: ['batching-locks', 'batching-waits'],
+  },
+  {
+    name: 'identical-organization-is-own',
+    mistake: 'createOrganization takes an organization that has the id and is the same for its own',
+    find: `            .bind(&members)
+            .bind(&metadata)
+            .bind(is_in_doubt)`,
+    replace: `            .bind(&members)
+            .bind(&metadata)
+            .bind(is_in_doubt || true)`,
+    tests: ['families'],
+  },
+  {
+    name: 'identical-session-is-own',
+    mistake: 'createSession, together with others, takes a session that has the id and is the same for its own',
+    find: 'bind_columns(query, Items::Many(sessions_by_id)).bind(is_in_doubt)',
+    replace: 'bind_columns(query, Items::Many(sessions_by_id)).bind(is_in_doubt || true)',
+    tests: ['families'],
+  },
+
+  // Connections
+  {
+    name: 'no-ping-after-rest',
+    mistake: 'a connection that has rested for five seconds is not asked whether it lives',
+    find: 'connection.idle_since.elapsed() >= PING_AFTER_IDLE || self.suspected.is_after(connection.idle_since)',
+    replace: 'self.suspected.is_after(connection.idle_since)',
+    tests: ['lost-connections'],
+  },
+  {
+    name: 'all-doubtful-asked-in-turn',
+    mistake: 'when a connection that rested was found dead, the others are asked one after the other',
+    find: '            self.close_doubtful();',
+    replace: '',
+    tests: ['lost-connections'],
+  },
+  {
+    name: 'others-not-suspected',
+    mistake: 'when a connection was lost under a statement, the others are used as before',
+    find: `                lease.settle(false);
+                self.guard.pool.suspect_idle();`,
+    replace: '                lease.settle(false);',
+    tests: ['lost-connections'],
+  },
+  {
+    name: 'idle-session-timeout-is-no-loss',
+    mistake: 'a connection that the server ended for its rest (57P05) does not count as lost',
+    find: '"57P01" | "57P02" | "57P05" => Remedy::RepeatIfHarmless',
+    replace: '"57P01" | "57P02" => Remedy::RepeatIfHarmless',
+    tests: ['lost-connections'],
+    unit: 'db::error',
+  },
+  {
+    name: 'idle-session-timeout-is-another-code',
+    mistake: 'a connection that the server ended for its rest (57P05) is no connection_failed',
+    find: '"57P03" | "57P05" | "25P03" => Code::ConnectionFailed',
+    replace: '"57P03" | "25P03" => Code::ConnectionFailed',
+    unit: 'db::error',
+  },
+  {
+    name: 'refusal-of-a-moment-is-final',
+    mistake: 'a server that refuses connections for the moment (57P05) is not asked again',
+    find: '"53300" | "57P01" | "57P02" | "57P03" | "57P05"',
+    replace: '"53300" | "57P01" | "57P02" | "57P03"',
+    tests: ['connect-errors'],
+  },
+  {
+    name: 'probe-is-not-compared',
+    mistake: 'nobody looks whether the start-up options have reached the server',
+    find: 'if self.is_pooled() || probe.as_deref() == Some(self.probe.as_str()) {',
+    replace: 'if self.is_pooled() || probe.as_deref() == Some(self.probe.as_str()) || !self.probe.is_empty() {',
+    tests: ['swallowed-options'],
+  },
+  {
+    name: 'password-file-of-everybody',
+    mistake: 'a password file is used although others can read it',
+    find: '    if is_readable_by_others(path) {',
+    replace: '    if is_readable_by_others(path) && path.as_os_str().is_empty() {',
+    tests: ['options-connection'],
+  },
+  {
+    name: 'password-file-of-the-group',
+    mistake: 'a password file is used although its group can read it',
+    find: 'permissions().mode() & 0o077 != 0',
+    replace: 'permissions().mode() & 0o007 != 0',
+    tests: ['options-connection'],
+  },
+  {
+    name: 'cancel-at-the-first-host',
+    mistake: 'a statement is cancelled at the first host, wherever it runs',
+    find: '_ => target.open_beside(backend.host, None).await.ok()?,',
+    replace: '_ => target.open_beside(0, None).await.ok()?,',
+    tests: ['cancellation'],
+  },
+  {
+    name: 'cancel-at-the-host-of-another',
+    mistake: 'a statement is cancelled at the host where another one was cancelled',
+    find: 'Some((host, connection)) if host == backend.host => connection,',
+    replace: 'Some((_, connection)) => connection,',
+    tests: ['cancellation'],
+  },
+  {
+    name: 'writable-host-is-not-first',
+    mistake: 'the hosts are tried in their order, whichever took writes last',
+    find: '            order.sort_by_key(|host| *host != writable);',
+    replace: '            order.sort_by_key(|host| (writable, *host));',
+    tests: ['hosts'],
+  },
+  {
+    name: 'first-statement-timeout-wins',
+    mistake: 'of two statement timeouts among the start-up options the first one counts',
+    find: 'settings.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case("statement_timeout"))',
+    replace: 'settings.iter().find(|(name, _)| name.eq_ignore_ascii_case("statement_timeout"))',
+    tests: ['options-connection'],
+  },
+  {
+    name: 'own-defaults-win',
+    mistake: 'our own settings win over those of the caller',
+    find: 'DEFAULTS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).chain(given).collect();',
+    replace:
+      'given.into_iter().chain(DEFAULTS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).collect();',
+    tests: ['options-connection'],
+  },
+  {
+    name: 'log-of-the-driver',
+    mistake: 'what the driver logs, such as the text of a NOTICE, reaches the logger',
+    find: 'metadata.is_event() && metadata.target().starts_with(TARGET) && *metadata.level() <= self.level',
+    replace: '!metadata.is_span() && *metadata.level() <= self.level',
+    tests: ['logging'],
+  },
+
+  // The facade and the queue
+  {
+    name: 'timeout-beyond-a-timer',
+    mistake: 'a timeoutMs that no timer can hold is accepted, and ends the call at once',
+    find: 'value >= 0 && value <= MAX_TIMEOUT_MS;',
+    replace: 'value >= 0;',
+    tests: ['bad-input'],
+  },
+  {
+    name: 'all-results-in-one-turn',
+    mistake: 'all results are handed over in one turn of the event loop',
+    find: 'const RESULTS_PER_TICK = 16;',
+    replace: 'const RESULTS_PER_TICK = 1e9;',
+    tests: ['result-delivery'],
+  },
+  {
+    name: 'newest-chunk-first',
+    mistake: 'of several chunks of results the newest is read first',
+    find: 'const chunk = this.chunks.shift();',
+    replace: 'const chunk = this.chunks.pop();',
+    tests: ['result-delivery'],
+  },
+  {
+    name: 'chunks-in-reverse',
+    mistake: 'several chunks of results leave the core in reverse',
+    find: `        chunks
+            .into_iter()
+            .map(|mut chunk| {`,
+    replace: `        chunks
+            .into_iter()
+            .rev()
+            .map(|mut chunk| {`,
+    tests: ['result-delivery'],
+  },
+
+  // Statements and triggers
+  {
+    name: 'updated-at-of-the-transaction',
+    mistake: 'updated_at is when the transaction began, and goes back when it had to wait',
+    find: 'NEW.updated_at := CAST(pg_catalog.clock_timestamp() AS',
+    replace: 'NEW.updated_at := CAST(pg_catalog.now() AS',
+    tests: ['updated-at'],
+  },
+  {
+    name: 'rotation-compares-with-the-transaction',
+    mistake: 'rotateApiKey compares the expiry with the beginning of its own transaction, and rotates a key twice',
+    find: `expires_at > clock_timestamp())
+                               OR EXISTS`,
+    replace: `expires_at > now())
+                               OR EXISTS`,
+    tests: ['api-keys'],
+  },
+  {
+    name: 'accounts-trigger-without-search-path',
+    mistake: 'the trigger of OAuth accounts runs with the search path of the writer',
+    find: `CREATE OR REPLACE FUNCTION auth_sync_oauth_accounts()
+RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp`,
+    replace: `CREATE OR REPLACE FUNCTION auth_sync_oauth_accounts()
+RETURNS trigger
+LANGUAGE plpgsql`,
+    tests: ['trigger-surroundings'],
+  },
+  {
+    name: 'members-trigger-without-search-path',
+    mistake: 'the trigger of members runs with the search path of the writer',
+    find: `by bytes.
+CREATE OR REPLACE FUNCTION auth_sync_organization_members()
+RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp`,
+    replace: `by bytes.
+CREATE OR REPLACE FUNCTION auth_sync_organization_members()
+RETURNS trigger
+LANGUAGE plpgsql`,
+    tests: ['trigger-surroundings'],
+  },
+  {
+    name: 'leave-trigger-without-search-path',
+    mistake: 'the trigger of users that are deleted runs with the search path of the writer',
+    find: `CREATE OR REPLACE FUNCTION auth_leave_organizations()
+RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp`,
+    replace: `CREATE OR REPLACE FUNCTION auth_leave_organizations()
+RETURNS trigger
+LANGUAGE plpgsql`,
+    tests: ['trigger-surroundings'],
+  },
+  {
+    name: 'accounts-trigger-writes-to-public',
+    mistake: 'the trigger of OAuth accounts writes to the schema public, wherever its table is',
+    find: `link.value ->> ''sub'' COLLATE "C"'
+      , TG_TABLE_SCHEMA`,
+    replace: `link.value ->> ''sub'' COLLATE "C"'
+      , 'public'`,
+    tests: ['copies'],
+  },
+  {
+    name: 'members-trigger-writes-to-public',
+    mistake: 'the trigger of members writes to the schema public, wherever its table is',
+    find: `          ORDER BY e.user_id'
+      , TG_TABLE_SCHEMA`,
+    replace: `          ORDER BY e.user_id'
+      , 'public'`,
+    tests: ['copies'],
+  },
+  {
+    name: 'tokens-without-tiebreak',
+    mistake: 'e-mail tokens of one time come in any order',
+    find: `                 AND expires_at > now()
+               ORDER BY created_at DESC, id DESC"`,
+    replace: `                 AND expires_at > now()
+               ORDER BY created_at DESC"`,
+    tests: ['list-order'],
+  },
+  {
+    name: 'api-keys-without-tiebreak',
+    mistake: 'API keys of one time come in any order',
+    find: 'WHERE principal_user_id = $1 OR principal_org_id = $1 ORDER BY created_at DESC, id DESC"',
+    replace: 'WHERE principal_user_id = $1 OR principal_org_id = $1 ORDER BY created_at DESC"',
+    tests: ['list-order'],
+  },
+  {
+    name: 'api-keys-by-prefix-without-tiebreak',
+    mistake: 'API keys of one prefix and one time come in any order',
+    find: 'WHERE prefix = $1 AND last_four = $2 ORDER BY created_at DESC, id DESC"',
+    replace: 'WHERE prefix = $1 AND last_four = $2 ORDER BY created_at DESC"',
+    tests: ['list-order'],
+  },
+  {
+    name: 'roles-without-tiebreak',
+    mistake: 'roles of one time come in any order',
+    find: 'FROM roles WHERE org_id = $1 ORDER BY created_at DESC, id DESC"',
+    replace: 'FROM roles WHERE org_id = $1 ORDER BY created_at DESC"',
+    tests: ['list-order'],
+  },
+  {
+    name: 'roles-of-a-user-without-tiebreak',
+    mistake: 'roles of a user that were assigned at one time come in any order',
+    find: `                AND assignment.org_id = $2
+              ORDER BY assignment.assigned_at DESC, role.id DESC"`,
+    replace: `                AND assignment.org_id = $2
+              ORDER BY assignment.assigned_at DESC"`,
+    tests: ['list-order'],
+  },
+  {
+    name: 'roles-of-users-without-tiebreak',
+    mistake: 'roles that were assigned at one time come in any order when many users are asked for together',
+    find: `                   JOIN roles AS role ON role.id = assignment.role_id
+                  ORDER BY assignment.assigned_at DESC, role.id DESC"`,
+    replace: `                   JOIN roles AS role ON role.id = assignment.role_id
+                  ORDER BY assignment.assigned_at DESC"`,
+    tests: ['list-order'],
+  },
+  {
+    name: 'providers-without-tiebreak',
+    mistake: 'SSO providers of one time come in any order',
+    find: 'FROM sso_providers ORDER BY created_at DESC, id DESC"',
+    replace: 'FROM sso_providers ORDER BY created_at DESC"',
+    tests: ['list-order'],
+  },
+  {
+    name: 'providers-of-an-organization-without-tiebreak',
+    mistake: 'SSO providers of an organization and of one time come in any order',
+    find: 'FROM sso_providers WHERE org_id = $1 OR org_id IS NULL ORDER BY created_at DESC, id DESC"',
+    replace: 'FROM sso_providers WHERE org_id = $1 OR org_id IS NULL ORDER BY created_at DESC"',
+    tests: ['list-order'],
+  },
+  {
+    name: 'links-without-tiebreak',
+    mistake: 'SSO links of one time come in any order',
+    find: 'FROM sso_links WHERE user_id = $1 ORDER BY linked_at DESC, id DESC"',
+    replace: 'FROM sso_links WHERE user_id = $1 ORDER BY linked_at DESC"',
+    tests: ['list-order'],
+  },
+  {
+    name: 'devices-without-tiebreak',
+    mistake: 'two-factor devices of one time come in any order',
+    find: 'FROM twofa_devices WHERE user_id = $1 ORDER BY created_at DESC, id DESC"',
+    replace: 'FROM twofa_devices WHERE user_id = $1 ORDER BY created_at DESC"',
+    tests: ['list-order'],
+  },
+  {
+    name: 'backup-codes-without-tiebreak',
+    mistake: 'backup codes of one time and position come in any order',
+    find: 'WHERE user_id = $1 ORDER BY created_at DESC, position, id DESC"',
+    replace: 'WHERE user_id = $1 ORDER BY created_at DESC, position"',
+    tests: ['list-order'],
+  },
+  {
+    name: 'backup-codes-without-position',
+    mistake: 'backup codes come in the order of their ids instead of the one given',
+    find: 'WHERE user_id = $1 ORDER BY created_at DESC, position, id DESC"',
+    replace: 'WHERE user_id = $1 ORDER BY created_at DESC, id DESC"',
+    tests: ['two-factor'],
+  },
+  {
+    name: 'attempts-overflow',
+    mistake: 'attempts at an e-mail token are refused when there have been 2 147 483 647',
+    find: 'SET attempts = LEAST(stored.attempts::bigint + 1, 2147483647)',
+    replace: 'SET attempts = stored.attempts + 1',
+    tests: ['email-tokens'],
+  },
+  {
+    name: 'two-factor-attempts-overflow',
+    mistake: 'attempts at a two-factor session are refused when there have been 2 147 483 647',
+    find: 'SET attempt_count = LEAST(LEAST(attempt_count, max_attempts)::bigint + 1, 2147483647)',
+    replace: 'SET attempt_count = LEAST(attempt_count, max_attempts) + 1',
+    tests: ['two-factor'],
+  },
+];
