@@ -128,39 +128,40 @@ describe('members', () => {
 });
 
 describe('OAuth accounts', () => {
-  it.each(['INSERT', 'UPDATE'])('of one %s take their places in the order of providers', async (statement) => {
-    const [holder, writer] = [unique('holder'), unique('writer')];
-    await Promise.all(
-      (statement === 'INSERT' ? [holder] : [holder, writer]).map((id) => db.storage.createUser({ id })),
-    );
-    // In JSON the shorter key comes first.
-    const [shared, own] = [unique('shared'), unique('own')];
-    const oauth = JSON.stringify({ b: { sub: own }, aa: { sub: shared } });
-    const account = 'INSERT INTO user_oauth_accounts (provider, sub, user_id) VALUES ($1, $2, $3)';
-    await withClient((client) =>
-      whileLocked(db, account, ['aa', shared, holder], async (release) => {
-        const written = client.query(
-          statement === 'INSERT'
-            ? 'INSERT INTO users (id, oauth) VALUES ($1, $2)'
-            : 'UPDATE users SET oauth = $2 WHERE id = $1',
-          [writer, oauth],
-        );
-        await until(isWaiting);
-        // Nobody waits for the other place.
-        await withClient(async (other) => {
-          await other.query(`BEGIN; SET LOCAL lock_timeout = '300ms'`);
-          await other.query(account, ['b', own, holder]);
-          await other.query('ROLLBACK');
-        });
-        await release();
-        await written;
-      }),
-    );
-    expect(await db.query('SELECT provider FROM user_oauth_accounts WHERE user_id = $1 ORDER BY 1', [writer])).toEqual([
-      { provider: 'aa' },
-      { provider: 'b' },
-    ]);
-  });
+  it.each(['INSERT', 'UPDATE'])(
+    'of one %s of a user take their places in the order of providers',
+    async (statement) => {
+      const [holder, neighbour, writer] = [unique('holder'), unique('neighbour'), unique('writer')];
+      const there = [holder, neighbour, ...(statement === 'INSERT' ? [] : [writer])];
+      await Promise.all(there.map((id) => db.storage.createUser({ id })));
+      // In JSON the shorter key comes first.
+      const [shared, own] = [unique('shared'), unique('own')];
+      const oauth = JSON.stringify({ b: { sub: own }, aa: { sub: shared } });
+      const account = `UPDATE users SET oauth = jsonb_build_object($1::text, jsonb_build_object('sub', $2::text)) WHERE id = $3`;
+      await withClient((client) =>
+        whileLocked(db, account, ['aa', shared, holder], async (release) => {
+          const written = client.query(
+            statement === 'INSERT'
+              ? 'INSERT INTO users (id, oauth) VALUES ($1, $2)'
+              : 'UPDATE users SET oauth = $2 WHERE id = $1',
+            [writer, oauth],
+          );
+          await until(isWaiting);
+          // Nobody waits for the other place.
+          await withClient(async (other) => {
+            await other.query(`BEGIN; SET LOCAL lock_timeout = '300ms'`);
+            await other.query(account, ['b', own, neighbour]);
+            await other.query('ROLLBACK');
+          });
+          await release();
+          await written;
+        }),
+      );
+      expect(
+        await db.query('SELECT provider FROM user_oauth_accounts WHERE user_id = $1 ORDER BY 1', [writer]),
+      ).toEqual([{ provider: 'aa' }, { provider: 'b' }]);
+    },
+  );
 });
 
 it.each([64, 256])('%i sessions that are created together are inserted in the order of their ids', async (callers) => {
