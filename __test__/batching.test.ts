@@ -132,19 +132,25 @@ it('a few look-ups made beside many running ones wait for the next statement ins
   const relay = await Relay.start(db.url);
   const storage = db.adapter({ min: 3 }, relay.url);
   const { id } = await storage.createUser(userInput());
-  const most = [];
-  for (const _ of numbers(60)) {
-    relay.reset();
-    const large = numbers(40).map(() => storage.getUser(id));
-    await new Promise(setImmediate);
-    const small = numbers(5).map(() => storage.getUser(id));
-    await Promise.all([...large, ...small]);
-    most.push(mostAtOnce(relay.messages));
-  }
-  // At first there are too few connections; later those of a long turn do not go together. Beside each other they
-  // would be in nine rounds of ten.
-  const beside = most.slice(20).filter((count) => count > 1);
-  expect(beside.length).toBeLessThan(26);
+  /** In how many of 40 rounds statements ran beside each other. */
+  const series = async () => {
+    let rounds = 0;
+    for (const _ of numbers(40)) {
+      relay.reset();
+      const large = numbers(40).map(() => storage.getUser(id));
+      await new Promise(setImmediate);
+      const small = numbers(5).map(() => storage.getUser(id));
+      await Promise.all([...large, ...small]);
+      if (mostAtOnce(relay.messages) > 1) rounds += 1;
+    }
+    return rounds;
+  };
+  // At first there are too few connections.
+  await series();
+  // If the few started their own statement, this would be so in nine rounds of ten. On a busy machine it happens by
+  // itself as well, since the calls of a long tick do not go together, but not in each of three series.
+  const counts = [await series(), await series(), await series()];
+  expect(Math.min(...counts)).toBeLessThan(26);
   await storage.disconnect();
   await relay.close();
 });
