@@ -812,11 +812,11 @@ export interface HealthStatus {
   message?: string
 }
 
-/** The zones of the two clocks in a database of the TypeScript adapter, by IANA name (`Europe/Berlin`). */
+/** The time zones of the two clocks that wrote a database of version 3.x, by IANA name (`Europe/Berlin`). */
 export interface LegacyTimeZones {
-  /** The zone of the server, whose `now()` filled `createdAt` and the like. */
+  /** The time zone of the server, whose `now()` wrote `createdAt` and similar times. */
   server: string
-  /** The zone of the Node processes, which sent `expiresAt` and the like. */
+  /** The time zone of the Node.js processes, which wrote `expiresAt` and similar times. */
   client: string
 }
 
@@ -935,66 +935,84 @@ export interface PoolGauges {
   waiting: number
 }
 
-/** The options of node-postgres' `PoolConfig`, and our own. An unknown one is refused by name. */
+/** The options of node-postgres' `PoolConfig`, and further ones. The constructor throws if an option is unknown. */
 export interface PostgresStorageAdapterOptions {
-  /** Most connections of the pool. Default 10. */
+  /** The maximum number of connections in the pool. Default 10. */
   max?: number | null | undefined
-  /** Connections that stay open when idle. Default 0. */
+  /** How many connections stay open even if they are idle. Default 0. */
   min?: number | null | undefined
-  /** Closes a connection idle for so many milliseconds; 0 never. Default 10 000. */
+  /** After how many milliseconds an idle connection is closed. 0 keeps it open. Default 10 000. */
   idleTimeoutMillis?: number | null | undefined
-  /** Waits so many milliseconds for a connection; 0 without limit. Default 30 000. */
+  /** How many milliseconds a call waits for a connection. 0 is no limit. Default 30 000. */
   connectionTimeoutMillis?: number | null | undefined
-  /** Replaces a connection after so many seconds; 0 never. Default 1 800. */
+  /** After how many seconds a connection is replaced by a new one. 0 is never. Default 1 800. */
   maxLifetimeSeconds?: number | null | undefined
-  /** Replaces a connection after so many uses; 0 never. Default 0. */
+  /** After how many uses a connection is replaced by a new one. 0 is never. Default 0. */
   maxUses?: number | null | undefined
-  /** The server ends a statement after so many milliseconds; 0 never. Default 5 000. */
+  /** After how many milliseconds the server ends a statement. 0 is never. Default 5 000. */
   statementTimeoutMs?: number | null | undefined
-  /** The same, by node-postgres' name; `false` is 0. */
+  /** The same by the name that node-postgres has for it. `false` means 0. */
   statement_timeout?: number | false | null | undefined
-  /** The server gives up waiting for a lock after so many milliseconds; 0 never. Default: the server's. */
+  /**
+   * After how many milliseconds the server ends a statement that waits for a lock. 0 is never. Default: the server's
+   * setting.
+   */
   lock_timeout?: number | null | undefined
-  /** The server ends a session that idles in a transaction for so many milliseconds; 0 never. Default: the server's. */
+  /**
+   * After how many milliseconds the server ends a session that is idle inside a transaction. 0 is never. Default: the
+   * server's setting.
+   */
   idle_in_transaction_session_timeout?: number | null | undefined
-  /** Gives a call up, and cancels it on the server, after so many milliseconds; 0 never. Default 0. */
+  /** After how many milliseconds a call is rejected, and cancelled on the server. 0 is never. Default 0. */
   query_timeout?: number | null | undefined
-  /** Shown in `pg_stat_activity`. Default `auth-postgres`. */
+  /** The name that `pg_stat_activity` shows for the connections. Default `auth-postgres`. */
   application_name?: string | null | undefined
-  /** Lets the system probe idle connections to the server (TCP keepalive). Default `false`. */
+  /** Whether the operating system probes idle connections to the server (TCP keepalive). Default `false`. */
   keepAlive?: boolean | null | undefined
-  /** PostgreSQL's start-up options, such as `-c geqo=off`. */
+  /** Command-line options for the server process, such as `-c geqo=off`. */
   options?: string | null | undefined
-  /** Further attempts after a transient failure. Default 2. */
+  /** How many more times a call is attempted after a transient failure. Default 2. */
   maxRetries?: number | null | undefined
   /**
-   * Overrides the URL's hosts: one, or several with commas between them, which are tried in turn. One that
-   * begins with `/` is the directory of a Unix socket.
+   * Overrides the hosts of the URL. Several hosts are separated by commas, and are tried in turn. A host that begins
+   * with `/` is the directory of a Unix socket.
    */
   host?: string | null | undefined
-  /** Overrides the URL's ports. */
+  /** Overrides the ports of the URL. */
   port?: number | null | undefined
-  /** Overrides the URL's user. */
+  /** Overrides the user of the URL. */
   user?: string | null | undefined
-  /** Overrides the URL's password. A function is asked for each new connection, and may return a promise. */
+  /** Overrides the password of the URL. A function is called for each new connection, and may return a promise. */
   password?: string | (() => string | Promise<string>) | null | undefined
-  /** Overrides the URL's database. */
+  /** Overrides the database of the URL. */
   database?: string | null | undefined
-  /** Encryption: `true` verifies the server's certificate, `false` is none. Default: from the URL. */
+  /** Whether connections are encrypted. `true` verifies the server's certificate. Default: what the URL says. */
   ssl?: boolean | SslOptions | null | undefined
-  /** `true`: an idle pool does not hold the process open; `false`: it does while connected. Default `true`. */
+  /**
+   * Whether the process may end while the pool is idle. If `false`, the adapter keeps the process running until
+   * `disconnect()`. Default `true`.
+   */
   allowExitOnIdle?: boolean | null | undefined
-  /** PostgreSQL schema that holds our tables; created if missing. Default: the connection's own `search_path`. */
+  /**
+   * The schema of the adapter's tables. `connect()` creates it if it does not exist. Default: the first schema of the
+   * connection's `search_path`.
+   */
   schema?: string | null | undefined
-  /** A connection pooler on the way: `'transaction'` for PgBouncer and the like in transaction mode. Default `'none'`. */
+  /**
+   * The kind of connection pooler between the adapter and the server: `'transaction'` for PgBouncer and similar poolers
+   * in transaction mode. Default `'none'`.
+   */
   pooler?: Pooler | null | undefined
-  /** Gets the log: an object with `debug`, `info`, `warn` and `error(message, fields)`. Default: none. */
+  /**
+   * Receives the log: an object with the methods `debug`, `info`, `warn` and `error`, which are called with a message and
+   * an object of fields. Default: nothing is logged.
+   */
   logger?: Logger | null | undefined
-  /** Least level sent to `logger`. Default `'debug'`. */
+  /** The lowest level that is sent to `logger`. Default `'debug'`. */
   logLevel?: LogLevel | null | undefined
   /** Whether `connect()` runs pending migrations. Default `true`. */
   migrate?: boolean | null | undefined
-  /** The zone of the times in a database of the TypeScript adapter, when `connect()` takes one over. Default `'UTC'`. */
+  /** The time zone of the times in a database of version 3.x, for when `connect()` takes it over. Default `'UTC'`. */
   legacyTimeZone?: string | LegacyTimeZones | null | undefined
 }
 
@@ -1110,19 +1128,25 @@ export interface SessionRecord {
   plan?: string
 }
 
-/** Encryption, as in Node's `tls.connect`. What is absent comes from the URL's files or the `PG*` variables. */
+/**
+ * How connections are encrypted, with the options of Node's `tls.connect`. A field that is absent is taken from the files
+ * that the URL names, or from the `PG*` variables.
+ */
 export interface SslOptions {
-  /** `false` encrypts without verifying the server's certificate. Default `true`. */
+  /**
+   * Whether the server's certificate is verified. If `false`, the connection is encrypted, but with whoever answers.
+   * Default `true`.
+   */
   rejectUnauthorized?: boolean | null | undefined
-  /** The authorities to trust instead of the system's, in PEM. */
+  /** The certificate authorities to trust instead of the system's, in PEM. */
   ca?: string | Uint8Array | readonly (string | Uint8Array)[] | null | undefined
-  /** Our certificate, with the chain to its authority, in PEM. */
+  /** The client certificate, with the chain to its authority, in PEM. */
   cert?: string | Uint8Array | readonly (string | Uint8Array)[] | null | undefined
-  /** Its key, in PEM. */
+  /** The private key of the client certificate, in PEM. */
   key?: string | Uint8Array | readonly (string | Uint8Array)[] | null | undefined
-  /** Decrypts the key. */
+  /** The passphrase of the private key. */
   passphrase?: string | null | undefined
-  /** The name that the server's certificate must be for. Default: the host. */
+  /** The name for which the server's certificate must have been issued. Default: the host. */
   servername?: string | null | undefined
 }
 

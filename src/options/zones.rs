@@ -6,11 +6,11 @@ use crate::input::{Input, Key, Path, input};
 use serde_json::value::RawValue;
 
 input! {
-    /// The zones of the two clocks in a database of the TypeScript adapter, by IANA name (`Europe/Berlin`).
+    /// The time zones of the two clocks that wrote a database of version 3.x, by IANA name (`Europe/Berlin`).
     LegacyTimeZones {
-        /// The zone of the server, whose `now()` filled `createdAt` and the like.
+        /// The time zone of the server, whose `now()` wrote `createdAt` and similar times.
         server "server": Key,
-        /// The zone of the Node processes, which sent `expiresAt` and the like.
+        /// The time zone of the Node.js processes, which wrote `expiresAt` and similar times.
         client "client": Key,
     }
 }
