@@ -42,10 +42,17 @@ it('the logger runs in the async context of the call that caused the line', asyn
 it('the logger runs in the context of one of the callers when several calls share a statement', async () => {
   const { lines, logger } = listener();
   const storage = db.adapter({ logger, max: 1 });
-  await storage.getUser('x');
+  const { id } = await storage.createUser({});
   lines.length = 0;
-  await Promise.all(Array.from({ length: 50 }, (_, at) => requests.run(`r${at}`, () => storage.getUser(`x${at}`))));
-  const statements = lines.filter(({ message }) => message === 'statement');
+  // They find the only connection taken, so that they share statements however slowly they are made.
+  await whileLocked(db, 'SELECT FROM users WHERE id = $1 FOR UPDATE', [id], async (release) => {
+    const update = storage.updateUser(id, { name: 'late' });
+    const calls = Array.from({ length: 50 }, (_, at) => requests.run(`r${at}`, () => storage.getUser(`x${at}`)));
+    await release();
+    await Promise.all([update, ...calls]);
+  });
+  const statements = lines.filter(({ message, operation }) => message === 'statement' && operation === 'getUser');
+  expect(statements.length).toBeGreaterThan(0);
   expect(statements.length).toBeLessThan(50);
   expect(new Set(statements.map(({ store }) => store)).size).toBe(statements.length);
   for (const { store } of statements) expect(store).toMatch(/^r\d+$/);
