@@ -1,6 +1,7 @@
 /** The files of the facade: they are short, and none requires itself through others. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { circlesOf } from './helpers/circles';
 
 const FOLDER = join(__dirname, '..', 'lib');
 const FILES = readdirSync(FOLDER).filter((name) => name.endsWith('.js'));
@@ -12,18 +13,8 @@ it.each(FILES)('%s has at most 150 lines', (file) => {
   expect(textOf(file).trimEnd().split('\n').length).toBeLessThanOrEqual(150);
 });
 
-/** Follows what a file requires until it comes to a file for the second time. */
-function findCircle(file: string, way: string[] = []): string[] | undefined {
-  if (way.includes(file)) return [...way, file];
-  for (const required of requiredBy(file)) {
-    const circle = findCircle(required, [...way, file]);
-    if (circle) return circle;
-  }
-  return undefined;
-}
-
-it.each(FILES)('%s requires no file that requires it', (file) => {
-  expect(findCircle(file)).toBeUndefined();
+it('no files require each other in a circle', () => {
+  expect(circlesOf(new Map(FILES.map((file) => [file, new Set(requiredBy(file))])))).toEqual([]);
 });
 
 it('every file is required by another one', () => {

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { circlesOf } from './helpers/circles';
 
 // The rule about src/ that ARCHITECTURE.md ("The house") states: which part may use which, and that no files use each
 // other in a circle. A file uses another if it names something that is defined there. `mod` declarations and `pub use`
@@ -176,34 +177,6 @@ function arrowsOf(house: Map<string, File>): Map<string, Set<string>> {
     arrows.set(file.path, used);
   }
   return arrows;
-}
-
-/** The circles: sets of files that reach each other. */
-function circlesOf(arrows: Map<string, Set<string>>): string[][] {
-  const reachable = new Map<string, Set<string>>();
-  for (const from of arrows.keys()) {
-    const seen = new Set<string>();
-    const open = [...(arrows.get(from) ?? [])];
-    for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      if (!seen.has(next)) {
-        seen.add(next);
-        open.push(...(arrows.get(next) ?? []));
-      }
-    }
-    reachable.set(from, seen);
-  }
-  const circles = new Set<string>();
-  for (const [from, seen] of reachable) {
-    if (seen.has(from)) {
-      circles.add(
-        [...seen]
-          .filter((other) => reachable.get(other)?.has(from))
-          .sort()
-          .join(' '),
-      );
-    }
-  }
-  return [...circles].map((circle) => circle.split(' '));
 }
 
 const part = (file: string) => file.replace(/\.rs$/, '').split('/')[0];

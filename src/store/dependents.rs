@@ -9,12 +9,10 @@
 //! opens something: keys, sessions, tokens, assignments. Nothing is deleted before its owner whose absence would open
 //! something: second factors stay until the end, but for those beyond the newest.
 
+use super::sweep::BATCH;
 use crate::db::{Db, Repeat};
 use crate::error::Result;
 use sqlx::query;
-
-/// How many rows of a table one statement deletes.
-pub const BATCH: u32 = super::sessions::SWEEP;
 
 /// The statements for one kind of owner. `$1` is the owner's id, and `$2` a number of rows.
 pub struct Owner {
@@ -58,6 +56,20 @@ macro_rules! has_more {
 }
 pub(super) use has_more;
 
+/// The end of the statement that deletes the owner, whose row it has as `gone`: what [`Owner::delete`] returns.
+macro_rules! owner_has_more {
+    ($table:literal) => {
+        concat!(
+            " SELECT false AS has_more FROM gone
+               UNION ALL
+              SELECT true FROM ",
+            $table,
+            " WHERE id = $1 AND NOT EXISTS (SELECT FROM gone)"
+        )
+    };
+}
+pub(super) use owner_has_more;
+
 /// Deletes up to `$2` rows of the owner.
 macro_rules! delete_some {
     ($table:literal, $column:literal) => {
@@ -90,6 +102,7 @@ pub(super) use delete_some;
 pub async fn delete(db: &mut Db, owner: &'static Owner, id: &str) -> Result<()> {
     let mut limit = i64::from(BATCH);
     loop {
+        db.begin_batch();
         let decision: Option<(bool,)> =
             db.optional(Repeat::Harmless, || query(owner.delete).bind(id).bind(limit)).await?;
         if !decision.is_some_and(|(has_more,)| has_more) {
@@ -106,7 +119,6 @@ pub async fn delete(db: &mut Db, owner: &'static Owner, id: &str) -> Result<()> 
                 }
             }
         }
-        db.begin_batch();
         if total == 0 {
             // Something keeps the rows, such as a trigger of the application's. Let the foreign keys decide.
             limit = i64::MAX - 1;

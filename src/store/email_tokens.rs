@@ -1,7 +1,7 @@
 //! E-mail verification tokens, and how often each has been tried.
 
 use super::lookup::{Lookup, by_key};
-use super::sessions::Sweep;
+use super::sweep::Sweep;
 use super::{Decision, NewId, columns, created, once_only, record, set_column};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};

@@ -49,6 +49,7 @@ pub mod sessions;
 pub mod sso_links;
 pub mod sso_providers;
 pub mod sso_sessions;
+mod sweep;
 pub mod tables;
 mod text_list;
 pub mod two_factor_devices;

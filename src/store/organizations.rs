@@ -1,6 +1,6 @@
 //! Organizations and their members.
 
-use super::dependents::{self, Owner, delete_some, has_more, of_owner};
+use super::dependents::{self, Owner, delete_some, has_more, of_owner, owner_has_more};
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
 use super::{NewId, columns, created, record};
@@ -232,10 +232,8 @@ const OWNER: Owner = Owner {
         has_more!("sso_sessions", "provider_id", of "sso_providers", "org_id"),
         ")
          RETURNING id
-         )
-         SELECT false AS has_more FROM gone
-          UNION ALL
-         SELECT true FROM organizations WHERE id = $1 AND NOT EXISTS (SELECT FROM gone)"
+         )",
+        owner_has_more!("organizations"),
     ),
     batches: &[
         delete_some!("api_keys", "principal_org_id"),

@@ -1,6 +1,6 @@
 //! Roles of organizations.
 
-use super::dependents::{self, Owner, delete_some, has_more};
+use super::dependents::{self, Owner, delete_some, has_more, owner_has_more};
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
 use super::{NewId, columns, created, record};
@@ -212,10 +212,8 @@ const OWNER: Owner = Owner {
             DELETE FROM roles WHERE id = $1 AND NOT ",
         has_more!("user_roles", "role_id"),
         " RETURNING id
-         )
-         SELECT false AS has_more FROM gone
-          UNION ALL
-         SELECT true FROM roles WHERE id = $1 AND NOT EXISTS (SELECT FROM gone)"
+         )",
+        owner_has_more!("roles"),
     ),
     batches: &[delete_some!("user_roles", "role_id")],
 };

@@ -2,6 +2,7 @@
 
 use super::lookup::{Lookup, by_key};
 use super::record;
+use super::sweep::Sweep;
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::Result;
@@ -78,10 +79,6 @@ input! {
         limit "limit": Option<crate::input::Natural>,
     }
 }
-
-/// How many rows one statement of a sweep deletes, so that a sweep of a million rows does not run into the statement
-/// timeout.
-pub const SWEEP: u32 = 1_000;
 
 pub fn by_id() -> Lookup<SessionRecord> {
     by_key!(SessionRecord, "getSession", sessions, "id", |session| (&session.id).into(); "expires_at > now()")
@@ -179,7 +176,7 @@ pub async fn delete_expired(db: &mut Db, options: DeleteExpiredSessionsOptions) 
             .await?;
         let Some((deleted, pages, has_ranges)) = step else { break };
         let is_done = deleted < i64::from(rows);
-        sweep.add(deleted);
+        sweep.add(deleted.unsigned_abs());
         if is_done && first_page + PAGES >= pages {
             break;
         }
@@ -200,46 +197,10 @@ async fn delete_expired_by_id(db: &mut Db, mut sweep: Sweep) -> Result<u32> {
         let step: Option<(i64, Option<String>)> =
             db.optional(Repeat::Never, || query(DELETE_EXPIRED_BY_ID).bind(&after).bind(i64::from(rows))).await?;
         let Some((deleted, Some(last))) = step else { break };
-        sweep.add(deleted);
+        sweep.add(deleted.unsigned_abs());
         if deleted < i64::from(rows) {
             after = last;
         }
     }
     Ok(sweep.total())
-}
-
-/// Counts the batches of a sweep. Each batch is a statement and a transaction of its own, so that an interrupted sweep
-/// keeps what it has deleted.
-pub struct Sweep {
-    limit: u32,
-    deleted: u32,
-    is_over: bool,
-}
-
-impl Sweep {
-    pub fn up_to(limit: Option<u32>) -> Self {
-        Self { limit: limit.unwrap_or(u32::MAX), deleted: 0, is_over: false }
-    }
-
-    /// How many rows the next statement may delete.
-    pub fn next_batch(&self) -> Option<u32> {
-        let rows = SWEEP.min(self.limit - self.deleted);
-        (rows > 0 && !self.is_over).then_some(rows)
-    }
-
-    /// Counts a batch. One that was not filled was the last.
-    pub fn count(&mut self, deleted: u64, batch: u32) {
-        let deleted = u32::try_from(deleted).unwrap_or(batch);
-        self.deleted += deleted;
-        self.is_over = deleted < batch;
-    }
-
-    /// For a sweep that knows by itself when it is over.
-    fn add(&mut self, deleted: i64) {
-        self.deleted += u32::try_from(deleted).unwrap_or(0).min(self.limit - self.deleted);
-    }
-
-    pub fn total(&self) -> u32 {
-        self.deleted
-    }
 }

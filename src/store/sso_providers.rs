@@ -1,6 +1,6 @@
 //! SSO providers.
 
-use super::dependents::{self, Owner, delete_some, has_more};
+use super::dependents::{self, Owner, delete_some, has_more, owner_has_more};
 use super::lookup::{Lookup, by_key};
 use super::variant::{Field, FieldKind, Variant, VariantParameters, further, optional, required};
 use super::{NewId, columns, created, record};
@@ -281,10 +281,8 @@ const OWNER: Owner = Owner {
         " OR ",
         has_more!("sso_sessions", "provider_id"),
         ") RETURNING id
-         )
-         SELECT false AS has_more FROM gone
-          UNION ALL
-         SELECT true FROM sso_providers WHERE id = $1 AND NOT EXISTS (SELECT FROM gone)"
+         )",
+        owner_has_more!("sso_providers"),
     ),
     batches: &[delete_some!("sso_sessions", "provider_id"), delete_some!("sso_links", "provider_id")],
 };

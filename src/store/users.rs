@@ -1,6 +1,6 @@
 //! Users and their OAuth links.
 
-use super::dependents::{self, Owner, delete_some, has_more, of_owner};
+use super::dependents::{self, Owner, delete_some, has_more, of_owner, owner_has_more};
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
 use super::{columns, record};
@@ -222,10 +222,8 @@ const OWNER: Owner = Owner {
         ")
                AND (SELECT count(*) FROM locked) >= 0
          RETURNING id
-         )
-         SELECT false AS has_more FROM gone
-          UNION ALL
-         SELECT true FROM users WHERE id = $1 AND NOT EXISTS (SELECT FROM gone)"
+         )",
+        owner_has_more!("users"),
     ),
     batches: &[
         delete_some!("api_keys", "principal_user_id"),
