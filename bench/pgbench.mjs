@@ -13,8 +13,9 @@ SELECT id, user_id, org_id, plan, entitlements, expires_at, metadata, created_at
 `;
 
 export class Pgbench {
-  name = 'pgbench';
-  operations = ['session by id'];
+  static ENTRY = { name: 'pgbench', operations: ['session by id'] };
+
+  name = Pgbench.ENTRY.name;
 
   /** @param {string} program @param {{url: string, max: number, sessions: number}} target */
   constructor(program, target) {
@@ -26,7 +27,7 @@ export class Pgbench {
   }
 
   /** `undefined` where there is no pgbench. */
-  static async find() {
+  static find() {
     const candidates = [process.env.PGBENCH, '/usr/bin/pgbench'];
     return candidates.find((path) => path && existsSync(path));
   }

@@ -1,8 +1,9 @@
 /**
  * `npm run bench`: the store beside what else there is for Node, in one run, on equal work.
  *
- * Each candidate has a process of its own. They take turns, round by round, on one server; the figures are
- * medians of the rounds. What they find is compared before anything is timed.
+ * Each candidate has a process of its own, which is a new one for each operation and each number of calls in flight:
+ * nobody's figures depend on what its process did before. The candidates take turns, round by round, on one server. The
+ * figures are medians of the rounds. What the candidates find is compared before anything is timed.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -18,7 +19,7 @@ import { Server } from './server.mjs';
 import { TARGETED, targetsTable } from './targets.mjs';
 import { inTurns } from './turns.mjs';
 
-const ALL = ['ours', 'pg', 'postgres-js', 'kysely', 'drizzle', 'authjs', 'better-auth'];
+const ALL = ['ours', 'pg', 'pg-pipeline', 'postgres-js', 'kysely', 'drizzle', 'authjs', 'better-auth'];
 
 const { values: flags } = parseArgs({
   options: {
@@ -61,11 +62,16 @@ const ms = Number(flags.seconds ?? '1') * 1000;
 const sessions = Number(flags.sessions);
 const inFlights = flags['in-flight'].split(',').map(Number);
 const operations = chosen(flags.operations, flags.quick ? Object.keys(TARGETED) : Object.keys(OPERATIONS));
-const names = chosen(flags.candidates, flags.quick ? ['ours', 'pg', 'postgres-js', 'pgbench'] : [...ALL, 'pgbench']);
+const names = chosen(
+  flags.candidates,
+  flags.quick ? ['ours', 'pg', 'pg-pipeline', 'postgres-js', 'pgbench'] : [...ALL, 'pgbench'],
+);
 
-/** Who is measured at an operation: all that can do it; in a quick run, those that a target names. */
-function entrantsAt(/** @type {Entrant[]} */ entrants, /** @type {string} */ operation) {
-  return entrants.filter(
+/** @typedef {{name: string, operations: string[], start: () => Promise<Entrant>}} Participant */
+
+/** Who is measured at an operation: all that can do it, or in a quick run those that a target names. */
+function participantsIn(/** @type {Participant[]} */ participants, /** @type {string} */ operation) {
+  return participants.filter(
     ({ name, operations: able }) =>
       able.includes(operation) && (!flags.quick || flags.candidates || TARGETED[operation]?.includes(name)),
   );
@@ -80,15 +86,17 @@ async function oneRound(server, entrant, order) {
   return { ...round, serverCpu };
 }
 
-/** @param {Server} server @param {Entrant[]} entrants @returns {Promise<Cell[]>} */
-async function measureAll(server, entrants) {
+/** @param {Server} server @param {Participant[]} participants @returns {Promise<Cell[]>} */
+async function measureAll(server, participants) {
   const plan = operations.flatMap((operation) => inFlights.map((inFlight) => ({ operation, inFlight, ms })));
   const cells = [];
   for (const [at, order] of plan.entries()) {
-    const taking = entrantsAt(entrants, order.operation);
+    const taking = participantsIn(participants, order.operation);
     process.stderr.write(`[${at + 1}/${plan.length}] ${order.operation}, ${order.inFlight} in flight `);
-    // The first round warms up.
-    const measured = await inTurns(taking, rounds + 1, (entrant) => oneRound(server, entrant, order));
+    const measured = await withEntrants(taking, (entrants) =>
+      // The first round warms up.
+      inTurns(entrants, rounds + 1, (entrant) => oneRound(server, entrant, order)),
+    );
     const inThis = taking.map(({ name }, which) => ({
       ...{ operation: order.operation, inFlight: order.inFlight, candidate: name },
       rounds: (measured[which] ?? []).slice(1),
@@ -100,6 +108,53 @@ async function measureAll(server, entrants) {
     cells.push(...inThis);
   }
   return cells;
+}
+
+/**
+ * Starts a process for each participant, and ends all of them when the work is done.
+ *
+ * @template T
+ * @param {Participant[]} participants
+ * @param {(entrants: Entrant[]) => Promise<T>} work
+ */
+async function withEntrants(participants, work) {
+  /** @type {Entrant[]} */
+  const entrants = [];
+  try {
+    for (const { start } of participants) entrants.push(await start());
+    return await work(entrants);
+  } finally {
+    await Promise.all(entrants.map((each) => each.close()));
+  }
+}
+
+/**
+ * Finds out what each candidate can do, and checks that all of them do the same.
+ *
+ * @param {{url: string, max: number, sessions: number}} target
+ * @returns {Promise<Participant[]>}
+ */
+async function findParticipants(target) {
+  /** @type {Contestant[]} */
+  const contestants = [];
+  try {
+    for (const name of names.filter((each) => each !== 'pgbench')) {
+      contestants.push(await Contestant.start(name, target));
+    }
+    await checkEqualWork(contestants);
+  } finally {
+    await Promise.all(contestants.map((each) => each.close()));
+  }
+  /** @type {Participant[]} */
+  const participants = contestants.map(({ name, operations }) => ({
+    ...{ name, operations },
+    start: () => Contestant.start(name, target),
+  }));
+  const program = names.includes('pgbench') ? Pgbench.find() : undefined;
+  if (program) {
+    participants.push({ ...Pgbench.ENTRY, start: async () => new Pgbench(program, target) });
+  }
+  return participants;
 }
 
 /** @param {string} version @param {Cell[]} cells */
@@ -115,24 +170,14 @@ function results(version, cells) {
 
 async function main() {
   const server = await Server.start();
-  /** @type {Entrant[]} */
-  const entrants = [];
   try {
     process.stderr.write(`filling the tables with ${sessions} sessions\n`);
     await server.prepare(sessions, names);
-    const target = { url: server.url, max: Number(flags.pool), sessions };
-    const contestants = [];
-    for (const name of names.filter((each) => each !== 'pgbench'))
-      contestants.push(await Contestant.start(name, target));
-    entrants.push(...contestants);
-    await checkEqualWork(contestants);
-    const program = names.includes('pgbench') ? await Pgbench.find() : undefined;
-    if (program) entrants.push(new Pgbench(program, target));
-    const found = results(await server.version(), await measureAll(server, entrants));
+    const participants = await findParticipants({ url: server.url, max: Number(flags.pool), sessions });
+    const found = results(await server.version(), await measureAll(server, participants));
     console.log(flags.quick ? targetsTable(found.cells) : toMarkdown(found));
     if (flags.write || process.argv.length === 2) await keep(found);
   } finally {
-    await Promise.all(entrants.map((each) => each.close()));
     await server.stop();
   }
 }

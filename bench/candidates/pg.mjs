@@ -10,11 +10,25 @@ const USER = 'id, email, name, picture, plan, entitlements, oauth, metadata, cre
 /** @type {import('./types.js').Open} */
 export async function open({ url, max }) {
   const pool = new pg.Pool({ connectionString: url, max, options: `-c search_path=${SCHEMA}` });
+  return candidateOf(
+    (query) => pool.query(query),
+    () => pool.end(),
+  );
+}
+
+/**
+ * The same statements, however they are sent.
+ *
+ * @param {(query: pg.QueryConfig) => Promise<pg.QueryResult>} send
+ * @param {() => Promise<unknown>} close
+ * @returns {import('./types.js').Candidate}
+ */
+export function candidateOf(send, close) {
   /** @param {string} name @param {string} text */
   const statement =
     (name, text) =>
     async (/** @type {unknown[]} */ ...values) =>
-      (await pool.query({ name, text, values })).rows;
+      (await send({ name, text, values })).rows;
   const getSession = statement('session', `SELECT ${SESSION} FROM sessions WHERE id = $1 AND expires_at > now()`);
   const getUser = statement('email', `SELECT ${USER} FROM users WHERE lower(email COLLATE "C") = $1`);
   const getApiKey = statement(
@@ -48,6 +62,6 @@ export async function open({ url, max }) {
       first(await createSession(randomUUID(), userId, expiresAt, metadata), session),
     updateSession: async (id, { expiresAt }) => first(await updateSession(id, expiresAt), session),
     emitEvent: ({ type, principalId, data, timestamp }) => emit(type, principalId, data, timestamp),
-    close: () => pool.end(),
+    close,
   };
 }
