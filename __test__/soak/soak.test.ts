@@ -56,10 +56,11 @@ it(
     expect(await load.progress(200, 60_000)).toBe(true);
     expect(await load.stop(60_000)).toBe(true);
 
-    await keep(load);
+    const differences = await load.verify(own.query);
+    await keep(load, differences.length);
     expect(witness.strangers).toEqual([]);
     expect(witness.leaks).toEqual([]);
-    expect(await load.verify(own.query)).toEqual([]);
+    expect(differences).toEqual([]);
     await checkPool(storage, () => own.query(BACKENDS, [application]), MAX);
     // The ledgers keep a few bytes for each call; nothing else may remain.
     expect(usage().heapMb - before.heapMb).toBeLessThan(48);
@@ -104,7 +105,7 @@ async function disturb(mishaps: Mishap[], end: number): Promise<void> {
   }
 }
 
-async function keep(load: Load): Promise<void> {
+async function keep(load: Load, differences: number): Promise<void> {
   await mkdir(RESULTS, { recursive: true });
   const { ledgers, calls, successes } = load;
   const writes = Object.fromEntries(
@@ -113,6 +114,7 @@ async function keep(load: Load): Promise<void> {
       { acknowledged: ledger.count('acknowledged') + ledger.count('deleted'), unknown: ledger.count('unknown') },
     ]),
   );
-  const result = { minutes: MINUTES, calls, successes, seen: [...witness.seen], writes, happened, samples };
+  const seen = [...witness.seen];
+  const result = { minutes: MINUTES, calls, successes, differences, seen, writes, happened, samples };
   await writeFile(join(RESULTS, 'soak.json'), JSON.stringify(result, null, 1));
 }

@@ -2,11 +2,12 @@
  * `npm run soak -- --minutes N`: mixed load with a fault every few seconds. The figures go to
  * target/soak/, with a chart; `--write` puts the chart into docs/ too.
  */
-import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../../build/inputs.mjs';
-import { chartOf } from '../soak-chart.mjs';
+import { writeSoakChart } from '../soak-chart.mjs';
 
 const DIRECTORY = join(ROOT, 'target', 'soak');
 const FIGURES = join(DIRECTORY, 'soak.json');
@@ -30,13 +31,14 @@ export function prepare(given) {
 export function finish(passed, given) {
   // A run that failed on its way has none.
   if (!existsSync(FIGURES)) return false;
-  const { minutes, calls, successes, seen, happened, samples } = JSON.parse(readFileSync(FIGURES, 'utf8'));
-  writeFileSync(join(DIRECTORY, 'soak.svg'), chartOf({ happened, samples }));
-  if (optionsOf(given).write) copyFileSync(join(DIRECTORY, 'soak.svg'), join(ROOT, 'docs', 'soak.svg'));
+  const soak = JSON.parse(readFileSync(FIGURES, 'utf8'));
+  const folders = [DIRECTORY, ...(optionsOf(given).write ? [join(ROOT, 'docs')] : [])];
+  for (const folder of folders) writeSoakChart(pathToFileURL(`${folder}/`), soak);
 
+  const { minutes, calls, successes, seen, happened } = soak;
   console.log(`${calls} calls, ${successes} of them successful, ${happened.length} faults in ${minutes} minutes`);
   for (const [description, times] of seen) console.log(`  ${description}: ${times}`);
-  console.log('chart: target/soak/soak.svg');
+  console.log('charts: target/soak/soak-light.svg and soak-dark.svg');
   return passed;
 }
 
