@@ -18,7 +18,7 @@ if (spawnSync('valgrind', ['--version']).error) {
   console.error('test:memory: missing valgrind; on Debian or Ubuntu: apt-get install valgrind');
   process.exit(1);
 }
-setup();
+await setup();
 const directory = join(ROOT, 'target', 'memory');
 rmSync(directory, { recursive: true, force: true });
 cpSync(join(ROOT, '__test__', 'runtimes', 'application'), directory, { recursive: true });

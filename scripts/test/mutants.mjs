@@ -37,7 +37,7 @@ if (chosen.length === 0) {
   process.exit(1);
 }
 
-setup();
+await setup();
 copyTree();
 checkWithoutMistakes();
 /** @type {string[]} */

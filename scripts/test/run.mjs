@@ -19,7 +19,7 @@ if (!suite) {
 }
 
 for (const [variable, value] of Object.entries(suite.env ?? {})) process.env[variable] ??= value;
-setup();
+await setup();
 const { prepare, finish } = await stepsOf(name);
 const args = prepare ? await prepare(given) : given;
 const passed = runJest(name, args, name);

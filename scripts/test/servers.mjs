@@ -40,7 +40,7 @@ if (unknown !== undefined) {
   process.exit(1);
 }
 
-setup();
+await setup();
 const chosen = asked.length > 0 ? asked : isQuick ? QUICK.versions : MAJORS;
 const results = chosen.map(isTableOnly ? lastRunOn : testOn);
 console.log(`\n${table(results)}`);

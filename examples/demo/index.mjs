@@ -5,16 +5,13 @@
  * its own, which it drops at the end.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { InternalError, PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Secret, TOTP } from 'otpauth';
-import pg from 'pg';
-import colors from 'picocolors';
-import { freePort, startPostgres } from '../scripts/test/postgres-server.cjs';
+import { freePort } from '../../scripts/test/postgres-server.cjs';
+import { call, chapter, refused, summary } from './output.mjs';
+import { findServer } from './server.mjs';
 
 const HOUR = 3_600_000;
-
-/** @type {{ call: string, ms: number, result: string }[]} */
-const calls = [];
 
 const server = await findServer();
 const storage = new PostgresStorageAdapter(server.url, server.options);
@@ -229,103 +226,6 @@ async function whatGoesWrong() {
 async function goodbye() {
   chapter('Disconnect');
   await call('disconnect', () => storage.disconnect(), 'nothing left open');
-}
-
-async function findServer() {
-  const url = process.env.DATABASE_URL;
-  if (!url) {
-    say(`Starting an embedded PostgreSQL; set ${colors.bold('DATABASE_URL')} to use a server of yours.`);
-    const embedded = await startPostgres();
-    return { url: embedded.url, options: {}, cleanUp: embedded.stop };
-  }
-  const schema = `auth_postgres_demo_${randomBytes(4).toString('hex')}`;
-  say(`Using DATABASE_URL, in a schema of our own: ${schema}.`);
-  return {
-    url,
-    options: { schema },
-    cleanUp: () => dropSchema(url, schema),
-  };
-}
-
-/**
- * @param {string} url
- * @param {string} schema
- */
-async function dropSchema(url, schema) {
-  const client = new pg.Client({ connectionString: url });
-  try {
-    await client.connect();
-    await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
-  } catch (error) {
-    // What has ended the demo early matters more.
-    say(`The schema ${schema} could not be dropped: ${error instanceof Error ? error.message : error}`);
-  } finally {
-    await client.end();
-  }
-}
-
-/**
- * Makes a call, says what came of it, and keeps its time for the table.
- *
- * @template T
- * @param {string} name
- * @param {() => Promise<T>} work
- * @param {string | ((result: T) => string)} describe
- * @returns {Promise<T>}
- */
-async function call(name, work, describe) {
-  const started = performance.now();
-  const result = await work();
-  note(name, performance.now() - started, typeof describe === 'string' ? describe : describe(result));
-  return result;
-}
-
-/**
- * Makes a call that has to fail, and shows the error.
- *
- * @param {string} name
- * @param {() => Promise<unknown>} work
- */
-async function refused(name, work) {
-  const started = performance.now();
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof InternalError)) throw error;
-    note(name, performance.now() - started, `refused: ${error.code}`);
-    say(`  ${colors.dim(error.message)}`);
-    return;
-  }
-  throw new Error(`${name} should have been refused`);
-}
-
-/**
- * @param {string} name
- * @param {number} ms
- * @param {string} result
- */
-function note(name, ms, result) {
-  calls.push({ call: name, ms, result });
-  say(`  ${colors.green(name.padEnd(26))}${result}`);
-}
-
-function summary() {
-  const width = Math.max(...calls.map(({ call }) => call.length));
-  /** @type {(call: string, ms: string, result: string) => string} */
-  const row = (call, ms, result) => `${call.padEnd(width)}  ${ms.padStart(8)}  ${result}`;
-  say(`\n${colors.bold(row('Call', 'ms', 'Result'))}`);
-  for (const { call, ms, result } of calls) say(row(call, ms.toFixed(1), result));
-  say(colors.dim(`${calls.length} calls, each the first of its kind, with the debug build that setup makes.`));
-}
-
-/** @param {string} title */
-function chapter(title) {
-  say(`\n${colors.bold(title)}`);
-}
-
-/** @param {string} text */
-function say(text) {
-  console.log(text);
 }
 
 /** @param {string | undefined} id */
