@@ -37,8 +37,8 @@ it('the typings list the table’s codes, kinds and severities', () => {
   expect(severities).toEqual(expect.arrayContaining(TABLE.map(([, { severity }]) => severity)));
 });
 
-it('the README lists the table’s codes with their kinds and statuses', () => {
-  const rows = readRoot('README.md').matchAll(/^\| (`[a-z_`, ]+`) \| ([a-z_]+) (\d{3}) \|/gm);
+it('docs/errors.md lists the table’s codes with their kinds and statuses', () => {
+  const rows = readRoot('docs/errors.md').matchAll(/^\| (`[a-z_`, ]+`) \| ([a-z_]+) (\d{3}) \|/gm);
   const listed = [...rows].flatMap(([, codes, kind, status]) =>
     [...(codes as string).matchAll(/`(\w+)`/g)].map(([, code]) => [`auth_postgres/${code}`, kind, Number(status)]),
   );

@@ -1,13 +1,15 @@
 /**
  * Builds the addon: `node scripts/build/build.mjs [--release]`.
  *
- * Writes `auth-postgres.<platform>.node`, the typings `index.d.ts`, the loader `native.js` and the packages under npm/.
+ * Writes `auth-postgres.<platform>.node`, the typings `index.d.ts`, their reference `docs/api.md`, the loader `native.js` and
+ * the packages under npm/.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { generatePackages } from './generate-packages.mjs';
 import { inputsHash, markAddonCurrent, ROOT } from './inputs.mjs';
+import { writeReference } from './reference.mjs';
 import { checkToolchain, SetupError } from './toolchain.mjs';
 
 const RAW_TYPINGS = 'target/native.d.ts';
@@ -30,6 +32,7 @@ run(join(ROOT, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js'), [
 ]);
 const typings = join(ROOT, 'scripts', 'build', 'typings.mjs');
 if (existsSync(typings)) run(typings, [RAW_TYPINGS, 'index.d.ts']);
+writeReference();
 markAddonCurrent(hash);
 
 /**

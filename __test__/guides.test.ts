@@ -1,0 +1,146 @@
+/** The README and the pages of docs/: their snippets, links, figures and generated parts. */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { transformSync } from '@swc/core';
+import { useDatabase } from './helpers/database';
+
+const { diagramOf } = require('../scripts/build/schema-diagram.cjs');
+
+const ROOT = join(__dirname, '..');
+const COMPILER = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
+const SETUP = pathToFileURL(join(__dirname, 'helpers', 'snippets.mjs')).href;
+
+const read = (page: string) => readFileSync(join(ROOT, page), 'utf8');
+const PAGES = [
+  ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md'],
+  ...(readdirSync(join(ROOT, 'docs'), { recursive: true }) as string[])
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => join('docs', file)),
+];
+
+/** The TypeScript snippets of a page, each of which is a module. */
+function snippetsOf(page: string): string[] {
+  return [...read(page).matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code as string);
+}
+
+/** What a snippet may use without saying where it comes from. `helpers/snippets.mjs` makes these. */
+const GIVEN = `import type { OrganizationRecord, PostgresStorageAdapter as Adapter, SessionRecord, UserRecord } from '@kitiumai/auth-postgres';
+declare global {
+  var url: string;
+  var app: { use(handler: unknown): void };
+  var PostgresStorageAdapter: typeof Adapter;
+  var storage: Adapter;
+  var user: UserRecord;
+  var organization: OrganizationRecord;
+  var session: SessionRecord;
+}
+`;
+
+const snippets = PAGES.flatMap((page) =>
+  snippetsOf(page).map((code, at) => ({ name: `${page}, snippet ${at + 1}`, code })),
+);
+
+it('the snippets compile with a consumer’s strict compiler', () => {
+  const folder = mkdtempSync(join(__dirname, 'types', 'guides-'));
+  try {
+    writeFileSync(join(folder, 'given.d.mts'), GIVEN);
+    for (const [at, { code }] of snippets.entries()) {
+      writeFileSync(join(folder, `snippet-${at}.mts`), `import './given.mjs';\n${code}\nexport {};\n`);
+    }
+    const options = JSON.parse(readFileSync(join(__dirname, 'types', 'tsconfig.node16.json'), 'utf8'));
+    const include = ['*.mts', '../library.d.ts', '../storage-adapter.ts'];
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ ...options, include }));
+    const { stdout, stderr } = spawnSync(process.execPath, [COMPILER, '--project', folder], { encoding: 'utf8' });
+    const named = stdout.replace(/.*snippet-(\d+)\.mts/g, (_, at) => snippets[Number(at)]?.name ?? '');
+    expect({ stdout: named, stderr }).toEqual({ stdout: '', stderr: '' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}, 120_000);
+
+/** Each snippet has a schema of its own, so that none depends on another one. */
+const schemaOf = (name: string) => name.toLowerCase().replaceAll(/\W+/g, '_');
+
+describe('the snippets run', () => {
+  const database = useDatabase();
+  const folder = join(ROOT, 'target', 'snippets');
+
+  // The library cannot be installed from the registry, so that what imports it can only be compiled.
+  const runnable = snippets.filter(({ code }) => !/from '@kitiumai\/auth'/.test(code));
+
+  it.each(runnable)('$name', async ({ name, code }) => {
+    mkdirSync(folder, { recursive: true });
+    const module = join(folder, `${schemaOf(name)}.mjs`);
+    const { code: script } = transformSync(code, { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } });
+    writeFileSync(module, script);
+    const child = spawn(process.execPath, ['--import', SETUP, module], {
+      env: { ...process.env, DATABASE_URL: `${database.url}?schema=${schemaOf(name)}`, NODE_NO_WARNINGS: '1' },
+    });
+    let errors = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      errors += text;
+    });
+    const status = await new Promise((ended) => child.once('close', ended));
+    expect({ status, errors }).toEqual({ status: 0, errors: '' });
+  });
+});
+
+/** What GitHub makes of a heading. */
+const anchorOf = (heading: string) =>
+  heading
+    .replaceAll(/`|\[|\]\([^)]*\)/g, '')
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-');
+const withoutCode = (text: string) => text.replaceAll(/```.*?```/gs, '');
+const anchorsIn = (page: string) =>
+  [...withoutCode(read(page)).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading as string));
+
+it.each(PAGES)('the links of %s lead to files and headings that exist', (page) => {
+  const text = withoutCode(read(page)).replaceAll(/`[^`]*`/g, '');
+  const links = [...text.matchAll(/\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)"/g)].map(
+    ([, one, other]) => one ?? other ?? '',
+  );
+  const broken = links.filter((link) => {
+    if (/^(https?|mailto):/.test(link)) return false;
+    const [path = '', anchor] = link.split('#');
+    const target = path === '' ? page : relative(ROOT, resolve(ROOT, dirname(page), path));
+    if (!existsSync(join(ROOT, target))) return true;
+    return anchor !== undefined && !anchorsIn(target).includes(anchor);
+  });
+  expect(broken).toEqual([]);
+});
+
+it('every page of docs/ can be reached from the list of pages', () => {
+  const listed = [...read('docs/README.md').matchAll(/\]\(([\w./-]+\.md)\)/g)].map(([, link]) => link);
+  const pages = PAGES.filter((page) => dirname(page) === 'docs' && page !== 'docs/README.md');
+  expect(pages.map((page) => page.slice('docs/'.length)).filter((page) => !listed.includes(page))).toEqual([]);
+});
+
+it('the README’s figures are those of the last benchmark', () => {
+  const { cells } = JSON.parse(read('bench/results.json'));
+  const rate = (candidate: string) => {
+    const cell = cells.find(
+      (each: { operation: string; inFlight: number; candidate: string }) =>
+        each.operation === 'session by id' && each.inFlight === 64 && each.candidate === candidate,
+    );
+    const rates = cell.rounds.map((round: { rate: number }) => round.rate).sort((a: number, b: number) => a - b);
+    return rates[rates.length >> 1];
+  };
+  const ratio = (candidate: string) => (rate(candidate) / rate('pg')).toFixed(2);
+  const [, ...columns] =
+    /^\| session look-ups a second.*?\| (\S+) \| 1 \| (\S+) \| (\S+) \|$/m.exec(read('README.md')) ?? [];
+  expect(columns).toEqual([ratio('ours'), ratio('authjs'), ratio('better-auth')]);
+  expect(read('README.md')).toContain(`**${ratio('ours')} times**`);
+});
+
+describe('docs/schema.md', () => {
+  const database = useDatabase();
+
+  it('shows the tables as the catalogue has them', async () => {
+    const drawn = await diagramOf((sql: string) => database.query(sql));
+    expect(read('docs/schema.md')).toContain(drawn);
+  });
+});

@@ -1,0 +1,29 @@
+/** `npm run docs`: writes the generated parts of the documentation, the API reference and the diagram of the tables. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import server from '../test/postgres-server.cjs';
+import { ROOT } from './inputs.mjs';
+import diagram from './schema-diagram.cjs';
+import { setup } from './setup.mjs';
+
+const MARKED = /(?<=<!-- diagram:begin -->\n)[\s\S]*(?=<!-- diagram:end -->)/;
+
+await setup();
+await import('./reference.mjs').then(({ writeReference }) => writeReference());
+
+const { PostgresStorageAdapter } = await import('@kitiumai/auth-postgres');
+const postgres = await server.startPostgres();
+const storage = new PostgresStorageAdapter(postgres.url);
+const client = new pg.Client({ connectionString: postgres.url });
+try {
+  await storage.connect();
+  await client.connect();
+  const drawn = await diagram.diagramOf(async (sql) => (await client.query(sql)).rows);
+  const page = join(ROOT, 'docs', 'schema.md');
+  writeFileSync(page, readFileSync(page, 'utf8').replace(MARKED, drawn));
+} finally {
+  await client.end();
+  await storage.disconnect();
+  await postgres.stop();
+}
