@@ -160,7 +160,7 @@ describe('from a registry', () => {
 /** The README's first example, as JavaScript. */
 function quickStart(): string {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  const [, code] = /## Quick start\n\n```ts\n(.*?)```/s.exec(readme) ?? [];
+  const [, code] = /```ts\n(.*?)```/s.exec(readme) ?? [];
   if (!code) throw new Error('the README has no quick start');
   return transformSync(code, { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } }).code;
 }
