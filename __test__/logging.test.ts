@@ -4,7 +4,7 @@ import { Collector, type Line } from './helpers/collector';
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { argumentsOf, call, makeScene } from './helpers/every-method';
-import { whileFailing } from './helpers/failing';
+import { whileFailing, whileLocked } from './helpers/failing';
 import { unique } from './helpers/fixtures';
 import { FIRST, LAST } from './helpers/migrations';
 import { runScript } from './helpers/process';
@@ -219,4 +219,78 @@ it.each([
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'true\ndone\n' });
   expect(stderr).toContain('AuthPostgresWarning');
   expect(stderr).toContain(warning);
+});
+
+describe('slowCallMs', () => {
+  const HOLD = 'SELECT FROM users WHERE id = $1 FOR UPDATE';
+
+  it('a call that takes longer is a warning, with what it was and without any value', async () => {
+    const logger = new Collector();
+    const storage = db.adapter({ logger, slowCallMs: 200 });
+    const { id } = await storage.createUser({ name: 'Slowly' });
+    logger.take();
+    await whileLocked(db, HOLD, [id], async (release) => {
+      const waiting = storage.updateUser(id, { name: 'late' });
+      setTimeout(release, 250);
+      await waiting;
+    });
+    await storage.getUser(id);
+    const lines = logger.take('slow call');
+    expect(lines).toEqual([
+      {
+        ...{ level: 'warn', message: 'slow call' },
+        fields: { operation: 'updateUser', durationMs: expect.any(Number), attempts: 1, rows: 1 },
+      },
+    ]);
+    expect(lines[0]?.fields.durationMs).toBeGreaterThanOrEqual(200);
+  });
+
+  it('a call that fails slowly is one, too, and keeps its error', async () => {
+    const logger = new Collector();
+    const storage = db.adapter({ logger, slowCallMs: 100 });
+    const { id } = await storage.createUser({});
+    await whileLocked(db, HOLD, [id], async () => {
+      await expectCode(storage.updateUser(id, { name: 'x' }, { timeoutMs: 150 }), 'cancelled', { outcome: 'unknown' });
+    });
+    expect(logger.take('slow call').map(({ fields }) => fields.operation)).toEqual(['updateUser']);
+  });
+
+  it.each([-1, 1.5, 'x', true])('%j is refused', (slowCallMs) => {
+    const make = () => db.adapter({ slowCallMs: slowCallMs as number });
+    expect(make).toThrow(expect.objectContaining({ context: { operation: 'constructor', field: 'slowCallMs' } }));
+  });
+});
+
+describe('AUTH_POSTGRES_LOG', () => {
+  const SCRIPT = `
+    import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+    const storage = new PostgresStorageAdapter(process.env.TEST_URL, JSON.parse(process.env.TEST_OPTIONS));
+    await storage.getUser('nobody');
+    await storage.disconnect();
+  `;
+  const run = (level: string, options: object = {}) =>
+    runScript(SCRIPT, { env: { AUTH_POSTGRES_LOG: level, TEST_URL: db.url, TEST_OPTIONS: JSON.stringify(options) } });
+
+  it('makes an adapter without a logger write lines of JSON to standard error', async () => {
+    const { stderr, code } = await run('debug');
+    const lines = stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(code).toBe(0);
+    expect(lines).toContainEqual({
+      ...{ time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/), level: 'debug', message: 'statement' },
+      ...{ operation: 'getUser', durationMs: expect.any(Number), rows: 0, attempt: 1 },
+    });
+  });
+
+  it('names the least level', async () => {
+    expect((await run('warn')).stderr).toBe('');
+  });
+
+  it('tells of another value, and logs nothing', async () => {
+    const { stderr } = await run('loud');
+    expect(stderr).toContain('AUTH_POSTGRES_LOG must be one of debug, info, warn, error');
+    expect(stderr).not.toContain('"statement"');
+  });
 });

@@ -1,13 +1,16 @@
 /** The adapter as the application sees it. */
 
 const { text } = require('./arguments.js');
-const { CORE, findCore, run } = require('./call.js');
+const { CORE, coreOf, findCore, run } = require('./call.js');
 const { Core } = require('./core.js');
 const { Failure, fromNative } = require('./errors.js');
 const { METHODS } = require('./methods.js');
 const { readOptions } = require('./options.js');
 
-/** @import { InternalError, PostgresStorageAdapter as Adapter } from '../index.js' */
+/**
+ * @import { InternalError, PostgresStorageAdapter as Adapter } from '../index.js'
+ * @import { MethodName } from './types.js'
+ */
 
 /**
  * The last one of several overlapping calls of `connect` and `disconnect` decides whether the adapter is open.
@@ -60,6 +63,15 @@ class PostgresStorageAdapter {
     core.stopListening();
   }
 
+  /** @type {Adapter['stats']} */
+  stats() {
+    try {
+      return JSON.parse(coreOf(this, 'stats').native.stats());
+    } catch (error) {
+      throw (error instanceof Failure ? error : fromNative(error)).toError('stats');
+    }
+  }
+
   /**
    * Never rejects, whatever it is given.
    *
@@ -77,7 +89,7 @@ class PostgresStorageAdapter {
   }
 }
 
-for (const name of /** @type {(keyof Adapter)[]} */ (Object.keys(METHODS))) {
+for (const name of /** @type {MethodName[]} */ (Object.keys(METHODS))) {
   if (name in PostgresStorageAdapter.prototype) continue;
   const { [name]: value } = {
     /** @param {unknown[]} args */

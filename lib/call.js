@@ -3,9 +3,10 @@
 const { Core } = require('./core.js');
 const { Failure, internal, invalidInput } = require('./errors.js');
 const { METHODS } = require('./methods.js');
+const { observe, observersOf } = require('./observers.js');
 const { messageOf } = require('./text.js');
 
-/** @import { MethodName, ResultOf } from './types.js' */
+/** @import { MethodName, ObservedCall, ResultOf } from './types.js' */
 
 /**
  * Where an adapter keeps its core. A property is found through proxies, and by objects that inherit from the adapter. No
@@ -29,7 +30,7 @@ function findCore(adapter) {
 
 /**
  * @param {unknown} adapter
- * @param {MethodName} method
+ * @param {MethodName | 'stats'} method
  */
 function coreOf(adapter, method) {
   const core = findCore(adapter);
@@ -41,7 +42,7 @@ function coreOf(adapter, method) {
 }
 
 /**
- * Throws after its `await`, so that the error's stack reaches the caller's own frame.
+ * Makes a call, and lets those know of it who observe such calls.
  *
  * @template {MethodName} Name
  * @param {unknown} adapter
@@ -49,16 +50,34 @@ function coreOf(adapter, method) {
  * @param {unknown[]} args
  * @returns {Promise<ResultOf<Name>>}
  */
-async function run(adapter, name, args) {
+function run(adapter, name, args) {
+  const core = findCore(adapter);
+  const observers = core && observersOf(core, name);
+  if (core === undefined || observers === undefined) return perform(adapter, name, args, undefined);
+  return observe(core, name, observers, (call) => perform(adapter, name, args, call));
+}
+
+/**
+ * Throws after its `await`, so that the error's stack reaches the caller's own frame.
+ *
+ * @template {MethodName} Name
+ * @param {unknown} adapter
+ * @param {Name} name
+ * @param {unknown[]} args
+ * @param {ObservedCall | undefined} observed
+ * @returns {Promise<ResultOf<Name>>}
+ */
+async function perform(adapter, name, args, observed) {
   const { encoders, decode, readCallOptions } = METHODS[name];
   let core;
   let outcome;
   try {
     core = coreOf(adapter, name);
     const encoded = encoders.map((encode, at) => encode(args[at]));
-    outcome = core.call(name, encoded, readCallOptions(args));
+    outcome = core.call(name, encoded, readCallOptions(args), observed);
   } catch (error) {
     outcome = error instanceof Failure ? error : internal(`the call could not be made: ${messageOf(error)}`);
+    core?.native.countRefused(name, outcome.fields.code);
   }
   outcome = await outcome;
   if (outcome instanceof Failure) {
@@ -69,4 +88,4 @@ async function run(adapter, name, args) {
   return /** @type {(answer: unknown) => ResultOf<Name>} */ (decode)(outcome);
 }
 
-module.exports = { CORE, findCore, run };
+module.exports = { CORE, coreOf, findCore, run };

@@ -6,7 +6,7 @@ const { hasLoneSurrogate, messageOf } = require('./text.js');
 
 /**
  * @import { Logger } from '../index.js'
- * @import { CoreEvent, LogLine, RunInContext } from './types.js'
+ * @import { CoreEvent, LogLine, ObservedCall, RunInContext } from './types.js'
  */
 
 /** @typedef {() => string | Promise<string>} PasswordFunction */
@@ -28,11 +28,15 @@ const captureContext =
  *
  * @param {{ logger: Logger | undefined, password: string | PasswordFunction | undefined }} functions
  * @param {Map<number, RunInContext> | undefined} contexts by call id
+ * @param {Map<number, ObservedCall>} observed by call id
  * @returns {(event: CoreEvent) => void}
  */
-function eventHandler({ logger, password }, contexts) {
+function eventHandler({ logger, password }, contexts, observed) {
   const handle = (/** @type {CoreEvent} */ event) => {
-    if (!('ask' in event)) {
+    if ('attempts' in event) {
+      const call = observed.get(event.call);
+      if (call !== undefined) call.attempts = event.attempts;
+    } else if (!('ask' in event)) {
       if (logger !== undefined) log(logger, event);
     } else if (typeof password === 'function') {
       answerPassword(event.ask, password);

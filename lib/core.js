@@ -8,11 +8,12 @@ const { readEnvironment } = require('./environment.js');
 const { cancelled } = require('./errors.js');
 const { Inbox } = require('./inbox.js');
 const keepAlive = require('./keep-alive.js');
+const { Observation } = require('./observation.js');
 const { PendingCalls } = require('./pending-calls.js');
 
 /**
  * @import { ReadOptions } from './options.js'
- * @import { CheckedCallOptions, Encoded, MethodName, RunInContext } from './types.js'
+ * @import { CheckedCallOptions, Encoded, MethodName, ObservedCall, RunInContext } from './types.js'
  */
 
 /** @type {Set<MethodName>} methods that `query_timeout` does not limit */
@@ -27,20 +28,17 @@ class Core {
    * @param {string} connectionString
    * @param {ReadOptions} options
    */
-  constructor(connectionString, { logger, password, json, holdsOpen, queryTimeoutMs }) {
+  constructor(connectionString, { logger, password, json, holdsOpen, queryTimeoutMs, observers }) {
     this.queryTimeoutMs = queryTimeoutMs;
     this.holdsOpen = holdsOpen;
     this.isHeldOpen = false;
     this.pending = new PendingCalls();
-    /**
-     * The async contexts of the pending calls, if the application has given a function that may run in them.
-     *
-     * @type {Map<number, RunInContext> | undefined}
-     */
+    this.observation = new Observation(observers);
+    /** @type {Map<number, RunInContext> | undefined} of the pending calls, if a function of the application's needs them */
     this.contexts = logger !== undefined || typeof password === 'function' ? new Map() : undefined;
     // The native half holds the inbox. If that referred to the core itself, neither could be garbage-collected.
     const core = new WeakRef(this);
-    const onEvent = eventHandler({ logger, password }, this.contexts);
+    const onEvent = eventHandler({ logger, password }, this.contexts, this.observation.calls);
     const inbox = new Inbox(this.pending, this.contexts, onEvent, () => core.deref()?.gather());
     this.inbox = inbox;
     this.drain = (/** @type {string[]} */ chunks) => inbox.take(chunks);
@@ -56,15 +54,17 @@ class Core {
    * @param {MethodName} name
    * @param {Encoded[]} args
    * @param {CheckedCallOptions} options
+   * @param {ObservedCall | undefined} observed
    * @returns {Promise<unknown>} resolves with what the core answers, or with a `Failure`
    */
-  call(name, args, { signal, timeoutMs = LIFECYCLE.has(name) ? undefined : this.queryTimeoutMs }) {
-    if (signal?.aborted) return Promise.resolve(cancelled('the signal had been aborted'));
-    if (timeoutMs === 0) return Promise.resolve(cancelled(gaveUpAfter(0)));
+  call(name, args, { signal, timeoutMs = LIFECYCLE.has(name) ? undefined : this.queryTimeoutMs }, observed) {
+    if (signal?.aborted) throw cancelled('the signal had been aborted');
+    if (timeoutMs === 0) throw cancelled(gaveUpAfter(0));
     if (!this.isListening) this.listen();
     const mayGiveUp = signal !== undefined || timeoutMs !== undefined;
-    if (mayGiveUp) return this.callUntilGivenUp(name, args, signal, timeoutMs);
+    if (mayGiveUp) return this.callUntilGivenUp(name, args, signal, timeoutMs, observed);
     const id = this.native[name](...args);
+    this.observation.add(id, observed);
     keepAlive.ref();
     this.contexts?.set(id, captureContext());
     return new Promise((resolve) => this.pending.add(id, resolve));
@@ -77,9 +77,10 @@ class Core {
    * @param {Encoded[]} args
    * @param {AbortSignal | undefined} signal
    * @param {number | undefined} timeoutMs
+   * @param {ObservedCall | undefined} observed
    * @returns {Promise<unknown>}
    */
-  callUntilGivenUp(name, args, signal, timeoutMs) {
+  callUntilGivenUp(name, args, signal, timeoutMs, observed) {
     /** @type {number | undefined} */
     let id;
     const giveUp = (/** @type {string} */ reason) => {
@@ -94,6 +95,7 @@ class Core {
       if (id === undefined) stopListening?.();
     }
     const pendingId = id;
+    this.observation.add(id, observed);
     keepAlive.ref();
     this.contexts?.set(pendingId, captureContext());
     const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs, gaveUpAfter(timeoutMs));

@@ -6,11 +6,14 @@ const { text } = require('./arguments.js');
 const { invalidInput } = require('./errors.js');
 const { toJson } = require('./json.js');
 const { checkPlain, isObject } = require('./plain-objects.js');
+const { warnOfSlowCalls } = require('./slow-calls.js');
+const { levelOfEnvironment, stderrLogger } = require('./stderr-logger.js');
 
 /**
  * @import { Logger } from '../index.js'
  * @import { PasswordFunction } from './callbacks.js'
  * @import { PlainObject } from './plain-objects.js'
+ * @import { Observer } from './types.js'
  */
 
 /**
@@ -20,6 +23,7 @@ const { checkPlain, isObject } = require('./plain-objects.js');
  * @property {string | PasswordFunction | undefined} password
  * @property {boolean} holdsOpen whether an open adapter keeps the process running
  * @property {number | undefined} queryTimeoutMs
+ * @property {Observer[]} observers
  */
 
 /** @type {readonly string[]} */
@@ -33,23 +37,28 @@ function readOptions(given) {
   const options = given ?? {};
   if (!isObject(options)) throw invalidInput('options', 'must be an object');
   checkPlain(options, 'options');
-  const { logger, password, ssl } = options;
-  if (logger != null && !isLogger(logger)) {
+  const { logger: givenLogger, password, ssl } = options;
+  if (givenLogger != null && !isLogger(givenLogger)) {
     throw invalidInput('logger', 'must be an object with the functions debug, info, warn and error');
   }
   if (password != null && typeof password !== 'string' && typeof password !== 'function') {
     throw invalidInput('password', 'must be a string or a function');
   }
+  const environmentLevel = givenLogger == null ? levelOfEnvironment() : undefined;
+  const logger = environmentLevel === undefined ? (givenLogger ?? undefined) : stderrLogger;
   // The core gets `true` for a function, and refuses it where no function is allowed.
-  const plain = withoutFunctions({ ...options, logger: logger == null ? undefined : true });
+  const plain = withoutFunctions({ ...options, logger: logger && true });
+  if (environmentLevel !== undefined) plain.logLevel = environmentLevel;
+  const slowCallMs = /** @type {number | null | undefined} */ (options.slowCallMs) || undefined;
   if (isObject(ssl)) plain.ssl = readSsl(ssl);
   return {
-    logger: logger ?? undefined,
+    logger,
     password: /** @type {ReadOptions['password'] | null} */ (password) ?? undefined,
     json: toJson(plain, 'options'),
     holdsOpen: options.allowExitOnIdle === false,
     // The core refuses what is no number, so that no call will be made with it.
     queryTimeoutMs: /** @type {number | null | undefined} */ (options.query_timeout) || undefined,
+    observers: logger && slowCallMs ? [warnOfSlowCalls(logger, slowCallMs)] : [],
   };
 }
 

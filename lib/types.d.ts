@@ -2,7 +2,7 @@
 import type { ErrorCode, ErrorContext, InternalError, LogLevel, PostgresStorageAdapter } from '../index.js';
 
 /** A method of the adapter. */
-export type MethodName = keyof PostgresStorageAdapter;
+export type MethodName = Exclude<keyof PostgresStorageAdapter, 'stats'>;
 
 /** What a method's promise resolves with. */
 export type ResultOf<Name extends MethodName> = Awaited<ReturnType<PostgresStorageAdapter[Name]>>;
@@ -66,8 +66,30 @@ export interface PasswordQuestion {
   call?: number;
 }
 
+/** A call took more than one attempt. */
+export interface AttemptsReport {
+  call: number;
+  attempts: number;
+}
+
 /** What the core sends that is no result of a call. */
-export type CoreEvent = LogLine | PasswordQuestion;
+export type CoreEvent = LogLine | PasswordQuestion | AttemptsReport;
+
+/** What observers learn of a call. The same object is passed at its beginning and at its end. */
+export interface ObservedCall {
+  operation: MethodName;
+  server: { address: string; port: number; database: string | undefined };
+  /** How often its statement was sent: 0 if the call was refused before. */
+  attempts: number;
+  /** How many records were returned, or rows counted. `undefined` where a method returns nothing, and before the end. */
+  rows: number | undefined;
+  error?: unknown;
+  /** The core's id, once it has the call. */
+  id?: number;
+}
+
+/** Makes a call by `next`, and learns how it ends. It must let its error pass. */
+export type Observer = (call: ObservedCall, next: () => Promise<void>) => Promise<void>;
 
 /** Settles a call's promise with its result or with a `Failure`. */
 export type Resolve = (outcome: unknown) => void;
@@ -86,6 +108,11 @@ export interface NativeAdapter extends NativeMethods {
   giveUp(id: number, reason: string): void;
   openTurn(): void;
   closeTurn(resultsAreLeft: boolean): void;
+  stats(): string;
+  countRefused(operation: string, code: string): void;
+  observe(): void;
+  takeConnectionTimes(): string;
+  server(): string;
 }
 
 /** What the native core exports. */

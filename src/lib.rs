@@ -22,6 +22,7 @@ mod error;
 pub mod fuzzing;
 mod id;
 mod input;
+mod metrics;
 mod options;
 mod origin;
 mod store;

@@ -2,7 +2,10 @@
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { anHourAgo, inAnHour, memberInput, permissionInput, unique } from './fixtures';
 
-export type Method = Exclude<keyof PostgresStorageAdapter, 'connect' | 'disconnect' | 'rollback' | 'healthCheck'>;
+export type Method = Exclude<
+  keyof PostgresStorageAdapter,
+  'connect' | 'disconnect' | 'rollback' | 'healthCheck' | 'stats'
+>;
 
 /** Makes a text of its own each time, of which the test can tell where it turns up. */
 export type MakeText = (what: string) => string;

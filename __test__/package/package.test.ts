@@ -30,7 +30,9 @@ afterAll(() => rmSync(projects, { recursive: true, force: true }));
 
 describe('the main package', () => {
   it('contains the facade, the loader and the typings, and nothing else', () => {
-    const facade = readdirSync(join(ROOT, 'lib')).filter((name) => name.endsWith('.js'));
+    const facade = (readdirSync(join(ROOT, 'lib'), { recursive: true }) as string[]).filter(
+      (name) => name.endsWith('.js') || name === 'otel/index.d.ts',
+    );
     expect(main.files).toEqual(
       [
         ...['LICENSE', 'README.md', 'index.d.ts', 'index.js', 'native.js', 'package.json'],

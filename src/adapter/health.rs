@@ -3,6 +3,7 @@
 use crate::db::Database;
 use crate::db::deadline::millis;
 use crate::db::migrate::Status;
+use crate::db::pool::Gauges;
 use crate::store::tables::TABLES;
 use napi_derive::napi;
 use serde::Serialize;
@@ -50,18 +51,20 @@ pub struct PoolGauges {
     pub waiting: u32,
 }
 
+impl PoolGauges {
+    pub fn of(Gauges { total, idle, waiting }: Gauges) -> Self {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Self { total: count(total), idle: count(idle), waiting: count(waiting) }
+    }
+}
+
 /// Checks the database once.
 pub async fn health(database: &Database) -> HealthStatus {
     let started = Instant::now();
     let (result, pool) = match database.enter() {
         Ok(work) => {
             let result = database.status(&work, TABLES).await;
-            let gauges = work.pool.gauges();
-            let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-            (
-                result,
-                PoolGauges { total: count(gauges.total), idle: count(gauges.idle), waiting: count(gauges.waiting) },
-            )
+            (result, PoolGauges::of(work.pool.gauges()))
         }
         Err(error) => (Err(error), PoolGauges::default()),
     };

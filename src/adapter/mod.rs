@@ -14,6 +14,7 @@ mod panics;
 mod roles;
 mod sessions;
 mod sso;
+mod stats;
 mod two_factor;
 mod users;
 
@@ -26,6 +27,7 @@ use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
 use crate::db::migrate::{Rollback, Told};
 use crate::db::{Batch, Database, Plan};
 use crate::input::{Natural, OrNull, Patch, Text, input};
+use crate::metrics::Metrics;
 use crate::options::{Environment, LogLevel, Options};
 use crate::store::events::{self as event_store, EmitEvents};
 use crate::store::schema::{LEGACY, MIGRATIONS};
@@ -49,6 +51,7 @@ pub struct PostgresStorageAdapter {
     calls: Calls,
     queue: Arc<CompletionQueue>,
     database: Arc<Database>,
+    metrics: Arc<Metrics>,
     migrates: bool,
     /// The log, if the application has asked for one.
     log: Option<Dispatch>,
@@ -106,10 +109,12 @@ impl PostgresStorageAdapter {
             schema: options.schema,
             told: Told::default(),
         };
+        let metrics = Arc::<Metrics>::default();
         Ok(Self {
-            calls: Calls::new(Arc::clone(&queue)),
+            calls: Calls::new(Arc::clone(&queue), Arc::clone(&metrics)),
             queue,
-            database: Arc::new(Database::new(options.pool, plan)),
+            database: Arc::new(Database::new(options.pool, plan, Arc::clone(&metrics))),
+            metrics,
             migrates: options.migrates,
             log,
             lookups: Lookups::new(),

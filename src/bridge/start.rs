@@ -5,6 +5,7 @@ use super::values::{CallId, Pending};
 use crate::db::GiveUp;
 use crate::db::cause::system_cause;
 use crate::error::{Code, Error, Result};
+use crate::metrics::{Measured, Metrics};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::future::Future;
@@ -78,6 +79,7 @@ fn no_threads(error: &io::Error) -> Error {
 /// The calls of one adapter.
 pub struct Calls {
     queue: Arc<CompletionQueue>,
+    metrics: Arc<Metrics>,
     last_id: AtomicU32,
     in_flight: Arc<AtomicUsize>,
     /// Whether the next call is one that its caller may give up.
@@ -92,14 +94,16 @@ type Tickets = Arc<Mutex<HashMap<CallId, Arc<Ticket>>>>;
 struct Ticket {
     operation: &'static str,
     give_up: Arc<GiveUp>,
+    measured: Measured,
     /// The call's result and its caller's leaving may meet: the first is the answer.
     is_answered: AtomicBool,
 }
 
 impl Calls {
-    pub fn new(queue: Arc<CompletionQueue>) -> Self {
+    pub fn new(queue: Arc<CompletionQueue>, metrics: Arc<Metrics>) -> Self {
         Self {
             queue,
+            metrics,
             last_id: AtomicU32::new(0),
             in_flight: Arc::default(),
             expects_give_up: AtomicBool::new(false),
@@ -115,24 +119,29 @@ impl Calls {
     /// Begins a call that is answered through the returned [`Answer`].
     pub fn begin<T>(&self, operation: &'static str) -> (Pending<T>, Answer) {
         let id = self.next_id();
+        let measured = self.metrics.calls.begin(operation);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         let answer = Answer {
             id,
             operation,
             queue: Arc::clone(&self.queue),
             in_flight: Arc::clone(&self.in_flight),
-            ticket: self.take_ticket(id, operation),
+            ticket: self.take_ticket(id, operation, &measured),
+            measured,
+            metrics: Arc::clone(&self.metrics),
             is_given: false,
         };
         (Pending::new(id), answer)
     }
 
-    fn take_ticket(&self, id: CallId, operation: &'static str) -> Option<(Arc<Ticket>, Tickets)> {
+    fn take_ticket(&self, id: CallId, operation: &'static str, measured: &Measured) -> Option<(Arc<Ticket>, Tickets)> {
         if !self.expects_give_up.load(Ordering::Relaxed) {
             return None;
         }
         self.expects_give_up.store(false, Ordering::Relaxed);
-        let ticket = Arc::new(Ticket { operation, give_up: Arc::default(), is_answered: AtomicBool::new(false) });
+        let measured = measured.clone();
+        let give_up = Arc::default();
+        let ticket = Arc::new(Ticket { operation, give_up, measured, is_answered: AtomicBool::new(false) });
         lock(&self.tickets).insert(id, Arc::clone(&ticket));
         Some((ticket, Arc::clone(&self.tickets)))
     }
@@ -148,6 +157,7 @@ impl Calls {
         let mut error = Error::new(Code::Cancelled, reason);
         error.retryable = !is_in_doubt;
         error.context.outcome = is_in_doubt.then_some("unknown");
+        ticket.measured.end(Some(error.code.name()));
         self.queue.fail(id, &error.in_operation(ticket.operation));
     }
 
@@ -245,6 +255,8 @@ pub struct Answer {
     queue: Arc<CompletionQueue>,
     in_flight: Arc<AtomicUsize>,
     ticket: Option<(Arc<Ticket>, Tickets)>,
+    measured: Measured,
+    metrics: Arc<Metrics>,
     is_given: bool,
 }
 
@@ -252,6 +264,10 @@ impl Answer {
     pub fn give<T: Serialize>(mut self, result: &Result<T>) {
         if !self.is_first() {
             return;
+        }
+        self.measured.end(result.as_ref().err().map(|error| error.code.name()));
+        if let Some(attempts) = self.metrics.observed.take_attempts(self.id) {
+            self.queue.log(&serde_json::json!({ "call": self.id, "attempts": attempts }));
         }
         match result {
             Ok(value) => self.queue.succeed(self.id, value),
@@ -283,6 +299,7 @@ impl Drop for Answer {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         if !self.is_given && self.is_first() {
             let error = Error::new(Code::Internal, "the call ended without a result: please report this as a bug");
+            self.measured.end(Some(error.code.name()));
             self.queue.fail(self.id, &error.in_operation(self.operation));
         }
     }

@@ -4,13 +4,15 @@ use super::health::{self, Tables, check_version};
 use super::migrate::{self, Plan, Rollback, Status};
 use super::pool::calls::not_connected;
 use super::pool::sight::Sight;
-use super::pool::{CallGuard, Pool, PoolOptions};
+use super::pool::{CallGuard, Gauges, Pool, PoolOptions};
 use crate::error::Result;
+use crate::metrics::Metrics;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub struct Database {
     options: PoolOptions,
     plan: Arc<Plan>,
+    metrics: Arc<Metrics>,
     pools: Mutex<Pools>,
 }
 
@@ -23,10 +25,10 @@ struct Pools {
 
 impl Database {
     /// Opens no connection.
-    pub fn new(options: PoolOptions, plan: Plan) -> Self {
+    pub fn new(options: PoolOptions, plan: Plan, metrics: Arc<Metrics>) -> Self {
         let plan = Arc::new(plan);
-        let pools = Pools { open: Some(new_pool(&options, &plan)), closing: Vec::new() };
-        Self { options, plan, pools: Mutex::new(pools) }
+        let pools = Pools { open: Some(new_pool(&options, &plan, &metrics)), closing: Vec::new() };
+        Self { options, plan, metrics, pools: Mutex::new(pools) }
     }
 
     /// Registers one call.
@@ -36,7 +38,7 @@ impl Database {
 
     /// Opens the adapter again when it was closed, and registers the call.
     pub fn open(&self) -> Result<CallGuard> {
-        CallGuard::enter(self.lock().open.get_or_insert_with(|| new_pool(&self.options, &self.plan)))
+        CallGuard::enter(self.lock().open.get_or_insert_with(|| new_pool(&self.options, &self.plan, &self.metrics)))
     }
 
     pub async fn migrate(&self, guard: &CallGuard, applies: bool) -> Result<()> {
@@ -63,6 +65,21 @@ impl Database {
             .await
     }
 
+    /// How many connections stay open, and how many there may be.
+    pub fn pool_size(&self) -> (usize, usize) {
+        (self.options.min, self.options.max)
+    }
+
+    /// The host that connections lead to, or the first one that is tried, its port, and the database.
+    pub fn server(&self) -> (&str, u16, Option<&str>) {
+        self.options.target.server()
+    }
+
+    /// The connections of the moment; none after `disconnect()`.
+    pub fn gauges(&self) -> Gauges {
+        self.lock().open.as_ref().map_or(Gauges { total: 0, idle: 0, waiting: 0 }, |pool| pool.gauges())
+    }
+
     /// Takes no more calls, from now on. The pools that are returned have still to be closed: the open one, and
     /// those that another `disconnect()` is closing.
     pub fn shut(&self) -> Vec<Arc<Pool>> {
@@ -81,11 +98,11 @@ impl Database {
     }
 }
 
-fn new_pool(options: &PoolOptions, plan: &Arc<Plan>) -> Arc<Pool> {
+fn new_pool(options: &PoolOptions, plan: &Arc<Plan>, metrics: &Arc<Metrics>) -> Arc<Pool> {
     let plan = Arc::clone(plan);
     let sight = Sight::new(move |lease| {
         let plan = Arc::clone(&plan);
         Box::pin(async move { migrate::check_sight(lease, &plan).await })
     });
-    Pool::new(options.clone(), sight)
+    Pool::new(options.clone(), sight, Arc::clone(metrics))
 }

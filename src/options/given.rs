@@ -173,6 +173,8 @@ input! {
         logger "logger": Option<Logger>,
         /// The lowest level that is sent to `logger`. Default `'debug'`.
         log_level "logLevel": Option<LogLevel>,
+        /// Calls that take at least so many milliseconds are logged as `warn`, with the message `slow call`. 0 is never. Default 0.
+        slow_call_ms "slowCallMs": Option<Natural>,
         /// Whether `connect()` runs pending migrations. Default `true`.
         migrate "migrate": Option<bool>,
         /// The time zone of the times in a database of version 3.x, for when `connect()` takes it over. Default `'UTC'`.

@@ -70,6 +70,7 @@ impl Options {
             // The facade's affair.
             allow_exit_on_idle: _,
             query_timeout: _,
+            slow_call_ms: _,
             schema,
             pooler,
             logger,

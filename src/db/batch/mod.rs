@@ -166,6 +166,7 @@ impl<B: Batched> Batch<B> {
     fn take(self: &Arc<Self>, pool: &Arc<Pool>) -> Option<Departure<B>> {
         let mut state = self.lock();
         let (waiting, mode) = state.take(pool)?;
+        pool.metrics.batch(waiting.len());
         state.next_statement += 1;
         let number = state.next_statement;
         let since = Instant::now();

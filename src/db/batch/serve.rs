@@ -82,6 +82,9 @@ async fn outcomes<B: Batched>(
 ) -> Vec<Outcome<B>> {
     for call in &mut calls {
         call.note(db.is_in_doubt(), db.retries(), db.waited());
+        if call.retries > 0 {
+            call.guard.pool.metrics.observed.retried(call.guard.call, call.retries + 1);
+        }
     }
     let error = match result {
         Ok(outputs) if outputs.len() == calls.len() => {

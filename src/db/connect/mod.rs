@@ -168,6 +168,13 @@ impl Target {
         self.open_to(host, password.as_deref(), limit).await
     }
 
+    /// The host that is tried first, its port, and the database if it is named.
+    pub fn server(&self) -> (&str, u16, Option<&str>) {
+        let host = self.order().first().and_then(|at| self.hosts.get(*at));
+        let (name, port) = host.map_or(("", 0), |host| (host.name.as_str(), host.port));
+        (name, port, self.database.as_deref().or(self.user.as_deref()))
+    }
+
     /// The requirements that are tried, one after the other.
     fn wanted(&self) -> &[SessionAttributes] {
         match self.session {

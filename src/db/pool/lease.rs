@@ -7,6 +7,7 @@ use super::{Permit, Pool};
 use crate::db::background::in_background;
 use crate::db::connect::{Backend, Target};
 use crate::error::{Code, Error, Result};
+use crate::metrics::ConnectionTime;
 use sqlx::PgConnection;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +19,8 @@ pub struct Lease {
     /// Taken by `drop`, together.
     held: Option<(Connection, Permit)>,
     state: LeaseState,
+    /// When it began, if that is observed.
+    since: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,13 +34,19 @@ impl Lease {
     /// A connection for a caller whose first statement identifies it. `kind` is the call's, and `end` the time by which
     /// there must be one.
     pub async fn acquire(pool: &Arc<Pool>, kind: Option<&'static str>, end: Option<Instant>) -> Result<Self> {
+        let started = pool.metrics.observed.is_on().then(Instant::now);
         let permit = pool.permit(kind, end).await?;
-        Ok(Self::new(Arc::clone(pool), pool.connection(end).await?, permit))
+        let mut lease = Self::new(Arc::clone(pool), pool.connection(end).await?, permit);
+        if let Some(started) = started {
+            pool.metrics.observed.connection(ConnectionTime::Wait, started.elapsed());
+            lease.since = Some(Instant::now());
+        }
+        Ok(lease)
     }
 
     fn new(pool: Arc<Pool>, mut connection: Connection, permit: Permit) -> Self {
         connection.uses += 1;
-        Self { pool, held: Some((connection, permit)), state: LeaseState::Ready }
+        Self { pool, held: Some((connection, permit)), state: LeaseState::Ready, since: None }
     }
 
     pub fn is_identified(&self) -> bool {
@@ -125,6 +134,9 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some((connection, permit)) = self.held.take() else { return };
+        if let Some(since) = self.since {
+            self.pool.metrics.observed.connection(ConnectionTime::Use, since.elapsed());
+        }
         match self.state {
             LeaseState::Ready => self.pool.put_back(connection),
             LeaseState::Unfinished => {

@@ -16,6 +16,7 @@ pub use sight::Sight;
 use super::connect::{Opened, Target};
 use super::deadline::{Allowance, Watermark, until};
 use crate::error::{Code, Error, Result};
+use crate::metrics::Metrics;
 use calls::{RunningCalls, not_connected};
 use cancel::CancelConnection;
 use connection::{Connection, close, close_in_background, is_alive};
@@ -60,6 +61,7 @@ pub struct Pool {
     last_fault: Mutex<Option<Error>>,
     pub calls: RunningCalls,
     pub sight: Sight,
+    pub metrics: Arc<Metrics>,
     is_reaping: AtomicBool,
 }
 
@@ -81,7 +83,7 @@ pub struct Gauges {
 }
 
 impl Pool {
-    pub fn new(options: PoolOptions, sight: Sight) -> Arc<Self> {
+    pub fn new(options: PoolOptions, sight: Sight, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             permits: Arc::new(Semaphore::new(options.max)),
             options,
@@ -94,6 +96,7 @@ impl Pool {
             last_fault: Mutex::default(),
             calls: RunningCalls::default(),
             sight,
+            metrics,
             is_reaping: AtomicBool::new(false),
         })
     }
@@ -138,7 +141,10 @@ impl Pool {
             }
             self.close_doubtful();
         }
-        match self.open(end.map(|end| end.saturating_duration_since(Instant::now()))).await {
+        let started = Instant::now();
+        let opened = self.open(end.map(|end| end.saturating_duration_since(started))).await;
+        self.metrics.connecting(opened.is_ok(), started.elapsed());
+        match opened {
             Ok(connection) => {
                 *lock(&self.last_fault) = None;
                 self.reap_in_background();

@@ -14,6 +14,7 @@ use super::give_up::GiveUp;
 use super::pool::calls::aborted;
 use super::pool::{CallGuard, Lease, Pool};
 use crate::error::{Code, Error, Result};
+use crate::origin;
 use acquire::acquire;
 use retry::{back_off, judge, may_reconnect};
 use sqlx::postgres::PgRow;
@@ -292,6 +293,7 @@ impl Db {
         );
         tokio::time::sleep(pause).await;
         self.retries = attempt;
+        self.guard.pool.metrics.observed.retried(origin::call(), attempt + 1);
         Ok(())
     }
 
@@ -305,6 +307,8 @@ impl Db {
         let doubt = self.doubt;
         self.send(repeat).await;
         let statement_timeout = self.guard.pool.options.statement_timeout;
+        let pool = Arc::clone(&self.guard.pool);
+        let running = pool.metrics.statement(self.operation, attempt);
         let started = Instant::now();
         let way = Way { is_pooled: self.guard.pool.options.target.is_pooled(), is_in_doubt: doubt == Doubt::Sent };
         self.was_in_doubt = way.is_in_doubt;
@@ -324,6 +328,7 @@ impl Db {
         })
         .await;
         let ran = started.elapsed();
+        drop(running);
         let failure = match result {
             Some(Ok(rows)) => {
                 lease.settle(true);

@@ -1,0 +1,73 @@
+/** The metrics of an adapter's connections, and the histogram of its calls' durations. */
+
+const { serverOf } = require('../observers.js');
+
+/**
+ * @import { Histogram, Meter } from '@opentelemetry/api'
+ * @import { Core } from '../core.js'
+ */
+
+/** The buckets of the semantic conventions, in seconds. */
+const SECONDS = { unit: 's', advice: { explicitBucketBoundaries: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10] } };
+
+/**
+ * @param {Meter} meter
+ * @param {Core} core
+ * @returns {{ duration: Histogram, stop: () => void }}
+ */
+function observeMetrics(meter, core) {
+  const { address, port, database } = serverOf(core);
+  const pool = { 'db.client.connection.pool.name': `${address}:${port}/${database ?? ''}` };
+  const gauge = (/** @type {string} */ name, /** @type {string} */ unit, /** @type {string} */ description) =>
+    meter.createObservableUpDownCounter(`db.client.connection.${name}`, { unit, description });
+  const count = gauge('count', '{connection}', 'The connections that are idle, and those that are used.');
+  const max = gauge('max', '{connection}', 'The most connections that there may be.');
+  const idleMax = gauge('idle.max', '{connection}', 'The most connections that may be idle.');
+  const idleMin = gauge('idle.min', '{connection}', 'The connections that are kept open when they are idle.');
+  const pending = gauge('pending_requests', '{request}', 'The calls that wait for a connection.');
+  const timeouts = meter.createObservableCounter('db.client.connection.timeouts', {
+    ...{ unit: '{timeout}', description: 'The calls that have waited for a connection for too long.' },
+  });
+  const times = {
+    create: meter.createHistogram('db.client.connection.create_time', SECONDS),
+    wait: meter.createHistogram('db.client.connection.wait_time', SECONDS),
+    use: meter.createHistogram('db.client.connection.use_time', SECONDS),
+  };
+  const instruments = [count, max, idleMax, idleMin, pending, timeouts];
+
+  /** @param {import('@opentelemetry/api').BatchObservableResult} result */
+  const observe = (result) => {
+    /** @type {import('../../index.js').Stats} */
+    const { connections, calls } = JSON.parse(core.native.stats());
+    result.observe(count, connections.idle, { ...pool, 'db.client.connection.state': 'idle' });
+    result.observe(count, connections.used, { ...pool, 'db.client.connection.state': 'used' });
+    result.observe(max, connections.max, pool);
+    result.observe(idleMax, connections.max, pool);
+    result.observe(idleMin, connections.min, pool);
+    result.observe(pending, connections.waiting, pool);
+    const timedOut = Object.values(calls).map(({ errors }) => errors['auth_postgres/pool_timeout'] ?? 0);
+    result.observe(
+      timeouts,
+      timedOut.reduce((sum, each) => sum + each, 0),
+      pool,
+    );
+    recordTimes();
+  };
+  const recordTimes = () => {
+    /** @type {Record<keyof typeof times, number[]>} */
+    const taken = JSON.parse(core.native.takeConnectionTimes());
+    for (const [name, histogram] of Object.entries(times)) {
+      for (const seconds of taken[/** @type {keyof typeof times} */ (name)]) histogram.record(seconds, pool);
+    }
+  };
+  meter.addBatchObservableCallback(observe, instruments);
+  return {
+    duration: meter.createHistogram('db.client.operation.duration', {
+      ...SECONDS,
+      description: 'How long the calls took, their retries included.',
+    }),
+    stop: () => meter.removeBatchObservableCallback(observe, instruments),
+  };
+}
+
+module.exports = { observeMetrics };

@@ -1,0 +1,42 @@
+/** A span for each call, and its duration. */
+
+const { attributesOf, attributesOfError, summaryOf } = require('./attributes.js');
+
+/**
+ * @import { Histogram, Tracer } from '@opentelemetry/api'
+ * @import { Observer } from '../types.js'
+ */
+
+/**
+ * @param {typeof import('@opentelemetry/api')} api
+ * @param {Tracer} tracer
+ * @param {Histogram} duration
+ * @returns {Observer}
+ */
+function traceCalls({ SpanKind, SpanStatusCode, context, trace }, tracer, duration) {
+  return async (call, next) => {
+    const attributes = attributesOf(call);
+    const summary = summaryOf(call);
+    const started = performance.now();
+    const span = tracer.startSpan(summary, {
+      kind: SpanKind.CLIENT,
+      attributes: { ...attributes, 'db.query.summary': summary },
+    });
+    let failed = {};
+    try {
+      await context.with(trace.setSpan(context.active(), span), next);
+      if (call.rows !== undefined) span.setAttribute('db.response.returned_rows', call.rows);
+    } catch (error) {
+      failed = attributesOfError(error);
+      span.setAttributes(failed);
+      span.setStatus({ code: SpanStatusCode.ERROR, message: /** @type {Error} */ (error).message });
+      throw error;
+    } finally {
+      if (call.attempts > 1) span.setAttribute('auth_postgres.attempts', call.attempts);
+      span.end();
+      duration.record((performance.now() - started) / 1_000, { ...attributes, ...failed });
+    }
+  };
+}
+
+module.exports = { traceCalls };
