@@ -13,10 +13,10 @@ const { PendingCalls } = require('./pending-calls.js');
 
 /**
  * @import { ReadOptions } from './options.js'
- * @import { CheckedCallOptions, Encoded, MethodName, ObservedCall, RunInContext } from './types.js'
+ * @import { CallName, CheckedCallOptions, Encoded, ObservedCall, RunInContext } from './types.js'
  */
 
-/** @type {Set<MethodName>} methods that `query_timeout` does not limit */
+/** @type {Set<CallName>} methods that `query_timeout` does not limit */
 const LIFECYCLE = new Set(['connect', 'disconnect', 'rollback', 'healthCheck']);
 
 /** @param {number} ms */
@@ -51,7 +51,7 @@ class Core {
   }
 
   /**
-   * @param {MethodName} name
+   * @param {CallName} name
    * @param {Encoded[]} args
    * @param {CheckedCallOptions} options
    * @param {ObservedCall | undefined} observed
@@ -73,7 +73,7 @@ class Core {
   /**
    * The core answers a call that is given up like any other one: with an error, at once.
    *
-   * @param {MethodName} name
+   * @param {CallName} name
    * @param {Encoded[]} args
    * @param {AbortSignal | undefined} signal
    * @param {number | undefined} timeoutMs

@@ -97,8 +97,11 @@ export type Resolve = (outcome: unknown) => void;
 /** Runs a function in the async context of the call that it was made for. */
 export type RunInContext = <Args extends unknown[], Result>(work: (...args: Args) => Result, ...args: Args) => Result;
 
+/** A call that the core answers: a method's, or one that only `lib/testing/` makes. */
+export type CallName = MethodName | 'runScript';
+
 /** The functions of the native adapter that start a call. They return its id. */
-type NativeMethods = { [Name in MethodName]: (...args: Encoded[]) => number };
+type NativeMethods = { [Name in CallName]: (...args: Encoded[]) => number };
 
 /** The native half of an adapter. */
 export interface NativeAdapter extends NativeMethods {
@@ -120,5 +123,6 @@ export interface Native {
   PostgresStorageAdapter: new (connectionString: string, options: string, environment: string) => NativeAdapter;
   answerQuestion(id: number, password: string | null, reason: string | null, code: string | null): void;
   errorCodes(): string;
+  migrationsChecksum(): string;
   withoutContext(work: () => void): void;
 }

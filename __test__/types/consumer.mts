@@ -14,6 +14,7 @@ import {
   type TwoFactorSession,
   type UserRecord,
 } from '@kitiumai/auth-postgres';
+import { createTestStorage, type TestStorage, useTestStorage } from '@kitiumai/auth-postgres/testing';
 import type * as library from './storage-adapter.js';
 
 declare const url: string;
@@ -169,3 +170,17 @@ export const isOther = (error: InternalError) => error.code === 'conflict';
 export const change = (error: InternalError) => (error.code = 'auth_postgres/internal');
 // @ts-expect-error this option has another name
 await storage.getUser('id', { timeout: 5 });
+
+// For tests. A runner's functions may be given; its tests' adapter is the real one.
+const test: TestStorage = await createTestStorage({ serverUrl: url, max: 2 });
+export const inTests: library.StorageAdapter = test.storage;
+await test.travelTo(new Date(), { freeze: true });
+await test.close();
+declare function hook(work: () => unknown, timeout?: number): void;
+useTestStorage({ hooks: { beforeAll: hook, afterEach: hook, afterAll: hook } }).travelBack();
+// @ts-expect-error where the database is, the server's URL says
+await createTestStorage({ database: 'app' });
+// @ts-expect-error a time is a Date
+await test.travelTo('2030-01-01');
+// @ts-expect-error it is closed after the last test
+await useTestStorage().close();

@@ -15,6 +15,7 @@ mod roles;
 mod sessions;
 mod sso;
 mod stats;
+mod testing;
 mod two_factor;
 mod users;
 

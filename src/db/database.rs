@@ -5,6 +5,7 @@ use super::migrate::{self, Plan, Rollback, Status};
 use super::pool::calls::not_connected;
 use super::pool::sight::Sight;
 use super::pool::{CallGuard, Gauges, Pool, PoolOptions};
+use super::script;
 use crate::error::Result;
 use crate::metrics::Metrics;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -49,6 +50,11 @@ impl Database {
 
     pub async fn rollback(&self, guard: &CallGuard, rollback: &Rollback) -> Result<Vec<String>> {
         guard.or_aborted(migrate::down(&guard.pool, &self.plan, rollback)).await
+    }
+
+    /// Runs SQL that is not the store's, once.
+    pub async fn run_script(&self, guard: &CallGuard, sql: String) -> Result<Vec<Vec<Option<String>>>> {
+        guard.or_aborted(script::run(&guard.pool, sql)).await
     }
 
     /// An error when calls would fail. What is still to be migrated cannot be looked at.

@@ -14,6 +14,7 @@ mod health;
 pub mod migrate;
 pub mod pool;
 pub mod run;
+mod script;
 pub mod tls;
 
 pub use batch::{Batch, Batched, LockKey};

@@ -1,7 +1,7 @@
+const { useTestStorage } = require('@kitiumai/auth-postgres/testing');
 const { accounts, EmailTakenError } = require('../src/accounts');
-const { useStorage } = require('./database');
 
-const storage = useStorage();
+const { storage } = useTestStorage();
 const app = accounts(storage);
 
 it('signs somebody up', async () => {
