@@ -77,7 +77,7 @@ describe('with the package installed', () => {
     const config = JSON.stringify({ rootDir: '.', testMatch: ['**/*.spec.ts'], transform: { '\\.ts$': swc } });
     const args = [program('jest', 'bin/jest.js'), '--config', config, '--detectOpenHandles'];
     const { code, stderr } = await run(process.execPath, args);
-    expect(stderr).toContain('2 passed, 2 total');
+    expect(stderr).toContain('4 passed, 4 total');
     expect(stderr).not.toMatch(/open handle|did not exit/);
     expect(code).toBe(0);
   });
@@ -86,7 +86,7 @@ describe('with the package installed', () => {
     const args = [program('vitest', 'vitest.mjs'), 'run', '--root=.', '--globals', `--pool=${pool}`, 'tools.spec.ts'];
     const { code, stdout, stderr } = await run(process.execPath, args);
     expect(stderr).toBe('');
-    expect(stdout).toMatch(/Tests +2 passed \(2\)/);
+    expect(stdout).toMatch(/Tests +4 passed \(4\)/);
     expect(code).toBe(0);
   });
 

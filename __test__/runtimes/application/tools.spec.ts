@@ -1,5 +1,6 @@
 /** Written for jest and vitest alike; both bring `describe` and the others as globals. */
 import { InternalError, PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import { useTestStorage } from '@kitiumai/auth-postgres/testing';
 
 const HOUR = 3_600_000;
 
@@ -31,5 +32,27 @@ describe('an application', () => {
     expect(error).toBeInstanceOf(InternalError);
     expect(error).toBeInstanceOf(Error);
     expect(error.context).toEqual({ operation: 'updateUser' });
+  });
+});
+
+describe('a database for tests', () => {
+  const { storage, travelTo } = useTestStorage({ serverUrl: process.env.DATABASE_URL as string });
+
+  it('has a clock that moves, as Date does', async () => {
+    const user = await storage.createUser({});
+    const { id, expiresAt } = await storage.createSession({
+      userId: user.id,
+      entitlements: [],
+      expiresAt: new Date(Date.now() + HOUR),
+    });
+    await travelTo(expiresAt, { freeze: true });
+    expect(await storage.getSession(id)).toBeNull();
+    expect(new Date()).toStrictEqual(expiresAt);
+    expect((await storage.createUser({})).createdAt).toStrictEqual(expiresAt);
+  });
+
+  it('says the real time in the next test', async () => {
+    const { createdAt } = await storage.createUser({});
+    expect(Math.abs(createdAt.getTime() - Date.now())).toBeLessThan(HOUR / 2);
   });
 });
