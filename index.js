@@ -1,3 +1,4 @@
+require('./lib/check-bundle.js');
 const { PostgresStorageAdapter } = require('./lib/adapter.js');
 const { InternalError } = require('./lib/errors.js');
 

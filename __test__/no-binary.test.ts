@@ -39,11 +39,19 @@ function install(platform: string, { version: its = version, main = 'module.expo
 }
 
 /** The message with which the package refuses to load there, or "loaded". */
-function load(platform: string, arch: string, { isMusl = false } = {}): string {
+function load(platform: string, arch: string, { isMusl = false, namesLoader = true } = {}): string {
+  const program = join(application, 'node');
+  const loader = isMusl ? '/lib/ld-musl-x86_64.so.1' : '/lib64/ld-linux-x86-64.so.2';
+  writeFileSync(program, namesLoader ? `ELF ${loader}` : 'ELF');
   const script = `
     Object.defineProperty(process, 'platform', { value: '${platform}' });
     Object.defineProperty(process, 'arch', { value: '${arch}' });
-    process.report.getReport = () => ({ header: ${isMusl ? '{}' : "{ glibcVersionRuntime: '2.36' }"} });
+    Object.defineProperty(process, 'execPath', { value: ${JSON.stringify(program)} });
+    const isAsked = ${!namesLoader};
+    process.report.getReport = () => {
+      if (!isAsked) throw new Error('It takes milliseconds.');
+      return { header: ${isMusl ? '{}' : "{ glibcVersionRuntime: '2.36' }"} };
+    };
     try {
       require('@kitiumai/auth-postgres');
       console.log('loaded');
@@ -81,9 +89,16 @@ it.each([
   expect(message).toContain(`@kitiumai/auth-postgres-${name}`);
   expect(message).toContain('not installed');
   expect(message).toContain('--omit=optional');
-  expect(message).toContain('external');
+  expect(message).toContain('install it beside the bundle');
   install(name);
   expect(load(platform, arch, { isMusl })).toBe('loaded');
+});
+
+it.each([
+  [true, 'linux-x64-musl'],
+  [false, 'linux-x64-gnu'],
+])('a program that does not name the loader of its C library is asked for a report (musl: %s)', (isMusl, name) => {
+  expect(load('linux', 'x64', { isMusl, namesLoader: false })).toContain(`@kitiumai/auth-postgres-${name}`);
 });
 
 it('the loader rejects a binary of another version', () => {

@@ -3,7 +3,7 @@
  * `native.js`, the platform packages under npm/, and the main package's `optionalDependencies`.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ROOT } from './inputs.mjs';
 import { platforms, readPackage } from './platforms.mjs';
@@ -17,7 +17,8 @@ export function generatePackages() {
   const list = platforms();
   const packageName = (/** @type {string} */ name) => `${main.name}-${name}`;
 
-  write('native.js', HEADER + loader(list.map(({ name }) => ({ name, packageName: packageName(name) }))));
+  const entries = list.map(({ name }) => ({ name, packageName: packageName(name) }));
+  write('native.js', HEADER + loader(entries, main));
   const optionalDependencies = Object.fromEntries(list.map(({ name }) => [packageName(name), main.version]));
   write('package.json', asJson({ ...main, optionalDependencies }));
 
@@ -31,16 +32,25 @@ export function generatePackages() {
   }
 }
 
-/** @param {{ name: string, packageName: string }[]} entries */
-function loader(entries) {
+/**
+ * @param {{ name: string, packageName: string }[]} entries
+ * @param {any} main
+ */
+function loader(entries, main) {
   const template = readFileSync(join(ROOT, TEMPLATE), 'utf8');
   if (!ENTRIES.test(template)) throw new Error(`${TEMPLATE} has no place for the platforms.`);
-  return template.replace(ENTRIES, (_, indent) =>
+  const named = template.replace('<name>', main.name).replace('<version>', main.version);
+  return named.replace(ENTRIES, (_, indent) =>
     entries
       .flatMap(({ name, packageName }) => [
         `'${name}': {`,
-        `  package: () => require('${packageName}/package.json'),`,
-        `  binary: () => require('${packageName}'),`,
+        `  package: () => requireHere('${packageName}/package.json'),`,
+        `  binary: () => requireHere('${packageName}'),`,
+        '  traced: () => [',
+        ...[binaryOf(main, name), 'package.json'].map(
+          (file) => `    existsSync(join(__dirname, '../${posix.basename(packageName)}/${file}')),`,
+        ),
+        '  ],',
         '},',
       ])
       .map((line) => `${indent}${line}\n`)
@@ -50,10 +60,16 @@ function loader(entries) {
 
 /**
  * @param {any} main
+ * @param {string} name
+ */
+const binaryOf = (main, name) => `${main.napi.binaryName}.${name}.node`;
+
+/**
+ * @param {any} main
  * @param {import('./platforms.mjs').Platform} platform
  */
 function platformPackage(main, { name, label, os, cpu, libc }) {
-  const binary = `${main.napi.binaryName}.${name}.node`;
+  const binary = binaryOf(main, name);
   const { version, license, author, engines, publishConfig } = main;
   return {
     ...{ name: `${main.name}-${name}`, version, description: `The binary of ${main.name} for ${label}` },

@@ -32,6 +32,10 @@ const SUITES = {
     about: 'the packed package in every Node.js and in common tools',
     ...{ files: 'runtimes/*.test.ts', isApart: true, timeoutMs: 180_000 },
   },
+  bundlers: {
+    about: 'the packed package in the bundles of esbuild, webpack, Rspack, Rollup, Vite and Next.js',
+    ...{ files: 'bundlers/*.test.ts', isApart: true, timeoutMs: 600_000 },
+  },
   package: {
     about: 'the published package, installed by npm, pnpm and yarn',
     ...{ files: 'package/*.test.ts', isApart: true, timeoutMs: 120_000 },

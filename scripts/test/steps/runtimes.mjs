@@ -3,7 +3,7 @@
  * `-- --quick` ends worker threads in the oldest and the newest Node.js only; `-- -t vitest` runs a part, as jest
  * understands it.
  */
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../build/inputs.mjs';
 import { debugBinary, pack, unpackInto } from '../../release/pack.mjs';
@@ -31,11 +31,19 @@ function prepareApplication() {
   unpackInto(tarballs, application);
   const second = join(application, 'second');
   unpackInto(tarballs, second);
-  for (const { name } of tarballs) renumber(join(second, 'node_modules', name, 'package.json'));
+  for (const { name } of tarballs) renumber(join(second, 'node_modules', name));
 }
 
-/** @param {string} file */
-function renumber(file) {
+/**
+ * The loader of the main package knows its version, too.
+ *
+ * @param {string} directory of a package
+ */
+function renumber(directory) {
+  const file = join(directory, 'package.json');
   const contents = JSON.parse(readFileSync(file, 'utf8'));
   writeFileSync(file, JSON.stringify({ ...contents, version: '999.0.0' }));
+  const loader = join(directory, 'native.js');
+  if (!existsSync(loader)) return;
+  writeFileSync(loader, readFileSync(loader, 'utf8').replace(`'${contents.version}'`, `'999.0.0'`));
 }
