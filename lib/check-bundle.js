@@ -1,7 +1,10 @@
 /** Says what to set where a bundler has left this package without a `require` that works. */
 
+/** Outside of the `try` block, because Rollup leaves what is required in one as it is. */
+const requireNode = () => require('node:module');
+
 try {
-  require('node:module');
+  requireNode();
 } catch (cause) {
   const reason = /** @type {Error} */ (cause).message;
   throw new Error(

@@ -31,12 +31,12 @@ afterAll(() => rmSync(projects, { recursive: true, force: true }));
 describe('the main package', () => {
   it('contains the facade, the loader and the typings, and nothing else', () => {
     const facade = (readdirSync(join(ROOT, 'lib'), { recursive: true }) as string[]).filter(
-      (name) => name.endsWith('.js') || name === 'otel/index.d.ts',
+      (name) => name.endsWith('.js') || /^(otel|testing)\/index\.d\.ts$/.test(name),
     );
     expect(main.files).toEqual(
       [
         ...['LICENSE', 'README.md', 'index.d.ts', 'index.js', 'native.js', 'package.json'],
-        ...['testing.d.ts', 'testing.js', ...scripts('lib'), ...scripts('lib/testing')],
+        ...facade.map((name) => `lib/${name}`),
       ].sort(),
     );
     expect(main.unpackedSize).toBeLessThan(300_000);
@@ -133,7 +133,28 @@ describe('from a registry', () => {
     expect(output.match(/is published already/g)).toHaveLength(9);
     const published = await (await fetch(`${registry.url}${main.name}`)).json();
     expect(published['dist-tags'].latest).toBe(version);
-    expect(published.versions[version].repository.url).toBe('git+https://example.com/owner/repository.git');
+    const repository = 'https://example.com/owner/repository';
+    expect(published.versions[version]).toMatchObject({
+      repository: { type: 'git', url: `git+${repository}.git` },
+      homepage: `${repository}#readme`,
+      bugs: { url: `${repository}/issues` },
+    });
+    const ofPlatform = await (await fetch(`${registry.url}${own.name}`)).json();
+    expect(ofPlatform.versions[version].repository.directory).toBe(`npm/${platform}`);
+  });
+
+  it('the README on the npm page leads to the repository, as it was at the release', () => {
+    const readme = readFileSync(join(projects, 'npm', 'node_modules', main.name, 'README.md'), 'utf8');
+    const targets = [...readme.matchAll(/\]\(([^)\s]+)\)|\b(?:src|srcset)="([^"]+)"/g)].map(
+      ([, link, source]) => link ?? source,
+    );
+    expect(targets.length).toBeGreaterThan(20);
+    for (const target of targets) expect(target).toMatch(/^(https:|#)/);
+    const repository = `https://example.com/owner/repository`;
+    expect(targets).toContain(`${repository}/blob/v${version}/docs/errors.md`);
+    for (const picture of targets.filter((each) => each?.endsWith('.svg'))) {
+      expect(picture).toContain(`${repository}/raw/v${version}/`);
+    }
   });
 
   it('a release whose tag does not match its version publishes nothing', async () => {

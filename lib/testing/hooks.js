@@ -6,7 +6,7 @@ const { METHODS } = require('../methods.js');
 const { createTestStorage } = require('./storage.js');
 
 /** @import { PostgresStorageAdapter as Adapter } from '../../index.js' */
-/** @import { HookFunctions, TestStorage, TestStorageInUse, UseTestStorageOptions } from '../../testing.js' */
+/** @import { HookFunctions, TestStorage, TestStorageInUse, UseTestStorageOptions } from './index.js' */
 
 /** The first file of the first run starts a server and makes the template. */
 const SET_UP_LIMIT_MS = 120_000;

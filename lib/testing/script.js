@@ -26,7 +26,7 @@ class Script {
    */
   async run(sql) {
     const core = /** @type {Core} */ (findCore(this.adapter));
-    const outcome = await core.call('runScript', [sql], {});
+    const outcome = await core.call('runScript', [sql], {}, undefined);
     if (outcome instanceof Failure) throw outcome.toError('createTestStorage');
     return /** @type {(string | null)[][]} */ (outcome);
   }

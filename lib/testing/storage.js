@@ -10,7 +10,7 @@ const { findServer } = require('./server.js');
 const { resetClock, setClock } = require('./server-clock.js');
 
 /** @import { PostgresStorageAdapter as Adapter } from '../../index.js' */
-/** @import { TestStorage, TestStorageOptions, TravelOptions } from '../../testing.js' */
+/** @import { TestStorage, TestStorageOptions, TravelOptions } from './index.js' */
 /** @import { TestServer } from './server.js' */
 
 /** These say where the database is, which is for `serverUrl` to say. */

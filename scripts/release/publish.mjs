@@ -9,6 +9,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ROOT } from '../build/inputs.mjs';
 import { platforms, readPackage } from '../build/platforms.mjs';
+import { originOf, withAbsoluteLinks } from './npm-page.mjs';
 import { packMain, stagePlatform, unpackInto } from './pack.mjs';
 
 const binaries = resolve(process.argv[2] ?? join(ROOT, 'npm'));
@@ -17,11 +18,15 @@ const staging = join(ROOT, 'target', 'publish');
 const { version, name: mainName } = readPackage();
 const tag = process.env.GITHUB_REF_NAME;
 if (tag !== `v${version}`) throw new Error(`The tag ${tag} does not fit version ${version} of package.json.`);
+const repository = `${process.env.GITHUB_SERVER_URL}/${process.env.GITHUB_REPOSITORY}`;
 
 rmSync(staging, { recursive: true, force: true });
 // All of it is there before anything is published.
-const packages = [...platforms().map(({ name }) => stageBinary(name)), stageMain()];
-for (const directory of packages) publish(directory);
+const packages = [
+  ...platforms().map(({ name }) => ({ directory: stageBinary(name), source: `npm/${name}` })),
+  { directory: stageMain(), source: undefined },
+];
+for (const { directory, source } of packages) publish(directory, source);
 
 /** @param {string} platform */
 function stageBinary(platform) {
@@ -33,11 +38,17 @@ function stageBinary(platform) {
 function stageMain() {
   const project = join(staging, 'main');
   unpackInto([packMain(join(staging, 'packed'))], project);
-  return join(project, 'node_modules', mainName);
+  const directory = join(project, 'node_modules', mainName);
+  const readme = join(directory, 'README.md');
+  writeFileSync(readme, withAbsoluteLinks(readFileSync(readme, 'utf8'), repository, tag ?? ''));
+  return directory;
 }
 
-/** @param {string} directory */
-function publish(directory) {
+/**
+ * @param {string} directory
+ * @param {string | undefined} source where the package is in the repository
+ */
+function publish(directory, source) {
   const file = join(directory, 'package.json');
   const contents = JSON.parse(readFileSync(file, 'utf8'));
   if (contents.version !== version) throw new Error(`${contents.name} has version ${contents.version}.`);
@@ -47,8 +58,7 @@ function publish(directory) {
     return;
   }
   // Provenance is refused where the package names another repository than the one that builds it.
-  const url = `git+${process.env.GITHUB_SERVER_URL}/${process.env.GITHUB_REPOSITORY}.git`;
-  writeFileSync(file, `${JSON.stringify({ ...contents, repository: { type: 'git', url } }, null, 2)}\n`);
+  writeFileSync(file, `${JSON.stringify({ ...contents, ...originOf(repository, source) }, null, 2)}\n`);
   const distTag = version.includes('-') ? 'next' : 'latest';
   if (npm(['publish', directory, '--access=public', `--tag=${distTag}`], 'inherit') !== 0) {
     throw new Error(`${specifier} could not be published.`);

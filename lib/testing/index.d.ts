@@ -1,7 +1,7 @@
 /**
  * Databases for the tests of an application, with the tables of the store in them. See docs/testing.md.
  */
-import type { PostgresStorageAdapter, PostgresStorageAdapterOptions } from './index.js';
+import type { PostgresStorageAdapter, PostgresStorageAdapterOptions } from '../../index.js';
 
 /** The options of `createTestStorage`: where the server is, and the options of the adapter. */
 export interface TestStorageOptions
