@@ -112,7 +112,7 @@ describe('from a registry', () => {
     const output = await runProgram(manager.node('quick-start.mjs'), project, { DATABASE_URL: db.url });
     expect(output).toContain(marker);
     expect(
-      (await db.query('SELECT count(*)::int AS users FROM users WHERE email = $1', ['hi@example.com']))[0],
+      (await db.query('SELECT count(*)::int AS users FROM users WHERE email = $1', ['ada@example.com']))[0],
     ).toEqual({
       users: 1,
     });
