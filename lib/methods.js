@@ -7,8 +7,8 @@ const results = require('./results.js');
 /** @import { Decode, Encode, Method, MethodName, ResultOf } from './types.js' */
 
 const { list, orNull, toUndefined, unchanged } = results;
-const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, organization, role, session } = results;
-const { ssoLink, ssoProvider, ssoSession, tenantConfig, twoFactorSession, user } = results;
+const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, migrationStatus, organization, role } = results;
+const { session, ssoLink, ssoProvider, ssoSession, tenantConfig, twoFactorSession, user } = results;
 
 /**
  * A method whose last argument holds only call options.
@@ -45,6 +45,13 @@ const METHODS = {
   disconnect: { encoders: [optionalJson('options')], decode: toUndefined, readCallOptions: () => ({}) },
   rollback: methodWithOptions([], unchanged),
   healthCheck: method([], unchanged),
+  diagnose: methodWithOptions([], unchanged),
+  migrate: methodWithOptions([], unchanged),
+  migrationStatus: method([], migrationStatus),
+  migrationSql: methodWithOptions([], unchanged),
+  previewRollback: methodWithOptions([], unchanged),
+  baseline: method([], unchanged),
+  grants: method([text('role')], unchanged),
 
   createUser: method([json('user')], user),
   getUser: method([text('id')], orNull(user)),
