@@ -47,7 +47,7 @@ async function withStorage(options, work, settings = {}) {
   // It loads the native core, which `--help` does without.
   const { PostgresStorageAdapter } = require('../../index.js');
   const storage = new PostgresStorageAdapter(url, {
-    application_name: 'auth-postgres',
+    application_name: 'auth-postgres-cli',
     ...(options.schema && { schema: options.schema }),
     ...settings,
   });

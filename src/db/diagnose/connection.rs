@@ -135,3 +135,25 @@ fn read(row: &PgRow, is_pooled: bool, checks: &mut Vec<Check>) -> sqlx::Result<i
 fn rounded(duration: Duration) -> String {
     format!("{:.1} ms", millis(duration))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::Gravity;
+    use super::clock;
+    use std::time::Duration;
+
+    #[test]
+    fn clocks_that_differ_by_more_than_a_second_and_a_round_trip_are_a_warning() {
+        let gravity = |skew, round_trip| clock(skew, Duration::from_millis(round_trip)).gravity;
+        assert_eq!(gravity(0.9, 0), Gravity::Ok);
+        assert_eq!(gravity(-1.4, 500), Gravity::Ok);
+        assert_eq!(gravity(1.1, 0), Gravity::Warning);
+        assert_eq!(gravity(-3600.0, 100), Gravity::Warning);
+    }
+
+    #[test]
+    fn the_direction_of_the_difference_is_named() {
+        assert!(clock(-2.0, Duration::ZERO).actual.contains("behind"));
+        assert!(clock(2.0, Duration::ZERO).actual.contains("ahead"));
+    }
+}

@@ -73,7 +73,7 @@ fn deviation(found: Deviation) -> Check {
         ),
         (false, "table") => DRIFT.error(
             actual.unwrap_or_else(|| "missing".to_owned()),
-            if repair.is_empty() { "restore it from a backup".to_owned() } else { repair },
+            "restore it from a backup, or make it with the SQL that `auth-postgres sql` prints",
         ),
         (false, _) => DRIFT.error(actual.unwrap_or_else(|| "missing".to_owned()), repair),
     };

@@ -66,11 +66,16 @@ const PARTS: &str = "
           LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     ), parts AS (
         SELECT 'table' AS kind, t.name, '' AS parent
-             , CASE t.relkind WHEN 'r' THEN 'a table' WHEN 'p' THEN 'a partitioned table' ELSE 'no table' END
-               || CASE t.relpersistence WHEN 'p' THEN '' ELSE ', not durable' END AS definition
+             , CASE t.relkind WHEN 'r' THEN 'a table' WHEN 'p' THEN 'a partitioned table' ELSE 'no table' END AS definition
              , '' AS make
-             , CASE t.relpersistence WHEN 'u' THEN format('ALTER TABLE :\"schema\".%I SET LOGGED', t.name) ELSE '' END AS change
+             , '' AS change
              , '' AS remove
+          FROM tables t
+         UNION ALL
+        SELECT 'durability', t.name, t.name, CASE t.relpersistence WHEN 'p' THEN 'logged' ELSE 'not logged' END
+             , ''
+             , format('ALTER TABLE :\"schema\".%I SET LOGGED', t.name)
+             , ''
           FROM tables t
          UNION ALL
         SELECT 'fillfactor', t.name, t.name, option
