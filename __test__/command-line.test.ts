@@ -272,7 +272,9 @@ describe('colours', () => {
 it('SIGINT ends a migration that waits, with exit code 130, and it ends on the server too', async () => {
   await empty();
   const waiting = () =>
-    db.query(`SELECT pid FROM pg_stat_activity WHERE datname = $1 AND application_name = 'auth-postgres-cli'`, [db.name]);
+    db.query(`SELECT pid FROM pg_stat_activity WHERE datname = $1 AND application_name = 'auth-postgres-cli'`, [
+      db.name,
+    ]);
   await db.query('CREATE TABLE users_gate (x int)');
   await db.query(
     `CREATE FUNCTION wait_a_while() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(20); END';
