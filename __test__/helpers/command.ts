@@ -16,7 +16,7 @@ export function commandEnvironment(env: Record<string, string> = {}): NodeJS.Pro
 }
 
 /** Starts a program whose stdin stays open. */
-export function start(program: string, args: string[], options: SpawnOptionsWithoutStdio = {}) {
+export function start(program: string, args: string[], options: SpawnOptionsWithoutStdio = {}, timeoutMs = 25_000) {
   const child = spawn(program, args, options);
   const result: CommandResult = { code: null, stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
@@ -24,7 +24,7 @@ export function start(program: string, args: string[], options: SpawnOptionsWith
       result[name] += chunk;
     });
   }
-  const timer = setTimeout(() => child.kill('SIGKILL'), 25_000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   const ended = new Promise<CommandResult>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => {

