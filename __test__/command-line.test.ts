@@ -257,6 +257,14 @@ describe('the help', () => {
   });
 });
 
+it('says nothing when its reader stops reading', async () => {
+  const { child, ended } = start('sh', ['-c', `'${process.execPath}' '${COMMAND}' sql | head -n 1`], {
+    env: commandEnvironment(),
+  });
+  child.stdin.end();
+  await expect(ended).resolves.toEqual({ code: 0, stdout: `-- ${FIRST}\n`, stderr: '' });
+});
+
 describe('colours', () => {
   const ESCAPE = '\x1b[';
 

@@ -1,8 +1,9 @@
 /** `diagnose()`: each finding is made true on a real server, and its repair, where it is SQL, is run. */
 import type { Finding } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
+import { startPostgres } from '../scripts/test/postgres-server.cjs';
 import { CATALOGUE } from './helpers/catalogue';
-import { type AdapterOptions, asSuperuser, useDatabase } from './helpers/database';
+import { type AdapterOptions, asSuperuser, urlOf, useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { FIRST, LAST } from './helpers/migrations';
 import { Relay } from './helpers/relay';
@@ -238,7 +239,73 @@ describe('the role', () => {
   });
 });
 
+describe('the schema', () => {
+  it('has parts that lead into another one', async () => {
+    await db.query('CREATE SCHEMA other; ALTER FUNCTION auth_sync_oauth_accounts() SET SCHEMA other');
+    const findings = await db.storage.diagnose();
+    expect(byId(findings, 'schema.references')).toEqual([expect.objectContaining({ severity: 'error' })]);
+    await db.query('ALTER FUNCTION other.auth_sync_oauth_accounts() SET SCHEMA public; DROP SCHEMA other');
+  });
+
+  it('lacks a column that statements use, or one that may not be read', async () => {
+    await db.query('ALTER TABLE users RENAME COLUMN picture TO image');
+    await expect(only('schema.columns')).resolves.toMatchObject({
+      severity: 'error',
+      actual: expect.stringContaining('users.picture'),
+    });
+    await db.query('ALTER TABLE users RENAME COLUMN image TO picture');
+  });
+
+  it('has an index of version 3.x, which the repair drops', async () => {
+    await db.query('CREATE INDEX idx_users_email ON users (email)');
+    const finding = await only('schema.old-indexes');
+    expect(finding).toMatchObject({ severity: 'warning', actual: expect.stringContaining('idx_users_email') });
+    await db.query((finding.repair as string).replace(/.*, and run /, ''));
+    await expect(only('schema.old-indexes')).resolves.toMatchObject({ severity: 'ok' });
+  });
+});
+
+describe('the database', () => {
+  it('has another encoding than UTF8', async () => {
+    const name = `${db.name}_ascii`;
+    const plain = `CREATE DATABASE ${name} ENCODING SQL_ASCII LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`;
+    await asSuperuser((client) =>
+      // Providers came with PostgreSQL 15.
+      client.query(`${plain} LOCALE_PROVIDER libc`).catch(() => client.query(plain)),
+    );
+    const storage = db.adapter({}, urlOf(name));
+    const findings = await storage.diagnose();
+    expect(byId(findings, 'database.encoding')).toEqual([
+      expect.objectContaining({ severity: 'error', actual: 'SQL_ASCII' }),
+    ]);
+    await storage.disconnect();
+    await asSuperuser((client) => client.query(`DROP DATABASE ${name}`));
+  });
+});
+
 describe('the server', () => {
+  it('is a standby, which takes no writes', async () => {
+    const primary = await startPostgres();
+    let standby: Awaited<ReturnType<typeof startPostgres>> | undefined;
+    try {
+      const storage = db.adapter({}, primary.url);
+      await storage.connect();
+      await storage.disconnect();
+      await primary.control('stop fast');
+      standby = await startPostgres({ standbyOf: primary });
+      await primary.control('start');
+      const findings = await diagnose({}, standby.url);
+      expect(byId(findings, 'server.primary')).toEqual([expect.objectContaining({ severity: 'error' })]);
+      expect(byId(findings, 'schema.migrations')).toEqual([expect.objectContaining({ severity: 'ok' })]);
+      expect(byId(findings, 'schema.drift')).toEqual([
+        expect.objectContaining({ severity: 'notice', actual: expect.stringContaining('takes no writes') }),
+      ]);
+    } finally {
+      await standby?.stop();
+      await primary.stop();
+    }
+  }, 60_000);
+
   it('is far away', async () => {
     const relay = await Relay.start(db.url);
     relay.delay(15);
