@@ -139,11 +139,11 @@ describe('doctor', () => {
   it('exits with 0 for a healthy database, and with 1 where something has to be done', async () => {
     const healthy = await run('doctor');
     expect(healthy).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('0 findings to act on') });
-    await db.query('DROP INDEX sessions_user_id_idx');
+    await db.query('DROP INDEX user_roles_role_id_idx');
     const ill = await run('doctor');
     expect(ill.code).toBe(1);
     for (const text of [
-      '✗ index sessions_user_id_idx of sessions schema.drift',
+      '✗ index user_roles_role_id_idx of user_roles schema.drift',
       'expected: ',
       'actual:   missing',
       'repair:   CREATE INDEX',

@@ -92,7 +92,7 @@ describe('the tables', () => {
       'error',
     ],
     ['ALTER TABLE users ADD CONSTRAINT short CHECK (length(name) < 9)', 'constraint short of users', 'warning'],
-    ['DROP INDEX sessions_user_id_idx', 'index sessions_user_id_idx of sessions', 'error'],
+    ['DROP INDEX user_roles_role_id_idx', 'index user_roles_role_id_idx of user_roles', 'error'],
     [
       'DROP INDEX users_email_key; CREATE UNIQUE INDEX users_email_key ON users (email)',
       'index users_email_key of users',
@@ -378,9 +378,9 @@ describe('the rows', () => {
   });
 
   it('have an index that is not valid, which the repair builds', async () => {
-    await db.query(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'sessions_user_id_idx'::regclass`);
+    await db.query(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'user_roles_role_id_idx'::regclass`);
     const finding = await only('tables.indexes');
-    expect(finding).toMatchObject({ severity: 'warning', actual: 'sessions_user_id_idx' });
+    expect(finding).toMatchObject({ severity: 'warning', actual: 'user_roles_role_id_idx' });
     await db.query(finding.repair as string);
     await expect(only('tables.indexes')).resolves.toMatchObject({ severity: 'ok' });
   });

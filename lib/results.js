@@ -92,14 +92,6 @@ const ssoLink = dates('linkedAt', 'lastAuthAt');
 /** @type {Decode<SSOSession>} */
 const ssoSession = dates('expiresAt', 'linkedAt', 'lastAuthAt');
 
-/** @type {Decode<import('../index.js').MigrationEntry>} */
-const migrationEntry = dates('appliedAt');
-/** @type {Decode<import('../index.js').MigrationStatus>} */
-const migrationStatus = (status) => {
-  status.migrations.forEach(migrationEntry);
-  return /** @type {import('../index.js').MigrationStatus} */ (/** @type {unknown} */ (status));
-};
-
 /**
  * A tenant's configuration comes back as it was given: its `createdAt` and `updatedAt` are Dates only if they were.
  *
@@ -125,5 +117,5 @@ const twoFactorSession = dates('expiresAt', 'createdAt', 'completedAt');
 module.exports = {
   ...{ list, orNull, toUndefined, unchanged },
   ...{ apiKey, apiKeyWithSecret, backupCode, device, emailToken, organization, role, session, ssoLink, ssoProvider },
-  ...{ migrationStatus, ssoSession, tenantConfig, twoFactorSession, user },
+  ...{ ssoSession, tenantConfig, twoFactorSession, user },
 };
