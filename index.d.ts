@@ -7,6 +7,8 @@ export type TwoFactorMethod = 'totp' | 'sms' | 'backup-code';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type Pooler = 'none' | 'transaction';
 export type HealthState = 'ok' | 'error';
+export type MigrationState = 'applied' | 'pending' | 'edited' | 'newer';
+export type FindingSeverity = 'ok' | 'notice' | 'warning' | 'error';
 
 /** Every method takes these as its last argument. */
 export interface CallOptions {
@@ -325,6 +327,17 @@ export declare class PostgresStorageAdapter {
    */
   rotateApiKey(id: string, options?: RotateApiKeyOptions | null | undefined): Promise<ApiKeyWithSecret>
   /**
+   * Looks for whatever is wrong with the database or soon will be: its tables compared with what the migrations make, the
+   * role's privileges, the server's limits, indexes, statistics, expired rows. Changes nothing. Resolves with a finding for
+   * each check, those that are as expected included.
+   *
+   * Comparing the tables needs the right to create a schema in the database, as the role that migrates has. Without it that
+   * one check says so.
+   *
+   * Rejects with `connection_failed`, `authentication_failed` or `tls_failed` if the database cannot be reached.
+   */
+  diagnose(options?: DiagnoseOptions | null | undefined): Promise<Array<Finding>>
+  /**
    * Stores a token that is sent by e-mail.
    *
    * Rejects with `invalid_reference` if there is no such user, and with `conflict` if the id is taken.
@@ -361,6 +374,38 @@ export declare class PostgresStorageAdapter {
    * are about are deleted.
    */
   emitEvent(event: EventInput, options?: CallOptions | null | undefined): Promise<void>
+  /**
+   * Applies pending migrations, whatever the option `migrate` is. `connect()` does this as well; here one can stop at a
+   * migration, or only look at the SQL. Resolves with what was applied.
+   *
+   * Rejects with `migration_failed`, `schema_mismatch`, or `permission_denied` if the role may not change the tables.
+   */
+  migrate(options?: MigrateOptions | null | undefined): Promise<MigrateResult>
+  /** Says of each migration whether it has been applied. Changes nothing. */
+  migrationStatus(options?: CallOptions | null | undefined): Promise<MigrationStatus>
+  /**
+   * Resolves with the SQL of migrations as a script for psql, for those who run them by hand. If `to` is before `from`,
+   * it is the SQL that undoes them. The script names the schema of the option `schema`, or else `public`. Opens no
+   * connection.
+   */
+  migrationSql(options?: MigrationSqlOptions | null | undefined): Promise<string>
+  /**
+   * Says what `rollback` would do with these options: which migrations it would undo, and which rows would be lost. Changes
+   * nothing.
+   */
+  previewRollback(options: RollbackOptions): Promise<RollbackForecast>
+  /**
+   * Notes the migrations whose SQL has been run by hand, so that they count as applied. `connect()` does this as well and
+   * then applies the others. Resolves with the ids that were noted; none if there is a bookkeeping already.
+   *
+   * Rejects with `schema_mismatch` if the tables are not exactly as one of the migrations leaves them.
+   */
+  baseline(options?: CallOptions | null | undefined): Promise<Array<string>>
+  /**
+   * Resolves with the statements that give a role the least privileges with which it can use the store, but not migrate
+   * it. Runs none of them.
+   */
+  grants(role: string, options?: CallOptions | null | undefined): Promise<Array<string>>
   /**
    * Creates an organization.
    *
@@ -775,6 +820,12 @@ export interface DeleteUserSessionsOptions extends CallOptions {
   except?: string | null | undefined
 }
 
+/** The options of `diagnose`. */
+export interface DiagnoseOptions extends CallOptions {
+  /** How many processes connect with the same `max`. Default: 1. */
+  processes?: number | null | undefined
+}
+
 /** The options of `disconnect`. */
 export interface DisconnectOptions {
   /**
@@ -830,6 +881,23 @@ export interface EventInput {
   timestamp: Date | string
 }
 
+/** One thing that `diagnose` has looked at. */
+export interface Finding {
+  /** Names the check in every version: `schema.drift`, `tables.indexes`. Several findings may have the same. */
+  id: string
+  /**
+   * `warning` and `error` mean that something has to be done. With `error`, calls fail, or rows are not safe. `notice` is
+   * worth knowing, or could not be checked.
+   */
+  severity: FindingSeverity
+  /** What was looked at, in a few words. */
+  title: string
+  expected: string
+  actual: string
+  /** What to do, as SQL where a statement does it. */
+  repair?: string
+}
+
 /** The result of `healthCheck`. */
 export interface HealthStatus {
   status: HealthState
@@ -871,6 +939,53 @@ export interface MethodStats {
   errors: Record<string, number>
   /** How long the calls took, in seconds. Its `count` is the number of calls that were answered. */
   durationSeconds: HistogramStats
+}
+
+/** The options of `migrate`. */
+export interface MigrateOptions extends CallOptions {
+  /** The id of the last migration to apply. Default: all of them. */
+  to?: string | null | undefined
+  /** Whether nothing is applied, and the SQL is returned instead. Default: `false`. */
+  dryRun?: boolean | null | undefined
+}
+
+/** What `migrate` has done, or would do. */
+export interface MigrateResult {
+  /** The ids of the migrations that were applied; with `dryRun`, of those that would be. */
+  migrations: Array<string>
+  /** With `dryRun`: what would run, as a script for psql. */
+  sql?: string
+}
+
+/** One migration. */
+export interface MigrationEntry {
+  id: string
+  /**
+   * `edited`: it was applied in another form than this version of the package has. `newer`: this version does not know
+   * it.
+   */
+  state: MigrationState
+  appliedAt?: Date
+  /** How long it took to apply, in milliseconds. */
+  durationMs?: number
+}
+
+/** The options of `migrationSql`. */
+export interface MigrationSqlOptions extends CallOptions {
+  /** The id of the last migration that has been applied. Default: none has been. */
+  from?: string | null | undefined
+  /** The id of the last migration that is applied afterwards; `null` for none. Default: the last one there is. */
+  to?: string | null | undefined
+}
+
+/** Which migrations have been applied to a database. */
+export interface MigrationStatus {
+  /** The schema of the tables. */
+  schema: string
+  /** The version of the TypeScript adapter from which the database was taken over, if it was. */
+  takenOverFrom?: string
+  /** In the order in which they are applied. */
+  migrations: Array<MigrationEntry>
 }
 
 /** A link between a user and an account at an OAuth provider. */
@@ -1121,6 +1236,19 @@ export interface RoleRecord {
   description?: string
 }
 
+/** What a rollback would come to. */
+export interface RollbackForecast {
+  /** The ids of the migrations that would be undone, the newest first. */
+  migrations: Array<string>
+  /** The tables that would be dropped. */
+  tables: Array<TableRows>
+  /**
+   * Whether the rows would be kept all the same, because the database would be given back to the TypeScript adapter from
+   * which it was taken over.
+   */
+  givesBack: boolean
+}
+
 /** The options of `rollback`. */
 export interface RollbackOptions extends CallOptions {
   /** The id of the migration that is the last one applied afterwards. `null` rolls all of them back. */
@@ -1300,6 +1428,12 @@ export interface Stats {
   connections: ConnectionStats
   /** The statements that have been running longest, the oldest first, at most ten. */
   running: Array<StatementStats>
+}
+
+/** How many rows a table has. */
+export interface TableRows {
+  table: string
+  rows: number
 }
 
 /** A login that is waiting for its second factor. */

@@ -8,6 +8,7 @@ const { readEnvironment } = require('./environment.js');
 const { cancelled } = require('./errors.js');
 const { Inbox } = require('./inbox.js');
 const keepAlive = require('./keep-alive.js');
+const { LIFECYCLE } = require('./lifecycle.js');
 const { Observation } = require('./observation.js');
 const { PendingCalls } = require('./pending-calls.js');
 
@@ -15,9 +16,6 @@ const { PendingCalls } = require('./pending-calls.js');
  * @import { ReadOptions } from './options.js'
  * @import { CallName, CheckedCallOptions, Encoded, ObservedCall, RunInContext } from './types.js'
  */
-
-/** @type {Set<CallName>} methods that `query_timeout` does not limit */
-const LIFECYCLE = new Set(['connect', 'disconnect', 'rollback', 'healthCheck']);
 
 /** @param {number} ms */
 const gaveUpAfter = (ms) => `gave up after ${ms} ms`;

@@ -1,50 +1,23 @@
 /** The table of methods: how each encodes its arguments, and how it decodes what the core answers. */
 
-const { json, optionalJson, options, optionalText, text, textOrNull } = require('./arguments.js');
-const { readCallOptions, readOnlyCallOptions } = require('./call-options.js');
+const { ADMINISTRATION } = require('./administration.js');
+const { json, optionalJson, optionalText, text, textOrNull } = require('./arguments.js');
+const { method, methodWithOptions } = require('./method.js');
 const results = require('./results.js');
 
-/** @import { Decode, Encode, Method, MethodName, ResultOf } from './types.js' */
+/** @import { Method, MethodName, ResultOf } from './types.js' */
 
 const { list, orNull, toUndefined, unchanged } = results;
 const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, organization, role, session } = results;
 const { ssoLink, ssoProvider, ssoSession, tenantConfig, twoFactorSession, user } = results;
-
-/**
- * A method whose last argument holds only call options.
- *
- * @template Result
- * @param {Encode[]} encoders
- * @param {Decode<Result>} decode
- * @returns {Method<Result>}
- */
-const method = (encoders, decode) => ({
-  encoders,
-  decode,
-  readCallOptions: (args) => readOnlyCallOptions(args[encoders.length]),
-});
-
-/**
- * A method whose last argument holds options of its own beside the call options.
- *
- * @template Result
- * @param {Encode[]} encoders
- * @param {Decode<Result>} decode
- * @returns {Method<Result>}
- */
-const methodWithOptions = (encoders, decode) => ({
-  encoders: [...encoders, options('options')],
-  decode,
-  readCallOptions: (args) => readCallOptions(args[encoders.length]),
-});
 
 /** @satisfies {{ [Name in MethodName]: Method<ResultOf<Name>> }} */
 const METHODS = {
   connect: method([], toUndefined),
   // Its `timeoutMs` is not a call option. It says how long running calls may take to end.
   disconnect: { encoders: [optionalJson('options')], decode: toUndefined, readCallOptions: () => ({}) },
-  rollback: methodWithOptions([], unchanged),
   healthCheck: method([], unchanged),
+  ...ADMINISTRATION,
 
   createUser: method([json('user')], user),
   getUser: method([text('id')], orNull(user)),

@@ -2,10 +2,17 @@
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { anHourAgo, inAnHour, memberInput, permissionInput, unique } from './fixtures';
 
-export type Method = Exclude<
-  keyof PostgresStorageAdapter,
-  'connect' | 'disconnect' | 'rollback' | 'healthCheck' | 'stats'
->;
+type Administration =
+  | 'baseline'
+  | 'diagnose'
+  | 'grants'
+  | 'migrate'
+  | 'migrationSql'
+  | 'migrationStatus'
+  | 'previewRollback';
+type Lifecycle = 'connect' | 'disconnect' | 'rollback' | 'healthCheck' | 'stats';
+
+export type Method = Exclude<keyof PostgresStorageAdapter, Lifecycle | Administration>;
 
 /** Makes a text of its own each time, of which the test can tell where it turns up. */
 export type MakeText = (what: string) => string;

@@ -29,7 +29,7 @@ const projects = mkdtempSync(join(tmpdir(), 'auth-postgres-package-'));
 afterAll(() => rmSync(projects, { recursive: true, force: true }));
 
 describe('the main package', () => {
-  it('contains the facade, the loader and the typings, and nothing else', () => {
+  it('contains the facade, the command line, the loader and the typings, and nothing else', () => {
     const facade = (readdirSync(join(ROOT, 'lib'), { recursive: true }) as string[]).filter(
       (name) => name.endsWith('.js') || /^(otel|testing)\/index\.d\.ts$/.test(name),
     );
@@ -42,12 +42,12 @@ describe('the main package', () => {
     expect(main.unpackedSize).toBeLessThan(300_000);
   });
 
-  it('has no install scripts, and depends only on the packages of the platforms', () => {
+  it('has no install scripts, and depends only on the packages of the platforms and, for the command line, on commander', () => {
     const contents = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
     for (const script of ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish']) {
       expect(contents.scripts).not.toHaveProperty(script);
     }
-    expect(contents).not.toHaveProperty('dependencies');
+    expect(Object.keys(contents.dependencies)).toEqual(['commander']);
     const ofPlatforms = new RegExp(`^${main.name}-(linux|darwin|win32)-(x64|arm64)`);
     expect(Object.keys(contents.optionalDependencies)).toHaveLength(8);
     for (const name of Object.keys(contents.optionalDependencies)) expect(name).toMatch(ofPlatforms);

@@ -33,6 +33,9 @@ const IN_RESULTS = { Timestamp: 'Date' };
 const TAKE_CALL_OPTIONS = [
   'DeleteExpiredSessionsOptions',
   'DeleteUserSessionsOptions',
+  'DiagnoseOptions',
+  'MigrateOptions',
+  'MigrationSqlOptions',
   'RollbackOptions',
   'RotateApiKeyOptions',
 ];

@@ -4,10 +4,12 @@
 
 mod api_keys;
 mod calls;
+mod diagnosis;
 mod email_tokens;
 mod events;
 mod health;
 mod lookups;
+mod migrations;
 mod organizations;
 #[cfg(debug_assertions)]
 mod panics;
@@ -27,6 +29,7 @@ use crate::bridge::tick_gather::TickGather;
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
 use crate::db::migrate::{Rollback, Told};
 use crate::db::{Batch, Database, Plan};
+use crate::error::Result;
 use crate::input::{Natural, OrNull, Patch, Text, input};
 use crate::metrics::Metrics;
 use crate::options::{Environment, LogLevel, Options};
@@ -81,6 +84,15 @@ input! {
         to "to": OrNull<Text>,
         /// Whether tables that hold rows may be dropped. Default: `false`, so that such a table stops the rollback.
         drop_data "dropData": Option<bool>,
+    }
+}
+
+impl RollbackOptions {
+    fn read_all(given: Option<Json<Self>>) -> Result<Rollback> {
+        let none = Self { to: OrNull(Patch::Keep), drop_data: None };
+        let Self { to, drop_data } = given.map_or(Ok(none), |given| given.parse("options"))?;
+        let to = to.stated("to")?.map(|Text(to)| to);
+        Ok(Rollback { to, drops_data: drop_data.unwrap_or(false) })
     }
 }
 
@@ -211,10 +223,7 @@ impl PostgresStorageAdapter {
     pub fn rollback(&self, options: Option<Json<RollbackOptions>>) -> Pending<Vec<String>> {
         let database = Arc::clone(&self.database);
         self.start("rollback", async move {
-            let none = RollbackOptions { to: OrNull(Patch::Keep), drop_data: None };
-            let RollbackOptions { to, drop_data } = options.map_or(Ok(none), |options| options.parse("options"))?;
-            let to = to.stated("to")?.map(|Text(to)| to);
-            let rollback = Rollback { to, drops_data: drop_data.unwrap_or(false) };
+            let rollback = RollbackOptions::read_all(options)?;
             let work = database.enter()?;
             database.rollback(&work, &rollback).await
         })

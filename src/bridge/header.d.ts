@@ -7,6 +7,8 @@ export type TwoFactorMethod = 'totp' | 'sms' | 'backup-code';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type Pooler = 'none' | 'transaction';
 export type HealthState = 'ok' | 'error';
+export type MigrationState = 'applied' | 'pending' | 'edited' | 'newer';
+export type FindingSeverity = 'ok' | 'notice' | 'warning' | 'error';
 
 /** Every method takes these as its last argument. */
 export interface CallOptions {

@@ -1,7 +1,8 @@
 //! One adapter's database: the pool of the moment, and its opening and closing.
 
+use super::diagnose::{Check, Subject, diagnose};
 use super::health::{self, Tables, check_version};
-use super::migrate::{self, Plan, Rollback, Status};
+use super::migrate::{self, Plan, Progress, Range, Rollback, RollbackPreview, Status};
 use super::pool::calls::not_connected;
 use super::pool::sight::Sight;
 use super::pool::{CallGuard, Gauges, Pool, PoolOptions};
@@ -48,6 +49,40 @@ impl Database {
         Ok(())
     }
 
+    /// Applies migrations up to one, the last one if none is named. Returns what was applied.
+    pub async fn migrate_to(&self, guard: &CallGuard, to: Option<&str>) -> Result<Vec<String>> {
+        let count = migrate::count_up_to(&self.plan, to)?;
+        guard.or_aborted(migrate::up_to(&guard.pool, &self.plan, count)).await
+    }
+
+    /// What [`Self::migrate_to`] would apply, and its SQL.
+    pub async fn pending_script(&self, guard: &CallGuard, to: Option<&str>) -> Result<(Vec<String>, String)> {
+        let count = migrate::count_up_to(&self.plan, to)?;
+        guard.or_aborted(migrate::pending_script(&guard.pool, &self.plan, count)).await
+    }
+
+    pub async fn progress(&self, guard: &CallGuard) -> Result<Progress> {
+        guard.or_aborted(migrate::progress(&guard.pool, &self.plan)).await
+    }
+
+    pub async fn rollback_preview(&self, guard: &CallGuard, rollback: &Rollback) -> Result<RollbackPreview> {
+        guard.or_aborted(migrate::rollback_preview(&guard.pool, &self.plan, rollback)).await
+    }
+
+    pub async fn baseline(&self, guard: &CallGuard) -> Result<Vec<String>> {
+        guard.or_aborted(migrate::baseline(&guard.pool, &self.plan)).await
+    }
+
+    pub async fn grants(&self, guard: &CallGuard, role: &str, tables: Tables) -> Result<Vec<String>> {
+        let names: Vec<&str> = tables.iter().map(|(name, _)| *name).collect();
+        guard.or_aborted(migrate::grants(&guard.pool, &self.plan, role, &names)).await
+    }
+
+    /// Needs no connection.
+    pub fn script(&self, range: &Range) -> Result<String> {
+        migrate::of_range(&self.plan, range)
+    }
+
     pub async fn rollback(&self, guard: &CallGuard, rollback: &Rollback) -> Result<Vec<String>> {
         guard.or_aborted(migrate::down(&guard.pool, &self.plan, rollback)).await
     }
@@ -84,6 +119,10 @@ impl Database {
     /// The connections of the moment; none after `disconnect()`.
     pub fn gauges(&self) -> Gauges {
         self.lock().open.as_ref().map_or(Gauges { total: 0, idle: 0, waiting: 0 }, |pool| pool.gauges())
+    }
+
+    pub async fn diagnose(&self, guard: &CallGuard, subject: &Subject) -> Result<Vec<Check>> {
+        guard.or_aborted(diagnose(&guard.pool, &self.plan, subject)).await
     }
 
     /// Takes no more calls, from now on. The pools that are returned have still to be closed: the open one, and

@@ -2,7 +2,7 @@
 //! them, `migrate/condition.rs` speaks.
 
 use super::error::statement_failure;
-use super::pool::Pool;
+use super::pool::{Lease, Pool};
 use super::run::acquire::acquire;
 use super::run::pooler::one_row;
 use crate::error::{Code, Error, Result};
@@ -19,10 +19,15 @@ pub type Tables = &'static [(&'static str, &'static str)];
 
 /// The error that a call would sooner or later meet.
 pub async fn check(pool: &Arc<Pool>, tables: Tables) -> Result<()> {
+    let mut lease = acquire(pool, None, pool.connecting_end()).await?;
+    check_on(&mut lease, tables).await
+}
+
+/// The same on a connection that is there.
+pub async fn check_on(lease: &mut Lease, tables: Tables) -> Result<()> {
     static SQL: OnceLock<String> = OnceLock::new();
     let sql = SQL.get_or_init(|| sql_of(tables));
-    let mut lease = acquire(pool, None, pool.connecting_end()).await?;
-    let row = one_row(&mut lease, sql.clone()).await?;
+    let row = one_row(lease, sql.clone()).await?;
     lease.settle(row.is_ok());
     let lists = row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
     let (missing, forbidden): (Vec<String>, Vec<String>) =

@@ -7,6 +7,7 @@ pub mod cause;
 pub mod connect;
 pub mod database;
 pub mod deadline;
+pub mod diagnose;
 mod driver_panic;
 pub mod error;
 pub mod give_up;

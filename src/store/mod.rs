@@ -32,6 +32,7 @@ pub mod api_keys;
 pub mod backup_codes;
 mod columns;
 pub mod dependents;
+pub mod diagnosis;
 pub mod email_tokens;
 pub mod events;
 mod items;

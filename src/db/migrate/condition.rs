@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Each finding is one line, `<kind>|<text>`.
 #[derive(Debug, Default)]
 pub struct Condition {
-    missing: Vec<String>,
-    elsewhere: Vec<String>,
-    lacking: Vec<String>,
-    hidden: Vec<String>,
-    filtered: Vec<String>,
-    old_indexes: Vec<String>,
-    schema: String,
-    role: String,
+    pub missing: Vec<String>,
+    pub elsewhere: Vec<String>,
+    pub lacking: Vec<String>,
+    pub hidden: Vec<String>,
+    pub filtered: Vec<String>,
+    pub old_indexes: Vec<String>,
+    pub schema: String,
+    pub role: String,
 }
 
 /// What the log has been told, which is told once.

@@ -127,9 +127,9 @@ impl Applied {
     }
 }
 
-/// `None` when there is no such table, or it is another program's.
-pub async fn read(connection: &mut PgConnection, schema: &Schema) -> Result<Option<Applied>> {
-    let is_ours: bool = sqlx::query_scalar(
+/// Whether the table is there, and is not another program's.
+pub async fn is_there(connection: &mut PgConnection, schema: &Schema) -> Result<bool> {
+    sqlx::query_scalar(
         "SELECT EXISTS (
              SELECT FROM pg_attribute a
                JOIN pg_class c ON c.oid = a.attrelid
@@ -142,10 +142,14 @@ pub async fn read(connection: &mut PgConnection, schema: &Schema) -> Result<Opti
     )
     .bind(&schema.name)
     .persistent(false)
-    .fetch_one(&mut *connection)
+    .fetch_one(connection)
     .await
-    .map_err(|error| failure(&error).error)?;
-    if !is_ours {
+    .map_err(|error| failure(&error).error)
+}
+
+/// `None` when there is no such table, or it is another program's.
+pub async fn read(connection: &mut PgConnection, schema: &Schema) -> Result<Option<Applied>> {
+    if !is_there(&mut *connection, schema).await? {
         return Ok(None);
     }
     let row = sqlx::query(AssertSqlSafe(schema.fill(READ))).persistent(false).fetch_one(connection).await;

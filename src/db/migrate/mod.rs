@@ -3,33 +3,42 @@
 
 mod catalogue;
 mod condition;
+mod drift;
 mod execute;
 mod generated;
 mod history;
 mod legacy;
 mod locks;
+mod look;
 mod migration;
 mod plan;
+mod progress;
 mod rebuild;
 mod rights;
 mod schema;
+mod script;
 mod session;
 mod shape;
 mod undo;
 
-pub use self::condition::Told;
+pub use self::condition::{Condition, Told};
+pub use self::drift::{Deviation, deviations};
 use self::execute::{execute, failure};
+pub use self::history::TABLE as HISTORY;
 use self::history::{Applied, mismatch};
 pub use self::legacy::{Legacy, Zones};
+pub use self::look::{grants, pending_script, progress, progress_in, rollback_preview};
 pub use self::migration::Migration;
 pub use self::plan::Plan;
 use self::plan::Steps;
+pub use self::progress::{MigrationPhase, Progress};
 pub use self::rebuild::Function;
 pub use self::rights::TriggerRight;
-use self::schema::Schema;
-pub use self::schema::quote_identifier;
+pub use self::schema::{Schema, quote_identifier};
+pub use self::script::{Range, RangeEnd, of_range};
+pub use self::session::begin_read_only;
 pub use self::shape::{History, Shape};
-pub use self::undo::Rollback;
+pub use self::undo::{Rollback, RollbackPreview};
 use super::deadline::millis;
 use super::error::Failure;
 use super::pool::{Lease, Pool};
@@ -66,21 +75,41 @@ pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
         Some(_) => {}
     }
     drop(lease);
-    let mut lease = acquire(pool, None, pool.connecting_end()).await?;
-    loop {
-        let steps = locked(&mut lease, plan, Direction::Up, pool.connecting_end()).await.map_err(permission)?;
-        if steps.is_empty() {
-            break;
-        }
-        for (id, took) in steps {
-            tracing::info!(migration = id, durationMs = millis(took), "migration applied");
-        }
-    }
+    up_to(pool, plan, migrations.len()).await?;
     // What was there before, or what the role may do with what is there now, may still be amiss.
+    let mut lease = acquire(pool, None, pool.connecting_end()).await?;
     match check(&mut lease, plan, "connect").await? {
         Some(applied) => applied.condition.check(&plan.told),
         None => Ok(()),
     }
+}
+
+/// Applies what is pending among the first `count` migrations. Returns what was applied.
+pub async fn up_to(pool: &Arc<Pool>, plan: &Plan, count: usize) -> Result<Vec<String>> {
+    let mut lease = acquire(pool, None, pool.connecting_end()).await?;
+    let mut applied = Vec::new();
+    loop {
+        let steps = locked(&mut lease, plan, Direction::Up(count), pool.connecting_end()).await.map_err(permission)?;
+        if steps.is_empty() {
+            return Ok(applied);
+        }
+        for (id, took) in steps {
+            tracing::info!(migration = id, durationMs = millis(took), "migration applied");
+            applied.push(id.to_owned());
+        }
+    }
+}
+
+/// How many migrations are applied when `to` is the last one.
+pub fn count_up_to(plan: &Plan, to: Option<&str>) -> Result<usize> {
+    to.map_or(Ok(plan.migrations.len()), |to| script::position(plan.migrations, Some(to), "to"))
+}
+
+/// Notes migrations whose SQL has been run by hand. Returns their ids; none if there is a bookkeeping already.
+pub async fn baseline(pool: &Arc<Pool>, plan: &Plan) -> Result<Vec<String>> {
+    let mut lease = acquire(pool, None, pool.connecting_end()).await?;
+    let noted = locked(&mut lease, plan, Direction::Baseline, pool.connecting_end()).await.map_err(permission)?;
+    Ok(noted.into_iter().map(|(id, _)| id.to_owned()).collect())
 }
 
 /// A migration that fails for want of a right is no fault of the migration.
@@ -158,6 +187,11 @@ async fn check(lease: &mut Lease, plan: &Plan, operation: &'static str) -> Resul
     }
 }
 
+/// What is amiss with the tables and the privileges; `None` when there is no bookkeeping table.
+pub async fn condition(lease: &mut Lease, plan: &Plan) -> Result<Option<Condition>> {
+    Ok(check(lease, plan, "diagnose").await?.map(|applied| applied.condition))
+}
+
 /// What a call wants to know that nobody has called `connect()` for: whether row security hides every row.
 pub async fn check_sight(lease: &mut Lease, plan: &Plan) -> Result<()> {
     match check(lease, plan, "connect").await? {
@@ -168,8 +202,10 @@ pub async fn check_sight(lease: &mut Lease, plan: &Plan) -> Result<()> {
 
 #[derive(Clone, Copy)]
 enum Direction<'d> {
-    /// The next migration.
-    Up,
+    /// The next one of so many migrations.
+    Up(usize),
+    /// None: what is there already is only noted.
+    Baseline,
     /// All that are to be undone, together.
     Down(&'d Rollback),
 }
@@ -191,7 +227,8 @@ async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, end: O
             let schema = Schema::find(&mut transaction, plan.schema.as_deref(), is_pooled).await?;
             session::prepare(&mut transaction).await?;
             let done = match direction {
-                Direction::Up => apply_next(&mut transaction, schema, plan).await?,
+                Direction::Up(count) => apply_next(&mut transaction, schema, plan, count).await?,
+                Direction::Baseline => note_only(&mut transaction, &schema, plan).await?,
                 Direction::Down(rollback) => undo::undo(&mut transaction, &schema, plan, rollback).await?,
             };
             transaction.commit().await.map_err(|error| failure(&error).error)?;
@@ -234,7 +271,7 @@ async fn check_encoding(connection: &mut PgConnection) -> Result<()> {
     Err(Error::new(Code::SchemaMismatch, message))
 }
 
-async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan) -> Result<Steps> {
+async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan, count: usize) -> Result<Steps> {
     check_encoding(connection).await?;
     if !schema.exists {
         execute(connection, "schema", AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", schema.quoted())))
@@ -250,7 +287,7 @@ async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan) 
             && legacy::take_over(connection, &schema, plan.legacy, &plan.zones, first).await?
         {
             let mut steps = vec![(first.id, started.elapsed())];
-            for migration in plan.migrations.iter().skip(1) {
+            for migration in plan.migrations.iter().take(count).skip(1) {
                 steps.push((migration.id, apply_and_note(connection, &schema, migration, true).await?));
             }
             return Ok(steps);
@@ -258,22 +295,44 @@ async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan) 
         if made == 0 {
             shape::refuse_elsewhere(connection, &schema, plan.legacy.shapes).await?;
         }
-        execute(connection, history::TABLE, AssertSqlSafe(schema.fill(history::CREATE))).await?;
         let (there, pending) = plan.migrations.split_at(made);
-        for migration in there {
-            history::insert(connection, &schema, migration.id, &migration.checksum(), Duration::ZERO).await?;
-        }
-        if there.iter().any(|migration| migration.functions().contains(&history::KEEPER)) {
-            execute(connection, history::TABLE, AssertSqlSafe(schema.fill(history::KEEP))).await?;
-        }
+        note(connection, &schema, there).await?;
         if let Some(last) = there.last() {
             return Ok(vec![(last.id, started.elapsed())]);
         }
         pending.iter().collect()
     };
-    let Some(migration) = pending.first() else { return Ok(Vec::new()) };
+    let is_wanted = |migration: &&&Migration| plan.migrations.iter().take(count).any(|each| each.id == migration.id);
+    let Some(migration) = pending.first().filter(is_wanted) else { return Ok(Vec::new()) };
     let is_later = plan.migrations.first().is_some_and(|first| first.id != migration.id);
     Ok(vec![(migration.id, apply_and_note(connection, &schema, migration, is_later).await?)])
+}
+
+/// Makes the bookkeeping of migrations that are there.
+async fn note(connection: &mut PgConnection, schema: &Schema, there: &[Migration]) -> Result<()> {
+    execute(connection, history::TABLE, AssertSqlSafe(schema.fill(history::CREATE))).await?;
+    for migration in there {
+        history::insert(connection, schema, migration.id, &migration.checksum(), Duration::ZERO).await?;
+    }
+    if there.iter().any(|migration| migration.functions().contains(&history::KEEPER)) {
+        execute(connection, history::TABLE, AssertSqlSafe(schema.fill(history::KEEP))).await?;
+    }
+    Ok(())
+}
+
+/// Refuses tables that are not recognised, and says why.
+async fn note_only(connection: &mut PgConnection, schema: &Schema, plan: &Plan) -> Result<Steps> {
+    check_encoding(connection).await?;
+    if history::is_there(connection, schema).await? {
+        return Ok(Vec::new());
+    }
+    let made = shape::baseline(connection, schema, plan.migrations).await?;
+    if made == 0 {
+        shape::refuse_unrecognised(connection, schema, plan.migrations).await?;
+    }
+    let there = plan.migrations.get(..made).unwrap_or_default();
+    note(connection, schema, there).await?;
+    Ok(there.iter().map(|migration| (migration.id, Duration::ZERO)).collect())
 }
 
 /// How long it took.

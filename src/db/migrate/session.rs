@@ -11,6 +11,8 @@ use std::sync::Arc;
 /// were committed in between would be lost.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE, NOT DEFERRABLE";
 
+const BEGIN_READ_ONLY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY";
+
 /// A migration waits this long for the tables that others use, all of them together, then gives up and leaves
 /// everything as it was.
 pub const LOCK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
@@ -40,10 +42,19 @@ const SETTINGS: &str = "
 
 /// A migration's transaction. Through a pooler our settings are made in it.
 pub async fn begin(lease: &mut Lease) -> Result<Transaction<'_, Postgres>> {
+    begin_with(lease, BEGIN).await
+}
+
+/// The transaction of what only looks at the database, which a standby allows as well.
+pub async fn begin_read_only(lease: &mut Lease) -> Result<Transaction<'_, Postgres>> {
+    begin_with(lease, BEGIN_READ_ONLY).await
+}
+
+async fn begin_with<'l>(lease: &'l mut Lease, begin: &str) -> Result<Transaction<'l, Postgres>> {
     let target = Arc::clone(lease.target());
     let begin = match &target.unit_settings {
-        Some(settings) => format!("{BEGIN}; {settings}"),
-        None => BEGIN.to_owned(),
+        Some(settings) => format!("{begin}; {settings}"),
+        None => begin.to_owned(),
     };
     lease.connection()?.begin_with(AssertSqlSafe(begin)).await.map_err(|error| {
         let mut refused = target.refusal(&error);

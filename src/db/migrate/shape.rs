@@ -245,6 +245,36 @@ pub async fn baseline(
     Ok(0)
 }
 
+/// Why [`baseline`] recognises none: what distinguishes the tables from those that all migrations make.
+pub async fn refuse_unrecognised(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    migrations: &'static [Migration],
+) -> Result<()> {
+    let all: Vec<&'static Migration> = migrations.iter().collect();
+    let mut tables: Vec<&str> = migrations.iter().flat_map(Migration::tables).collect();
+    tables.push(history::TABLE);
+    let functions: Vec<&str> = migrations.iter().flat_map(Migration::functions).collect();
+    let mut found = catalogue(connection, schema, &tables).await?;
+    if found.is_empty() {
+        return Err(Error::new(
+            Code::SchemaMismatch,
+            format!("the schema \"{}\" has no tables of ours that could be noted as migrated", schema.name),
+        ));
+    }
+    found.extend(bodies(connection, schema, &functions).await?);
+    let made = made_by(connection, schema, &all, &tables).await?;
+    let difference =
+        Difference::between(&found.iter().map(String::as_str).collect(), &made.iter().map(String::as_str).collect());
+    Err(Error::new(
+        Code::SchemaMismatch,
+        format!(
+            "the tables are not as any of the migrations leaves them; compared with the last one{}",
+            difference.text()
+        ),
+    ))
+}
+
 struct Difference<'l> {
     missing: Vec<&'l str>,
     unexpected: Vec<&'l str>,
@@ -263,15 +293,19 @@ impl<'l> Difference<'l> {
         self.missing.len() + self.unexpected.len()
     }
 
-    fn refuse(&self, nearest: &str) -> Error {
+    fn text(&self) -> String {
         let parts: Vec<_> = [("missing", &self.missing), ("unexpected", &self.unexpected)]
             .into_iter()
             .filter(|(_, lines)| !lines.is_empty())
             .map(|(what, lines)| format!(", {what}: {}", list(lines)))
             .collect();
+        parts.concat()
+    }
+
+    fn refuse(&self, nearest: &str) -> Error {
         refusal(format!(
             "the tables here are neither ours nor those of the TypeScript adapter; compared with {nearest} of it{}",
-            parts.concat()
+            self.text()
         ))
     }
 }

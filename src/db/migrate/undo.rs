@@ -1,7 +1,7 @@
 //! `rollback()`: the down migrations, all in one transaction.
 
 use super::execute::{execute, migration_failed};
-use super::history::{self, TAKEN_OVER, mismatch};
+use super::history::{self, Applied, TAKEN_OVER, mismatch};
 use super::migration::Migration;
 use super::plan::{Plan, Steps};
 use super::schema::Schema;
@@ -31,21 +31,67 @@ impl Rollback {
     }
 }
 
+/// What a rollback would come to.
+pub struct RollbackPreview {
+    pub migrations: Vec<&'static str>,
+    /// The tables that would be dropped, and how many rows each has.
+    pub tables: Vec<(&'static str, i64)>,
+    /// Whether the rows are kept all the same, because the tables are given back to the TypeScript adapter.
+    pub gives_back: bool,
+}
+
+/// The migrations to undo, the newest first; none if there is no bookkeeping.
+struct Undoing {
+    applied: Applied,
+    applied_here: Vec<&'static Migration>,
+    undone: Vec<&'static Migration>,
+    dropped: Vec<&'static str>,
+}
+
+impl Undoing {
+    async fn find(
+        connection: &mut PgConnection,
+        schema: &Schema,
+        plan: &Plan,
+        to: Option<&str>,
+    ) -> Result<Option<Self>> {
+        let Some(applied) = history::read(connection, schema).await? else { return Ok(None) };
+        applied.pending(plan.migrations)?;
+        if let Some(to) = to
+            && !applied.ids.iter().any(|id| id == to)
+        {
+            return Err(mismatch(to, "has not been applied, so that nothing can be rolled back to it"));
+        }
+        let applied_here: Vec<&'static Migration> =
+            plan.migrations.iter().filter(|migration| applied.has(migration)).collect();
+        let undone: Vec<&'static Migration> =
+            applied_here.iter().rev().copied().take_while(|migration| Some(migration.id) != to).collect();
+        let dropped = undone.iter().flat_map(|migration| migration.dropped_tables()).collect();
+        Ok(Some(Self { applied, applied_here, undone, dropped }))
+    }
+}
+
+/// Says what [`undo`] would do, and does nothing.
+pub async fn preview(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    plan: &Plan,
+    to: Option<&str>,
+) -> Result<RollbackPreview> {
+    let Some(undoing) = Undoing::find(connection, schema, plan, to).await? else {
+        return Ok(RollbackPreview { migrations: Vec::new(), tables: Vec::new(), gives_back: false });
+    };
+    let gives_back = to.is_none() && undoing.applied.origin.is_some();
+    let migrations = undoing.undone.iter().map(|migration| migration.id);
+    let tables = count_rows(connection, schema, &undoing.dropped).await?;
+    Ok(RollbackPreview { migrations: migrations.collect(), tables, gives_back })
+}
+
 pub async fn undo(connection: &mut PgConnection, schema: &Schema, plan: &Plan, rollback: &Rollback) -> Result<Steps> {
     let mut steps = Steps::new();
-    let Some(applied) = history::read(connection, schema).await? else { return Ok(steps) };
-    applied.pending(plan.migrations)?;
     let to = rollback.to.as_deref();
-    if let Some(to) = to
-        && !applied.ids.iter().any(|id| id == to)
-    {
-        return Err(mismatch(to, "has not been applied, so that nothing can be rolled back to it"));
-    }
-    let applied_here: Vec<&'static Migration> =
-        plan.migrations.iter().filter(|migration| applied.has(migration)).collect();
-    let undone: Vec<&'static Migration> =
-        applied_here.iter().rev().copied().take_while(|migration| Some(migration.id) != to).collect();
-    let dropped: Vec<&str> = undone.iter().flat_map(|migration| migration.dropped_tables()).collect();
+    let Some(undoing) = Undoing::find(connection, schema, plan, to).await? else { return Ok(steps) };
+    let Undoing { applied, applied_here, undone, dropped } = undoing;
     locks::lock(connection, schema, &dropped).await?;
     shape::refuse_additions(connection, schema, &applied_here, &dropped).await?;
     if let (None, Some(origin)) = (to, &applied.origin) {
@@ -78,8 +124,12 @@ pub async fn undo(connection: &mut PgConnection, schema: &Schema, plan: &Plan, r
 /// How many tables the refusal lists.
 const LISTED: usize = 20;
 
-async fn refuse_rows(connection: &mut PgConnection, schema: &Schema, tables: &[&str]) -> Result<()> {
-    let mut filled: Vec<(&str, i64)> = Vec::new();
+async fn count_rows<'t>(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    tables: &[&'t str],
+) -> Result<Vec<(&'t str, i64)>> {
+    let mut counts = Vec::new();
     for table in tables {
         let sql = format!("SELECT count(*) FROM {}.{table}", schema.quoted());
         let rows: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
@@ -87,10 +137,14 @@ async fn refuse_rows(connection: &mut PgConnection, schema: &Schema, tables: &[&
             .fetch_one(&mut *connection)
             .await
             .map_err(|error| migration_failed(history::TABLE, &error))?;
-        if rows > 0 {
-            filled.push((table, rows));
-        }
+        counts.push((*table, rows));
     }
+    Ok(counts)
+}
+
+async fn refuse_rows(connection: &mut PgConnection, schema: &Schema, tables: &[&str]) -> Result<()> {
+    let mut filled = count_rows(connection, schema, tables).await?;
+    filled.retain(|(_, rows)| *rows > 0);
     if filled.is_empty() {
         return Ok(());
     }

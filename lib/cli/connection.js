@@ -1,0 +1,70 @@
+/** Which database the command is for, and the connection to it. */
+
+const { UsageError } = require('./exit-codes.js');
+const { hide, hidePasswordsOf } = require('./secrets.js');
+
+/** @import { Logger, PostgresStorageAdapter as Adapter } from '../../index.js' */
+
+/**
+ * @typedef {object} GlobalOptions
+ * @property {string} [url]
+ * @property {string} [schema]
+ * @property {boolean} [json]
+ */
+
+/** libpq's variables, any of which says that the others count as well. */
+const OF_LIBPQ = ['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGSERVICE'];
+
+/**
+ * The URL by `--url`, or else by the environment.
+ *
+ * @param {GlobalOptions} options
+ * @returns {string}
+ */
+function findUrl({ url }) {
+  const { AUTH_POSTGRES_URL, DATABASE_URL, PGPASSWORD } = process.env;
+  const found = url || AUTH_POSTGRES_URL || DATABASE_URL;
+  hide(PGPASSWORD);
+  if (found) {
+    hidePasswordsOf(found);
+    return found;
+  }
+  if (OF_LIBPQ.some((name) => process.env[name])) return 'postgres://';
+  throw new UsageError('which database? Give --url, or set AUTH_POSTGRES_URL, DATABASE_URL or PGHOST and its like');
+}
+
+/**
+ * Gives the work an adapter, and disconnects it afterwards.
+ *
+ * @template T
+ * @param {GlobalOptions} options
+ * @param {(storage: Adapter) => Promise<T>} work
+ * @param {{ logger?: Logger, max?: number }} [settings]
+ * @returns {Promise<T>}
+ */
+async function withStorage(options, work, settings = {}) {
+  const url = findUrl(options);
+  // It loads the native core, which `--help` does without.
+  const { PostgresStorageAdapter } = require('../../index.js');
+  const storage = new PostgresStorageAdapter(url, {
+    application_name: 'auth-postgres-cli',
+    ...(options.schema && { schema: options.schema }),
+    ...settings,
+  });
+  const disconnect = () => storage.disconnect({ timeoutMs: 1_000 });
+  // Ctrl-C ends what runs on the server, too.
+  const interrupt = () => {
+    disconnect().finally(() => process.exit(130));
+  };
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  try {
+    return await work(storage);
+  } finally {
+    process.removeListener('SIGINT', interrupt);
+    process.removeListener('SIGTERM', interrupt);
+    await disconnect();
+  }
+}
+
+module.exports = { findUrl, withStorage };

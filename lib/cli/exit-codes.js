@@ -1,0 +1,33 @@
+/** What the exit code of the command says. docs/command-line.md lists them. */
+
+const EXIT = {
+  done: 0,
+  /** Something has to be done: `doctor` found it, or the database refused the command. */
+  findings: 1,
+  usage: 2,
+  /** There is no connection to the database. */
+  notReached: 3,
+  /** As a shell counts it: 128 and the number of SIGINT. */
+  interrupted: 130,
+};
+
+/** Codes of errors that come of no connection. */
+const NOT_REACHED = new Set([
+  ...['connection_failed', 'authentication_failed', 'tls_failed', 'pool_timeout', 'too_many_connections'],
+]);
+
+/** The command was called in a way that it does not understand, or not allow. */
+class UsageError extends Error {}
+
+/**
+ * @param {unknown} error
+ * @returns {number}
+ */
+function exitCodeOf(error) {
+  if (error instanceof UsageError) return EXIT.usage;
+  const code = String(/** @type {{ code?: unknown }} */ (error)?.code ?? '').replace('auth_postgres/', '');
+  if (code === 'invalid_input') return EXIT.usage;
+  return NOT_REACHED.has(code) ? EXIT.notReached : EXIT.findings;
+}
+
+module.exports = { EXIT, exitCodeOf, UsageError };

@@ -1,0 +1,84 @@
+//! Whether the tables are as the migrations make them.
+
+use super::check::{Check, Topic};
+use crate::db::migrate::{self, Deviation, MigrationPhase, Plan, Progress};
+use crate::db::pool::Lease;
+
+pub const MIGRATIONS: Topic = Topic {
+    id: "schema.migrations",
+    title: "migrations",
+    expected: "all applied, as this version of the package has them, and no others",
+};
+const DRIFT: Topic =
+    Topic { id: "schema.drift", title: "tables and functions", expected: "as the migrations make them" };
+
+pub fn migrations(progress: &Progress) -> Check {
+    let count = progress.migrations.len();
+    let list = |phase| progress.ids(phase).join(", ");
+    if progress.is_empty() {
+        return MIGRATIONS.error(
+            format!("none of {count} has been applied in the schema \"{}\"", progress.schema),
+            "auth-postgres migrate",
+        );
+    }
+    if !progress.ids(MigrationPhase::Edited).is_empty() {
+        return MIGRATIONS.error(
+            format!("applied in another form than this package has: {}", list(MigrationPhase::Edited)),
+            "use the version of the package that has applied them, or restore a backup",
+        );
+    }
+    if !progress.ids(MigrationPhase::Newer).is_empty() {
+        return MIGRATIONS.error(
+            format!("the database is newer than this package, which does not know {}", list(MigrationPhase::Newer)),
+            "use the version of the package that has applied them, or roll back with it",
+        );
+    }
+    if !progress.ids(MigrationPhase::Pending).is_empty() {
+        return MIGRATIONS.error(format!("pending: {}", list(MigrationPhase::Pending)), "auth-postgres migrate");
+    }
+    MIGRATIONS.ok(format!("{count} applied"))
+}
+
+pub async fn drift(lease: &mut Lease, plan: &Plan, progress: &Progress, checks: &mut Vec<Check>) {
+    if progress.is_empty() {
+        return;
+    }
+    if !progress.ids(MigrationPhase::Newer).is_empty() {
+        checks.push(DRIFT.notice("could not be compared, because the database is newer than this package"));
+        return;
+    }
+    let applied: Vec<_> = plan.migrations.iter().filter(|migration| progress.has(migration.id)).collect();
+    match migrate::deviations(lease, plan.schema.as_deref(), &applied).await {
+        Ok((deviations, count)) if deviations.is_empty() => {
+            checks.push(DRIFT.ok(format!("{count} parts compared")));
+        }
+        Ok((deviations, _)) => checks.extend(deviations.into_iter().map(deviation)),
+        Err(error) if error.context.sql_state.as_deref() == Some("42501") => checks.push(DRIFT.notice(
+            "could not be compared, because the role may not create a schema for a moment: run the diagnosis with the role that migrates, and GRANT CREATE ON DATABASE to it",
+        )),
+        Err(error) => checks.push(DRIFT.unknown(&error)),
+    }
+}
+
+/// What an application adds for itself may be meant. Whatever is missing or otherwise is not.
+fn deviation(found: Deviation) -> Check {
+    let Deviation { kind, name, expected, actual, repair } = found;
+    let title = format!("{kind} {name}");
+    let is_addition = expected.is_none();
+    let mut check = match (is_addition, kind.as_str()) {
+        (true, "index") => DRIFT.notice(format!("an index that no migration makes: {}", actual.unwrap_or_default())),
+        (true, _) => DRIFT.warning(
+            format!("no migration makes this: {}", actual.unwrap_or_default()),
+            format!("{repair}, unless it is meant; a rollback refuses such additions"),
+        ),
+        (false, "table") => DRIFT.error(
+            actual.unwrap_or_else(|| "missing".to_owned()),
+            "restore it from a backup, or make it with the SQL that `auth-postgres sql` prints",
+        ),
+        (false, _) => DRIFT.error(actual.unwrap_or_else(|| "missing".to_owned()), repair),
+    };
+    if let Some(expected) = expected {
+        check = check.expecting(expected);
+    }
+    check.titled(title)
+}

@@ -1,0 +1,86 @@
+//! What can be said of a database without changing it.
+
+use super::execute::{execute, failure};
+use super::migration::Migration;
+use super::plan::Plan;
+use super::progress::{self, Progress};
+use super::schema::Schema;
+use super::undo::{self, Rollback, RollbackPreview};
+use super::{history, script, session, shape};
+use crate::db::pool::Pool;
+use crate::db::run::acquire::acquire;
+use crate::error::Result;
+use sqlx::PgConnection;
+use std::sync::Arc;
+
+/// Runs something in a read-only transaction, and ends that. `$schema` is the one of our tables.
+macro_rules! looking {
+    ($pool:expr, $plan:expr, |$transaction:ident, $schema:ident| $work:expr) => {{
+        let mut lease = acquire($pool, None, $pool.connecting_end()).await?;
+        let is_pooled = lease.target().is_pooled();
+        let mut $transaction = session::begin_read_only(&mut lease).await?;
+        let $schema = Schema::find(&mut $transaction, $plan.schema.as_deref(), is_pooled).await?;
+        let result = async { $work }.await;
+        $transaction.rollback().await.map_err(|error| failure(&error).error)?;
+        lease.settle(true);
+        result
+    }};
+}
+
+/// What `migrate()` would apply, and its SQL. Changes nothing.
+pub async fn pending_script(pool: &Arc<Pool>, plan: &Plan, count: usize) -> Result<(Vec<String>, String)> {
+    looking!(pool, plan, |transaction, schema| {
+        let applied = history::read(&mut transaction, &schema).await?;
+        let is_first = applied.is_none();
+        let pending = match applied {
+            Some(applied) => applied.pending(plan.migrations)?,
+            None => plan.migrations.iter().collect(),
+        };
+        let pending: Vec<&Migration> = pending
+            .into_iter()
+            .filter(|each| plan.migrations.iter().take(count).any(|other| other.id == each.id))
+            .collect();
+        if is_first && let Some(shape) = shape::recognise(&mut transaction, &schema, plan.legacy.shapes).await? {
+            return Err(history::mismatch(
+                history::TAKEN_OVER,
+                &format!(
+                    "takes over the tables of the TypeScript adapter {}, which no script can do: run it without a dry run",
+                    shape.name
+                ),
+            ));
+        }
+        let sql = script::up(&schema, &pending, is_first);
+        Ok((pending.iter().map(|migration| migration.id.to_owned()).collect(), sql))
+    })
+}
+
+/// Which migrations have been applied.
+pub async fn progress(pool: &Arc<Pool>, plan: &Plan) -> Result<Progress> {
+    looking!(pool, plan, |transaction, schema| progress::read(&mut transaction, &schema, plan.migrations).await)
+}
+
+/// The same in a transaction that is open.
+pub async fn progress_in(connection: &mut PgConnection, schema: &Schema, plan: &Plan) -> Result<Progress> {
+    progress::read(connection, schema, plan.migrations).await
+}
+
+/// What a rollback would come to. Changes nothing.
+pub async fn rollback_preview(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<RollbackPreview> {
+    rollback.check(plan.migrations)?;
+    looking!(pool, plan, |transaction, schema| {
+        execute(&mut transaction, history::TABLE, "SET LOCAL statement_timeout = 0").await?;
+        undo::preview(&mut transaction, &schema, plan, rollback.to.as_deref()).await
+    })
+}
+
+/// The statements that give a role what the store needs.
+pub async fn grants(pool: &Arc<Pool>, plan: &Plan, role: &str, tables: &[&str]) -> Result<Vec<String>> {
+    looking!(pool, plan, |transaction, schema| {
+        let database: String = sqlx::query_scalar("SELECT current_database()::text")
+            .persistent(false)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(|error| failure(&error).error)?;
+        Ok(script::grants(&schema.name, &database, role, tables))
+    })
+}
