@@ -13,6 +13,7 @@ const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'text|n
   disconnect: [],
   rollback: [],
   healthCheck: [],
+  sweep: [],
   createUser: [['user', 'record']],
   getUser: [['id', 'text']],
   getUserByEmail: [['email', 'text']],

@@ -18,7 +18,7 @@ const db = useDatabase();
 beforeAll(() => crowd(db, ROWS), 30 * 60_000);
 
 /** The sweeps have no key. */
-const SWEEPS = ['deleteExpiredSessions', 'deleteExpiredEmailVerificationTokens'];
+const SWEEPS = ['deleteExpiredSessions', 'deleteExpiredEmailVerificationTokens', 'sweep'];
 
 /** For each method whose calls share a statement, the arguments that find the n-th row. */
 const TOGETHER: Record<string, (n: number) => unknown[]> = {

@@ -7,7 +7,7 @@ const results = require('./results.js');
 /** @import { Decode, Encode, Method, MethodName, ResultOf } from './types.js' */
 
 const { list, orNull, toUndefined, unchanged } = results;
-const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, organization, role, session } = results;
+const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, health, organization, role, session } = results;
 const { ssoLink, ssoProvider, ssoSession, tenantConfig, twoFactorSession, user } = results;
 
 /**
@@ -44,7 +44,8 @@ const METHODS = {
   // Its `timeoutMs` is not a call option. It says how long running calls may take to end.
   disconnect: { encoders: [optionalJson('options')], decode: toUndefined, readCallOptions: () => ({}) },
   rollback: methodWithOptions([], unchanged),
-  healthCheck: method([], unchanged),
+  healthCheck: method([], health),
+  sweep: methodWithOptions([], unchanged),
 
   createUser: method([json('user')], user),
   getUser: method([text('id')], orNull(user)),

@@ -229,6 +229,7 @@ export function argumentsOf(scene: Scene): Record<Method, unknown[]> {
     deleteSession: [scene.sessionId],
     deleteUserSessions: [userId, { except: text('id') }],
     deleteExpiredSessions: [{ limit: 10 }],
+    sweep: [{ limit: 10 }],
     deleteApiKey: [scene.apiKeyId],
     deleteExpiredEmailVerificationTokens: [],
     revokeRoleFromUser: [userId, roleId, orgId],

@@ -7,6 +7,13 @@ export type TwoFactorMethod = 'totp' | 'sms' | 'backup-code';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type Pooler = 'none' | 'transaction';
 export type HealthState = 'ok' | 'error';
+export type SweepKind =
+  | 'emailVerificationTokens'
+  | 'twoFactorSessions'
+  | 'ssoSessions'
+  | 'apiKeys'
+  | 'backupCodes'
+  | 'sessions';
 
 /** Every method takes these as its last argument. */
 export interface CallOptions {

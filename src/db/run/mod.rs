@@ -122,6 +122,17 @@ impl Db {
         self.retries = retries;
     }
 
+    /// For a call that makes one attempt, such as `healthCheck`.
+    pub fn without_retries(mut self) -> Self {
+        self.retries = self.guard.pool.options.max_retries;
+        self
+    }
+
+    /// Whether a statement that is sent now takes no connection away from anybody who waits for one.
+    pub fn finds_connection(&self) -> bool {
+        self.guard.pool.has_free_connection()
+    }
+
     /// The next statement is one of many of the same call, each of which has limits of its own.
     pub fn begin_batch(&mut self) {
         self.connecting = Allowance::new(self.guard.pool.options.connection_timeout);
