@@ -14,6 +14,8 @@ const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'text|n
   rollback: [],
   healthCheck: [],
   sweep: [],
+  exportUser: [['id', 'text']],
+  eraseUser: [['id', 'text']],
   createUser: [['user', 'record']],
   getUser: [['id', 'text']],
   getUserByEmail: [['email', 'text']],

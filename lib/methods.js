@@ -3,6 +3,7 @@
 const { json, optionalJson, options, optionalText, text, textOrNull } = require('./arguments.js');
 const { readCallOptions, readOnlyCallOptions } = require('./call-options.js');
 const results = require('./results.js');
+const { userExport } = require('./user-export.js');
 
 /** @import { Decode, Encode, Method, MethodName, ResultOf } from './types.js' */
 
@@ -46,6 +47,8 @@ const METHODS = {
   rollback: methodWithOptions([], unchanged),
   healthCheck: method([], health),
   sweep: methodWithOptions([], unchanged),
+  exportUser: methodWithOptions([text('id')], orNull(userExport)),
+  eraseUser: methodWithOptions([text('id')], toUndefined),
 
   createUser: method([json('user')], user),
   getUser: method([text('id')], orNull(user)),

@@ -123,7 +123,7 @@ const backupCode = dates('createdAt', 'usedAt');
 const twoFactorSession = dates('expiresAt', 'createdAt', 'completedAt');
 
 module.exports = {
-  ...{ list, orNull, toUndefined, unchanged },
+  ...{ dates, list, orNull, toUndefined, unchanged },
   ...{
     apiKey,
     apiKeyWithSecret,

@@ -33,6 +33,8 @@ const IN_RESULTS = { Timestamp: 'Date' };
 const TAKE_CALL_OPTIONS = [
   'DeleteExpiredSessionsOptions',
   'DeleteUserSessionsOptions',
+  'EraseUserOptions',
+  'ExportUserOptions',
   'RollbackOptions',
   'RotateApiKeyOptions',
   'SweepOptions',

@@ -12,6 +12,7 @@ mod lookups;
 mod organizations;
 #[cfg(debug_assertions)]
 mod panics;
+mod personal_data;
 mod roles;
 mod sessions;
 mod sso;

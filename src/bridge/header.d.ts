@@ -7,6 +7,7 @@ export type TwoFactorMethod = 'totp' | 'sms' | 'backup-code';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type Pooler = 'none' | 'transaction';
 export type HealthState = 'ok' | 'error';
+export type EventErasure = 'keep' | 'pseudonymise' | 'delete';
 export type SweepKind =
   | 'emailVerificationTokens'
   | 'twoFactorSessions'
