@@ -34,12 +34,12 @@ pub struct Erasure {
     events: EventErasure,
     /// Takes the place of the user's id in events. It is not kept anywhere else.
     pseudonym: String,
-    limits: Limits,
+    limits: ErasureLimits,
 }
 
 /// A user who has more is not erased in one transaction.
 #[derive(Clone, Copy)]
-struct Limits {
+struct ErasureLimits {
     rows: i64,
     events: i64,
 }
@@ -47,7 +47,7 @@ struct Limits {
 impl Erasure {
     pub fn new(user_id: String, EraseUserOptions { events }: EraseUserOptions) -> Self {
         let pseudonym = format!("erased-{}", crate::id::secret_handle());
-        let limits = Limits { rows: i64::from(BATCH), events: EVENTS_TOGETHER };
+        let limits = ErasureLimits { rows: i64::from(BATCH), events: EVENTS_TOGETHER };
         Self { user_id, events, pseudonym, limits }
     }
 
@@ -62,7 +62,7 @@ impl Erasure {
                 + self.change_events(db).await?;
             if done == 0 {
                 // Something keeps the rows, such as a trigger of the application's. Let the foreign keys decide.
-                self.limits = Limits { rows: i64::MAX - 1, events: i64::MAX - 1 };
+                self.limits = ErasureLimits { rows: i64::MAX - 1, events: i64::MAX - 1 };
             }
         }
     }
