@@ -7,6 +7,14 @@ export type TwoFactorMethod = 'totp' | 'sms' | 'backup-code';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type Pooler = 'none' | 'transaction';
 export type HealthState = 'ok' | 'error';
+export type EventErasure = 'keep' | 'pseudonymise' | 'delete';
+export type SweepKind =
+  | 'emailVerificationTokens'
+  | 'twoFactorSessions'
+  | 'ssoSessions'
+  | 'apiKeys'
+  | 'backupCodes'
+  | 'sessions';
 
 /** Every method takes these as its last argument. */
 export interface CallOptions {
@@ -388,6 +396,23 @@ export declare class PostgresStorageAdapter {
    */
   deleteOrganization(id: string, options?: CallOptions | null | undefined): Promise<void>
   /**
+   * Everything that is stored about a person, for the person: one state of the database, without what would open a
+   * session or prove an identity. Resolves with `null` if nothing is stored about such a user.
+   *
+   * Lists hold at most 10 000 rows, and `events` the newest 1 000 or as many as `eventLimit` says; `incomplete` names the
+   * lists of which there is more. Older events are exported by a further call with `eventsBefore`.
+   */
+  exportUser(id: string, options?: ExportUserOptions | null | undefined): Promise<UserExport | null>
+  /**
+   * Deletes a user with everything that is stored about the person, in one transaction: all that `deleteUser` deletes,
+   * e-mail tokens of the user's address that name no user, and the events as `events` says. If there is no such user, only
+   * events are changed or deleted.
+   *
+   * If the user has more than 1 000 rows of a kind or 10 000 events, most of them are deleted before that transaction, as
+   * by `deleteUser`. A call that is given up in between keeps what it has done, and the next one goes on from there.
+   */
+  eraseUser(id: string, options: EraseUserOptions): Promise<void>
+  /**
    * Creates a role of an organization.
    *
    * Rejects with `invalid_reference` if there is no such organization, and with `conflict` if the id is taken.
@@ -503,6 +528,15 @@ export declare class PostgresStorageAdapter {
    * connections of the moment. It asks nobody, so that it costs microseconds, and it never throws.
    */
   stats(): Stats
+  /**
+   * Deletes what has expired or has been used up: sessions, e-mail tokens, two-factor sessions, SSO sessions, API keys
+   * and backup codes. Resolves with how many rows of each kind were deleted.
+   *
+   * Rows are deleted in batches, each a statement of its own, with pauses between them. Rows that somebody has locked are
+   * left to the next sweep, and a session that is renewed in the same moment stays. Any number of processes may sweep at
+   * once. A sweep that is given up or fails keeps what it has done. One that ends is shown by `healthCheck`.
+   */
+  sweep(options?: SweepOptions | null | undefined): Promise<SweptRows>
   /**
    * Creates a two-factor device. Fields beyond the declared ones are stored and returned as they were given.
    *
@@ -820,6 +854,15 @@ export interface EmailVerificationTokenInput {
   updatedAt?: unknown
 }
 
+/** The options of `eraseUser`. */
+export interface EraseUserOptions extends CallOptions {
+  /**
+   * What happens to the events about the user. `'keep'` leaves them as they are. `'pseudonymise'` replaces the
+   * `principalId` by a random one, the same in all of them, and empties their `data`. `'delete'` deletes them.
+   */
+  events: EventErasure
+}
+
 /** What `emitEvent` takes. */
 export interface EventInput {
   /** For example `'user.login'`. */
@@ -828,6 +871,137 @@ export interface EventInput {
   orgId?: string | null | undefined
   data: Record<string, unknown>
   timestamp: Date | string
+}
+
+/** The place of an event among all events. An event of an export can be given as it is. */
+export interface EventPlace {
+  timestamp: Date
+  id: string
+  /** Ignored. */
+  type?: unknown
+  /** Ignored. */
+  orgId?: unknown
+  /** Ignored. */
+  data?: unknown
+}
+
+/** An API key in an export, without its hash. */
+export interface ExportedApiKey {
+  id: string
+  prefix: string
+  lastFour: string
+  scopes: Array<string>
+  metadata: Record<string, unknown>
+  createdAt: Date
+  updatedAt: Date
+  expiresAt?: Date
+}
+
+/** A backup code in an export, without the code. */
+export interface ExportedBackupCode {
+  id: string
+  used: boolean
+  createdAt: Date
+  usedAt?: Date
+}
+
+/**
+ * An e-mail token in an export, without its id and its code. Tokens of the user's e-mail that name no user are among
+ * them.
+ */
+export interface ExportedEmailToken {
+  email: string
+  type: EmailTokenType
+  metadata: Record<string, unknown>
+  /** How often the token has been tried. */
+  attempts: number
+  expiresAt: Date
+  createdAt: Date
+  usedAt?: Date
+}
+
+/** An audit event about the user. */
+export interface ExportedEvent {
+  id: string
+  type: string
+  data: Record<string, unknown>
+  timestamp: Date
+  orgId?: string
+}
+
+/** A membership in an organization. */
+export interface ExportedMembership {
+  orgId: string
+  /** The name of the organization. */
+  name: string
+  role: OrganizationRole
+  joinedAt?: Date
+}
+
+/** A role that the user has in an organization. */
+export interface ExportedRole {
+  roleId: string
+  orgId: string
+  /** The name of the role. */
+  name: string
+  assignedAt: Date
+}
+
+/** A session in an export. Its id is left out, because it opens the session. */
+export interface ExportedSession {
+  entitlements: Array<string>
+  expiresAt: Date
+  metadata: Record<string, unknown>
+  createdAt: Date
+  updatedAt: Date
+  orgId?: string
+  plan?: string
+}
+
+/** An SSO session in an export, without its id and its token. */
+export interface ExportedSSOSession {
+  providerId: string
+  providerType: LinkType
+  providerSubject: string
+  expiresAt: Date
+  linkedAt: Date
+  lastAuthAt: Date
+}
+
+/**
+ * A two-factor device in an export, without its secret, its metadata and its further fields: `@kitiumai/auth` keeps codes
+ * there.
+ */
+export interface ExportedTwoFactorDevice {
+  id: string
+  /** `'totp'`, `'sms'` or `'backup-code'`. */
+  method: string
+  verified: boolean
+  createdAt: Date
+  updatedAt: Date
+  name?: string
+  phoneNumber?: string
+  lastUsedAt?: Date
+}
+
+/** A login that waits or waited for its second factor, without its ids and its code. */
+export interface ExportedTwoFactorSession {
+  deviceId: string
+  /** `'totp'`, `'sms'` or `'backup-code'`. */
+  method: string
+  attemptCount: number
+  maxAttempts: number
+  expiresAt: Date
+  createdAt: Date
+  completedAt?: Date
+}
+
+/** The options of `exportUser`. */
+export interface ExportUserOptions extends CallOptions {
+  /** How many events the export holds at most, the newest ones. From 0 to 10 000. Default: 1 000. */
+  eventLimit?: number | null | undefined
+  /** Only events that are older than this one: the last of an export that does not hold all of them. Default: all. */
+  eventsBefore?: EventPlace | null | undefined
 }
 
 /** The result of `healthCheck`. */
@@ -839,6 +1013,8 @@ export interface HealthStatus {
   serverVersion?: string
   /** The ids of the migrations that `connect()` would run. */
   pendingMigrations?: Array<string>
+  /** The sweep of expired rows that began last, of those that have ended. Absent if there was none. */
+  lastSweep?: SweepRecord
   /** The code of the error, if there is one. */
   code?: string
   /** The message of the error, if there is one. */
@@ -1067,6 +1243,11 @@ export interface PostgresStorageAdapterOptions {
   slowCallMs?: number | null | undefined
   /** Whether `connect()` runs pending migrations. Default `true`. */
   migrate?: boolean | null | undefined
+  /**
+   * After how many milliseconds expired rows are deleted again in the background, as by `sweep()`, from `connect()` to
+   * `disconnect()`. Of all processes with this option, one does so at a time. At least 1 000; 0 is never. Default 0.
+   */
+  sweepIntervalMs?: number | null | undefined
   /** The time zone of the times in a database of version 3.x, for when `connect()` takes it over. Default `'UTC'`. */
   legacyTimeZone?: string | LegacyTimeZones | null | undefined
 }
@@ -1302,6 +1483,45 @@ export interface Stats {
   running: Array<StatementStats>
 }
 
+/** The options of `sweep`. */
+export interface SweepOptions extends CallOptions {
+  /** Which kinds of rows are deleted. Default: all. */
+  kinds?: Array<SweepKind> | null | undefined
+  /**
+   * Only rows that expired, or were used, at this time or before are deleted. A time in the future means now. Default:
+   * now for sessions, two-factor sessions, SSO sessions and e-mail tokens that have expired, a day ago for e-mail
+   * tokens that have been used, and 30 days ago for API keys and used backup codes.
+   */
+  olderThan?: Date | string | null | undefined
+  /** How many rows of each kind are deleted at most. Default: all. */
+  limit?: number | null | undefined
+  /** How many rows one statement deletes at most, from 1 to 10 000. Default: 1 000. */
+  batchSize?: number | null | undefined
+  /** Whether rows are only counted, and none is deleted. Default: `false`. */
+  dryRun?: boolean | null | undefined
+}
+
+/** A sweep that has ended. */
+export interface SweepRecord {
+  startedAt: Date
+  /** How long it took, in milliseconds. */
+  durationMs: number
+  /** How many rows of each kind it deleted. */
+  deleted: SweptRows
+  /** Whether it ran in the background, because of the option `sweepIntervalMs`. */
+  isBackground: boolean
+}
+
+/** How many rows of each kind a sweep has deleted. Kinds that it was not to delete are absent. */
+export interface SweptRows {
+  emailVerificationTokens?: number
+  twoFactorSessions?: number
+  ssoSessions?: number
+  apiKeys?: number
+  backupCodes?: number
+  sessions?: number
+}
+
 /** A login that is waiting for its second factor. */
 export interface TwoFactorSession {
   id: string
@@ -1342,6 +1562,31 @@ export interface TwoFactorSessionInput {
   createdAt?: unknown
   /** Ignored. */
   updatedAt?: unknown
+}
+
+/**
+ * Everything that is stored about a person, but without what would open a session or prove an identity: ids of sessions and
+ * tokens, hashes, codes and secrets. At most 10 000 rows of each kind.
+ */
+export interface UserExport {
+  /** Absent if the user has been deleted, and only events are left. */
+  user?: UserRecord
+  /** Whether there is a password. Its hash is left out. */
+  hasPassword: boolean
+  sessions: Array<ExportedSession>
+  apiKeys: Array<ExportedApiKey>
+  organizations: Array<ExportedMembership>
+  roles: Array<ExportedRole>
+  emailVerificationTokens: Array<ExportedEmailToken>
+  ssoLinks: Array<SSOLink>
+  ssoSessions: Array<ExportedSSOSession>
+  twoFactorDevices: Array<ExportedTwoFactorDevice>
+  backupCodes: Array<ExportedBackupCode>
+  twoFactorSessions: Array<ExportedTwoFactorSession>
+  /** The newest events first. */
+  events: Array<ExportedEvent>
+  /** The names of those lists here that do not hold everything, because there is more than an export takes. */
+  incomplete: Array<string>
 }
 
 /** What `createUser` takes. */
