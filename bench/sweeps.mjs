@@ -33,8 +33,8 @@ async function addExpired(client) {
     SELECT * FROM (
       SELECT * FROM sessions
        UNION ALL
-      SELECT (jsonb_populate_record(s, jsonb_build_object('id', 'expired ' || n, 'expires_at', now() - interval '1 day'))).*
-        FROM (SELECT * FROM sessions LIMIT 1) s CROSS JOIN generate_series(1, ${EXPIRED}) n
+      SELECT (jsonb_populate_record(like_it.s, jsonb_build_object('id', 'expired ' || n, 'expires_at', now() - interval '1 day'))).*
+        FROM (SELECT s FROM sessions s LIMIT 1) like_it CROSS JOIN generate_series(1, ${EXPIRED}) n
     ) every ORDER BY random();
     TRUNCATE sessions;
     INSERT INTO sessions SELECT * FROM shuffled;
