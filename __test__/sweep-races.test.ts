@@ -1,6 +1,8 @@
 /** Sweeps beside calls for the same rows, from several processes’ worth of adapters: a renewal that resolved is kept. */
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import { Client } from 'pg';
 import { useDatabase } from './helpers/database';
+import { until } from './helpers/failing';
 import { makeWorld } from './helpers/families';
 import { inAnHour, inMs, sessionInput, unique } from './helpers/fixtures';
 import { race } from './helpers/race';
@@ -56,6 +58,33 @@ it.each([64, 256])(
     // Otherwise the two would not have met.
     expect(renewed).toBeGreaterThan(0);
     expect(missed).toBeGreaterThan(0);
+  },
+  60_000,
+);
+
+it.each([64, 256])(
+  'no session of %d whose renewal another transaction commits beside sweeps is deleted',
+  async (count) => {
+    const renewed = Array.from({ length: count }, () => unique('renewed'));
+    const expired = Array.from({ length: count }, () => unique('expired'));
+    await db.query(
+      `INSERT INTO sessions (id, user_id, expires_at)
+     SELECT id, $1, now() - interval '1 s' FROM unnest($2::text[]) id ORDER BY random()`,
+      [userId, [...renewed, ...expired]],
+    );
+    const renewal = new Client({ connectionString: db.url });
+    await renewal.connect();
+    await renewal.query('BEGIN');
+    await renewal.query(`UPDATE sessions SET expires_at = now() + interval '1 hour' WHERE id = ANY($1)`, [renewed]);
+    const sweeps = Array.from({ length: 12 }, (_, at) =>
+      (adapters[at % adapters.length] as PostgresStorageAdapter).sweep({ kinds: ['sessions'], batchSize: 10 }),
+    );
+    await until(async () => (await db.query('SELECT FROM sessions WHERE id = ANY($1)', [expired])).length < count / 2);
+    await renewal.query('COMMIT');
+    await renewal.end();
+    await Promise.all(sweeps);
+    expect(await ids()).toEqual(new Set(renewed));
+    await db.query('DELETE FROM sessions');
   },
   60_000,
 );
