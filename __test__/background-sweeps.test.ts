@@ -97,6 +97,8 @@ it('disconnect() ends the sweeps at once, in the middle of one too, and connect(
     const started = Date.now();
     await storage.disconnect();
     expect(Date.now() - started).toBeLessThan(1_500);
+    // Another process need not wait.
+    expect(await claimed()).toEqual([]);
   });
   expect(await left()).toBeGreaterThan(0);
 }, 60_000);

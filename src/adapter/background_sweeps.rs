@@ -104,14 +104,22 @@ impl BackgroundTask {
         if let Turn::After(wait) = sweep_records::claim(&mut db, &pace.claimant, self.interval).await? {
             return Ok(sweep_records::jittered(wait.clamp(Duration::from_secs(1), self.interval.max(CLAIM))));
         }
+        match self.sweep_claimed(&mut db, &mut pace).await {
+            Err(_) if self.end.is_given_up() => sweep_records::release(&mut db, &pace.claimant).await?,
+            result => result?,
+        }
+        Ok(sweep_records::jittered(self.interval))
+    }
+
+    async fn sweep_claimed(&self, db: &mut Db, pace: &mut BackgroundPace<'_>) -> Result<()> {
         let began = Instant::now();
         pace.renewed = began;
-        let start = sweeps::start(&mut db).await?;
-        let swept = sweeps::run(&mut db, &start, &SweepOrder::everything(), &mut pace).await?;
+        let start = sweeps::start(db).await?;
+        let swept = sweeps::run(db, &start, &SweepOrder::everything(), pace).await?;
         let took = began.elapsed();
-        sweep_records::note_claimed(&mut db, &pace.claimant, &start, took, swept).await?;
+        sweep_records::note_claimed(db, &pace.claimant, &start, took, swept).await?;
         tracing::debug!(durationMs = millis(took), rows = swept.total(), "swept in the background");
-        Ok(sweep_records::jittered(self.interval))
+        Ok(())
     }
 }
 

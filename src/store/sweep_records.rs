@@ -133,6 +133,19 @@ pub async fn renew(db: &mut Db, claimant: &str) -> Result<bool> {
     Ok(rows > 0)
 }
 
+const RELEASE: &str = "
+    UPDATE auth_sweeps
+       SET claimed_by = NULL
+         , claimed_until = NULL
+     WHERE name = 'background'
+       AND claimed_by = $1";
+
+/// Gives the claim back before the sweep has ended, so that another process can go on at once.
+pub async fn release(db: &mut Db, claimant: &str) -> Result<()> {
+    db.begin_batch();
+    db.execute(Repeat::Harmless, || query(RELEASE).bind(claimant)).await.map(drop)
+}
+
 /// Notes what a sweep in the background has done, and gives the claim back.
 pub async fn note_claimed(
     db: &mut Db,
