@@ -59,6 +59,14 @@ it('an adapter with sweepIntervalMs deletes expired rows again and again, and he
   expect(await claimed()).toEqual([]);
 });
 
+it('an adapter behind a transaction pooler sweeps in the background, too', async () => {
+  await addExpired(2);
+  await sweeping({ pooler: 'transaction' }, async () => {
+    await until(async () => (await left()) === 0);
+    await until(async () => (await db.storage.healthCheck()).lastSweep !== undefined);
+  });
+});
+
 it('an adapter without sweepIntervalMs, and one that was not connected, sweep nothing', async () => {
   await addExpired();
   await sweeping({ sweepIntervalMs: 0 }, async () => {

@@ -105,6 +105,15 @@ it('sweep() deletes rows of all kinds, and returns 0 for a kind that has none', 
   await expect(db.storage.sweep({ kinds: [] })).resolves.toStrictEqual({});
 });
 
+it('sweep() works through a transaction pooler', async () => {
+  for (const kind of KINDS) await add(kind, 100, 2);
+  const storage = db.adapter({ pooler: 'transaction' });
+  const two = Object.fromEntries(KINDS.map((kind) => [kind, 2]));
+  await expect(storage.sweep({ dryRun: true })).resolves.toEqual(two);
+  await expect(storage.sweep()).resolves.toEqual(two);
+  expect(await storage.healthCheck()).toMatchObject({ status: 'ok', lastSweep: { deleted: two } });
+});
+
 it('sweep() keeps a used e-mail token for a day after its use, and deletes it then although it has not expired', async () => {
   await add('emailVerificationTokens', -100, 3);
   const use = (id: number, ago: string) =>
