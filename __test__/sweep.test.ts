@@ -5,6 +5,7 @@ import { expectCode, expectInvalidInput } from './helpers/errors';
 import { until, whileLocked } from './helpers/failing';
 import { makeWorld, type World } from './helpers/families';
 import { anHourAgo, inMs, sessionInput } from './helpers/fixtures';
+import { makeLegacy } from './helpers/legacy-rows';
 
 const db = useDatabase();
 let world: World;
@@ -214,4 +215,17 @@ it('sweep() leaves a session whose renewal another transaction has yet to commit
   } finally {
     await locker.end();
   }
+});
+
+describe('a database of 3.0.x that was taken over', () => {
+  const old = useDatabase({ migrated: false });
+
+  it('can be given back after a sweep, whose record is dropped', async () => {
+    await makeLegacy(old, '3.0.x');
+    await old.storage.connect();
+    await old.storage.sweep({ kinds: ['sessions'] });
+    expect(await old.query('SELECT name FROM auth_sweeps')).toEqual([{ name: 'call' }]);
+    await expect(old.storage.rollback({ to: null })).resolves.toContain('0000_taken_over');
+    expect(await old.query(`SELECT to_regclass('auth_sweeps') AS sweeps`)).toEqual([{ sweeps: null }]);
+  });
 });
