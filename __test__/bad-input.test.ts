@@ -20,6 +20,9 @@ const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'text|n
   previewRollback: [],
   baseline: [],
   grants: [['role', 'text']],
+  sweep: [],
+  exportUser: [['id', 'text']],
+  eraseUser: [['id', 'text']],
   createUser: [['user', 'record']],
   getUser: [['id', 'text']],
   getUserByEmail: [['email', 'text']],
@@ -211,7 +214,9 @@ describe.each(Object.entries(SIGNATURES))('%s', (name, args) => {
       await expectInvalidInput(methodOf(name)(...given, { timeoutMs }), 'timeoutMs');
     }
     await expectInvalidInput(methodOf(name)(...given, { signal: {} }), 'signal');
-    await expectInvalidInput(methodOf(name)(...given, { timeoutMS: 5 }), 'timeoutMS');
+    // What it has to be told.
+    const own = name === 'eraseUser' ? { events: 'keep' } : {};
+    await expectInvalidInput(methodOf(name)(...given, { ...own, timeoutMS: 5 }), 'timeoutMS');
   });
 });
 

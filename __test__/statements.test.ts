@@ -134,6 +134,19 @@ async function preparedStatements(): Promise<string[]> {
       Array.from({ length: 21 }, (_, at) => storage.updateSession(sessions[at % 3]?.id as string, { plan: `${at}` })),
     );
     for (const [method, args] of Object.entries(calls)) await call(storage, method, args);
+    await storage.healthCheck();
+    // A user that has more events than one transaction changes.
+    for (const events of ['pseudonymise', 'delete'] as const) {
+      const { id } = await storage.createUser({ email: `${events}@example.com` });
+      await db.query(`INSERT INTO auth_events (type, principal_id) SELECT 'x', $1 FROM generate_series(1, 10001)`, [
+        id,
+      ]);
+      await storage.eraseUser(id, { events });
+    }
+    const background = db.adapter({ sweepIntervalMs: 1_000 }, relay.url);
+    await background.connect();
+    await until(async () => relay.statements.some((sql) => sql.includes('claimed_by = NULL')));
+    await background.disconnect();
     return relay.statements.map(plain);
   } finally {
     await storage.disconnect();
@@ -153,9 +166,9 @@ it('every statement of a constant in src/store is prepared by the server as well
   const constants = readdirSync(STORE).flatMap((file) =>
     [
       ...readFileSync(join(STORE, file), 'utf8').matchAll(
-        /\bconst \w+: &str =\s*"\s*((?:WITH|SELECT|DELETE)\b[^"]*)"/g,
+        /\bconst \w+: &str =\s*"\s*((?:WITH|SELECT|DELETE|UPDATE)\b(?:[^"\\]|\\.)*)"/g,
       ),
-    ].map(([, sql]) => sql as string),
+    ].map(([, sql]) => unescaped(sql as string)),
   );
   expect(constants.length).toBeGreaterThan(1);
   for (const sql of constants) await db.query(`PREPARE tried AS ${sql}; DEALLOCATE tried`);

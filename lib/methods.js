@@ -4,11 +4,12 @@ const { ADMINISTRATION } = require('./administration.js');
 const { json, optionalJson, optionalText, text, textOrNull } = require('./arguments.js');
 const { method, methodWithOptions } = require('./method.js');
 const results = require('./results.js');
+const { userExport } = require('./user-export.js');
 
 /** @import { Method, MethodName, ResultOf } from './types.js' */
 
 const { list, orNull, toUndefined, unchanged } = results;
-const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, organization, role, session } = results;
+const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, health, organization, role, session } = results;
 const { ssoLink, ssoProvider, ssoSession, tenantConfig, twoFactorSession, user } = results;
 
 /** @satisfies {{ [Name in MethodName]: Method<ResultOf<Name>> }} */
@@ -16,8 +17,11 @@ const METHODS = {
   connect: method([], toUndefined),
   // Its `timeoutMs` is not a call option. It says how long running calls may take to end.
   disconnect: { encoders: [optionalJson('options')], decode: toUndefined, readCallOptions: () => ({}) },
-  healthCheck: method([], unchanged),
+  healthCheck: method([], health),
   ...ADMINISTRATION,
+  sweep: methodWithOptions([], unchanged),
+  exportUser: methodWithOptions([text('id')], orNull(userExport)),
+  eraseUser: methodWithOptions([text('id')], toUndefined),
 
   createUser: method([json('user')], user),
   getUser: method([text('id')], orNull(user)),

@@ -1,9 +1,9 @@
 /** Decoders: what the core answers is JSON, so that Dates arrive as text. */
 
 /**
- * @import { ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, OAuthLink, OrganizationMember,
- *   OrganizationRecord, RoleRecord, SessionRecord, SSOLink, SSOProvider, SSOSession, TenantSAMLConfig, TwoFactorDevice,
- *   TwoFactorSession, UserRecord } from '../index.js'
+ * @import { ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, HealthStatus, OAuthLink,
+ *   OrganizationMember, OrganizationRecord, RoleRecord, SessionRecord, SSOLink, SSOProvider, SSOSession, SweepRecord,
+ *   TenantSAMLConfig, TwoFactorDevice, TwoFactorSession, UserRecord } from '../index.js'
  * @import { Decode } from './types.js'
  */
 
@@ -47,6 +47,14 @@ const orNull = (decode) => (answer) =>
  * @returns {Decode<T[]>}
  */
 const list = (decode) => (answers) => /** @type {import('./types.js').Wire<T>[]} */ (answers).map(decode);
+
+/** @type {Decode<SweepRecord>} */
+const sweepRecord = dates('startedAt');
+/** @type {Decode<HealthStatus>} */
+const health = (status) => {
+  if (status.lastSweep) sweepRecord(status.lastSweep);
+  return /** @type {HealthStatus} */ (/** @type {unknown} */ (status));
+};
 
 /** @type {Decode<OAuthLink>} */
 const oauthLink = dates('linkedAt');
@@ -115,7 +123,19 @@ const backupCode = dates('createdAt', 'usedAt');
 const twoFactorSession = dates('expiresAt', 'createdAt', 'completedAt');
 
 module.exports = {
-  ...{ list, orNull, toUndefined, unchanged },
-  ...{ apiKey, apiKeyWithSecret, backupCode, device, emailToken, organization, role, session, ssoLink, ssoProvider },
+  ...{ dates, list, orNull, toUndefined, unchanged },
+  ...{
+    apiKey,
+    apiKeyWithSecret,
+    backupCode,
+    device,
+    emailToken,
+    health,
+    organization,
+    role,
+    session,
+    ssoLink,
+    ssoProvider,
+  },
   ...{ ssoSession, tenantConfig, twoFactorSession, user },
 };

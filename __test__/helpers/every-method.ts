@@ -236,6 +236,8 @@ export function argumentsOf(scene: Scene): Record<Method, unknown[]> {
     deleteSession: [scene.sessionId],
     deleteUserSessions: [userId, { except: text('id') }],
     deleteExpiredSessions: [{ limit: 10 }],
+    sweep: [{ limit: 10 }],
+    exportUser: [userId, { eventLimit: 10, eventsBefore: { timestamp: new Date(), id: '1' } }],
     deleteApiKey: [scene.apiKeyId],
     deleteExpiredEmailVerificationTokens: [],
     revokeRoleFromUser: [userId, roleId, orgId],
@@ -246,6 +248,7 @@ export function argumentsOf(scene: Scene): Record<Method, unknown[]> {
     deleteTwoFactorDevice: [scene.deviceId],
     deleteOrganization: [orgId],
     deleteUser: [userId],
+    eraseUser: [userId, { events: 'delete' }],
   };
 }
 
@@ -257,4 +260,4 @@ export function call(storage: PostgresStorageAdapter, method: string, args: unkn
 }
 
 /** Whether a method's success uses its argument up or removes it. */
-export const isDelete = (method: string) => /^(delete|revoke)/.test(method);
+export const isDelete = (method: string) => /^(delete|erase|revoke)/.test(method);

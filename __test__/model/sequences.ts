@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { TestDatabase } from '../helpers/database';
 import { type Adapters, everything, Model } from './call';
 import { apiKeys, organizations } from './calls/api-keys';
+import { housekeeping } from './calls/housekeeping';
 import { emailTokens, events, roles } from './calls/roles';
 import { sso, tenants } from './calls/sso';
 import { backupCodes, twoFactor } from './calls/two-factor';
@@ -19,7 +20,11 @@ const ALL = {
 };
 
 /** Each family by itself, which gets deep, and all of them, with what deletes of one do to the others. */
-export const GROUPS = { ...ALL, everything: Object.values(ALL).flat() };
+export const GROUPS = {
+  ...ALL,
+  housekeeping: [...housekeeping, ...sessions, ...emailTokens, ...events, ...twoFactor, ...backupCodes, ...users],
+  everything: [...Object.values(ALL).flat(), ...housekeeping],
+};
 
 type Group = (typeof GROUPS)[keyof typeof GROUPS];
 

@@ -36,8 +36,11 @@ const TAKE_CALL_OPTIONS = [
   'DiagnoseOptions',
   'MigrateOptions',
   'MigrationSqlOptions',
+  'EraseUserOptions',
+  'ExportUserOptions',
   'RollbackOptions',
   'RotateApiKeyOptions',
+  'SweepOptions',
 ];
 
 /** @param {string} name */

@@ -1,9 +1,11 @@
 //! What `healthCheck` returns.
 
-use crate::db::Database;
 use crate::db::deadline::millis;
 use crate::db::migrate::Status;
-use crate::db::pool::Gauges;
+use crate::db::pool::{CallGuard, Gauges};
+use crate::db::{Database, Db};
+use crate::error::Result;
+use crate::store::sweep_records::{self, SweepRecord};
 use crate::store::tables::TABLES;
 use napi_derive::napi;
 use serde::Serialize;
@@ -23,6 +25,9 @@ pub struct HealthStatus {
     /// The ids of the migrations that `connect()` would run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending_migrations: Option<Vec<&'static str>>,
+    /// The sweep of expired rows that began last, of those that have ended. Absent if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_sweep: Option<SweepRecord>,
     /// The code of the error, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
@@ -63,19 +68,20 @@ pub async fn health(database: &Database) -> HealthStatus {
     let started = Instant::now();
     let (result, pool) = match database.enter() {
         Ok(work) => {
-            let result = database.status(&work, TABLES).await;
+            let result = look(database, &work).await;
             (result, PoolGauges::of(work.pool.gauges()))
         }
         Err(error) => (Err(error), PoolGauges::default()),
     };
     let latency_ms = millis(started.elapsed());
     match result {
-        Ok(Status { server_version, pending }) => HealthStatus {
+        Ok((Status { server_version, pending }, last_sweep)) => HealthStatus {
             status: HealthState::Ok,
             latency_ms,
             pool,
             server_version: Some(server_version),
             pending_migrations: Some(pending),
+            last_sweep,
             code: None,
             message: None,
         },
@@ -85,8 +91,20 @@ pub async fn health(database: &Database) -> HealthStatus {
             pool,
             server_version: None,
             pending_migrations: None,
+            last_sweep: None,
             code: Some(error.code.name()),
             message: Some(error.message.into_owned()),
         },
     }
+}
+
+async fn look(database: &Database, guard: &CallGuard) -> Result<(Status, Option<SweepRecord>)> {
+    let status = database.status(guard, TABLES).await?;
+    let last_sweep = if status.pending.is_empty() {
+        let mut db = Db::new(guard.clone(), "healthCheck", None).without_retries();
+        sweep_records::last(&mut db).await?
+    } else {
+        None
+    };
+    Ok((status, last_sweep))
 }

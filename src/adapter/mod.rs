@@ -3,6 +3,7 @@
 //! facade.
 
 mod api_keys;
+mod background_sweeps;
 mod calls;
 mod diagnosis;
 mod email_tokens;
@@ -13,11 +14,13 @@ mod migrations;
 mod organizations;
 #[cfg(debug_assertions)]
 mod panics;
+mod personal_data;
 mod roles;
 mod sessions;
 mod sso;
 mod stats;
 mod testing;
+mod sweeps;
 mod two_factor;
 mod users;
 
@@ -39,6 +42,7 @@ use crate::store::session_creates::{self, CreateSessions};
 use crate::store::session_updates::{self, UpdateSessions};
 use crate::store::user_creates::{self, CreateUsers};
 use crate::store::user_roles::{self, RolesOfUsers};
+use background_sweeps::BackgroundSweeps;
 use health::{HealthStatus, health};
 use lookups::Lookups;
 use napi::bindgen_prelude::Function;
@@ -57,6 +61,7 @@ pub struct PostgresStorageAdapter {
     database: Arc<Database>,
     metrics: Arc<Metrics>,
     migrates: bool,
+    background_sweeps: Arc<BackgroundSweeps>,
     /// The log, if the application has asked for one.
     log: Option<Dispatch>,
     lookups: Lookups,
@@ -129,6 +134,7 @@ impl PostgresStorageAdapter {
             database: Arc::new(Database::new(options.pool, plan, Arc::clone(&metrics))),
             metrics,
             migrates: options.migrates,
+            background_sweeps: Arc::new(BackgroundSweeps::new(options.sweep_interval)),
             log,
             lookups: Lookups::new(),
             user_creates: user_creates::create(),
@@ -178,7 +184,12 @@ impl PostgresStorageAdapter {
             Ok(work) => work,
             Err(error) => return self.fail("connect", error),
         };
-        self.start("connect", async move { database.migrate(&work, migrates).await.map(|()| Void) })
+        let background_sweeps = Arc::clone(&self.background_sweeps);
+        self.start("connect", async move {
+            database.migrate(&work, migrates).await?;
+            background_sweeps.begin(&database, &work);
+            Ok(Void)
+        })
     }
 
     /// Stops accepting calls, waits for running ones until the deadline, cancels the rest on the server, and closes all
@@ -194,6 +205,7 @@ impl PostgresStorageAdapter {
         let limit = Duration::from_millis(timeout_ms.map_or(5_000, |Natural(ms)| ms).into());
         // This must happen before the call returns, so that later calls are refused.
         let pools = self.database.shut();
+        self.background_sweeps.end();
         self.start("disconnect", async move {
             let mut closing: JoinSet<()> =
                 pools.into_iter().map(|pool| async move { pool.close(limit).await }).collect();

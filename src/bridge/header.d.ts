@@ -9,6 +9,14 @@ export type Pooler = 'none' | 'transaction';
 export type HealthState = 'ok' | 'error';
 export type MigrationState = 'applied' | 'pending' | 'edited' | 'newer';
 export type FindingSeverity = 'ok' | 'notice' | 'warning' | 'error';
+export type EventErasure = 'keep' | 'pseudonymise' | 'delete';
+export type SweepKind =
+  | 'emailVerificationTokens'
+  | 'twoFactorSessions'
+  | 'ssoSessions'
+  | 'apiKeys'
+  | 'backupCodes'
+  | 'sessions';
 
 /** Every method takes these as its last argument. */
 export interface CallOptions {

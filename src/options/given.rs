@@ -177,6 +177,9 @@ input! {
         slow_call_ms "slowCallMs": Option<Natural>,
         /// Whether `connect()` runs pending migrations. Default `true`.
         migrate "migrate": Option<bool>,
+        /// After how many milliseconds expired rows are deleted again in the background, as by `sweep()`, from `connect()` to
+        /// `disconnect()`. Of all processes with this option, one does so at a time. At least 1 000; 0 is never. Default 0.
+        sweep_interval_ms "sweepIntervalMs": Option<Natural>,
         /// The time zone of the times in a database of version 3.x, for when `connect()` takes it over. Default `'UTC'`.
         legacy_time_zone "legacyTimeZone": Option<LegacyTimeZone>,
     }

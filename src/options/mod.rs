@@ -37,6 +37,8 @@ pub struct Options {
     pub pool: PoolOptions,
     pub schema: Option<String>,
     pub migrates: bool,
+    /// How often expired rows are deleted in the background.
+    pub sweep_interval: Option<Duration>,
     pub legacy_zones: Zones,
     pub log_level: Option<LogLevel>,
     /// What the log is told when the adapter is made.
@@ -76,6 +78,7 @@ impl Options {
             logger,
             log_level,
             migrate,
+            sweep_interval_ms,
             legacy_time_zone,
         } = read_options(json)?;
         // As in node-postgres, an empty string leaves everything to the options and the variables.
@@ -154,6 +157,7 @@ impl Options {
             },
             schema,
             migrates: migrate.unwrap_or(true),
+            sweep_interval: sweep_interval(sweep_interval_ms)?,
             legacy_zones: legacy_time_zone.map(|LegacyTimeZone(zones)| zones).unwrap_or_default(),
             log_level: logger.map(|Logger| log_level.unwrap_or(LogLevel::Debug)),
             warnings,
@@ -272,6 +276,19 @@ fn pool_size(max: Option<Natural>, min: Option<Natural>, url: &ConnectionUrl) ->
     }
     Ok((max, min))
 }
+
+fn sweep_interval(given: Option<Natural>) -> Result<Option<Duration>> {
+    match given {
+        None | Some(Natural(0)) => Ok(None),
+        Some(Natural(ms)) if ms < MIN_SWEEP_INTERVAL_MS => {
+            Err(Error::invalid_input("sweepIntervalMs", "must be 0 or at least 1000"))
+        }
+        Some(Natural(ms)) => Ok(Some(Duration::from_millis(ms.into()))),
+    }
+}
+
+/// A shorter interval is a mistake in the unit.
+const MIN_SWEEP_INTERVAL_MS: u32 = 1_000;
 
 /// What PostgreSQL itself could at best be configured for.
 const MAX_CONNECTIONS: usize = 10_000;

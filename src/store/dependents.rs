@@ -108,20 +108,25 @@ pub async fn delete(db: &mut Db, owner: &'static Owner, id: &str) -> Result<()> 
         if !decision.is_some_and(|(has_more,)| has_more) {
             return Ok(());
         }
-        let mut total = 0;
-        for &batch in owner.batches {
-            loop {
-                db.begin_batch();
-                let rows = db.execute(Repeat::Harmless, || query(batch).bind(id).bind(i64::from(BATCH))).await?;
-                total += rows;
-                if rows == 0 {
-                    break;
-                }
-            }
-        }
-        if total == 0 {
+        if delete_batches(db, owner, id).await? == 0 {
             // Something keeps the rows, such as a trigger of the application's. Let the foreign keys decide.
             limit = i64::MAX - 1;
         }
     }
+}
+
+/// Deletes what the owner has, in statements of their own. Returns how many rows they deleted.
+pub async fn delete_batches(db: &mut Db, owner: &'static Owner, id: &str) -> Result<u64> {
+    let mut total = 0;
+    for &batch in owner.batches {
+        loop {
+            db.begin_batch();
+            let rows = db.execute(Repeat::Harmless, || query(batch).bind(id).bind(i64::from(BATCH))).await?;
+            total += rows;
+            if rows == 0 {
+                break;
+            }
+        }
+    }
+    Ok(total)
 }

@@ -3,7 +3,7 @@
 use super::dependents::{self, Owner, delete_some, has_more, of_owner, owner_has_more};
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
-use super::{NewId, columns, created, record};
+use super::{NewId, columns, created, record, set_column};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Error, Result};
@@ -17,6 +17,8 @@ closed_set! {
     /// A member's role.
     OrganizationRole { Owner = "owner", Admin = "admin", Member = "member" }
 }
+
+set_column!(OrganizationRole);
 
 record! {
     /// An organization.

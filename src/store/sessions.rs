@@ -123,8 +123,8 @@ const PAGES: i64 = 256;
 /// Deletes up to `$3` expired sessions among those in the pages from `$1` on, below `$2`. Without an index on the expiry,
 /// which would cost every renewal, each row has to be looked at, but only once: a statement that began at the start of the
 /// table would pass over all that is alive for each thousand that is not. A range of pages is read as such from
-/// PostgreSQL 14 on. The comparisons are wrapped so that the BRIN index of the expiry, which leads to the whole table, cannot
-/// be chosen instead.
+/// PostgreSQL 14 on. The comparisons are wrapped so that an index that the application may have made of the expiry, which
+/// leads to the whole table, cannot be chosen instead.
 const DELETE_EXPIRED: &str = "
     WITH gone AS (
         DELETE FROM sessions

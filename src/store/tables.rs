@@ -46,4 +46,5 @@ pub const TABLES: &[(&str, &str)] = &[
         "id user_id session_id device_id method verification_code attempt_count max_attempts expires_at created_at \
          completed_at",
     ),
+    ("auth_sweeps", "name started_at duration_ms deleted claimed_by claimed_until"),
 ];

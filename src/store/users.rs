@@ -186,7 +186,7 @@ pub async fn update(db: &mut Db, id: &str, patch: UserPatch) -> Result<UserRecor
 
 /// Locks the user's organizations before the user, as a statement that adds a member does. In the other order the two
 /// could deadlock.
-const OWNER: Owner = Owner {
+pub(super) static OWNER: Owner = Owner {
     delete: concat!(
         "WITH locked AS (
             SELECT id

@@ -6,6 +6,7 @@ import { apiKeys } from './api-keys';
 import { backupCodes } from './backup-codes';
 import { emailTokens } from './email-tokens';
 import { events } from './events';
+import { housekeeping } from './housekeeping';
 import { organizations } from './organizations';
 import { roles } from './roles';
 import { saml } from './saml';
@@ -31,6 +32,7 @@ export function referenceOf(state: State) {
     ...saml(state),
     ...twoFactor(state),
     ...backupCodes(state),
+    ...housekeeping(state),
   };
 }
 

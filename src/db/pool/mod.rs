@@ -105,6 +105,11 @@ impl Pool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
+    /// Whether a call would get a connection at once, and no call waits for one.
+    pub fn has_free_connection(&self) -> bool {
+        self.permits.available_permits() > 0 && !self.has_waiters()
+    }
+
     /// For when a connection was lost: the idle ones may have been lost as well.
     pub fn suspect_idle(&self) {
         self.suspected.raise();

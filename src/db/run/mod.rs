@@ -122,6 +122,17 @@ impl Db {
         self.retries = retries;
     }
 
+    /// For a call that makes one attempt, such as `healthCheck`.
+    pub fn without_retries(mut self) -> Self {
+        self.retries = self.guard.pool.options.max_retries;
+        self
+    }
+
+    /// Whether a statement that is sent now takes no connection away from anybody who waits for one.
+    pub fn finds_connection(&self) -> bool {
+        self.guard.pool.has_free_connection()
+    }
+
     /// The next statement is one of many of the same call, each of which has limits of its own.
     pub fn begin_batch(&mut self) {
         self.connecting = Allowance::new(self.guard.pool.options.connection_timeout);
@@ -302,7 +313,7 @@ impl Db {
             Some(lease) => lease,
             None => self.acquire().await.map_err(AttemptError::Connecting)?,
         };
-        self.begin_unit(&mut lease).await.map_err(AttemptError::Connecting)?;
+        self.begin_unit(&mut lease, statement.is_snapshot()).await.map_err(AttemptError::Connecting)?;
         let attempt = self.retries + 1;
         let doubt = self.doubt;
         self.send(repeat).await;
@@ -357,13 +368,13 @@ impl Db {
     }
 
     /// Through a transaction pooler a call has a connection only when it has a transaction.
-    async fn begin_unit(&mut self, lease: &mut Lease) -> Result<()> {
+    async fn begin_unit(&mut self, lease: &mut Lease, is_snapshot: bool) -> Result<()> {
         let pool = Arc::clone(&self.guard.pool);
         let Some(settings) = &pool.options.target.unit_settings else { return Ok(()) };
         let started = Instant::now();
         let checked = until(self.connecting.end(), pool.sight.check(lease)).await;
         checked.unwrap_or_else(|| Err(pool.timed_out()))?;
-        let begun = until(self.connecting.end(), pooler::begin(lease, settings, self.lock_limit)).await;
+        let begun = until(self.connecting.end(), pooler::begin(lease, settings, self.lock_limit, is_snapshot)).await;
         self.spend(started.elapsed());
         let begun = begun.unwrap_or_else(|| Err(pool.timed_out()));
         if begun.is_err() {

@@ -4,7 +4,7 @@
 //! and a prepared statement cannot be found again: what runs outside a transaction, or is prepared under a name, may meet
 //! the statements of other clients.
 
-use super::statement::{Statement, Way};
+use super::statement::{BEGIN_SNAPSHOT, Statement, Way};
 use crate::db::connect::search_path::{narrow_search_path, own_schema};
 use crate::db::connect::{Backend, Target};
 use crate::db::deadline::within;
@@ -44,10 +44,11 @@ fn literal(text: &str) -> String {
 }
 
 /// Begins a unit. Nothing of the caller's has been sent yet.
-pub async fn begin(lease: &mut Lease, settings: &str, lock_limit: Option<Duration>) -> Result<()> {
+pub async fn begin(lease: &mut Lease, settings: &str, lock_limit: Option<Duration>, is_snapshot: bool) -> Result<()> {
     let host = lease.host();
     let lock_limit = lock_limit.map(|limit| format!("; {}", lock_limit_sql(limit))).unwrap_or_default();
-    let sql = AssertSqlSafe(format!("{BEGIN}; {settings}{lock_limit}; {NARROW}"));
+    let begin = if is_snapshot { BEGIN_SNAPSHOT } else { BEGIN };
+    let sql = AssertSqlSafe(format!("{begin}; {settings}{lock_limit}; {NARROW}"));
     let rows = sqlx::raw_sql(sql).fetch_all(lease.connection()?).await;
     let backend = rows.and_then(|rows| {
         let [row, narrowed] = rows.as_slice() else { return Err(sqlx::Error::RowNotFound) };
@@ -139,7 +140,7 @@ pub async fn one_row(lease: &mut Lease, sql: String) -> Result<sqlx::Result<PgRo
     let Some(settings) = lease.target().unit_settings.clone() else {
         return Ok(sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(lease.connection()?).await);
     };
-    begin(lease, &settings, None).await?;
+    begin(lease, &settings, None, false).await?;
     let connection = lease.connection()?;
     let result = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await;
     Ok(end(connection, result).await)

@@ -7,7 +7,7 @@
 use futures_core::future::BoxFuture;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{Acquire, FromRow, PgConnection, Postgres};
+use sqlx::{Acquire, Connection as _, FromRow, PgConnection, Postgres};
 use std::future::{Future, poll_fn};
 use tokio::task::yield_now;
 
@@ -21,6 +21,11 @@ pub type Counted<T> = (T, u64);
 pub trait Statement: Send {
     /// Returns how many rows the statement returned or touched.
     fn send<'a>(&'a mut self, connection: &'a mut PgConnection, way: Way) -> BoxFuture<'a, sqlx::Result<u64>>;
+
+    /// Whether it reads several times and has to see one state of the database.
+    fn is_snapshot(&self) -> bool {
+        false
+    }
 }
 
 /// How a statement is sent this time.
@@ -132,9 +137,15 @@ impl Statement for Execute<'_> {
     }
 }
 
+/// Begins a transaction that sees one state of the database, and changes nothing.
+pub const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
 /// Several statements that take effect together or not at all.
 pub trait TransactionBody: Sync {
     type Output: Send;
+
+    /// Whether the statements only read, and all of them see one state of the database.
+    const IS_SNAPSHOT: bool = false;
 
     /// Runs the statements, none of which may be persistent. `is_in_doubt` says whether an earlier attempt, whose
     /// answer was lost, may have committed them already.
@@ -157,7 +168,11 @@ impl<B: TransactionBody> Statement for Together<'_, B> {
             let (result, rows) = if way.is_pooled {
                 self.body.run(connection, way.is_in_doubt).await?
             } else {
-                let mut transaction = Acquire::begin(connection).await?;
+                let mut transaction = if B::IS_SNAPSHOT {
+                    connection.begin_with(BEGIN_SNAPSHOT).await?
+                } else {
+                    Acquire::begin(connection).await?
+                };
                 match self.body.run(&mut transaction, way.is_in_doubt).await {
                     Ok(result) => {
                         transaction.commit().await?;
@@ -174,5 +189,9 @@ impl<B: TransactionBody> Statement for Together<'_, B> {
             self.result = Some(result);
             Ok(rows)
         })
+    }
+
+    fn is_snapshot(&self) -> bool {
+        B::IS_SNAPSHOT
     }
 }

@@ -1,0 +1,251 @@
+//! `sweep`: walks through the tables and deletes what has expired or been used up.
+
+use super::sweep_kinds::{SweepKind, SweepStatements};
+use crate::clock::Timestamp;
+use crate::db::{Db, Repeat};
+use crate::error::{Code, Error, Result};
+use crate::input::{Natural, input};
+use futures_core::future::BoxFuture;
+use serde::Serialize;
+use sqlx::query;
+use std::time::{Duration, Instant};
+
+input! {
+    /// The options of `sweep`.
+    SweepOptions {
+        /// Which kinds of rows are deleted. Default: all.
+        kinds "kinds": Option<Vec<SweepKind>>,
+        /// Only rows that expired, or were used, at this time or before are deleted. A time in the future means now. Default:
+        /// now for sessions, two-factor sessions, SSO sessions and e-mail tokens that have expired, a day ago for e-mail
+        /// tokens that have been used, and 30 days ago for API keys and used backup codes.
+        older_than "olderThan": Option<Timestamp>,
+        /// How many rows of each kind are deleted at most. Default: all.
+        limit "limit": Option<Natural>,
+        /// How many rows one statement deletes at most, from 1 to 10 000. Default: 1 000.
+        batch_size "batchSize": Option<Natural>,
+        /// Whether rows are only counted, and none is deleted. Default: `false`.
+        dry_run "dryRun": Option<bool>,
+    }
+}
+
+/// How many rows of each kind a sweep has deleted. Kinds that it was not to delete are absent.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[napi_derive::napi(object, object_from_js = false, object_to_js = false)]
+pub struct SweptRows {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_verification_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub two_factor_sessions: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sso_sessions: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_keys: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup_codes: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<u32>,
+}
+
+impl SweptRows {
+    fn set(&mut self, kind: SweepKind, rows: u32) {
+        let count = match kind {
+            SweepKind::EmailVerificationTokens => &mut self.email_verification_tokens,
+            SweepKind::TwoFactorSessions => &mut self.two_factor_sessions,
+            SweepKind::SsoSessions => &mut self.sso_sessions,
+            SweepKind::ApiKeys => &mut self.api_keys,
+            SweepKind::BackupCodes => &mut self.backup_codes,
+            SweepKind::Sessions => &mut self.sessions,
+        };
+        *count = Some(rows);
+    }
+
+    pub fn total(&self) -> u64 {
+        let Self { email_verification_tokens, two_factor_sessions, sso_sessions, api_keys, backup_codes, sessions } =
+            *self;
+        [email_verification_tokens, two_factor_sessions, sso_sessions, api_keys, backup_codes, sessions]
+            .into_iter()
+            .flatten()
+            .map(u64::from)
+            .sum()
+    }
+}
+
+/// What a sweep is to delete.
+#[derive(Debug)]
+pub struct SweepOrder {
+    kinds: Vec<SweepKind>,
+    older_than: Option<Timestamp>,
+    limit: u32,
+    batch_size: u32,
+    is_dry_run: bool,
+}
+
+/// How many rows a statement deletes, if the caller does not say.
+const DEFAULT_BATCH: u32 = 1_000;
+const MAX_BATCH: u32 = 10_000;
+
+/// Pages of a table that one statement looks at. Counting them costs less than deleting rows from them.
+const PAGES: i64 = 256;
+const COUNTED_PAGES: i64 = 4_096;
+
+impl SweepOrder {
+    /// Everything, as a sweep in the background deletes it.
+    pub fn everything() -> Self {
+        let kinds = SweepKind::ALL.to_vec();
+        Self { kinds, older_than: None, limit: u32::MAX, batch_size: DEFAULT_BATCH, is_dry_run: false }
+    }
+
+    pub fn read(options: SweepOptions) -> Result<Self> {
+        let SweepOptions { kinds, older_than, limit, batch_size, dry_run } = options;
+        let kinds = match kinds {
+            Some(given) => SweepKind::ALL.into_iter().filter(|kind| given.contains(kind)).collect(),
+            None => SweepKind::ALL.to_vec(),
+        };
+        let batch_size = batch_size.map_or(DEFAULT_BATCH, |Natural(rows)| rows);
+        if !(1..=MAX_BATCH).contains(&batch_size) {
+            return Err(Error::invalid_input("batchSize", "must be between 1 and 10000"));
+        }
+        let limit = limit.map_or(u32::MAX, |Natural(rows)| rows);
+        Ok(Self { kinds, older_than, limit, batch_size, is_dry_run: dry_run.unwrap_or(false) })
+    }
+
+    pub fn is_dry_run(&self) -> bool {
+        self.is_dry_run
+    }
+}
+
+/// What a sweep waits for before each of its statements.
+pub trait Pace: Send {
+    /// `took` is how long the last statement took. An error ends the sweep.
+    fn wait<'a>(&'a mut self, db: &'a mut Db, took: Duration) -> BoxFuture<'a, Result<()>>;
+}
+
+/// The pause after a statement, so that a sweep takes up at most a quarter of the time of one connection, and less of a
+/// server that is busy.
+pub fn pause_after(took: Duration) -> Duration {
+    (took * 3).clamp(Duration::from_millis(20), Duration::from_secs(1))
+}
+
+/// The pace of a call of `sweep`.
+pub struct CallPace;
+
+impl Pace for CallPace {
+    fn wait<'a>(&'a mut self, _: &'a mut Db, took: Duration) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            tokio::time::sleep(pause_after(took)).await;
+            Ok(())
+        })
+    }
+}
+
+/// When a sweep began, by the server's clock, and whether the server can read a range of pages by itself.
+pub struct SweepStart {
+    pub at: Timestamp,
+    has_ranges: bool,
+}
+
+pub async fn start(db: &mut Db) -> Result<SweepStart> {
+    let row: Option<(Timestamp, bool)> = db
+        .optional(Repeat::Read, || {
+            query(
+                "SELECT now()::timestamptz(3) AS at
+                      , pg_catalog.current_setting('server_version_num')::int4 >= 140000 AS has_ranges",
+            )
+        })
+        .await?;
+    let (at, has_ranges) = row.ok_or_else(no_row)?;
+    Ok(SweepStart { at, has_ranges })
+}
+
+pub async fn run(db: &mut Db, start: &SweepStart, order: &SweepOrder, pace: &mut dyn Pace) -> Result<SweptRows> {
+    let mut swept = SweptRows::default();
+    let mut took = Duration::ZERO;
+    for &kind in &order.kinds {
+        let mut walk = Walk::new(kind, order);
+        while walk.left() > 0 {
+            if took > Duration::ZERO {
+                pace.wait(db, took).await?;
+            }
+            let started = Instant::now();
+            db.begin_batch();
+            let is_over = if start.has_ranges { walk.step_by_pages(db).await? } else { walk.step_by_id(db).await? };
+            took = started.elapsed();
+            if is_over {
+                break;
+            }
+        }
+        swept.set(kind, walk.swept);
+    }
+    Ok(swept)
+}
+
+/// The walk through one table.
+struct Walk<'o> {
+    order: &'o SweepOrder,
+    statements: &'static SweepStatements,
+    swept: u32,
+    first_page: i64,
+    last_id: String,
+}
+
+impl<'o> Walk<'o> {
+    fn new(kind: SweepKind, order: &'o SweepOrder) -> Self {
+        Self { order, statements: kind.statements(), swept: 0, first_page: 0, last_id: String::new() }
+    }
+
+    /// How many rows may still be swept.
+    fn left(&self) -> u32 {
+        self.order.limit - self.swept
+    }
+
+    /// How many of them the next statement may sweep.
+    fn next_batch(&self) -> i64 {
+        if self.order.is_dry_run { self.left().into() } else { self.left().min(self.order.batch_size).into() }
+    }
+
+    fn add(&mut self, rows: i64) {
+        self.swept += u32::try_from(rows).unwrap_or(0).min(self.left());
+    }
+
+    /// Says whether this was the last step. A step that was stopped by its number of rows is made again.
+    async fn step_by_pages(&mut self, db: &mut Db) -> Result<bool> {
+        let &SweepStatements { delete_in_pages, count_in_pages, .. } = self.statements;
+        let (sql, repeat, pages) = if self.order.is_dry_run {
+            (count_in_pages, Repeat::Read, COUNTED_PAGES)
+        } else {
+            (delete_in_pages, Repeat::Never, PAGES)
+        };
+        let (older_than, first, rows) = (self.order.older_than, self.first_page, self.next_batch());
+        let step: Option<(i64, i64)> =
+            db.optional(repeat, || query(sql).bind(older_than).bind(first).bind(first + pages).bind(rows)).await?;
+        let (swept, all_pages) = step.ok_or_else(no_row)?;
+        self.add(swept);
+        if swept >= rows {
+            return Ok(false);
+        }
+        self.first_page += pages;
+        Ok(self.first_page >= all_pages)
+    }
+
+    async fn step_by_id(&mut self, db: &mut Db) -> Result<bool> {
+        let &SweepStatements { delete_after_id, count_after_id, .. } = self.statements;
+        let (sql, repeat) =
+            if self.order.is_dry_run { (count_after_id, Repeat::Read) } else { (delete_after_id, Repeat::Never) };
+        let (older_than, rows) = (self.order.older_than, self.next_batch());
+        let step: Option<(i64, Option<String>)> =
+            db.optional(repeat, || query(sql).bind(older_than).bind(&self.last_id).bind(rows)).await?;
+        let (swept, last) = step.ok_or_else(no_row)?;
+        self.add(swept);
+        let Some(last) = last else { return Ok(true) };
+        if swept < rows {
+            self.last_id = last;
+        }
+        Ok(false)
+    }
+}
+
+/// Each of these statements returns a row, whatever the tables hold.
+fn no_row() -> Error {
+    Error::new(Code::Internal, "a statement of a sweep returned no row")
+}
