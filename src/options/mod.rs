@@ -150,6 +150,7 @@ impl Options {
                 },
                 max_uses: max_uses.and_then(|Natural(uses)| (uses > 0).then_some(uses.into())),
                 statement_timeout: start_up.statement_timeout,
+                lock_timeout: start_up.lock_timeout,
                 max_retries: max_retries.map_or(2, |Natural(retries)| retries),
             },
             schema,
