@@ -63,20 +63,22 @@ describe.each([1, 2])('with max: %i', (max) => {
   );
 });
 
-it('with max: 1, a call goes on when its lock is free, although calls before it still wait for theirs', async () => {
+it('with max: 1, a call goes on when its lock is free, although calls before and after it still wait for theirs', async () => {
   const storage = adapter({ max: 1 });
   const emails = numbers(8).map(newEmail);
-  const free = emails.pop() as string;
+  const free = newEmail();
   await whileLocked(db, HOLD_EMAILS, [emails], async (releaseOthers) => {
     await whileLocked(db, HOLD_EMAILS, [[free]], async (release) => {
-      const others = emails.map((email) => storage.createUser({ email }));
+      const others = emails.slice(0, 4).map((email) => storage.createUser({ email }));
       await sleep(200);
       const own = storage.createUser({ email: free }, { timeoutMs: 10_000 });
+      await sleep(200);
+      others.push(...emails.slice(4).map((email) => storage.createUser({ email })));
       await sleep(200);
       await release();
       await expect(own).resolves.toMatchObject({ email: free });
       await releaseOthers();
-      await expect(Promise.all(others)).resolves.toHaveLength(7);
+      await expect(Promise.all(others)).resolves.toHaveLength(8);
     });
   });
   await storage.disconnect();
