@@ -7,7 +7,7 @@ export type Method = Exclude<
   'connect' | 'disconnect' | 'rollback' | 'healthCheck' | 'stats'
 >;
 
-/** Makes a text of its own each time, of which the test can tell where it turns up. */
+/** Makes a different text each time, so that a test can look for it in logs, errors or tables. */
 export type MakeText = (what: string) => string;
 
 /** What the calls need to find in the database, and what they will make. */
@@ -31,7 +31,7 @@ export interface Scene {
   sub: string;
 }
 
-/** Something of every family, all its text made by `text`. */
+/** Creates a record of every family, in which all text is made by `text`. */
 export async function makeScene(storage: PostgresStorageAdapter, text: MakeText = unique): Promise<Scene> {
   const names = [
     ...['userId', 'orgId', 'roleId', 'providerId', 'deviceId', 'sessionId', 'apiKeyId', 'tokenId', 'codeId'],
@@ -249,5 +249,5 @@ export function call(storage: PostgresStorageAdapter, method: string, args: unkn
   ) as Promise<unknown>;
 }
 
-/** Whether a method's success uses its argument up or removes it. */
+/** Whether a method deletes what its argument names, so that it cannot be called twice with the same effect. */
 export const isDelete = (method: string) => /^(delete|revoke)/.test(method);

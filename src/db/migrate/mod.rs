@@ -1,5 +1,6 @@
 //! The migrator: SQL files with an up and a down. Each up runs in one transaction together with its row in
-//! `auth_migrations`, and a rollback is one transaction altogether. Nothing pending means one query and no lock.
+//! `auth_migrations`, and a rollback is one transaction altogether. If nothing is pending, there is one query and no
+//! lock.
 
 mod catalogue;
 mod condition;
@@ -76,14 +77,14 @@ pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
             tracing::info!(migration = id, durationMs = millis(took), "migration applied");
         }
     }
-    // What was there before, or what the role may do with what is there now, may still be amiss.
+    // The tables that were there before, or the role's privileges on those of now, may still be wrong.
     match check(&mut lease, plan, "connect").await? {
         Some(applied) => applied.condition.check(&plan.told),
         None => Ok(()),
     }
 }
 
-/// A migration that fails for want of a right is no fault of the migration.
+/// If the role lacks a privilege, the error says so instead of blaming the migration.
 fn permission(mut error: Error) -> Error {
     if error.context.sql_state.as_deref() == Some("42501") {
         error.code = Code::PermissionDenied;
@@ -158,7 +159,7 @@ async fn check(lease: &mut Lease, plan: &Plan, operation: &'static str) -> Resul
     }
 }
 
-/// What a call wants to know that nobody has called `connect()` for: whether row security hides every row.
+/// Checks that row security does not hide all rows from the role, for a first call without a `connect()` before it.
 pub async fn check_sight(lease: &mut Lease, plan: &Plan) -> Result<()> {
     match check(lease, plan, "connect").await? {
         Some(applied) => applied.condition.check_sight(&plan.told),
@@ -276,7 +277,7 @@ async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan) 
     Ok(vec![(migration.id, apply_and_note(connection, &schema, migration, is_later).await?)])
 }
 
-/// How long it took.
+/// Applies a migration with what belongs to it, and returns how long that took.
 async fn apply_and_note(
     connection: &mut PgConnection,
     schema: &Schema,
