@@ -8,7 +8,12 @@ import { Relay } from './helpers/relay';
 
 const db = useDatabase();
 const NAME = 'cancellation-test';
-const backends = () => backendsOf(db, NAME);
+/** The backend of an adapter’s only connection, once those of earlier adapters and of cancel requests have ended. */
+async function onlyBackend(): Promise<number> {
+  await until(async () => (await backendsOf(db, NAME)).length === 1);
+  const [backend] = await backendsOf(db, NAME);
+  return backend as number;
+}
 const isWaiting = async () => (await backendsOf(db, NAME, { waiting: true })).length > 0;
 /** No statement runs any more. */
 const isQuiet = async () =>
@@ -62,7 +67,7 @@ it('a cancelled read has no unknown outcome and is retryable', async () => {
 it('the connection of a cancelled call is reused only after the server has confirmed the cancellation', async () => {
   const storage = adapter({ max: 1 });
   const { id } = await storage.createUser({});
-  const [before] = await backends();
+  const before = await onlyBackend();
   await whileLocked(db, LOCK_USER, [id], async () => {
     for (let round = 0; round < 20; round += 1) {
       const given = storage.updateUser(id, { name: 'never' }, { timeoutMs: 5 }).catch((error) => error.code);
@@ -71,8 +76,7 @@ it('the connection of a cancelled call is reused only after the server has confi
       await next;
     }
   });
-  await until(async () => (await backends()).length === 1);
-  expect(await backends()).toEqual([before]);
+  expect(await onlyBackend()).toBe(before);
   await storage.disconnect();
 });
 
@@ -83,7 +87,7 @@ it('a cancel request that reaches the server before its statement is sent again'
     const { id } = await storage.createUser({});
     // From now on the statement is prepared, and leaves whole.
     await storage.updateUser(id, { name: 'first' });
-    const [before] = await backends();
+    const before = await onlyBackend();
     await whileLocked(db, LOCK_USER, [id], async () => {
       relay.holdOpen();
       const update = storage.updateUser(id, { name: 'never' }, { timeoutMs: 20 });
@@ -94,7 +98,7 @@ it('a cancel request that reaches the server before its statement is sent again'
       relay.release();
       await storage.createUser(userInput());
     });
-    expect(await backends()).toEqual([before]);
+    expect(await onlyBackend()).toBe(before);
   } finally {
     await storage.disconnect({ timeoutMs: 0 });
     await relay.close();

@@ -24,6 +24,14 @@ const NO_CASCADE: Record<string, string> = {
   'sessions.org_id': 'the session goes on without the organization',
 };
 
+/** The JSON columns that are required but not an empty object by default. */
+const JSON_DEFAULTS: Record<string, string | null> = {
+  'organizations.members': `'[]'::jsonb`,
+  'roles.permissions': `'[]'::jsonb`,
+  // A tenant without a configuration has no row.
+  'tenant_saml_configs.config': null,
+};
+
 interface Column {
   name: string;
   type: string;
@@ -135,6 +143,18 @@ it('no column is a varchar or char, which would cut off text', async () => {
 it('every JSON column is NOT NULL, except the two that only one type of provider has', async () => {
   const nullable = await columns(`a.atttypid = 'jsonb'::regtype AND NOT a.attnotnull`);
   expect(nullable.map(({ name }) => name)).toEqual(['sso_providers.attribute_mapping', 'sso_providers.claim_mapping']);
+});
+
+it('every JSON column that is NOT NULL is an empty object by default, except those listed in this file', async () => {
+  const defaults = await db.query<{ name: string; expression: string | null }>(`
+    SELECT format('%s.%s', a.attrelid::regclass, a.attname) AS name, pg_get_expr(d.adbin, d.adrelid) AS expression
+      FROM pg_attribute a
+      LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+     WHERE a.attrelid IN (${TABLES}) AND a.attnum > 0 AND NOT a.attisdropped
+       AND a.atttypid = 'jsonb'::regtype AND a.attnotnull`);
+  expect(defaults.length).toBeGreaterThan(15);
+  const others = defaults.filter(({ expression }) => expression !== `'{}'::jsonb`);
+  expect(Object.fromEntries(others.map(({ name, expression }) => [name, expression]))).toEqual(JSON_DEFAULTS);
 });
 
 it('every table with updated_at has the trigger that sets it', async () => {

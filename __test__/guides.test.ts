@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { transformSync } from '@swc/core';
 import { useDatabase } from './helpers/database';
 
@@ -41,6 +42,13 @@ declare global {
 const snippets = PAGES.flatMap((page) =>
   snippetsOf(page).map((code, at) => ({ name: `${page}, snippet ${at + 1}`, code })),
 );
+
+it('the table of docs/methods.md names every method', () => {
+  const [table = ''] = read('docs/methods.md').match(/^\| family \| methods \|\n(?:\|.*\n)+/m) ?? [];
+  const named = [...table.matchAll(/`(\w+)(?:\(.*?\))?`/g)].map(([, name]) => name as string);
+  const methods = Object.getOwnPropertyNames(PostgresStorageAdapter.prototype).filter((name) => name !== 'constructor');
+  expect(named.sort()).toEqual(methods.sort());
+});
 
 it('the snippets compile with a consumer’s strict compiler', () => {
   const folder = mkdtempSync(join(__dirname, 'types', 'guides-'));

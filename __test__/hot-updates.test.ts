@@ -10,6 +10,8 @@ const STEP = 60;
 const ROUNDS = 20;
 
 it('updateSession moves the expiry of a session as a heap-only (HOT) update', async () => {
+  // A snapshot of autovacuum's would keep the server from clearing old versions away, and a page from having room.
+  await db.query('ALTER TABLE sessions SET (autovacuum_enabled = off)');
   const { id: userId } = await db.storage.createUser(userInput());
   const sessions = await Promise.all(
     Array.from({ length: SESSIONS }, () => db.storage.createSession(sessionInput(userId))),
@@ -28,6 +30,6 @@ it('updateSession moves the expiry of a session as a heap-only (HOT) update', as
       `SELECT n_tup_upd::int AS all, n_tup_hot_upd::int AS hot FROM pg_stat_user_tables WHERE relname = 'sessions'`,
     )) as [typeof stats];
   }
-  // Nearly all, when nothing else keeps the server from clearing old versions away; none, with a btree on expires_at.
-  expect(stats.hot / stats.all).toBeGreaterThan(0.2);
+  // All of them, as long as pages keep room for a second version of a row; none, if `expires_at` had a btree.
+  expect(stats.hot / stats.all).toBeGreaterThan(0.95);
 });

@@ -1,3 +1,4 @@
+/** From the first call to disconnect(): when connections are opened and closed, and when the process may exit. */
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';

@@ -1,6 +1,6 @@
 /**
- * Every list is in one order, also where rows have the same time and the server reads them by no index: then only the
- * statement itself says which comes first.
+ * Every list has its newest rows first, and one order also where rows have the same time and the server reads them by no
+ * index: then only the statement itself says which comes first.
  */
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
@@ -185,20 +185,57 @@ it.each(LISTS)('$name has the greatest id first among rows of one time', async (
   expect(ids(await list(db.storage))).toEqual(order);
 });
 
-it.each([1, 64])(
-  'getUserRoles, %i calls at once, has the greatest id first among roles of one time',
-  async (callers) => {
-    const userId = await newUser();
+it.each(LISTS)(
+  '$name has the newest first, whatever the ids are',
+  async ({ table, column = 'created_at', prepare }) => {
+    const { create, list } = await prepare();
+    const rows: Rows = [];
+    for (let row = 0; row < ROWS; row += 1) rows.push(await create());
+    // The smallest id is the newest, so that an order by id would be the opposite one.
+    const order = ids(rows).sort();
+    for (const [minutes, id] of order.entries()) {
+      await db.query(
+        `UPDATE ${table} SET ${column} = timestamptz '2020-01-01T00:00:00Z' - $1 * interval '1 minute' WHERE id = $2`,
+        [minutes, id],
+      );
+    }
+    expect(ids(await list(withoutIndexes))).toEqual(order);
+    expect(ids(await list(db.storage))).toEqual(order);
+  },
+);
+
+describe.each([1, 64])('getUserRoles, %i calls at once,', (callers) => {
+  let userId: string;
+  let sorted: string[];
+
+  beforeAll(async () => {
+    userId = await newUser();
     const roles: Rows = [];
     for (let row = 0; row < ROWS; row += 1) roles.push(await db.storage.createRole(roleInput(world.orgId)));
-    for (const { id } of [...roles].sort((a, b) => (a.id < b.id ? -1 : 1))) {
-      await db.storage.assignRoleToUser(userId, id, world.orgId);
-    }
-    await db.query(`UPDATE user_roles SET assigned_at = '2020-01-01T00:00:00Z' WHERE user_id = $1`, [userId]);
-    const expected = ids(roles).sort().reverse();
+    sorted = ids(roles).sort();
+    for (const id of sorted) await db.storage.assignRoleToUser(userId, id, world.orgId);
+  });
+
+  async function expectEveryList(expected: string[]): Promise<void> {
     for (const storage of [withoutIndexes, db.storage]) {
       const lists = await Promise.all(Array.from({ length: callers }, () => storage.getUserRoles(userId, world.orgId)));
       for (const list of lists) expect(ids(list)).toEqual(expected);
     }
-  },
-);
+  }
+
+  it('has the greatest id first among roles of one time', async () => {
+    await db.query(`UPDATE user_roles SET assigned_at = '2020-01-01T00:00:00Z' WHERE user_id = $1`, [userId]);
+    await expectEveryList([...sorted].reverse());
+  });
+
+  it('has the role that was assigned last first, whatever the ids and the times of creation are', async () => {
+    for (const [minutes, id] of sorted.entries()) {
+      await db.query(
+        `UPDATE user_roles SET assigned_at = timestamptz '2020-01-01T00:00:00Z' - $1 * interval '1 minute'
+          WHERE user_id = $2 AND role_id = $3`,
+        [minutes, userId, id],
+      );
+    }
+    await expectEveryList(sorted);
+  });
+});

@@ -1,3 +1,4 @@
+/** connect() applies the pending migrations once, whoever calls it at the same time, and rollback() undoes them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CATALOGUE } from './helpers/catalogue';

@@ -394,6 +394,51 @@ it('the user and the password in a URL may contain any character when they are p
   }
 });
 
+it.each<[string, (name: string) => PostgresStorageAdapter | Promise<PostgresStorageAdapter>]>([
+  [
+    'the path of the URL',
+    (name) =>
+      db.adapter(
+        {},
+        urlWith((to) => (to.pathname = `/${encodeURIComponent(name)}`)),
+      ),
+  ],
+  [
+    '`dbname` in the URL',
+    (name) =>
+      db.adapter(
+        {},
+        urlWith((to) => to.searchParams.set('dbname', name)),
+      ),
+  ],
+  ['the option `database`', (name) => db.adapter({ database: name })],
+  [
+    'PGDATABASE',
+    (name) =>
+      withEnvironment({ PGDATABASE: name }, () =>
+        db.adapter(
+          {},
+          urlWith((to) => (to.pathname = '')),
+        ),
+      ),
+  ],
+])('the database is the one that %s names, and its name may contain any character', async (_, make) => {
+  for (const name of ['Other', `o'"dd %/@:?#&=+é`]) {
+    const quoted = `"${name.replaceAll('"', '""')}"`;
+    await asSuperuser((client) => client.query(`CREATE DATABASE ${quoted}`));
+    try {
+      const storage = await make(name);
+      await storage.connect();
+      const users = `SELECT datname FROM pg_stat_activity WHERE datname = $1`;
+      expect(await db.query(users, [name])).toEqual([{ datname: name }]);
+      await storage.disconnect();
+      await until(async () => (await db.query(users, [name])).length === 0);
+    } finally {
+      await asSuperuser((client) => client.query(`DROP DATABASE ${quoted}`));
+    }
+  }
+});
+
 /** A server setting in the adapter's own session. */
 async function settingOf(storage: PostgresStorageAdapter, setting: string): Promise<string> {
   await db.query(`

@@ -1,7 +1,9 @@
 /** Which calls are repeated when their answer was lost, which are not, and that nothing is done twice. */
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import { Collector } from './helpers/collector';
 import { useDatabase } from './helpers/database';
 import { expectCode, rejection } from './helpers/errors';
+import { argumentsOf, call, makeScene } from './helpers/every-method';
 import { backendsOf, until, whileFailing, whileLocked } from './helpers/failing';
 import { FAMILIES, makeWorld, type World } from './helpers/families';
 import {
@@ -376,6 +378,57 @@ it('updateUser is repeated after a deadlock or serialization failure, and its ou
       expect(error.context).not.toHaveProperty('outcome');
     });
   }
+});
+
+describe.each(['40001', '40P01'])('every method that writes', (sqlState) => {
+  /** Makes so many writing statements fail from now on, of every table. */
+  const failNext = (count: number) => db.query(`SELECT setval('attempts', 1), setval('failing_until', ${count + 1})`);
+
+  beforeAll(async () => {
+    // Sequences count on when the transaction is rolled back. A trigger for each statement fires without rows, too.
+    await db.query('CREATE SEQUENCE attempts; CREATE SEQUENCE failing_until');
+    await failNext(0);
+    await db.query(`CREATE FUNCTION fail_first() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        IF nextval('public.attempts') <= (SELECT last_value FROM public.failing_until) THEN
+          RAISE EXCEPTION 'boom' USING ERRCODE = '${sqlState}';
+        END IF;
+        RETURN NULL;
+      END $$`);
+    const tables = await db.query<{ name: string }>(
+      `SELECT oid::regclass AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`,
+    );
+    for (const { name } of tables) {
+      await db.query(
+        `CREATE TRIGGER fail_first BEFORE INSERT OR UPDATE OR DELETE ON ${name} EXECUTE FUNCTION fail_first()`,
+      );
+    }
+  });
+  afterAll(() => db.query('DROP FUNCTION fail_first CASCADE; DROP SEQUENCE attempts, failing_until'));
+
+  it(`is repeated after ${sqlState}, and its outcome is known`, async () => {
+    const logger = new Collector();
+    const logged = db.adapter({ logger, logLevel: 'warn' });
+    const scene = await makeScene(db.storage);
+    const writing: string[] = [];
+    for (const [method, args] of Object.entries(argumentsOf(scene))) {
+      if (/^(get|list|verify)/.test(method)) continue;
+      await failNext(1_000);
+      const error = await rejection(call(logged, method, args));
+      expect({ method, code: error.code, retryable: error.retryable, ...error.context }).toMatchObject({
+        ...{ method, operation: method, code: 'auth_postgres/serialization_failure', retryable: true, attempts: 3 },
+      });
+      expect(error.context).not.toHaveProperty('outcome');
+      logger.take();
+      await failNext(1);
+      await call(logged, method, args);
+      const retries = logger.take('retry').map(({ fields }) => [fields.operation, fields.attempt, fields.sqlState]);
+      expect(retries).toEqual([[method, 1, sqlState]]);
+      writing.push(method);
+    }
+    expect(writing.length).toBeGreaterThan(40);
+    await logged.disconnect();
+  });
 });
 
 it('calls succeed on connections whose prepared plans a schema change has made stale', async () => {

@@ -178,8 +178,10 @@ describe.each(['3.0.x', '3.1.x'] as const)('a take-over of %s', (version) => {
 
   beforeAll(() => makeLegacy(db, version));
 
-  it.each(ADDITIONS)('is rejected while the application has added %s', async (what, change, undo, line) => {
-    if (what === 'a disabled trigger' && version === '3.0.x') return expect(version).toBe('3.0.x');
+  // The tables of 3.0.x have no trigger that could be disabled.
+  const additions = ADDITIONS.filter(([what]) => version !== '3.0.x' || what !== 'a disabled trigger');
+
+  it.each(additions)('is rejected while the application has added %s', async (_what, change, undo, line) => {
     await db.query(change);
     const before = await db.query(CATALOGUE);
     const error = await expectCode(db.adapter().connect(), 'schema_mismatch');

@@ -1,3 +1,4 @@
+/** The suite runs on the version of PostgreSQL that was asked for. */
 import { MAJORS } from '../scripts/test/postgres-versions.cjs';
 import { useDatabase } from './helpers/database';
 

@@ -1,3 +1,4 @@
+/** A take-over that is cut off, that fails on the server, or that two processes begin, happens once or not at all. */
 import { InternalError } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
 import { CATALOGUE } from './helpers/catalogue';

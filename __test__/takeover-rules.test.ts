@@ -1,3 +1,4 @@
+/** A take-over stops with a report if rows of 3.x violate a rule of our tables, and the guide says how to repair them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CATALOGUE } from './helpers/catalogue';

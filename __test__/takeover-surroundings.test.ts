@@ -1,3 +1,4 @@
+/** A take-over refuses tables that it does not know, and keeps owners, privileges, foreign keys and the schema. */
 import { CATALOGUE } from './helpers/catalogue';
 import { asSuperuser, urlOf, useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';

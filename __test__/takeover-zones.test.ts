@@ -1,3 +1,4 @@
+/** A take-over reads the times of 3.x, which have no time zone, in the zone that `legacyTimeZone` names. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { dump, insertLegacy, makeLegacy } from './helpers/legacy-rows';

@@ -1,3 +1,4 @@
+/** A take-over: connect() turns a database of the TypeScript adapter (3.0.x or 3.1.x) into ours, and rollback() turns it back. */
 import { CATALOGUE } from './helpers/catalogue';
 import { Collector } from './helpers/collector';
 import { useDatabase } from './helpers/database';

@@ -1,4 +1,4 @@
-/** Everything that a migration can make, in a schema, as text. */
+/** A query that describes, as text, everything in the current schema that a migration can make. */
 export const CATALOGUE = `
   SELECT 'column' AS kind, c.relname || '.' || a.attname AS name,
          format('%s. %s %s %s %s %s', rank() OVER (PARTITION BY c.oid ORDER BY a.attnum), format_type(a.atttypid, a.atttypmod), a.attnotnull, co.collname, pg_get_expr(d.adbin, d.adrelid), concat(a.attidentity, a.attgenerated)) AS definition

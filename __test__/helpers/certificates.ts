@@ -16,7 +16,7 @@ export interface Leaf {
   hosts?: string[];
   /** Days from now at which it becomes valid and expires. */
   validDays?: [number, number];
-  /** Marks it as an authority's. */
+  /** Whether it is the certificate of an authority. */
   isAuthority?: boolean;
 }
 
@@ -45,7 +45,7 @@ export class Authority implements Certificate {
   }
 }
 
-/** A server's certificate that vouches for itself. */
+/** A self-signed certificate of a server. */
 export function selfSigned({ name, hosts = [], validDays = [-1, 30], isAuthority = false }: Leaf): Certificate {
   const extensions = isAuthority
     ? [{ name: 'basicConstraints', cA: true }, ...altNamesOf(hosts)]

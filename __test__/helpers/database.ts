@@ -11,9 +11,9 @@ export interface TestDatabase {
   readonly url: string;
   /** An adapter with default options, connected unless `migrated: false` was asked for. */
   readonly storage: PostgresStorageAdapter;
-  /** A further adapter, not yet connected; disconnected after the last test of the file. */
+  /** Makes a further adapter, which is not connected yet. It is disconnected after the last test of the file. */
   adapter(options?: AdapterOptions, url?: string): PostgresStorageAdapter;
-  /** Looks into the tables past the adapter. */
+  /** Runs a statement of the test's own, without the adapter. */
   // biome-ignore lint/suspicious/noExplicitAny: a row has the columns that the test has asked for
   query<Row extends object = any>(sql: string, parameters?: unknown[]): Promise<Row[]>;
 }

@@ -32,7 +32,7 @@ export const KINDS = {
 
 export type Code = keyof typeof KINDS;
 
-/** Repeating the call cannot help these. */
+/** The codes of errors that repeating the call cannot remove. */
 const NEVER_RETRYABLE = new Set<Code>([
   'not_connected',
   'conflict',
@@ -43,7 +43,7 @@ const NEVER_RETRYABLE = new Set<Code>([
   'expired',
 ]);
 
-/** The error that the promise rejects with; fails when it resolves. */
+/** Returns the error that the promise rejects with, and fails if it resolves. */
 export async function rejection(promise: Promise<unknown>): Promise<InternalError> {
   const outcome = await promise.then(
     (value) => ({ value }),

@@ -14,7 +14,7 @@ type Lifecycle = 'connect' | 'disconnect' | 'rollback' | 'healthCheck' | 'stats'
 
 export type Method = Exclude<keyof PostgresStorageAdapter, Lifecycle | Administration>;
 
-/** Makes a text of its own each time, of which the test can tell where it turns up. */
+/** Makes a different text each time, so that a test can look for it in logs, errors or tables. */
 export type MakeText = (what: string) => string;
 
 /** What the calls need to find in the database, and what they will make. */
@@ -38,7 +38,7 @@ export interface Scene {
   sub: string;
 }
 
-/** Something of every family, all its text made by `text`. */
+/** Creates a record of every family, in which all text is made by `text`. */
 export async function makeScene(storage: PostgresStorageAdapter, text: MakeText = unique): Promise<Scene> {
   const names = [
     ...['userId', 'orgId', 'roleId', 'providerId', 'deviceId', 'sessionId', 'apiKeyId', 'tokenId', 'codeId'],
@@ -259,5 +259,5 @@ export function call(storage: PostgresStorageAdapter, method: string, args: unkn
   ) as Promise<unknown>;
 }
 
-/** Whether a method's success uses its argument up or removes it. */
+/** Whether a method deletes what its argument names, so that it cannot be called twice with the same effect. */
 export const isDelete = (method: string) => /^(delete|erase|revoke)/.test(method);

@@ -1,4 +1,4 @@
-/** Faults made on the server, and sessions that stand in the way. */
+/** Makes statements fail on the server, and holds locks that make them wait. */
 import { Client } from 'pg';
 import type { TestDatabase } from './database';
 
@@ -9,7 +9,7 @@ export async function whileFailing(
   { times = 1_000_000, using = "MESSAGE = 'boom'" }: { times?: number; using?: string },
   work: () => Promise<void>,
 ): Promise<void> {
-  // A sequence counts on when the transaction is rolled back.
+  // A sequence keeps its value when the transaction is rolled back.
   await db.query('CREATE SEQUENCE failures');
   await db.query(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -25,7 +25,7 @@ export async function whileFailing(
   }
 }
 
-/** Holds what a statement locks, in a transaction that ends when `release()` is called or the work is over. */
+/** Runs a statement in a transaction that keeps its locks until `release()` is called or the work has ended. */
 export async function whileLocked(
   db: TestDatabase,
   sql: string,
@@ -43,12 +43,12 @@ export async function whileLocked(
   }
 }
 
-/** Resolves once the condition holds; the test's own time limit ends a wait in vain. */
+/** Resolves once the condition holds. If it never does, the time limit of the test ends the wait. */
 export async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-/** Process ids of an adapter's backends, by its `application_name`; only those that wait for a lock, when asked. */
+/** The process ids of an adapter's backends, found by its `application_name`. With `waiting` only those that wait for a lock. */
 export async function backendsOf(db: TestDatabase, name: string, { waiting = false } = {}): Promise<number[]> {
   const rows = await db.query<{ pid: number }>(
     `SELECT pid FROM pg_stat_activity

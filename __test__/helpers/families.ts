@@ -1,4 +1,4 @@
-/** What the tests that go over all families need to know of each: how to create, find, change and delete. */
+/** For the tests that hold for every family of records: how each is created, found, changed and deleted. */
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import {
   apiKeyInput,
@@ -35,7 +35,7 @@ export interface Family {
   input(world: World): Record<string, unknown>;
   /** The fields without which a create is refused. */
   required: string[];
-  /** Where an input may refer to a row that must exist. */
+  /** The fields that refer to a row of another table, which must exist. */
   references: string[];
   create(storage: PostgresStorageAdapter, input: Anything): Promise<Anything>;
   get(storage: PostgresStorageAdapter, id: string): Promise<Anything>;

@@ -38,7 +38,7 @@ export function inAnHour(): Date {
   return inMs(HOUR);
 }
 
-/** Long enough ago that clocks of client and server need not agree. */
+/** A time long enough ago to be past on the server as well, whose clock may differ from ours. */
 export function anHourAgo(): Date {
   return inMs(-HOUR);
 }

@@ -35,7 +35,7 @@ export function legacyRows(version: LegacyVersion): Record<string, Row[]> {
         metadata: { nested: { list: [1, null, 'zwei'] } },
         ...stamped,
       },
-      // As an INSERT leaves it that names the e-mail only, or nothing.
+      // As after an INSERT that names only the e-mail, or no column.
       { id: 'user-2', email: 'bob@example.com', created_at: CREATED, updated_at: CREATED },
       { id: 'user-3', plan: null, oauth: null, metadata: null, ...stamped },
       { id: 'user-4', oauth: 'null', metadata: 'null', ...stamped },
@@ -192,7 +192,7 @@ export function legacyRows(version: LegacyVersion): Record<string, Row[]> {
 export async function makeLegacy(db: Pick<TestDatabase, 'query'>, version: LegacyVersion, rows = legacyRows(version)) {
   await db.query(legacySchema(version));
   for (const table of LEGACY_TABLES) for (const row of rows[table] ?? []) await insertLegacy(db, table, row);
-  // What 42 events have used up, of which some are gone.
+  // As after 42 events, some of which were deleted.
   await db.query(`SELECT setval('auth_events_id_seq', 42)`);
 }
 
@@ -208,7 +208,7 @@ export async function insertLegacy(db: Pick<TestDatabase, 'query'>, table: strin
   await db.query(`INSERT INTO ${table} (${Object.keys(row).join(', ')}) VALUES (${places})`, cells);
 }
 
-/** Everything in the tables, as text that no time zone of ours can touch. */
+/** All rows of the tables as text, which does not depend on the time zone of the reader. */
 export async function dump(db: Pick<TestDatabase, 'query'>, tables = LEGACY_TABLES): Promise<Record<string, string[]>> {
   const dumped: Record<string, string[]> = {};
   for (const table of tables) {

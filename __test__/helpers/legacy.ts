@@ -53,7 +53,7 @@ const CONSTRAINTS_OF_3_1 = [
   'user_roles user_roles_user_id_fkey: FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE',
 ];
 
-/** Each is on the table and the column of its name. */
+/** The name of each index consists of the table and the column that it is on. */
 const INDEXES =
   'idx_api_keys_hash idx_api_keys_principal_id idx_auth_events_principal_id idx_auth_events_timestamp idx_auth_events_type idx_email_verification_tokens_email idx_email_verification_tokens_expires_at idx_email_verification_tokens_type idx_organizations_plan idx_roles_org_id idx_sessions_expires_at idx_sessions_user_id idx_sso_links_provider_id idx_sso_links_user_id idx_sso_providers_org_id idx_sso_sessions_user_id idx_twofa_backup_codes_user_id idx_twofa_devices_user_id idx_twofa_sessions_session_id idx_twofa_sessions_user_id idx_user_roles_org_id idx_user_roles_role_id idx_user_roles_user_id idx_users_email';
 

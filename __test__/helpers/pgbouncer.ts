@@ -18,7 +18,7 @@ export interface PgBouncer {
   signal(name: 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2'): void;
   /** Changes settings in its file; a reload makes it read them. */
   configure(settings: Record<string, string>): void;
-  /** `kill -9`. */
+  /** Kills it with SIGKILL. */
   kill(): Promise<void>;
   /** Starts it again at the same address. */
   start(): Promise<void>;

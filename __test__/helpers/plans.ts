@@ -1,4 +1,4 @@
-/** The plans that the server really used, as it tells them to the client: nothing is copied, nothing asked twice. */
+/** The plans that the server used for the adapter's own statements, which auto_explain sends to the client as notices. */
 import type { AdapterOptions, TestDatabase } from './database';
 import { Relay } from './relay';
 
@@ -25,7 +25,7 @@ interface PlanNode {
   Plans?: PlanNode[];
 }
 
-/** Each statement explains itself when it ends, those of triggers and foreign keys as well. */
+/** Settings with which the server explains each statement when it ends, also those of triggers and foreign keys. */
 const EXPLAIN = {
   session_preload_libraries: 'auto_explain',
   'auto_explain.log_min_duration': '0',

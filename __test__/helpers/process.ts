@@ -12,12 +12,12 @@ export interface ProcessResult {
 }
 
 export interface ProcessOptions {
-  /** Added to our own environment. */
+  /** Variables that are added to our own environment. */
   env?: Record<string, string>;
   /** Extra flags of `node`. */
   flags?: string[];
   type?: 'module' | 'commonjs';
-  /** The command, with its arguments, that runs node in the place of us. */
+  /** A command, with its arguments, that runs node instead of starting it directly. */
   under?: string[];
   /** Kills the process after this time; its `signal` then reads SIGKILL. */
   timeoutMs?: number;

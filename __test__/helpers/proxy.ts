@@ -11,12 +11,12 @@ export interface Link {
   number: number;
 }
 
-/** What becomes of a chunk: the bytes to pass on, or the end of its connection. */
+/** What happens to a chunk: these bytes are passed on, or its connection is cut. */
 export type Passage = Buffer | 'cut';
 
 type Alteration = (bytes: Buffer, direction: Direction) => { bytes: Buffer; cut: boolean };
 
-/** A test that fails may leave some behind, and they would keep jest waiting. */
+/** The proxies that are listening. Those that a failed test leaves open would keep jest from ending. */
 const listening = new Set<TcpProxy>();
 afterAll(async () => {
   await Promise.all([...listening].map((proxy) => proxy.close()));
@@ -28,7 +28,7 @@ afterAll(async () => {
  */
 export class TcpProxy {
   private readonly links = new Set<Link>();
-  /** Accepted, and never spoken to. */
+  /** Connections that were accepted and get no answer. */
   private readonly ignored = new Set<Socket>();
   private readonly listener = createServer((client) => this.meet(client));
   private readonly target: URL;
@@ -98,7 +98,7 @@ export class TcpProxy {
     }
   }
 
-  /** Every chunk arrives so much later. */
+  /** Delays every chunk by that time. */
   delay(ms: number): void {
     this.delayMs = ms;
   }
@@ -178,7 +178,7 @@ export class TcpProxy {
     this.port = (this.listener.address() as AddressInfo).port;
   }
 
-  /** The line is as good as new. */
+  /** Ends all faults. */
   async heal(): Promise<void> {
     this.delayMs = 0;
     this.bytesPerMs = Number.POSITIVE_INFINITY;
@@ -206,7 +206,7 @@ export class TcpProxy {
     client.removeAllListeners('data').removeAllListeners('end').removeAllListeners('close');
     client.on('error', () => undefined);
     client.once('close', () => this.ignored.delete(client));
-    // Its bytes are taken in, so that the client's own system has nothing to notice.
+    // Its bytes are read, so that the client's operating system notices nothing.
     client.resume();
   }
 

@@ -1,6 +1,6 @@
 import { type PostgresServer, startPostgres } from '../../scripts/test/postgres-server.cjs';
 
-/** Set by the developer to test against a server of theirs, else by the global setup. */
+/** The variable with the server's URL. A developer may set it to use a server of their own, otherwise the global setup does. */
 const VARIABLE = 'TEST_DATABASE_URL';
 
 let embedded: PostgresServer | undefined;

@@ -5,7 +5,7 @@ import { startPostgres } from '../../scripts/test/postgres-server.cjs';
 import type { Certificate } from './certificates';
 
 export interface TlsServer {
-  /** URL of the superuser on 127.0.0.1, without a word about TLS. */
+  /** The superuser's URL on 127.0.0.1, with no parameter about TLS. */
   url: string;
   /** Writes a file that the server and the test can read, and returns its path. */
   file(name: string, text: string): string;

@@ -52,6 +52,27 @@ module.exports = [
     tests: ['email-tokens'],
   },
   {
+    name: 'waits-for-locks-take-the-last-connection',
+    mistake: 'statements that wait for locks may hold all connections of the pool',
+    find: 'Semaphore::new(options.max.saturating_sub(1))',
+    replace: 'Semaphore::new(options.max)',
+    tests: ['batching-few-connections'],
+  },
+  {
+    name: 'stuck-calls-take-no-turns',
+    mistake: 'a call that still waits for its lock is tried again before the others that wait for theirs',
+    find: 'self.stuck.push_back(waiting);',
+    replace: 'self.stuck.push_front(waiting);',
+    tests: ['batching-few-connections'],
+  },
+  {
+    name: 'tries-without-end',
+    mistake: 'a call that is tried again and again never comes to the end of its time',
+    find: '_ if mode == Mode::Try && waiting.call.has_waited_for_lock() =>',
+    replace: '_ if mode == Mode::Read && waiting.call.has_waited_for_lock() =>',
+    tests: ['batching-few-connections'],
+  },
+  {
     name: 'delete-locks-the-user-first',
     mistake: 'deleteUser locks the user before the organizations of the user',
     find: '               AND (SELECT count(*) FROM locked) >= 0',
@@ -109,24 +130,17 @@ module.exports = [
 
   // Calls that travel together
   {
-    name: 'stuck-calls-take-all-connections',
-    mistake: 'any number of calls that are stuck may wait for their locks at once',
-    find: '        while state.patient < max_patient(pool.share()) {',
-    replace: '        while state.patient < max_patient(pool.share()).saturating_mul(1000) {',
-    tests: ['batching-waits'],
-  },
-  {
-    name: 'lone-calls-take-all-connections',
-    mistake: 'any number of lone calls may wait for their locks at once',
-    find: '} else if self.patient < max_patient(pool.share()) {',
-    replace: '} else if self.patient < max_patient(pool.share()).saturating_mul(1000) {',
+    name: 'one-kind-waits-on-all-its-connections',
+    mistake: 'any number of calls of one kind may wait for their locks at once',
+    find: 'if B::IS_WRITE && self.patient < max_patient(pool.share()) {',
+    replace: 'if B::IS_WRITE {',
     tests: ['batching-waits'],
   },
   {
     name: 'no-connection-left-for-others',
     mistake: 'calls that wait for locks may use all connections of their kind',
-    find: '    share.saturating_sub(1).max(1)',
-    replace: '    share.max(1)',
+    find: 'pub fn max_patient(share: usize) -> usize {\n    share.saturating_sub(1)',
+    replace: 'pub fn max_patient(share: usize) -> usize {\n    share',
     tests: ['batching-waits'],
     unit: 'batch::policy',
   },
@@ -310,8 +324,8 @@ module.exports = [
   {
     name: 'first-statement-timeout-wins',
     mistake: 'of two statement timeouts among the start-up options the first one counts',
-    find: 'settings.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case("statement_timeout"))',
-    replace: 'settings.iter().find(|(name, _)| name.eq_ignore_ascii_case("statement_timeout"))',
+    find: 'settings.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case(wanted))',
+    replace: 'settings.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))',
     tests: ['options-connection'],
   },
   {

@@ -28,7 +28,7 @@ impl Environment {
         self.get(name).map(PathBuf::from)
     }
 
-    /// Whether the variables say where a database is.
+    /// Whether the variables name a host, a port, a user or a database.
     pub fn names_a_database(&self) -> bool {
         ["PGHOST", "PGPORT", "PGUSER", "PGDATABASE"].iter().any(|name| self.get(name).is_some())
     }

@@ -11,7 +11,7 @@ pub struct GivenHost {
 
 pub const BAD_HOST: &str = "must name each host as name, name:port, [IPv6 address]:port or /directory";
 
-/// `host[:port][,host[:port]…]`; `None` when that is not what it is.
+/// Reads `host[:port][,host[:port]…]`. Returns `None` if the text does not have that form.
 pub fn split_hosts(text: &str) -> Option<Vec<GivenHost>> {
     text.split(',')
         .map(|text| {
@@ -23,7 +23,7 @@ pub fn split_hosts(text: &str) -> Option<Vec<GivenHost>> {
         .collect()
 }
 
-/// `None` for what cannot be a host.
+/// Reads one host with its port. Returns `None` if the text cannot be a host.
 fn split_port(text: &str) -> Option<(&str, Option<&str>)> {
     if text.starts_with('/') {
         return Some((text, None));

@@ -31,7 +31,7 @@ use std::time::Duration;
 use url::{ConnectionUrl, fault};
 use zones::LegacyTimeZone;
 
-/// Everything the adapter needs to know.
+/// The options of an adapter, read and checked.
 #[derive(Debug)]
 pub struct Options {
     pub pool: PoolOptions,
@@ -41,12 +41,12 @@ pub struct Options {
     pub sweep_interval: Option<Duration>,
     pub legacy_zones: Zones,
     pub log_level: Option<LogLevel>,
-    /// What the log is told when the adapter is made.
+    /// Warnings that are logged when the adapter is made.
     pub warnings: Vec<String>,
 }
 
 impl Options {
-    /// `ask` gets a password from a function of the caller's.
+    /// Reads the options. `ask` calls the caller's password function.
     pub fn read(connection_string: &str, json: &str, environment: &Environment, ask: AskPassword) -> Result<Self> {
         let PostgresStorageAdapterOptions {
             max,
@@ -69,7 +69,7 @@ impl Options {
             password,
             database,
             ssl,
-            // The facade's affair.
+            // The facade implements these.
             allow_exit_on_idle: _,
             query_timeout: _,
             slow_call_ms: _,
@@ -153,6 +153,7 @@ impl Options {
                 },
                 max_uses: max_uses.and_then(|Natural(uses)| (uses > 0).then_some(uses.into())),
                 statement_timeout: start_up.statement_timeout,
+                lock_timeout: start_up.lock_timeout,
                 max_retries: max_retries.map_or(2, |Natural(retries)| retries),
             },
             schema,
@@ -165,7 +166,7 @@ impl Options {
     }
 }
 
-/// One line for all parameters of the URL that have no effect.
+/// One warning for all parameters of the URL that have no effect.
 fn ignored_parameters(url: &ConnectionUrl, requires_binding: bool) -> Option<String> {
     let mut ignored = url.ignored.clone();
     if requires_binding {
@@ -224,7 +225,7 @@ fn unit_settings(pooler: Option<Pooler>, start_up: &StartUp, environment: &Envir
     }
 }
 
-/// What is done through a Unix socket of ours cannot be done without them.
+/// Refuses options that need a Unix socket of ours, on a system without Unix sockets.
 fn refuse_on_this_platform(target: &Target) -> Result<()> {
     const REASON: &str = "is not supported on Windows, where the driver's sockets are out of reach";
     if cfg!(unix) {
@@ -290,10 +291,10 @@ fn sweep_interval(given: Option<Natural>) -> Result<Option<Duration>> {
 /// A shorter interval is a mistake in the unit.
 const MIN_SWEEP_INTERVAL_MS: u32 = 1_000;
 
-/// What PostgreSQL itself could at best be configured for.
+/// The most connections that are accepted as `max`: no PostgreSQL server can be expected to take more.
 const MAX_CONNECTIONS: usize = 10_000;
 
-/// An option that must not be empty.
+/// Reads an option that must not be empty.
 fn given(option: Option<Text>, field: &str) -> Result<Option<String>> {
     match option {
         Some(Text(text)) if text.is_empty() => Err(Error::invalid_input(field, "must not be empty")),
@@ -301,7 +302,7 @@ fn given(option: Option<Text>, field: &str) -> Result<Option<String>> {
     }
 }
 
-/// PostgreSQL cuts longer names off without a word.
+/// Checks the name of a schema. PostgreSQL would truncate a longer one.
 fn schema_name(schema: String, field: &str) -> Result<String> {
     if schema.is_empty() || schema.len() > 63 {
         return Err(Error::invalid_input(field, "must have a schema of between 1 and 63 bytes of UTF-8"));

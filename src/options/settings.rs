@@ -43,6 +43,7 @@ pub struct StartUp {
     pub routing: Vec<String>,
     pub probe: String,
     pub statement_timeout: Option<Duration>,
+    pub lock_timeout: Option<Duration>,
 }
 
 /// The settings of each connection; what an option says wins over the same setting among the start-up options.
@@ -62,12 +63,17 @@ pub fn start_up(
         .map_err(|reason| Error::invalid_input(field, &format!("has start-up options that {reason}")))?;
     let mut settings: Vec<Setting> =
         DEFAULTS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).chain(given).collect();
-    let in_text = settings.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case("statement_timeout"));
-    let statement_timeout = match (limits.statement_timeout, in_text) {
+    let in_text = |wanted: &str| settings.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    let statement_timeout = match (limits.statement_timeout, in_text("statement_timeout")) {
         (None, Some((_, value))) => read_duration(value)
             .ok_or_else(|| Error::invalid_input(field, "has a statement_timeout that is no time"))
             .map(|limit| (!limit.is_zero()).then_some(limit))?,
         (option, _) => limit(option, 5_000),
+    };
+    // What is no time here is refused by the server.
+    let lock_timeout = match (limits.lock_timeout, in_text("lock_timeout")) {
+        (None, Some((_, value))) => read_duration(value).filter(|limit| !limit.is_zero()),
+        (option, _) => limit(option, 0),
     };
     let mut set = |name: &str, value: String| settings.push((name.to_owned(), value));
     set("statement_timeout", statement_timeout.map_or(0, |limit| limit.as_millis()).to_string());
@@ -85,7 +91,7 @@ pub fn start_up(
     let probe = crate::id::secret_handle();
     set(PROBE_SETTING, probe.clone());
     settings.iter_mut().filter(|(name, _)| is_search_path(name)).for_each(put_temporary_last);
-    Ok(StartUp { settings, routing, probe, statement_timeout })
+    Ok(StartUp { settings, routing, probe, statement_timeout, lock_timeout })
 }
 
 fn is_search_path(name: &str) -> bool {

@@ -20,6 +20,8 @@ pub struct Call<B: Batched> {
     pub serial_key: Option<String>,
     /// The lock that the call waits for. Other calls that need the same lock wait until this one has ended.
     pub holds: Option<LockKey>,
+    /// Since when it has been waiting for a lock, between tries as well.
+    pub stuck_since: Option<Instant>,
     /// Whether a statement with this item, whose answer was lost, may have taken effect.
     pub is_in_doubt: bool,
     /// How often its statements have been repeated.
@@ -38,6 +40,7 @@ impl<B: Batched> Call<B> {
             caller,
             serial_key: None,
             holds: None,
+            stuck_since: None,
             is_in_doubt: false,
             retries: 0,
             waiting_since: Some(Instant::now()),
@@ -76,6 +79,11 @@ impl<B: Batched> Call<B> {
             }
             error
         }));
+    }
+
+    /// Whether it has waited for a lock as long as a statement may.
+    pub fn has_waited_for_lock(&self) -> bool {
+        self.stuck_since.zip(self.guard.pool.lock_limit()).is_some_and(|(since, limit)| since.elapsed() >= limit)
     }
 
     /// Whether it waits now, and has waited since then or longer.

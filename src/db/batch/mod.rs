@@ -24,18 +24,18 @@ use crate::error::{Code, Error};
 use crate::origin::on_behalf_of;
 use call::{Call, WaitingCall};
 use futures_core::future::BoxFuture;
-use policy::{MAX_TRYING, MAX_WORKERS, STALL, max_patient};
+use policy::{MAX_TRYING, MAX_WORKERS, STALL};
 use serve::{Outcome, serve};
-use state::{Mode, Running, State};
+use state::{Mode, Running, State, Taken};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
 /// Calls that have left the queue.
 struct Departure<B: Batched> {
-    waiting: Vec<WaitingCall<B>>,
-    mode: Mode,
+    taken: Taken<B>,
     number: u64,
 }
 
@@ -79,8 +79,8 @@ impl<B: Batched> Batch<B> {
         Some(async move { if is_worker { batch.work().await } else { batch.watch().await } })
     }
 
-    /// Ends the wait of calls that have waited too long or that nobody waits for, and starts a worker whenever the queue
-    /// stalls, until it is empty. Costs nothing while calls come one by one.
+    /// Ends the wait of calls that have waited too long or that nobody waits for, starts a worker whenever the queue
+    /// stalls, and tries stuck calls again with which no connection may wait, until the queue is empty. Costs nothing while calls come one by one.
     async fn watch(self: Arc<Self>) {
         loop {
             sleep(STALL).await;
@@ -94,6 +94,9 @@ impl<B: Batched> Batch<B> {
                 state.workers += 1;
                 self.in_background(Self::work);
             }
+            // Calls of other kinds may have ended, with which connections waited.
+            self.send_stuck(&mut state);
+            self.try_stuck(&mut state);
             drop(state);
             answer_overdue(overdue);
             if is_over {
@@ -152,43 +155,56 @@ impl<B: Batched> Batch<B> {
 
     async fn serve_next(self: &Arc<Self>, db: &mut Db, pool: &Arc<Pool>) {
         // If there is nothing to take, another worker was faster.
-        if let Some(Departure { waiting, mode, number }) = self.take(pool) {
+        if let Some(Departure { taken: Taken { waiting, mode, patience }, number }) = self.take(pool) {
             let outcomes = serve(&self.statement, db, waiting, mode).await;
             {
                 let mut state = self.lock();
                 state.running.retain(|running| running.number != number);
-                state.patient -= usize::from(mode == Mode::Patient);
+                state.patient -= usize::from(patience.is_some());
             }
-            self.settle(db, outcomes, pool);
+            drop(patience);
+            self.settle(db, outcomes);
         }
     }
 
     fn take(self: &Arc<Self>, pool: &Arc<Pool>) -> Option<Departure<B>> {
         let mut state = self.lock();
-        let (waiting, mode) = state.take(pool)?;
-        pool.metrics.batch(waiting.len());
+        let taken = state.take(pool)?;
+        pool.metrics.batch(taken.waiting.len());
         state.next_statement += 1;
         let number = state.next_statement;
         let since = Instant::now();
         state.last_taken_at = since;
-        state.running.push(Running { number, calls: waiting.len(), since, is_try: mode == Mode::Try });
-        state.patient += usize::from(mode == Mode::Patient);
+        state.running.push(Running { number, calls: taken.waiting.len(), since, is_try: taken.mode == Mode::Try });
+        state.patient += usize::from(taken.patience.is_some());
         self.watch_if_needed(&mut state);
-        Some(Departure { waiting, mode, number })
+        Some(Departure { taken, number })
     }
 
-    /// One stuck call, which has been counted already.
-    async fn serve_stuck(self: Arc<Self>, waiting: WaitingCall<B>) {
-        let pool = Arc::clone(&waiting.call.guard.pool);
+    /// One stuck call, which has been counted already: it waits for its lock as long as it takes, or tries again.
+    async fn serve_stuck(self: Arc<Self>, waiting: WaitingCall<B>, patience: Option<OwnedSemaphorePermit>) {
+        let mode = if patience.is_some() { Mode::Patient } else { Mode::Try };
         let mut db = Db::keeping_lease(waiting.call.guard.clone(), self.operation);
         let outcomes = match on_behalf_of(waiting.call.guard.call, db.ready(waiting.call.allowance())).await {
-            Ok(()) => serve(&self.statement, &mut db, vec![waiting], Mode::Patient).await,
+            Ok(()) => serve(&self.statement, &mut db, vec![waiting], mode).await,
             Err(error) => vec![Outcome::Answer(waiting.call, Err(error))],
         };
-        self.lock().patient -= 1;
-        self.settle(&mut db, outcomes, &pool);
-        // The calls that waited behind it may need a worker.
+        let is_stuck = matches!(outcomes.as_slice(), [Outcome::Stuck(..)]);
+        {
+            let mut state = self.lock();
+            match mode {
+                Mode::Patient => state.patient -= 1,
+                _ => state.is_trying_stuck = false,
+            }
+        }
+        drop(patience);
+        self.settle(&mut db, outcomes);
         let mut state = self.lock();
+        // What held up one of them may have held up others.
+        if !is_stuck {
+            self.try_stuck(&mut state);
+        }
+        // The calls that waited behind it may need a worker.
         if state.is_worth_a_worker() {
             state.workers += 1;
             self.in_background(Self::work);
@@ -196,7 +212,7 @@ impl<B: Batched> Batch<B> {
     }
 
     /// Answers calls, and puts those that go again back into the queue.
-    fn settle(self: &Arc<Self>, db: &mut Db, outcomes: Vec<Outcome<B>>, pool: &Arc<Pool>) {
+    fn settle(self: &Arc<Self>, db: &mut Db, outcomes: Vec<Outcome<B>>) {
         let mut answers = Vec::with_capacity(outcomes.len());
         let (mut together, mut single) = (Vec::new(), Vec::new());
         let mut state = self.lock();
@@ -213,7 +229,7 @@ impl<B: Batched> Batch<B> {
         }
         state.queue.rejoin(together, true);
         state.queue.rejoin(single, false);
-        self.send_stuck(&mut state, pool);
+        self.send_stuck(&mut state);
         if state.queue.single() > 0 {
             while state.workers < MAX_TRYING {
                 state.workers += 1;
@@ -233,11 +249,24 @@ impl<B: Batched> Batch<B> {
     }
 
     /// Sends stuck calls, as many as may hold a connection while they wait for their locks.
-    fn send_stuck(self: &Arc<Self>, state: &mut State<B>, pool: &Pool) {
-        while state.patient < max_patient(pool.share()) {
-            let Some(waiting) = state.queue.take_stuck() else { return };
+    fn send_stuck(self: &Arc<Self>, state: &mut State<B>) {
+        while let Some(pool) = state.queue.pool_of_stuck()
+            && let Some(patience) = state.patience(&pool)
+            && let Some(waiting) = state.queue.take_stuck()
+        {
             state.patient += 1;
-            self.in_background(|batch| batch.serve_stuck(waiting));
+            self.in_background(|batch| batch.serve_stuck(waiting, Some(patience)));
+        }
+    }
+
+    /// Tries a stuck call again, if none may hold a connection while it waits for its lock.
+    fn try_stuck(self: &Arc<Self>, state: &mut State<B>) {
+        if state.patient == 0
+            && !state.is_trying_stuck
+            && let Some(waiting) = state.queue.take_stuck()
+        {
+            state.is_trying_stuck = true;
+            self.in_background(|batch| batch.serve_stuck(waiting, None));
         }
     }
 

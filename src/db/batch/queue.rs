@@ -1,9 +1,9 @@
 //! The calls of one kind that wait, and which of them may leave now.
 //!
 //! A call waits in one of five places. `ready`: it may share a statement. `single`: it was separated from others, and
-//! needs a statement of its own. `stuck`: it waits for a lock, and for a connection that may wait with it. `serial`:
-//! behind another call with the same serial key. `behind_lock`: it needs what a stuck call waits for. So no key stands
-//! before another's: what cannot leave is not in the way of what can.
+//! needs a statement of its own. `stuck`: it waits for a lock, and for a connection that may wait with it or for its next
+//! try. `serial`: behind another call with the same serial key. `behind_lock`: it needs what a stuck call waits for. So no
+//! key stands before another's: what cannot leave is not in the way of what can.
 
 use super::batched::{Batched, LockKey};
 use super::call::{Call, WaitingCall};
@@ -94,11 +94,14 @@ impl<B: Batched> CallQueue<B> {
         }
     }
 
-    /// The call waits for a lock: on `key`, if that is known. Of several that wait for the same, one is sent at a time.
+    /// The call waits for a lock: on `key`, if that is known. Of several that wait for the same, one is sent at a time. One
+    /// that was sent and still waits goes to the end, so that the others get their turn.
     pub fn wait_for_lock(&mut self, mut waiting: WaitingCall<B>, key: Option<LockKey>) {
         self.count += 1;
         waiting.call.wait_again();
-        if let Some(key) = key {
+        if let Some(key) = key
+            && waiting.call.holds.is_none()
+        {
             match self.behind_lock.entry(key.clone()) {
                 Entry::Occupied(mut behind) => return behind.get_mut().push_back(waiting),
                 Entry::Vacant(entry) => {
@@ -107,6 +110,7 @@ impl<B: Batched> CallQueue<B> {
             }
             waiting.call.holds = Some(key);
         }
+        waiting.call.stuck_since.get_or_insert_with(Instant::now);
         self.stuck.push_back(waiting);
     }
 
@@ -167,6 +171,11 @@ impl<B: Batched> CallQueue<B> {
             }
         }
         None
+    }
+
+    /// The pool of the next call that waits for a lock.
+    pub fn pool_of_stuck(&self) -> Option<Arc<Pool>> {
+        self.stuck.front().map(|waiting| Arc::clone(&waiting.call.guard.pool))
     }
 
     /// One call that waits for a lock.

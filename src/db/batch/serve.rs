@@ -101,13 +101,21 @@ async fn outcomes<B: Batched>(
     };
     if matches!(mode, Mode::Shared | Mode::Try) && error.code == Code::LockTimeout {
         let origin = calls.first().and_then(|call| call.guard.call);
-        // Boxed, since it is rare, and the future of every statement would have room for it.
-        let keys = on_behalf_of(origin, Box::pin(statement.locked_keys(db, &items))).await;
+        let keys = if calls.iter().any(|call| call.holds.is_some()) {
+            // A call that is tried again: what it waits for is known.
+            items.iter().map(|_| None).collect()
+        } else {
+            // Boxed, since it is rare, and the future of every statement would have room for it.
+            on_behalf_of(origin, Box::pin(statement.locked_keys(db, &items))).await
+        };
         let is_explained = keys.iter().any(Option::is_some);
         let waiting = items.into_iter().zip(calls).map(|(item, call)| WaitingCall { item, call });
         return waiting
             .zip(keys)
             .map(|(waiting, key)| match key {
+                _ if mode == Mode::Try && waiting.call.has_waited_for_lock() => {
+                    Outcome::Answer(waiting.call, Err(error.clone()))
+                }
                 None if mode == Mode::Shared => Outcome::Again { waiting, together: is_explained },
                 key => Outcome::Stuck(waiting, key),
             })

@@ -8,6 +8,7 @@ use crate::db::deadline::Allowance;
 use crate::db::pool::{CallGuard, Pool};
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// How calls are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct State<B: Batched> {
     pub next_statement: u64,
     /// Statements that wait for locks as long as it takes.
     pub patient: usize,
+    /// Whether a stuck call is being tried again, as no connection may wait with it.
+    pub is_trying_stuck: bool,
     /// Whether waiting calls are being watched.
     pub is_watched: bool,
     pub last_taken_at: Instant,
@@ -44,6 +47,7 @@ impl<B: Batched> Default for State<B> {
             running: Vec::new(),
             next_statement: 0,
             patient: 0,
+            is_trying_stuck: false,
             is_watched: false,
             last_taken_at: Instant::now(),
         }
@@ -87,28 +91,40 @@ impl<B: Batched> State<B> {
         self.queue.next(self.may_try())
     }
 
-    pub fn take(&mut self, pool: &Arc<Pool>) -> Option<(Vec<WaitingCall<B>>, Mode)> {
+    pub fn take(&mut self, pool: &Arc<Pool>) -> Option<Taken<B>> {
         if self.may_try()
             && let Some(waiting) = self.queue.take_single(pool)
         {
-            let mode = if B::goes_alone(&waiting.item) { self.mode_of_one(pool) } else { Mode::Try };
-            return Some((vec![waiting], if B::IS_WRITE { mode } else { Mode::Read }));
+            let patience = if B::goes_alone(&waiting.item) { self.patience(pool) } else { None };
+            let mode = match &patience {
+                _ if !B::IS_WRITE => Mode::Read,
+                Some(_) => Mode::Patient,
+                None => Mode::Try,
+            };
+            return Some(Taken { waiting: vec![waiting], mode, patience });
         }
         let waiting = self.queue.take_shared(pool);
-        match waiting.len() {
-            0 => None,
-            1 => Some((waiting, self.mode_of_one(pool))),
-            _ => Some((waiting, Mode::Shared)),
-        }
+        let patience = if waiting.len() == 1 { self.patience(pool) } else { None };
+        let mode = match (waiting.len(), &patience) {
+            (0, _) => return None,
+            (1, _) if !B::IS_WRITE => Mode::Read,
+            (_, Some(_)) => Mode::Patient,
+            // For one call, too: it costs one round trip, and a try of its own would cost three.
+            (_, None) => Mode::Shared,
+        };
+        Some(Taken { waiting, mode, patience })
     }
 
-    fn mode_of_one(&self, pool: &Pool) -> Mode {
-        if !B::IS_WRITE {
-            Mode::Read
-        } else if self.patient < max_patient(pool.share()) {
-            Mode::Patient
-        } else {
-            Mode::Try
-        }
+    /// The right to wait for a lock as long as it takes, if another statement of this kind may have it.
+    pub fn patience(&self, pool: &Pool) -> Option<OwnedSemaphorePermit> {
+        if B::IS_WRITE && self.patient < max_patient(pool.share()) { pool.patience() } else { None }
     }
+}
+
+/// Calls that leave the queue, and how.
+pub struct Taken<B: Batched> {
+    pub waiting: Vec<WaitingCall<B>>,
+    pub mode: Mode,
+    /// Held by a statement that waits for locks as long as it takes.
+    pub patience: Option<OwnedSemaphorePermit>,
 }

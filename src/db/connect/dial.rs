@@ -63,17 +63,17 @@ impl Fault {
 
 type Dialled = Result<PgConnection, Fault>;
 
-/// What decides about the way to a host, besides the options of the driver.
+/// The options that decide how a host is reached, besides those of the driver.
 pub struct Dialer<'t> {
     pub tls: Option<&'t Tls>,
     /// Whether the system probes idle connections to the server.
     pub keeps_alive: bool,
-    /// For the sockets of ours that need a file.
+    /// The directory for the Unix sockets of `relay.rs`, on systems where a socket needs a file.
     pub temporary_directory: &'t Path,
 }
 
 impl Dialer<'_> {
-    /// A connection to the first address of the host that answers.
+    /// Opens a connection to the first address of the host that answers.
     pub async fn dial(&self, host: &Host, options: PgConnectOptions) -> Dialled {
         let server_name = self.tls.and_then(|tls| tls.server_name.as_deref());
         if host.is_socket() {
@@ -87,7 +87,8 @@ impl Dialer<'_> {
             return Ok(direct(&options).await?);
         }
         if self.tls.is_some() {
-            // The certificate is for the name, so that the driver has to look the address up by itself.
+            // The server's certificate is checked against the host's name, so the driver gets the name and resolves it
+            // itself.
             return self.race(host, direct(&options), Box::pin(resolve(host)), &options).await;
         }
         let addresses = resolve(host).await?;
@@ -98,7 +99,7 @@ impl Dialer<'_> {
         }
     }
 
-    /// The first address is being dialled. When that fails or takes long, so are the others.
+    /// Waits for the connection to the first address. If that fails or takes long, the others are tried as well.
     async fn race(
         &self,
         host: &Host,
@@ -157,7 +158,7 @@ impl Dialer<'_> {
         Ok(direct(&options.socket(relay.directory())).await?)
     }
 
-    /// Without Unix sockets the driver has to find the way by itself.
+    /// On a system without Unix sockets the driver has to resolve the host itself.
     #[cfg(not(unix))]
     async fn through(&self, _: TcpStream, _: &Host, options: PgConnectOptions) -> Dialled {
         Ok(direct(&options).await?)
@@ -168,7 +169,7 @@ fn direct(options: &PgConnectOptions) -> BoxFuture<'_, sqlx::Result<PgConnection
     Box::pin(catch_driver_panic(PgConnection::connect_with(options)))
 }
 
-/// An IPv6 address with a scope has no name that the driver understands: it finds that one by the host's.
+/// The driver cannot read an IPv6 address with a scope, so for such an address it gets the host's name.
 fn by_address(options: &PgConnectOptions, address: Option<&SocketAddr>) -> PgConnectOptions {
     let has_scope = |address: &SocketAddr| matches!(address, SocketAddr::V6(v6) if v6.scope_id() != 0);
     match address.filter(|address| !has_scope(address)) {
@@ -177,7 +178,7 @@ fn by_address(options: &PgConnectOptions, address: Option<&SocketAddr>) -> PgCon
     }
 }
 
-/// The system's resolver, on a thread where it may take its time.
+/// Asks the system's resolver, on a thread that may block.
 async fn resolve(host: &Host) -> Result<Vec<SocketAddr>, Fault> {
     let addresses: Vec<_> = lookup_host((host.name.as_str(), host.port)).await.map_err(Fault::Name)?.collect();
     if addresses.is_empty() {
@@ -197,7 +198,7 @@ fn by_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     mixed
 }
 
-/// A TCP connection to the address that answers first, and which one that is.
+/// Opens a TCP connection to the address that answers first, and says which one that is.
 async fn first_to_answer(addresses: &[SocketAddr]) -> io::Result<(usize, TcpStream)> {
     let mut waiting = addresses.iter().enumerate();
     let mut attempts = FuturesUnordered::new();

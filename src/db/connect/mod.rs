@@ -1,4 +1,5 @@
-//! Opening one connection: which host, as whom, with what settings, and the proof that these arrived.
+//! Opening one connection: choosing the host, logging in, setting the options, and checking that the server received
+//! them.
 
 mod dial;
 mod host;
@@ -24,10 +25,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-/// A setting of ours among the start-up options; a pooler that swallows them makes it read back empty.
+/// A setting of ours among the start-up options. If a pooler drops these options, the setting reads back empty.
 pub const PROBE_SETTING: &str = "auth_postgres.probe";
 
-/// Room for every statement of ours on each connection.
+/// How many prepared statements a connection keeps: more than there are statements of ours.
 const STATEMENT_CACHE: usize = 256;
 
 /// The first two columns are those that [`Target::identify`] reads, the others say what the server is.
@@ -58,7 +59,7 @@ pub fn driver_sends_options() -> bool {
     DRIVER_DEFAULTS.get_options().is_some()
 }
 
-/// libpq's `target_session_attrs`: which of several hosts will do.
+/// libpq's `target_session_attrs`: which kind of server is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionAttributes {
     Any,
@@ -69,12 +70,12 @@ pub enum SessionAttributes {
     PreferStandby,
 }
 
-/// A server process of ours, on one of the target's hosts.
+/// A server process that serves one of our connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Backend {
     pub host: usize,
     pub pid: i32,
-    /// When its transaction began, in microseconds, where a pooler gives it to others afterwards.
+    /// When its transaction began, in microseconds. Only behind a pooler, which gives the process to others afterwards.
     pub since: Option<i64>,
     /// Whether our tables were there when the connection was last asked.
     pub has_tables: bool,
@@ -86,10 +87,10 @@ pub struct Backend {
 pub type AskPassword = Arc<dyn Fn() -> BoxFuture<'static, Result<String>> + Send + Sync>;
 
 pub enum Password {
-    /// `.pgpass` may know one.
+    /// None was given. There may be one in `.pgpass`.
     None,
     Text(String),
-    /// Asked again for each connection.
+    /// A function of the caller's, which is called for each connection.
     Function(AskPassword),
 }
 
@@ -105,26 +106,26 @@ pub struct Target {
     /// Tried in turn; never empty.
     pub hosts: Vec<Host>,
     pub session: SessionAttributes,
-    /// The last host that took writes is the first to be tried for them.
+    /// The index of the last host that accepted writes, which is tried first when writes are wanted.
     pub writable: AtomicUsize,
     pub user: Option<String>,
     pub database: Option<String>,
     pub password: Password,
-    /// Looked into when there is no other password.
+    /// The `.pgpass` file, which is read if no other password was given.
     pub password_file: Option<PathBuf>,
     pub tls: Option<Tls>,
     pub application_name: String,
     /// Whether the system probes idle connections to the server.
     pub keeps_alive: bool,
-    /// Server settings by name, of which later ones win.
+    /// Server settings by name. If a name occurs twice, the later one wins.
     pub settings: Vec<(String, String)>,
-    /// Words among the start-up options that are no settings.
+    /// Words among the start-up options that are not settings.
     pub routing: Vec<String>,
-    /// For the sockets of ours that need a file.
+    /// The directory for the Unix sockets of `relay.rs`, on systems where a socket needs a file.
     pub temporary_directory: PathBuf,
     /// The value of [`PROBE_SETTING`].
     pub probe: String,
-    /// Through a transaction pooler the settings are made in each transaction, by this statement.
+    /// The statement that makes the settings in each transaction. Only for a transaction pooler.
     pub unit_settings: Option<String>,
     /// Whether such a transaction has ever begun.
     pub has_begun: AtomicBool,
@@ -134,13 +135,14 @@ pub struct Target {
 pub struct Opened {
     pub inner: PgConnection,
     pub host: usize,
-    /// Known when the host had to be asked what it is.
+    /// Present if the host has already been asked which kind of server it is.
     pub backend: Option<Backend>,
 }
 
 impl Target {
-    /// A new connection to the first host that answers and will do; `None` as a limit waits as long as the system does.
-    /// One host that does not answer leaves the others their share of the time.
+    /// Opens a connection to the first host that answers and is of the wanted kind. Without a `limit` it waits as long
+    /// as the operating system does. Each host gets a share of the time, so that one that does not answer leaves enough
+    /// for the others.
     pub async fn open(&self, limit: Option<Duration>) -> Result<Opened> {
         let started = Instant::now();
         let left = || limit.map(|limit| limit.saturating_sub(started.elapsed()));
@@ -153,7 +155,7 @@ impl Target {
                 match self.open_fitting(*host, *wanted, password.as_deref(), share).await {
                     Ok(Some(opened)) => return Ok(opened),
                     Ok(None) => {}
-                    // As in libpq: the next host would only be told the same wrong password.
+                    // As in libpq, because the password would be as wrong for the next host.
                     Err(error) if error.code == Code::AuthenticationFailed => return Err(error),
                     Err(error) => fault = Some(error),
                 }
@@ -162,7 +164,7 @@ impl Target {
         Err(fault.unwrap_or_else(no_host_fits))
     }
 
-    /// A further connection to a host that has backends of ours, to end what they do.
+    /// Opens a further connection to a host, from which the statements of our backends there can be cancelled.
     pub async fn open_beside(&self, host: usize, limit: Option<Duration>) -> Result<PgConnection> {
         let password = self.password(limit).await?;
         self.open_to(host, password.as_deref(), limit).await
@@ -192,7 +194,7 @@ impl Target {
         order
     }
 
-    /// `None` when the host is not what is wanted.
+    /// Returns `None` if the host is not of the wanted kind.
     async fn open_fitting(
         &self,
         host: usize,
@@ -260,7 +262,7 @@ impl Target {
             .application_name(&self.application_name)
             .disable_statement_logging();
         if self.is_pooled() {
-            // PgBouncer refuses what it does not know.
+            // PgBouncer refuses start-up parameters that it does not know.
             options.extra_float_digits(None).statement_cache_capacity(0)
         } else {
             options
@@ -269,7 +271,7 @@ impl Target {
         }
     }
 
-    /// The driver can only send settings. It escapes spaces in their values, but not the tab that parts words as well.
+    /// The driver can only send settings. It escapes spaces in their values but not tabs, which separate words, too.
     fn routing_option(&self) -> Option<(&String, String)> {
         let (name, value) = self.settings.last().filter(|_| !self.routing.is_empty())?;
         Some((name, format!("{value}\t{}", self.routing.join("\t"))))
@@ -284,7 +286,7 @@ impl Target {
     pub fn refusal(&self, error: &sqlx::Error) -> Error {
         let mut refused = connect_error(error);
         if self.is_pooled() {
-            // PgBouncer has this one SQLSTATE for all it has to say, from a wrong password to a server that is down.
+            // PgBouncer uses this one SQLSTATE for all of its errors, from a wrong password to a server that is down.
             if is_from_pooler(&refused) {
                 refused.message =
                     "the connection pooler refused the connection, or has no server for it: its reason is the cause"
@@ -342,7 +344,7 @@ fn no_host_fits() -> Error {
     error
 }
 
-/// Nothing was heard in the time that a connection may take; nothing has run.
+/// The error for a server that did not answer in the time that a connection may take. No statement has run.
 pub fn unanswered(message: &'static str) -> Error {
     let mut error = silence(message);
     error.retryable = true;

@@ -4,7 +4,7 @@
 use super::host::Host;
 use std::path::Path;
 
-/// The password of the first line that fits.
+/// The password of the first line that matches.
 pub fn look_up(path: &Path, host: &Host, user: &str, database: &str) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     if is_readable_by_others(path) {

@@ -1,13 +1,13 @@
-//! A way to the server through a socket of ours, for what sqlx has no means for: TCP keepalive, a TLS server name that
-//! is not the host's, and the choice of an address. sqlx speaks to a Unix socket that exists for the moment of its
-//! connecting; the bytes are passed on to the server as they are, encrypted or not.
+//! Connecting sqlx to the server through a Unix socket of ours, for what sqlx has no option for: TCP keepalive, a TLS
+//! server name that is not the host's, and the choice of an address. sqlx speaks to a Unix socket that exists for the
+//! moment of its connecting; the bytes are passed on to the server as they are, encrypted or not.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 
-/// How long sqlx may take to come to a socket that listens already.
+/// How long sqlx may take to connect to a socket that is already listening.
 const ACCEPT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Takes one connection. When it is dropped, the socket has no name any more, and bytes are still passed on.
@@ -16,7 +16,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Waits for sqlx in [`Self::directory`], to lead it to the server.
+    /// Waits for sqlx to connect to the socket in [`Self::directory`], and passes its bytes on to the server.
     pub fn to(server: TcpStream, port: u16, temporary: &Path) -> io::Result<Self> {
         server.set_nodelay(true)?;
         let relay = Self { directory: private_directory(temporary)? };
@@ -37,7 +37,7 @@ impl Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        // On Linux there is none; elsewhere, what cannot be removed is an empty one among the temporary files.
+        // On Linux there is no directory. Elsewhere, one that cannot be removed stays empty among the temporary files.
         let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
@@ -85,7 +85,7 @@ async fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
     Ok(listener.accept().await?.0)
 }
 
-/// When either side ends, both do.
+/// Passes bytes both ways until either side closes its connection, then closes the other.
 async fn pass(mut client: UnixStream, mut server: TcpStream) {
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();

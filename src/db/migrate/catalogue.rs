@@ -5,10 +5,10 @@ use super::schema::Schema;
 use crate::error::Result;
 use sqlx::PgConnection;
 
-/// What is there of the tables named in `$1`, in the schema `$2`. Everything that hangs on them counts, since it would
-/// go with them: views, policies and publications, and also whatever a table, a column or an index is marked with.
-/// Columns of the catalogue that older servers lack are read through JSON. The schema's own name is left out, and so is
-/// whether a constraint has been checked for the rows that were there before it.
+/// Describes the tables named in `$1`, in the schema `$2`. What depends on them is part of it, because it would be
+/// dropped with them: views, policies and publications, and every mark of a table, a column or an index. Columns of the
+/// catalogue that older servers lack are read through JSON. The schema's own name is left out, and so is whether a
+/// constraint has been checked for the rows that were there before it.
 const CATALOGUE: &str = "
     WITH schema AS (
         SELECT oid, quote_ident(nspname) || '.' AS prefix
@@ -168,7 +168,7 @@ pub fn table_of(line: &str) -> &str {
     line.split(['.', ':']).next().unwrap_or(line)
 }
 
-/// The bodies of functions, by which migrations are told apart that make the same tables.
+/// Describes functions by their bodies. Migrations that make the same tables differ in these.
 const BODIES: &str = "
     SELECT format('%s: function %s', f.proname, md5(f.prosrc))
       FROM pg_proc f

@@ -1,11 +1,11 @@
-//! Running the SQL of migrations, and the errors that come of it.
+//! Running the SQL of migrations, and making errors of its failures that name the migration.
 
 use crate::db::error::{Failure, raised_text, statement_failure};
 use crate::error::{Code, Error, Result};
 use sqlx::PgConnection;
 use std::time::Duration;
 
-/// How many rows the statements touched.
+/// Runs the statements, and returns how many rows they touched.
 pub async fn execute(connection: &mut PgConnection, id: &str, sql: impl sqlx::SqlSafeStr) -> Result<u64> {
     sqlx::raw_sql(sql)
         .execute(connection)

@@ -5,7 +5,7 @@ use super::schema::Schema;
 use crate::error::Result;
 use sqlx::{AssertSqlSafe, PgConnection};
 
-/// The statements, or the names, that a query over the catalogue makes.
+/// Runs a query over the catalogue, and returns the statements or the names that are its result.
 pub async fn statements<N: AsRef<str>>(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -31,7 +31,7 @@ pub async fn execute_each<S: AsRef<str>>(connection: &mut PgConnection, id: &str
     Ok(())
 }
 
-/// Runs the statements that a query over the catalogue makes for these names.
+/// Runs the statements that are the result of a query over the catalogue for these names.
 pub async fn execute_for<N: AsRef<str>>(
     connection: &mut PgConnection,
     schema: &Schema,

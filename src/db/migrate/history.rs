@@ -1,4 +1,4 @@
-//! `auth_migrations`: what has been applied.
+//! The table `auth_migrations`, which records the migrations that have been applied.
 
 use super::condition::{self, Condition};
 use super::execute::{failure, migration_failed};
@@ -14,7 +14,8 @@ use crate::db::deadline::millis;
 
 pub const TABLE: &str = "auth_migrations";
 
-/// The row of a database that was taken over, before those of the migrations. Its checksum says where it came from: `legacy.rs` reads it.
+/// The id of the row that a take-over writes before those of the migrations. Its checksum says which version the
+/// database had, and `legacy.rs` reads it.
 pub const TAKEN_OVER: &str = "0000_taken_over";
 
 pub const CREATE: &str = "
@@ -57,7 +58,7 @@ pub fn check(migrations: &[Migration], old_indexes: Vec<&'static str>) -> String
     format!("{CHECK} {} FROM {}", condition::columns(migrations, old_indexes), own_schema!())
 }
 
-/// The same columns from the table in the schema, for whoever has found that.
+/// The same columns, read from the table in a schema that is known.
 const READ: &str = "
     SELECT pg_backend_pid()
          , NULL::text
@@ -73,9 +74,9 @@ pub struct Applied {
     pub server_version: String,
     pub ids: Vec<String>,
     checksums: Vec<String>,
-    /// From which shape, and with which zones, the database was taken over.
+    /// The version of the TypeScript adapter from which the database was taken over, and the time zones used for that.
     pub origin: Option<String>,
-    /// Where the table was found, and where ours is to be, when that had to be found out.
+    /// The schema in which the table was found, and the schema of our tables; `None` if neither had to be searched for.
     schemas: Option<(String, String)>,
     pub condition: Condition,
 }
@@ -95,7 +96,7 @@ impl Applied {
         Self { server_version, ids, checksums, origin, schemas: None, condition: Condition::default() }
     }
 
-    /// The migrations still to be applied; an error when the two histories disagree.
+    /// The migrations that are still to be applied. An error if the rows do not match the migrations of this version.
     pub fn pending<'m>(&self, migrations: &'m [Migration]) -> Result<Vec<&'m Migration>> {
         for (id, checksum) in self.ids.iter().zip(&self.checksums) {
             match migrations.iter().find(|migration| migration.id == id) {
@@ -114,7 +115,7 @@ impl Applied {
         Ok(migrations.iter().filter(|migration| !self.has(migration)).collect())
     }
 
-    /// Refuses a table that a later schema of the search path has.
+    /// Refuses a table that is in a later schema of the search path.
     pub fn check_schema(&self) -> Result<()> {
         match &self.schemas {
             Some((found, own)) if found != own => Err(in_another_schema(own, found)),
@@ -147,7 +148,7 @@ pub async fn is_there(connection: &mut PgConnection, schema: &Schema) -> Result<
     .map_err(|error| failure(&error).error)
 }
 
-/// `None` when there is no such table, or it is another program's.
+/// Returns `None` if there is no such table, or if it belongs to another program.
 pub async fn read(connection: &mut PgConnection, schema: &Schema) -> Result<Option<Applied>> {
     if !is_there(&mut *connection, schema).await? {
         return Ok(None);

@@ -8,8 +8,9 @@ use crate::error::Result;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::{Duration, Instant};
 
-/// Locks the tables against everybody. The server counts `lock_timeout` for each lock anew; what one wait has used
-/// up is taken from the next. Nothing that follows in the transaction waits longer than what is left.
+/// Locks the tables against all others, with one time limit for all of them. The server applies `lock_timeout` to each
+/// lock on its own, so before each lock it is set to the time that is left. The rest also limits the later statements
+/// of the transaction.
 pub async fn lock(connection: &mut PgConnection, schema: &Schema, tables: &[&str]) -> Result<()> {
     let started = Instant::now();
     let there: Vec<String> = sqlx::query_scalar(

@@ -7,11 +7,12 @@ use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 pub struct Migration {
-    /// The file's name without its ending, and the row's id.
+    /// The file's name without its ending, which is also the id of the migration's row in `auth_migrations`.
     pub id: &'static str,
     pub up: &'static str,
     pub down: &'static str,
-    /// Parts of `up` that run in another form: a file that has landed does not change, nor does its checksum.
+    /// Parts of `up` that are replaced before it runs, because the file of a released migration, and so its checksum,
+    /// never changes.
     pub replaced: &'static [(&'static str, &'static str)],
 }
 
@@ -27,7 +28,7 @@ impl Migration {
         schema.leave(connection).await
     }
 
-    /// What `up` comes to when it runs.
+    /// The SQL of `up`, with those parts replaced.
     pub fn statements(&self) -> String {
         self.replaced.iter().fold(self.up.to_owned(), |sql, (part, other)| sql.replace(part, other))
     }
@@ -47,7 +48,7 @@ impl Migration {
     }
 }
 
-/// The names in lines that begin with these words.
+/// The name that follows these words, of each line that begins with them.
 pub fn names_after<'s>(sql: &'s str, words: &str) -> Vec<&'s str> {
     sql.lines()
         .filter_map(|line| line.strip_prefix(words))

@@ -1,5 +1,6 @@
 //! The migrator: SQL files with an up and a down. Each up runs in one transaction together with its row in
-//! `auth_migrations`, and a rollback is one transaction altogether. Nothing pending means one query and no lock.
+//! `auth_migrations`, and a rollback is one transaction altogether. If nothing is pending, there is one query and no
+//! lock.
 
 mod catalogue;
 mod condition;
@@ -76,7 +77,7 @@ pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
     }
     drop(lease);
     up_to(pool, plan, migrations.len()).await?;
-    // What was there before, or what the role may do with what is there now, may still be amiss.
+    // The tables that were there before, or the role's privileges on those of now, may still be wrong.
     let mut lease = acquire(pool, None, pool.connecting_end()).await?;
     match check(&mut lease, plan, "connect").await? {
         Some(applied) => applied.condition.check(&plan.told),
@@ -112,7 +113,7 @@ pub async fn baseline(pool: &Arc<Pool>, plan: &Plan) -> Result<Vec<String>> {
     Ok(noted.into_iter().map(|(id, _)| id.to_owned()).collect())
 }
 
-/// A migration that fails for want of a right is no fault of the migration.
+/// If the role lacks a privilege, the error says so instead of blaming the migration.
 fn permission(mut error: Error) -> Error {
     if error.context.sql_state.as_deref() == Some("42501") {
         error.code = Code::PermissionDenied;
@@ -192,7 +193,7 @@ pub async fn condition(lease: &mut Lease, plan: &Plan) -> Result<Option<Conditio
     Ok(check(lease, plan, "diagnose").await?.map(|applied| applied.condition))
 }
 
-/// What a call wants to know that nobody has called `connect()` for: whether row security hides every row.
+/// Checks that row security does not hide all rows from the role, for a first call without a `connect()` before it.
 pub async fn check_sight(lease: &mut Lease, plan: &Plan) -> Result<()> {
     match check(lease, plan, "connect").await? {
         Some(applied) => applied.condition.check_sight(&plan.told),
@@ -335,7 +336,7 @@ async fn note_only(connection: &mut PgConnection, schema: &Schema, plan: &Plan) 
     Ok(there.iter().map(|migration| (migration.id, Duration::ZERO)).collect())
 }
 
-/// How long it took.
+/// Applies a migration with what belongs to it, and returns how long that took.
 async fn apply_and_note(
     connection: &mut PgConnection,
     schema: &Schema,

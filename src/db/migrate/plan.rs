@@ -1,4 +1,4 @@
-//! What the migrator works towards, and what it has done.
+//! What the migrator is to bring a database to, and what it has done for that.
 
 use super::condition::Told;
 use super::legacy::{Legacy, Zones};
@@ -13,17 +13,17 @@ pub struct Plan {
     pub zones: Zones,
     /// The option `schema`.
     pub schema: Option<String>,
-    /// What the log has been told of the tables' condition.
+    /// Which warnings about the condition of the tables have been logged already.
     pub told: Told,
 }
 
 impl Plan {
-    /// The indexes of the databases that can be taken over. A program that still takes the tables for its own makes them
-    /// again.
+    /// The names of the TypeScript adapter's indexes. If that adapter is still running somewhere, it creates them again
+    /// on our tables.
     pub fn old_indexes(&self) -> Vec<&'static str> {
         self.legacy.shapes.iter().flat_map(Shape::indexes).collect()
     }
 }
 
-/// The migrations that were run, and how long each took; none when there was nothing left to do.
+/// The migrations that were run, and how long each took. Empty if there was nothing left to do.
 pub type Steps = Vec<(&'static str, Duration)>;

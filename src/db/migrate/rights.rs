@@ -1,4 +1,4 @@
-//! Owners and grants of tables that take the place of others, or that belong beside them.
+//! Giving new tables the owners and grants of the tables that they replace, or that they belong to.
 
 use super::execute::migration_failed;
 use super::generated::execute_each;
@@ -6,7 +6,8 @@ use super::schema::Schema;
 use crate::error::Result;
 use sqlx::PgConnection;
 
-/// Whoever has a right to a table needs another one to a table that a trigger of the first one uses.
+/// A privilege that a role needs because of a trigger: whoever may write to one table needs it on the other table,
+/// which the trigger writes to or reads.
 pub struct TriggerRight {
     /// The right, and the table.
     pub having: (&'static str, &'static str),
@@ -22,9 +23,9 @@ impl TriggerRight {
     }
 }
 
-/// `$1` are pairs, `<new> <old>`, `$3` the [`TriggerRight`]s gained and `$4` those lost. The rights of the new table become
-/// exactly those of the old one, whatever default privileges have given to it. Our bookkeeping is read by whoever may use the tables, and written by the owner.
-/// Owners come last: the role that does this need not be one.
+/// `$1` are pairs, `<new> <old>`, `$3` the [`TriggerRight`]s gained and `$4` those lost. The rights of the new table
+/// become exactly those of the old one, whatever default privileges have given to it. Our bookkeeping is read by
+/// whoever may use the tables, and written by the owner. Owners come last: the role that does this need not be one.
 const INHERITANCE: &str = "
     WITH inherits_from AS (
         SELECT h.heir

@@ -12,13 +12,15 @@ use sqlx::{AssertSqlSafe, PgConnection};
 /// How the SQL files write the schema, after the notation of psql's variables.
 const PLACEHOLDER: &str = ":\"schema\"";
 
-/// Nothing but the server's own functions, operators and types. `pg_temp` is named so that it is not searched first.
+/// The search path in which only the server's own functions, operators and types are found. If `pg_temp` were not
+/// named, it would be searched first.
 const SERVER_ONLY: &str = "SET LOCAL search_path = pg_catalog, pg_temp";
 
 #[derive(Debug, Clone)]
 pub struct Schema {
     pub name: String,
-    /// Further schemas of the connection's search path, where tables may lie that are meant.
+    /// Further schemas of the connection's search path. If ours has no tables, the caller may mean those of one of
+    /// these.
     pub later: Vec<String>,
     pub exists: bool,
 }
@@ -64,13 +66,13 @@ impl Schema {
         sql.replace(PLACEHOLDER, &self.quoted())
     }
 
-    /// What is created from now on is created in the schema.
+    /// Puts the schema into the search path, so that what is created from now on is created in it.
     pub async fn enter(&self, connection: &mut PgConnection) -> Result<()> {
         let sql = format!("SET LOCAL search_path = {}, pg_temp", self.quoted());
         set(connection, sql).await
     }
 
-    /// The end of [`Self::enter`].
+    /// Undoes [`Self::enter`].
     pub async fn leave(&self, connection: &mut PgConnection) -> Result<()> {
         set(connection, SERVER_ONLY.to_owned()).await
     }
@@ -98,7 +100,7 @@ fn no_schema(path: &str) -> Error {
     )
 }
 
-/// The rule about schemas, for a search path that has the tables where they are not looked for.
+/// The error for tables that are in a later schema of the search path, where they are not looked for.
 pub fn in_another_schema(own: &str, found: &str) -> Error {
     Error::new(
         Code::SchemaMismatch,
@@ -108,7 +110,7 @@ pub fn in_another_schema(own: &str, found: &str) -> Error {
     )
 }
 
-/// As an identifier in SQL and in `search_path`.
+/// The name as a quoted identifier, for SQL and for `search_path`.
 pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

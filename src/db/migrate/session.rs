@@ -1,5 +1,6 @@
-//! The settings that a migration's transaction needs, whatever the role, the database, the URL or the options have
-//! made of them. The isolation level is among them, but a transaction can only begin with it: see [`begin`].
+//! The settings that a migration's transaction needs, whatever the role, the database, the URL or the options have set
+//! them to. One of them, the isolation level, has to be part of the statement that begins the transaction: see
+//! [`begin`].
 
 use super::execute::failure;
 use crate::db::pool::Lease;
@@ -17,8 +18,9 @@ const BEGIN_READ_ONLY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY";
 /// everything as it was.
 pub const LOCK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// Only what is otherwise is set: a setting that only a superuser may change is usually right already. A stricter
-/// `synchronous_commit` than `on` stays. Settings that this version of the server does not know are left out.
+/// Sets only what has another value, because some of these settings only a superuser may change, and those are usually
+/// right already. A `synchronous_commit` that is stricter than `on` stays. Settings that this version of the server
+/// does not have are left out.
 const SETTINGS: &str = "
     SELECT set_config(s.name, wanted.value, true)
       FROM (
@@ -68,7 +70,7 @@ async fn begin_with<'l>(lease: &'l mut Lease, begin: &str) -> Result<Transaction
     })
 }
 
-/// The search path is that of the server's own objects by now.
+/// Here the search path contains only the server's own objects.
 pub async fn prepare(connection: &mut PgConnection) -> Result<()> {
     sqlx::query(SETTINGS)
         .bind(LOCK_TIMEOUT.as_millis().to_string())

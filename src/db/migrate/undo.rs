@@ -20,7 +20,7 @@ pub struct Rollback {
 }
 
 impl Rollback {
-    /// Refuses a migration that does not exist.
+    /// Refuses a target that is not the id of a migration.
     pub fn check(&self, migrations: &[Migration]) -> Result<()> {
         match &self.to {
             Some(to) if !migrations.iter().any(|migration| migration.id == to) => {
@@ -95,7 +95,8 @@ pub async fn undo(connection: &mut PgConnection, schema: &Schema, plan: &Plan, r
     locks::lock(connection, schema, &dropped).await?;
     shape::refuse_additions(connection, schema, &applied_here, &dropped).await?;
     if let (None, Some(origin)) = (to, &applied.origin) {
-        // Its rows are kept, all of them: those that have no place there stop it, whatever `drops_data` says.
+        // All rows are kept. If the old tables have no place for some of them, the rollback is refused, whatever
+        // `drops_data` says.
         let started = Instant::now();
         legacy::give_back(connection, schema, plan.legacy, origin, &applied_here).await?;
         let took = started.elapsed();

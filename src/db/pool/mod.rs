@@ -41,6 +41,7 @@ pub struct PoolOptions {
     pub max_lifetime: Option<Duration>,
     pub max_uses: Option<u64>,
     pub statement_timeout: Option<Duration>,
+    pub lock_timeout: Option<Duration>,
     pub max_retries: u32,
 }
 
@@ -49,6 +50,8 @@ pub struct Pool {
     permits: Arc<Semaphore>,
     /// The permits of each kind of call, because no kind may use all connections: see [`Pool::share_of`].
     shares: Mutex<HashMap<&'static str, Arc<Semaphore>>>,
+    /// How many more connections may wait for locks of other transactions: see [`Pool::patience`].
+    patience: Arc<Semaphore>,
     /// How many calls wait for a permit. A batch worker gives its connection up if there are any.
     waiting: AtomicUsize,
     idle: Mutex<Idle>,
@@ -86,6 +89,7 @@ impl Pool {
     pub fn new(options: PoolOptions, sight: Sight, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             permits: Arc::new(Semaphore::new(options.max)),
+            patience: Arc::new(Semaphore::new(options.max.saturating_sub(1))),
             options,
             shares: Mutex::default(),
             waiting: AtomicUsize::new(0),
@@ -184,6 +188,17 @@ impl Pool {
     /// How many connections one kind of call may use.
     pub fn share(&self) -> usize {
         self.options.max - self.options.max / 4
+    }
+
+    /// The right to wait for a lock of another transaction as long as it takes, with a connection that serves nobody
+    /// meanwhile. `None` if too many do already: one connection is always left to calls that need not wait.
+    pub fn patience(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.patience).try_acquire_owned().ok()
+    }
+
+    /// How long a statement may wait for one lock.
+    pub fn lock_limit(&self) -> Option<Duration> {
+        [self.options.statement_timeout, self.options.lock_timeout].into_iter().flatten().min()
     }
 
     async fn take_permit(&self, of: Arc<Semaphore>, end: Option<Instant>) -> Result<OwnedSemaphorePermit> {
