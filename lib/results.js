@@ -2,8 +2,8 @@
 
 /**
  * @import { ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, OAuthLink, OrganizationMember,
- *   OrganizationRecord, RoleRecord, SessionRecord, SSOLink, SSOProvider, SSOSession, TenantSAMLConfig, TwoFactorDevice,
- *   TwoFactorSession, UserRecord } from '../index.js'
+ *   OrganizationRecord, RoleRecord, SessionRecord, SSOLink, SSOProvider, SSOSession, TenantSAMLConfig,
+ *   TenantSAMLConfigRecord, TwoFactorDevice, TwoFactorSession, UserRecord } from '../index.js'
  * @import { Decode } from './types.js'
  */
 
@@ -107,6 +107,14 @@ const tenantConfig = (config) => {
   return /** @type {TenantSAMLConfig} */ (config);
 };
 
+/** @type {Decode<TenantSAMLConfigRecord>} */
+const tenantConfigDates = dates('createdAt', 'updatedAt');
+/** @type {Decode<TenantSAMLConfigRecord>} */
+const tenantConfigRecord = (record) => {
+  tenantConfig(record.config);
+  return tenantConfigDates(record);
+};
+
 /** @type {Decode<TwoFactorDevice>} */
 const device = dates('createdAt', 'updatedAt', 'lastUsedAt', 'verificationCodeExpiresAt');
 /** @type {Decode<BackupCode>} */
@@ -117,5 +125,5 @@ const twoFactorSession = dates('expiresAt', 'createdAt', 'completedAt');
 module.exports = {
   ...{ list, orNull, toUndefined, unchanged },
   ...{ apiKey, apiKeyWithSecret, backupCode, device, emailToken, organization, role, session, ssoLink, ssoProvider },
-  ...{ ssoSession, tenantConfig, twoFactorSession, user },
+  ...{ ssoSession, tenantConfig, tenantConfigRecord, twoFactorSession, user },
 };
