@@ -120,7 +120,7 @@ describe.each(CASES)('update with ifUpdatedAt: $name', ({ field, ...family }) =>
       await client.query(`SELECT FROM ${family.table} WHERE ${key} = $1 FOR UPDATE`, [kept.id]);
       await client.query(`UPDATE ${family.table} SET ${column} = '{"by": "others"}' WHERE ${key} = $1`, [changed.id]);
       await client.query(`DELETE FROM ${family.table} WHERE ${key} = $1`, [deleted.id]);
-      const storage = db.adapter({ application_name: 'waits', max: 4 });
+      const storage = db.adapter({ application_name: 'waits' });
       const calls = [kept, changed, deleted].map(({ id, updatedAt }) =>
         family.update(storage, id, { [field]: 'mine' }, { ifUpdatedAt: updatedAt }),
       );

@@ -2,7 +2,7 @@
 
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
-use super::updates::{Edit, UpdateOptions, new_metadata, read_unchanged, updated, written_or_stored};
+use super::updates::{Edit, UpdateOptions, checked_update, new_metadata, read_unchanged, updated, written_or_stored};
 use super::{NewId, columns, created, record};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
@@ -185,24 +185,26 @@ pub async fn update(db: &mut Db, id: &str, patch: ApiKeyPatch, options: &UpdateO
             .map(|map| map.object(options.merges_metadata(), &Path::Argument("metadata")))
             .transpose()?;
         db.optional(Repeat::Never, || {
-            query(concat!(
-                "WITH written AS (
-                    UPDATE api_keys
-                       SET principal_user_id = CASE WHEN $2 IS NULL THEN principal_user_id ELSE (SELECT users.id FROM users WHERE users.id = $2) END
-                         , principal_org_id  = CASE WHEN $2 IS NULL THEN principal_org_id ELSE (SELECT organizations.id FROM organizations WHERE organizations.id = $2) END
-                         , hash              = COALESCE($3, hash)
-                         , prefix            = COALESCE($4, prefix)
-                         , last_four         = COALESCE($5, last_four)
-                         , scopes            = COALESCE($6, scopes)
-                         , expires_at        = CASE WHEN $7 THEN $8 ELSE expires_at END
-                         , metadata          = ",
+            query(checked_update!(
+options,
+api_keys,
+concat!(
+                "UPDATE api_keys
+                    SET principal_user_id = CASE WHEN $2 IS NULL THEN principal_user_id ELSE (SELECT users.id FROM users WHERE users.id = $2) END
+                      , principal_org_id  = CASE WHEN $2 IS NULL THEN principal_org_id ELSE (SELECT organizations.id FROM organizations WHERE organizations.id = $2) END
+                      , hash              = COALESCE($3, hash)
+                      , prefix            = COALESCE($4, prefix)
+                      , last_four         = COALESCE($5, last_four)
+                      , scopes            = COALESCE($6, scopes)
+                      , expires_at        = CASE WHEN $7 THEN $8 ELSE expires_at END
+                      , metadata          = ",
                 new_metadata!("$9", "$10", "$11"),
                 " WHERE id = $1
                     AND ($12 IS NULL OR updated_at = $12)
-              RETURNING ",
-                columns!(api_keys),
-                ")",
-                written_or_stored!(api_keys, "$12")
+              RETURNING true AS is_written, ",
+columns!(api_keys)
+),
+"$12"
             ))
             .bind(id)
             .bind(principal_id.value())

@@ -3,7 +3,7 @@
 use super::dependents::{self, Owner, delete_some, has_more, of_owner, owner_has_more};
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
-use super::updates::{Edit, UpdateOptions, new_metadata, read_unchanged, updated, written_or_stored};
+use super::updates::{Edit, UpdateOptions, checked_update, new_metadata, read_unchanged, updated, written_or_stored};
 use super::{NewId, columns, created, record};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
@@ -182,21 +182,23 @@ pub async fn update(
         let sets_members = members.value().is_some();
         let members = members.0.map(members_json).transpose()?;
         db.optional(Repeat::Never, || {
-            query(concat!(
-                "WITH written AS (
-                    UPDATE organizations
-                       SET name     = COALESCE($2, name)
-                         , plan     = COALESCE($3, plan)
-                         , seats    = COALESCE($4, seats)
-                         , members  = COALESCE($5, members)
-                         , metadata = ",
-                new_metadata!("$6", "$7", "$8"),
-                " WHERE id = $1
-                    AND ($9 IS NULL OR updated_at = $9)
-              RETURNING ",
-                columns!(organizations),
-                ")",
-                written_or_stored!(organizations, "$9")
+            query(checked_update!(
+                options,
+                organizations,
+                concat!(
+                    "UPDATE organizations
+                        SET name     = COALESCE($2, name)
+                          , plan     = COALESCE($3, plan)
+                          , seats    = COALESCE($4, seats)
+                          , members  = COALESCE($5, members)
+                          , metadata = ",
+                    new_metadata!("$6", "$7", "$8"),
+                    " WHERE id = $1
+                        AND ($9 IS NULL OR updated_at = $9)
+                  RETURNING true AS is_written, ",
+                    columns!(organizations)
+                ),
+                "$9"
             ))
             .bind(id)
             .bind(name.value())

@@ -3,7 +3,7 @@
 use super::dependents::{self, Owner, delete_some, has_more, owner_has_more};
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
-use super::updates::{Edit, UpdateOptions, new_metadata, read_unchanged, updated, written_or_stored};
+use super::updates::{Edit, UpdateOptions, checked_update, new_metadata, read_unchanged, updated, written_or_stored};
 use super::{NewId, columns, created, record};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
@@ -169,22 +169,24 @@ pub async fn update(db: &mut Db, id: &str, patch: RolePatch, options: &UpdateOpt
         } = patch;
         let permissions = permissions.0.map(permissions_json).transpose()?;
         db.optional(Repeat::Never, || {
-            query(concat!(
-                "WITH written AS (
-                    UPDATE roles
-                       SET org_id      = COALESCE($2, org_id)
-                         , name        = COALESCE($3, name)
-                         , description = CASE WHEN $4 THEN $5 ELSE description END
-                         , permissions = COALESCE($6, permissions)
-                         , is_system   = COALESCE($7, is_system)
-                         , metadata    = ",
-                new_metadata!("$8", "$9", "$10"),
-                " WHERE id = $1
-                    AND ($11 IS NULL OR updated_at = $11)
-              RETURNING ",
-                columns!(roles),
-                ")",
-                written_or_stored!(roles, "$11")
+            query(checked_update!(
+                options,
+                roles,
+                concat!(
+                    "UPDATE roles
+                        SET org_id      = COALESCE($2, org_id)
+                          , name        = COALESCE($3, name)
+                          , description = CASE WHEN $4 THEN $5 ELSE description END
+                          , permissions = COALESCE($6, permissions)
+                          , is_system   = COALESCE($7, is_system)
+                          , metadata    = ",
+                    new_metadata!("$8", "$9", "$10"),
+                    " WHERE id = $1
+                        AND ($11 IS NULL OR updated_at = $11)
+                  RETURNING true AS is_written, ",
+                    columns!(roles)
+                ),
+                "$11"
             ))
             .bind(id)
             .bind(org_id.value())

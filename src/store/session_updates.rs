@@ -4,7 +4,7 @@ use super::items::column;
 use super::session_owners::{locked_owners, owners};
 use super::sessions::{SessionPatch, SessionRecord};
 use super::text_list::TextList;
-use super::updates::{Edit, UpdateOptions, new_metadata, read_unchanged, updated, written_or_stored};
+use super::updates::{Edit, UpdateOptions, checked_update, new_metadata, read_unchanged, updated, written_or_stored};
 use super::{Readable, bytes_of, columns, in_order};
 use crate::db::batch::policy::gives_up_on_locks;
 use crate::db::error::unreadable_write;
@@ -79,23 +79,26 @@ async fn update_one(
     let SessionPatch { user_id, org_id, plan, entitlements, expires_at, metadata, id: _, created_at: _, updated_at: _ } =
         patch;
     db.optional(Repeat::Never, || {
-        query(concat!(
-            "WITH written AS (
-                UPDATE sessions
-                   SET user_id      = COALESCE($2, user_id)
-                     , org_id       = CASE WHEN $3 THEN $4 ELSE org_id END
-                     , plan         = CASE WHEN $5 THEN $6 ELSE plan END
-                     , entitlements = COALESCE($7, entitlements)
-                     , expires_at   = COALESCE($8, expires_at)
-                     , metadata     = ",
-            new_metadata!("$9", "$10", "$11"),
-            " WHERE id = $1
-                AND expires_at > now()
-                AND ($12 IS NULL OR updated_at = $12)
-          RETURNING ",
-            columns!(sessions),
-            ")",
-            written_or_stored!(sessions, "$12", and "expires_at > now()")
+        query(checked_update!(
+            options,
+            sessions,
+            concat!(
+                "UPDATE sessions
+                    SET user_id      = COALESCE($2, user_id)
+                      , org_id       = CASE WHEN $3 THEN $4 ELSE org_id END
+                      , plan         = CASE WHEN $5 THEN $6 ELSE plan END
+                      , entitlements = COALESCE($7, entitlements)
+                      , expires_at   = COALESCE($8, expires_at)
+                      , metadata     = ",
+                new_metadata!("$9", "$10", "$11"),
+                " WHERE id = $1
+                    AND expires_at > now()
+                    AND ($12 IS NULL OR updated_at = $12)
+              RETURNING true AS is_written, ",
+                columns!(sessions)
+            ),
+            "$12",
+            "expires_at > now()"
         ))
         .bind(id)
         .bind(user_id.value())

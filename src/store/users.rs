@@ -3,7 +3,7 @@
 use super::dependents::{self, Owner, delete_some, has_more, of_owner, owner_has_more};
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
-use super::updates::{Edit, UpdateOptions, new_metadata, read_unchanged, updated, written_or_stored};
+use super::updates::{Edit, UpdateOptions, checked_update, new_metadata, read_unchanged, updated, written_or_stored};
 use super::{columns, record};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
@@ -154,22 +154,24 @@ pub async fn update(db: &mut Db, id: &str, patch: UserPatch, options: &UpdateOpt
             updated_at: _,
         } = patch;
         db.optional(Repeat::Never, || {
-            query(concat!(
-                "WITH written AS (
-                    UPDATE users
-                       SET email        = CASE WHEN $2 THEN $3 ELSE email END
-                         , name         = CASE WHEN $4 THEN $5 ELSE name END
-                         , picture      = CASE WHEN $6 THEN $7 ELSE picture END
-                         , plan         = CASE WHEN $8 THEN $9 ELSE plan END
-                         , entitlements = COALESCE($10, entitlements)
-                         , metadata     = ",
-                new_metadata!("$11", "$12", "$13"),
-                " WHERE id = $1
-                    AND ($14 IS NULL OR updated_at = $14)
-              RETURNING ",
-                columns!(users),
-                ")",
-                written_or_stored!(users, "$14")
+            query(checked_update!(
+                options,
+                users,
+                concat!(
+                    "UPDATE users
+                        SET email        = CASE WHEN $2 THEN $3 ELSE email END
+                          , name         = CASE WHEN $4 THEN $5 ELSE name END
+                          , picture      = CASE WHEN $6 THEN $7 ELSE picture END
+                          , plan         = CASE WHEN $8 THEN $9 ELSE plan END
+                          , entitlements = COALESCE($10, entitlements)
+                          , metadata     = ",
+                    new_metadata!("$11", "$12", "$13"),
+                    " WHERE id = $1
+                        AND ($14 IS NULL OR updated_at = $14)
+                  RETURNING true AS is_written, ",
+                    columns!(users)
+                ),
+                "$14"
             ))
             .bind(id)
             .bind(email.is_written())
