@@ -298,10 +298,10 @@ export declare class PostgresStorageAdapter {
   /**
    * Changes an API key. A missing field is left as it is, and `null` clears a field.
    *
-   * Rejects with `not_found` if there is no such key, with `conflict` if the hash is taken, and with
-   * `invalid_reference` like `createApiKey`.
+   * Rejects with `not_found` if there is no such key, with `conflict` if the hash is taken or the key has been changed
+   * since `ifUpdatedAt`, and with `invalid_reference` like `createApiKey`.
    */
-  updateApiKey(id: string, patch: ApiKeyPatch, options?: CallOptions | null | undefined): Promise<ApiKeyRecord>
+  updateApiKey(id: string, patch: ApiKeyPatch, options?: UpdateOptions | null | undefined): Promise<ApiKeyRecord>
   /** Deletes an API key. Does nothing if there is none. */
   deleteApiKey(id: string, options?: CallOptions | null | undefined): Promise<void>
   /** Lists the API keys of a user or an organization, including expired ones. The newest key comes first. */
@@ -374,9 +374,33 @@ export declare class PostgresStorageAdapter {
    * Changes an organization. A missing field is left as it is, and `null` clears a field. `members` replaces the
    * whole list.
    *
-   * Rejects with `not_found` if there is no such organization, and else like `createOrganization`.
+   * Rejects with `not_found` if there is no such organization, with `conflict` if it has been changed since
+   * `ifUpdatedAt`, and else like `createOrganization`.
    */
-  updateOrganization(id: string, patch: OrganizationPatch, options?: CallOptions | null | undefined): Promise<OrganizationRecord>
+  updateOrganization(id: string, patch: OrganizationPatch, options?: UpdateOptions | null | undefined): Promise<OrganizationRecord>
+  /**
+   * Adds a member to an organization, and resolves with the organization.
+   *
+   * Rejects with `not_found` if there is no such organization, with `conflict` if the user is a member already, with
+   * `invalid_input` (`field` is `'members'`) if all seats are taken, and with `invalid_reference` if there is no such
+   * user.
+   */
+  addOrganizationMember(orgId: string, member: AddOrganizationMemberInput, options?: CallOptions | null | undefined): Promise<OrganizationRecord>
+  /**
+   * Gives a member of an organization another role, and resolves with the organization.
+   *
+   * Rejects with `not_found` if there is no such organization or the user is not a member of it, and with
+   * `invalid_input` (`field` is `'role'`) if its last owner would be none any more.
+   */
+  setOrganizationMemberRole(orgId: string, userId: string, role: OrganizationRole, options?: CallOptions | null | undefined): Promise<OrganizationRecord>
+  /**
+   * Removes a member from an organization, and resolves with the organization. Changes nothing if the user is not a
+   * member of it.
+   *
+   * Rejects with `not_found` if there is no such organization, and with `invalid_input` (`field` is `'userId'`) if the
+   * user is its last owner.
+   */
+  removeOrganizationMember(orgId: string, userId: string, options?: CallOptions | null | undefined): Promise<OrganizationRecord>
   /**
    * Deletes an organization with its roles and their assignments, its API keys and its SSO providers. Sessions stay,
    * without their `orgId`. Does nothing if there is no such organization.
@@ -399,10 +423,11 @@ export declare class PostgresStorageAdapter {
    * Changes a role. A missing field is left as it is, and `null` clears a field. `permissions` replaces the whole
    * list.
    *
-   * Rejects with `not_found` if there is no such role, and with `invalid_reference` if there is no such
-   * organization, or if the role cannot move to it because the role is assigned to users.
+   * Rejects with `not_found` if there is no such role, with `conflict` if it has been changed since `ifUpdatedAt`, and
+   * with `invalid_reference` if there is no such organization, or if the role cannot move to it because the role is
+   * assigned to users.
    */
-  updateRole(id: string, patch: RolePatch, options?: CallOptions | null | undefined): Promise<RoleRecord>
+  updateRole(id: string, patch: RolePatch, options?: UpdateOptions | null | undefined): Promise<RoleRecord>
   /** Deletes a role and its assignments. Does nothing if there is no such role. */
   deleteRole(id: string, options?: CallOptions | null | undefined): Promise<void>
   /** Lists the roles of an organization. The newest role comes first. */
@@ -432,10 +457,10 @@ export declare class PostgresStorageAdapter {
   /**
    * Changes a session. A missing field is left as it is, and `null` clears a field.
    *
-   * Rejects with `not_found` if there is no such session or it has expired, and with `invalid_reference` like
-   * `createSession`.
+   * Rejects with `not_found` if there is no such session or it has expired, with `conflict` if it has been changed since
+   * `ifUpdatedAt`, and with `invalid_reference` like `createSession`.
    */
-  updateSession(id: string, patch: SessionPatch, options?: CallOptions | null | undefined): Promise<SessionRecord>
+  updateSession(id: string, patch: SessionPatch, options?: UpdateOptions | null | undefined): Promise<SessionRecord>
   /** Deletes a session. Does nothing if there is none. */
   deleteSession(id: string, options?: CallOptions | null | undefined): Promise<void>
   /** Deletes all sessions of a user except the one in `except`. Resolves with how many were deleted. */
@@ -454,10 +479,10 @@ export declare class PostgresStorageAdapter {
   /**
    * Changes an SSO provider. A missing field is left as it is, and `null` clears a field.
    *
-   * Rejects with `not_found` if there is no such provider, and with `invalid_input` if a field that its type needs
-   * would be missing.
+   * Rejects with `not_found` if there is no such provider, with `conflict` if it has been changed since `ifUpdatedAt`,
+   * and with `invalid_input` if a field that its type needs would be missing.
    */
-  updateSSOProvider(id: string, patch: SSOProviderPatch, options?: CallOptions | null | undefined): Promise<SSOProvider>
+  updateSSOProvider(id: string, patch: SSOProviderPatch, options?: UpdateOptions | null | undefined): Promise<SSOProvider>
   /** Deletes an SSO provider with its links and sessions. Does nothing if there is none. */
   deleteSSOProvider(id: string, options?: CallOptions | null | undefined): Promise<void>
   /**
@@ -491,11 +516,17 @@ export declare class PostgresStorageAdapter {
   /** Finds the SAML configuration of a tenant. Resolves with `null` if there is none. */
   getTenantSAMLConfig(tenantId: string, options?: CallOptions | null | undefined): Promise<TenantSAMLConfig | null>
   /**
+   * Finds the SAML configuration of a tenant together with when the store has created and changed it, for
+   * `updateTenantSAMLConfig` with `ifUpdatedAt`. Resolves with `null` if there is none.
+   */
+  getTenantSAMLConfigRecord(tenantId: string, options?: CallOptions | null | undefined): Promise<TenantSAMLConfigRecord | null>
+  /**
    * Merges a patch into the SAML configuration of a tenant. `null` removes a key.
    *
-   * Rejects with `not_found` if the tenant has no configuration.
+   * Rejects with `not_found` if the tenant has no configuration, and with `conflict` if it has been changed since
+   * `ifUpdatedAt`.
    */
-  updateTenantSAMLConfig(tenantId: string, patch: TenantSAMLConfigPatch, options?: CallOptions | null | undefined): Promise<void>
+  updateTenantSAMLConfig(tenantId: string, patch: TenantSAMLConfigPatch, options?: UpdateTenantSAMLConfigOptions | null | undefined): Promise<void>
   /** Deletes the SAML configuration of a tenant. Does nothing if there is none. */
   deleteTenantSAMLConfig(tenantId: string, options?: CallOptions | null | undefined): Promise<void>
   /**
@@ -513,12 +544,12 @@ export declare class PostgresStorageAdapter {
   getTwoFactorDevice(id: string, options?: CallOptions | null | undefined): Promise<TwoFactorDevice | null>
   /**
    * Changes a two-factor device. A missing field is left as it is, and `null` clears a field. `metadata` replaces
-   * the whole object.
+   * the whole object, unless `mergeMetadata` is `true`.
    *
-   * Rejects with `not_found` if there is no such device, and with `invalid_input` if a device of the method `totp`
-   * would have no secret.
+   * Rejects with `not_found` if there is no such device, with `conflict` if it has been changed since `ifUpdatedAt`, and
+   * with `invalid_input` if a device of the method `totp` would have no secret.
    */
-  updateTwoFactorDevice(id: string, patch: TwoFactorDevicePatch, options?: CallOptions | null | undefined): Promise<TwoFactorDevice>
+  updateTwoFactorDevice(id: string, patch: TwoFactorDevicePatch, options?: UpdateOptions | null | undefined): Promise<TwoFactorDevice>
   /** Lists the two-factor devices of a user. The newest device comes first. */
   listTwoFactorDevices(userId: string, options?: CallOptions | null | undefined): Promise<Array<TwoFactorDevice>>
   /** Deletes a two-factor device and its sessions. Does nothing if there is none. */
@@ -579,9 +610,10 @@ export declare class PostgresStorageAdapter {
   /**
    * Changes a user. A missing field is left as it is, and `null` clears a field.
    *
-   * Rejects with `not_found` if there is no such user, and with `conflict` if the e-mail is taken.
+   * Rejects with `not_found` if there is no such user, and with `conflict` if the e-mail is taken, or if the user has
+   * been changed since `ifUpdatedAt`.
    */
-  updateUser(id: string, patch: UserPatch, options?: CallOptions | null | undefined): Promise<UserRecord>
+  updateUser(id: string, patch: UserPatch, options?: UpdateOptions | null | undefined): Promise<UserRecord>
   /**
    * Sets the password hash of a user, or removes it if the hash is `null`. The application chooses how passwords are
    * hashed. The hash is stored as it is.
@@ -646,6 +678,14 @@ export declare class PostgresStorageAdapter {
   healthCheck(options?: CallOptions | null | undefined): Promise<HealthStatus>
 }
 
+/** What `addOrganizationMember` takes. */
+export interface AddOrganizationMemberInput {
+  userId: string
+  role: OrganizationRole
+  /** Default: now, by the clock of the server. */
+  joinedAt?: Date | string | null | undefined
+}
+
 /** What `createApiKey` takes. */
 export interface ApiKeyInput {
   /** Default: a new UUIDv7. */
@@ -675,7 +715,8 @@ export interface ApiKeyPatch {
   prefix?: string | undefined
   lastFour?: string | undefined
   scopes?: Array<string> | undefined
-  metadata?: Record<string, string> | null | undefined
+  /** A value can be `null` only with the option `mergeMetadata`, and removes its key. */
+  metadata?: Record<string, string | null> | null | undefined
   expiresAt?: Date | string | null | undefined
   /** Ignored. */
   id?: unknown
@@ -1302,6 +1343,15 @@ export interface Stats {
   running: Array<StatementStats>
 }
 
+/** A tenant's SAML configuration with the times that the store keeps of it. */
+export interface TenantSAMLConfigRecord {
+  tenantId: string
+  /** The configuration as it was given. */
+  config: TenantSAMLConfig
+  createdAt: Date
+  updatedAt: Date
+}
+
 /** A login that is waiting for its second factor. */
 export interface TwoFactorSession {
   id: string
@@ -1342,6 +1392,30 @@ export interface TwoFactorSessionInput {
   createdAt?: unknown
   /** Ignored. */
   updatedAt?: unknown
+}
+
+/** The options of an update. */
+export interface UpdateOptions extends CallOptions {
+  /**
+   * The `updatedAt` that the record must still have. If somebody has changed it since, the call rejects with
+   * `conflict`, and `context.field` is `'updatedAt'`. Default: the record is changed whatever its `updatedAt` is.
+   */
+  ifUpdatedAt?: Date | string | null | undefined
+  /**
+   * Whether the keys given in `metadata` are set, and those given as `null` removed, while all other keys stay as
+   * they are. Only the first level is merged. Default: `false`, which replaces the whole metadata.
+   */
+  mergeMetadata?: boolean | null | undefined
+}
+
+/** The options of `updateTenantSAMLConfig`. */
+export interface UpdateTenantSAMLConfigOptions extends CallOptions {
+  /**
+   * The `updatedAt` that the configuration must still have, as `getTenantSAMLConfigRecord` returns it. If somebody
+   * has changed it since, the call rejects with `conflict`, and `context.field` is `'updatedAt'`. Default: it is
+   * changed whatever its `updatedAt` is.
+   */
+  ifUpdatedAt?: Date | string | null | undefined
 }
 
 /** What `createUser` takes. */
