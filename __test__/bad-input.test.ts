@@ -84,6 +84,19 @@ const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'text|n
     ['id', 'text'],
     ['patch', 'record'],
   ],
+  addOrganizationMember: [
+    ['orgId', 'text'],
+    ['member', 'record'],
+  ],
+  setOrganizationMemberRole: [
+    ['orgId', 'text'],
+    ['userId', 'text'],
+    ['role', 'text'],
+  ],
+  removeOrganizationMember: [
+    ['orgId', 'text'],
+    ['userId', 'text'],
+  ],
   deleteOrganization: [['id', 'text']],
   createEmailVerificationToken: [['token', 'record']],
   getEmailVerificationTokens: [
@@ -134,6 +147,7 @@ const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'text|n
   getSSOSession: [['id', 'text']],
   storeTenantSAMLConfig: [['config', 'record']],
   getTenantSAMLConfig: [['tenantId', 'text']],
+  getTenantSAMLConfigRecord: [['tenantId', 'text']],
   updateTenantSAMLConfig: [
     ['tenantId', 'text'],
     ['patch', 'record'],

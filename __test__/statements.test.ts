@@ -95,7 +95,11 @@ async function preparedStatements(): Promise<string[]> {
   try {
     const scene = await makeScene(storage);
     const calls = argumentsOf(scene);
-    for (const method of UPDATES) await call(storage, method, [calls[method as keyof typeof calls][0], {}]);
+    for (const method of UPDATES) {
+      const [id, patch] = calls[method as keyof typeof calls];
+      await call(storage, method, [id, {}]);
+      await expect(call(storage, method, [id, patch, { ifUpdatedAt: new Date(0) }])).rejects.toThrow('changed since');
+    }
     await call(storage, 'setPasswordHash', [scene.userId, null]);
     await expect(
       call(storage, 'updateTwoFactorDevice', [calls.updateTwoFactorDevice[0], { secret: null }]),

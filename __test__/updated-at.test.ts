@@ -1,4 +1,4 @@
-/** `updatedAt` is the time of the write, not of the beginning of its transaction: it never goes back. */
+/** `updatedAt` is the time of the write, not of the beginning of its transaction, and each change makes it later. */
 import { Client } from 'pg';
 import { useDatabase } from './helpers/database';
 import { makeWorld } from './helpers/families';
@@ -46,11 +46,90 @@ it('is later after an older transaction than after the newer one that it waited 
       await newer.query('COMMIT');
       const after = await waiting;
       await older.query('COMMIT');
-      expect({ table, isLater: after.getTime() > before.getTime() }).toEqual({ table, isLater: true });
+      // By the clock, and not only by the millisecond that it is later than before in any case.
+      expect({ table, isLater: after.getTime() > before.getTime() + 10 }).toEqual({ table, isLater: true });
     }
   } finally {
     await Promise.all([older.end(), newer.end()]);
   }
+});
+
+describe.each([
+  'users',
+  'organizations',
+  'sessions',
+  'api_keys',
+  'roles',
+  'sso_providers',
+  'twofa_devices',
+  'tenant_saml_configs',
+])('in %s', (table) => {
+  /** Changes the row `count` times in a loop on the server, and returns all its times, the one before included. */
+  const changes = async (count: number): Promise<number[]> => {
+    const { key, column, id } = ROWS[table] as (typeof ROWS)[string];
+    await db.query('DROP TABLE IF EXISTS times');
+    await db.query(`CREATE TABLE times AS SELECT 0 AS at, updated_at FROM ${table} WHERE ${key} = '${id}'`);
+    await db.query(`DO $$ BEGIN
+      FOR n IN 1..${count} LOOP
+        WITH changed AS (
+          UPDATE ${table} SET ${column} = jsonb_build_object('n', n, 'c', clock_timestamp())
+           WHERE ${key} = '${id}' RETURNING updated_at
+        ) INSERT INTO times SELECT n, updated_at FROM changed;
+      END LOOP;
+    END $$`);
+    const rows = await db.query('SELECT updated_at FROM times ORDER BY at');
+    return rows.map(({ updated_at }) => new Date(updated_at).getTime());
+  };
+  const set = async (time: string) => {
+    const { key, id } = ROWS[table] as (typeof ROWS)[string];
+    await db.query(`DO $$ BEGIN
+      SET LOCAL session_replication_role = replica;
+      UPDATE ${table} SET updated_at = '${time}' WHERE ${key} = '${id}';
+    END $$`);
+  };
+
+  it('is later after each of many changes within a millisecond', async () => {
+    const times = await changes(500);
+    expect(times).toHaveLength(501);
+    expect(times.filter((time, at) => at > 0 && time <= (times[at - 1] as number))).toEqual([]);
+  });
+
+  it('is a millisecond later if the time stored is ahead of the clock', async () => {
+    await set('2100-01-01T00:00:00.000Z');
+    expect((await changes(2)).map((time) => new Date(time).toISOString())).toEqual([
+      '2100-01-01T00:00:00.000Z',
+      '2100-01-01T00:00:00.001Z',
+      '2100-01-01T00:00:00.002Z',
+    ]);
+  });
+
+  it('is the time of the change if the time stored cannot become later, or is long past', async () => {
+    for (const time of [
+      '9999-12-31T23:59:59.999Z',
+      '12000-01-01T00:00:00Z',
+      'infinity',
+      '-infinity',
+      '1970-01-01T00:00:00Z',
+    ]) {
+      await set(time);
+      const [, after] = (await changes(1)) as [number, number];
+      expect(Math.abs(after - Date.now())).toBeLessThan(60_000);
+    }
+    await set('9999-12-31T23:59:59.998Z');
+    expect((await changes(1))[1]).toBe(Date.parse('9999-12-31T23:59:59.999Z'));
+    await set('2000-01-01T00:00:00Z');
+    await changes(1);
+  });
+
+  it('stays as it is if nothing changes, and cannot be chosen by the writer', async () => {
+    const { key, column, id } = ROWS[table] as (typeof ROWS)[string];
+    const update = async (sql: string) =>
+      (await db.query(`UPDATE ${table} SET ${sql} WHERE ${key} = $1 RETURNING updated_at`, [id]))[0].updated_at as Date;
+    const before = await update(`${column} = '{"last": true}'`);
+    expect(await update(`${column} = ${column}`)).toEqual(before);
+    const after = await update(`updated_at = '2000-01-01'`);
+    expect(after.getTime()).toBeGreaterThan(before.getTime());
+  });
 });
 
 it('is kept so in every table that has it', async () => {

@@ -10,7 +10,7 @@ const { userExport } = require('./user-export.js');
 
 const { list, orNull, toUndefined, unchanged } = results;
 const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, health, organization, role, session } = results;
-const { ssoLink, ssoProvider, ssoSession, tenantConfig, twoFactorSession, user } = results;
+const { ssoLink, ssoProvider, ssoSession, tenantConfig, tenantConfigRecord, twoFactorSession, user } = results;
 
 /** @satisfies {{ [Name in MethodName]: Method<ResultOf<Name>> }} */
 const METHODS = {
@@ -27,7 +27,7 @@ const METHODS = {
   getUser: method([text('id')], orNull(user)),
   getUserByEmail: method([text('email')], orNull(user)),
   getUserByOAuth: method([text('provider'), text('sub')], orNull(user)),
-  updateUser: method([text('id'), json('patch')], user),
+  updateUser: methodWithOptions([text('id'), json('patch')], user),
   deleteUser: method([text('id')], toUndefined),
   setPasswordHash: method([text('userId'), textOrNull('hash')], toUndefined),
   getPasswordHash: method([text('userId')], unchanged),
@@ -36,7 +36,7 @@ const METHODS = {
 
   createSession: method([json('session')], session),
   getSession: method([text('id')], orNull(session)),
-  updateSession: method([text('id'), json('patch')], session),
+  updateSession: methodWithOptions([text('id'), json('patch')], session),
   deleteSession: method([text('id')], toUndefined),
   deleteUserSessions: methodWithOptions([text('userId')], unchanged),
   deleteExpiredSessions: methodWithOptions([], unchanged),
@@ -45,7 +45,7 @@ const METHODS = {
   getApiKey: method([text('id')], orNull(apiKey)),
   getApiKeyByHash: method([text('hash')], orNull(apiKey)),
   getApiKeysByPrefixAndLastFour: method([text('prefix'), text('lastFour')], list(apiKey)),
-  updateApiKey: method([text('id'), json('patch')], apiKey),
+  updateApiKey: methodWithOptions([text('id'), json('patch')], apiKey),
   deleteApiKey: method([text('id')], toUndefined),
   listApiKeys: method([text('principalId')], list(apiKey)),
   createApiKeyWithSecret: method([text('principalId'), json('scopes'), optionalText('prefix')], apiKeyWithSecret),
@@ -54,7 +54,10 @@ const METHODS = {
 
   createOrganization: method([json('organization')], organization),
   getOrganization: method([text('id')], orNull(organization)),
-  updateOrganization: method([text('id'), json('patch')], organization),
+  updateOrganization: methodWithOptions([text('id'), json('patch')], organization),
+  addOrganizationMember: method([text('orgId'), json('member')], organization),
+  setOrganizationMemberRole: method([text('orgId'), text('userId'), text('role')], organization),
+  removeOrganizationMember: method([text('orgId'), text('userId')], organization),
   deleteOrganization: method([text('id')], toUndefined),
 
   createEmailVerificationToken: method([json('token')], emailToken),
@@ -69,7 +72,7 @@ const METHODS = {
 
   createRole: method([json('role')], role),
   getRole: method([text('id')], orNull(role)),
-  updateRole: method([text('id'), json('patch')], role),
+  updateRole: methodWithOptions([text('id'), json('patch')], role),
   deleteRole: method([text('id')], toUndefined),
   listRoles: method([text('orgId')], list(role)),
   assignRoleToUser: method([text('userId'), text('roleId'), text('orgId')], role),
@@ -78,7 +81,7 @@ const METHODS = {
 
   createSSOProvider: method([json('provider')], ssoProvider),
   getSSOProvider: method([text('id')], orNull(ssoProvider)),
-  updateSSOProvider: method([text('id'), json('patch')], ssoProvider),
+  updateSSOProvider: methodWithOptions([text('id'), json('patch')], ssoProvider),
   deleteSSOProvider: method([text('id')], toUndefined),
   listSSOProviders: method([optionalText('orgId')], list(ssoProvider)),
   createSSOLink: method([json('link')], ssoLink),
@@ -89,12 +92,13 @@ const METHODS = {
   getSSOSession: method([text('id')], orNull(ssoSession)),
   storeTenantSAMLConfig: method([json('config')], toUndefined),
   getTenantSAMLConfig: method([text('tenantId')], orNull(tenantConfig)),
-  updateTenantSAMLConfig: method([text('tenantId'), json('patch')], toUndefined),
+  getTenantSAMLConfigRecord: method([text('tenantId')], orNull(tenantConfigRecord)),
+  updateTenantSAMLConfig: methodWithOptions([text('tenantId'), json('patch')], toUndefined),
   deleteTenantSAMLConfig: method([text('tenantId')], toUndefined),
 
   createTwoFactorDevice: method([json('device')], device),
   getTwoFactorDevice: method([text('id')], orNull(device)),
-  updateTwoFactorDevice: method([text('id'), json('patch')], device),
+  updateTwoFactorDevice: methodWithOptions([text('id'), json('patch')], device),
   listTwoFactorDevices: method([text('userId')], list(device)),
   deleteTwoFactorDevice: method([text('id')], toUndefined),
   createBackupCodes: method([text('userId'), json('codes')], list(backupCode)),

@@ -3,7 +3,7 @@
 /**
  * @import { ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, HealthStatus, OAuthLink,
  *   OrganizationMember, OrganizationRecord, RoleRecord, SessionRecord, SSOLink, SSOProvider, SSOSession, SweepRecord,
- *   TenantSAMLConfig, TwoFactorDevice, TwoFactorSession, UserRecord } from '../index.js'
+ *   TenantSAMLConfig, TenantSAMLConfigRecord, TwoFactorDevice, TwoFactorSession, UserRecord } from '../index.js'
  * @import { Decode } from './types.js'
  */
 
@@ -115,6 +115,14 @@ const tenantConfig = (config) => {
   return /** @type {TenantSAMLConfig} */ (config);
 };
 
+/** @type {Decode<TenantSAMLConfigRecord>} */
+const tenantConfigDates = dates('createdAt', 'updatedAt');
+/** @type {Decode<TenantSAMLConfigRecord>} */
+const tenantConfigRecord = (record) => {
+  tenantConfig(record.config);
+  return tenantConfigDates(record);
+};
+
 /** @type {Decode<TwoFactorDevice>} */
 const device = dates('createdAt', 'updatedAt', 'lastUsedAt', 'verificationCodeExpiresAt');
 /** @type {Decode<BackupCode>} */
@@ -124,18 +132,6 @@ const twoFactorSession = dates('expiresAt', 'createdAt', 'completedAt');
 
 module.exports = {
   ...{ dates, list, orNull, toUndefined, unchanged },
-  ...{
-    apiKey,
-    apiKeyWithSecret,
-    backupCode,
-    device,
-    emailToken,
-    health,
-    organization,
-    role,
-    session,
-    ssoLink,
-    ssoProvider,
-  },
-  ...{ ssoSession, tenantConfig, twoFactorSession, user },
+  ...{ apiKey, apiKeyWithSecret, backupCode, device, emailToken, health, organization, role, session },
+  ...{ ssoLink, ssoProvider, ssoSession, tenantConfig, tenantConfigRecord, twoFactorSession, user },
 };

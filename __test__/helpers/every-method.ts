@@ -21,6 +21,8 @@ export type MakeText = (what: string) => string;
 export interface Scene {
   text: MakeText;
   userId: string;
+  /** Another user, who is not in the organization. */
+  memberId: string;
   orgId: string;
   roleId: string;
   providerId: string;
@@ -41,12 +43,24 @@ export interface Scene {
 /** Creates a record of every family, in which all text is made by `text`. */
 export async function makeScene(storage: PostgresStorageAdapter, text: MakeText = unique): Promise<Scene> {
   const names = [
-    ...['userId', 'orgId', 'roleId', 'providerId', 'deviceId', 'sessionId', 'apiKeyId', 'tokenId', 'codeId'],
+    ...[
+      'userId',
+      'memberId',
+      'orgId',
+      'roleId',
+      'providerId',
+      'deviceId',
+      'sessionId',
+      'apiKeyId',
+      'tokenId',
+      'codeId',
+    ],
     ...['twoFactorSessionId', 'linkId', 'ssoSessionId', 'tenantId', 'email', 'hash', 'sub'],
   ];
   const scene = { text, ...Object.fromEntries(names.map((name) => [name, text(name)])) } as unknown as Scene;
   const inputs = inputsOf(scene);
   await storage.createUser({ ...inputs.user, id: scene.userId, email: scene.email });
+  await storage.createUser({ id: scene.memberId });
   await storage.linkOAuthAccount(scene.userId, 'google', { provider: 'google', sub: scene.sub });
   await storage.createOrganization({ ...inputs.organization, id: scene.orgId });
   await storage.createRole({ ...inputs.role, id: scene.roleId });
@@ -195,6 +209,9 @@ export function argumentsOf(scene: Scene): Record<Method, unknown[]> {
     createOrganization: [inputs.organization],
     getOrganization: [orgId],
     updateOrganization: [orgId, { name, members: [memberInput(userId)] }],
+    addOrganizationMember: [orgId, memberInput(scene.memberId)],
+    setOrganizationMemberRole: [orgId, userId, 'admin'],
+    removeOrganizationMember: [orgId, userId],
     createEmailVerificationToken: [inputs.token],
     getEmailVerificationTokens: [email, 'login_link'],
     getEmailVerificationTokenById: [scene.tokenId],
@@ -221,6 +238,7 @@ export function argumentsOf(scene: Scene): Record<Method, unknown[]> {
     getSSOSession: [scene.ssoSessionId],
     storeTenantSAMLConfig: [{ tenantId, certificate: text('certificate') }],
     getTenantSAMLConfig: [tenantId],
+    getTenantSAMLConfigRecord: [tenantId],
     updateTenantSAMLConfig: [tenantId, { certificate: text('certificate') }],
     createTwoFactorDevice: [inputs.device],
     getTwoFactorDevice: [scene.deviceId],

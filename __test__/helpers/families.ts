@@ -39,7 +39,7 @@ export interface Family {
   references: string[];
   create(storage: PostgresStorageAdapter, input: Anything): Promise<Anything>;
   get(storage: PostgresStorageAdapter, id: string): Promise<Anything>;
-  update?(storage: PostgresStorageAdapter, id: string, patch: Anything): Promise<Anything>;
+  update?(storage: PostgresStorageAdapter, id: string, patch: Anything, options?: Anything): Promise<Anything>;
   remove?(storage: PostgresStorageAdapter, id: string): Promise<void>;
   /** Fields that an update can clear, and what they read afterwards. */
   clearable?: Record<string, unknown>;
@@ -56,7 +56,7 @@ export const FAMILIES: Family[] = [
     references: [],
     create: (storage, input) => storage.createUser(input),
     get: (storage, id) => storage.getUser(id),
-    update: (storage, id, patch) => storage.updateUser(id, patch),
+    update: (storage, id, patch, options) => storage.updateUser(id, patch, options),
     remove: (storage, id) => storage.deleteUser(id),
     clearable: { email: undefined, name: undefined, picture: undefined, plan: undefined, metadata: {} },
     fixed: ['entitlements'],
@@ -69,7 +69,7 @@ export const FAMILIES: Family[] = [
     references: ['userId', 'orgId'],
     create: (storage, input) => storage.createSession(input),
     get: (storage, id) => storage.getSession(id),
-    update: (storage, id, patch) => storage.updateSession(id, patch),
+    update: (storage, id, patch, options) => storage.updateSession(id, patch, options),
     remove: (storage, id) => storage.deleteSession(id),
     clearable: { orgId: undefined, plan: undefined, metadata: {} },
     fixed: ['userId', 'entitlements', 'expiresAt'],
@@ -82,7 +82,7 @@ export const FAMILIES: Family[] = [
     references: ['principalId'],
     create: (storage, input) => storage.createApiKey(input),
     get: (storage, id) => storage.getApiKey(id),
-    update: (storage, id, patch) => storage.updateApiKey(id, patch),
+    update: (storage, id, patch, options) => storage.updateApiKey(id, patch, options),
     remove: (storage, id) => storage.deleteApiKey(id),
     clearable: { expiresAt: undefined, metadata: {} },
     fixed: ['principalId', 'hash', 'prefix', 'lastFour', 'scopes'],
@@ -95,7 +95,7 @@ export const FAMILIES: Family[] = [
     references: [],
     create: (storage, input) => storage.createOrganization(input),
     get: (storage, id) => storage.getOrganization(id),
-    update: (storage, id, patch) => storage.updateOrganization(id, patch),
+    update: (storage, id, patch, options) => storage.updateOrganization(id, patch, options),
     remove: (storage, id) => storage.deleteOrganization(id),
     clearable: { metadata: {} },
     fixed: ['name', 'plan', 'seats', 'members'],
@@ -117,7 +117,7 @@ export const FAMILIES: Family[] = [
     references: ['orgId'],
     create: (storage, input) => storage.createRole(input),
     get: (storage, id) => storage.getRole(id),
-    update: (storage, id, patch) => storage.updateRole(id, patch),
+    update: (storage, id, patch, options) => storage.updateRole(id, patch, options),
     remove: (storage, id) => storage.deleteRole(id),
     clearable: { description: undefined, metadata: {} },
     fixed: ['orgId', 'name', 'permissions', 'isSystem'],
@@ -130,7 +130,7 @@ export const FAMILIES: Family[] = [
     references: ['orgId'],
     create: (storage, input) => storage.createSSOProvider(input),
     get: (storage, id) => storage.getSSOProvider(id),
-    update: (storage, id, patch) => storage.updateSSOProvider(id, patch),
+    update: (storage, id, patch, options) => storage.updateSSOProvider(id, patch, options),
     remove: (storage, id) => storage.deleteSSOProvider(id),
     clearable: { orgId: undefined, scopes: undefined, claim_mapping: undefined, further: undefined, metadata: {} },
     fixed: ['type', 'name'],
@@ -143,7 +143,7 @@ export const FAMILIES: Family[] = [
     references: ['orgId'],
     create: (storage, input) => storage.createSSOProvider(input),
     get: (storage, id) => storage.getSSOProvider(id),
-    update: (storage, id, patch) => storage.updateSSOProvider(id, patch),
+    update: (storage, id, patch, options) => storage.updateSSOProvider(id, patch, options),
     remove: (storage, id) => storage.deleteSSOProvider(id),
     clearable: { idp_slo_url: undefined, force_authn: undefined, want_assertions_signed: undefined },
     fixed: ['type', 'name'],
@@ -175,7 +175,7 @@ export const FAMILIES: Family[] = [
     references: ['userId'],
     create: (storage, input) => storage.createTwoFactorDevice(input),
     get: (storage, id) => storage.getTwoFactorDevice(id),
-    update: (storage, id, patch) => storage.updateTwoFactorDevice(id, patch),
+    update: (storage, id, patch, options) => storage.updateTwoFactorDevice(id, patch, options),
     remove: (storage, id) => storage.deleteTwoFactorDevice(id),
     clearable: { name: undefined, lastUsedAt: undefined, backupCodesUsed: undefined, metadata: {} },
     fixed: ['userId', 'method', 'verified', 'secret'],
@@ -189,7 +189,7 @@ export const FAMILIES: Family[] = [
     references: ['userId'],
     create: (storage, input) => storage.createTwoFactorDevice(input),
     get: (storage, id) => storage.getTwoFactorDevice(id),
-    update: (storage, id, patch) => storage.updateTwoFactorDevice(id, patch),
+    update: (storage, id, patch, options) => storage.updateTwoFactorDevice(id, patch, options),
     remove: (storage, id) => storage.deleteTwoFactorDevice(id),
     clearable: { phoneNumber: undefined, verificationCode: undefined, verificationCodeExpiresAt: undefined },
     fixed: ['userId', 'method', 'verified'],

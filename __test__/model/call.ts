@@ -116,6 +116,11 @@ export function call(method: Method, ...args: fc.Arbitrary<unknown>[]): fc.Arbit
   return fc.tuple(...args).map((given) => new Call(method, given));
 }
 
+/** The same, with arguments that depend on each other. */
+export function callOf(method: Method, args: fc.Arbitrary<unknown[]>): fc.Arbitrary<Command> {
+  return args.map((given) => new Call(method, given));
+}
+
 /** The same, some of them with a last argument that may be left out. */
 export function callWithOptional(
   method: Method,

@@ -1,6 +1,6 @@
 /** Record arguments: mostly right, some with something wrong. */
 import fc from 'fast-check';
-import { hostile, key, named, ODD_TEXTS } from './values';
+import { hostile, hostileOptions, key, named, ODD_TEXTS } from './values';
 
 type Arbitraries = Record<string, fc.Arbitrary<unknown>>;
 
@@ -78,6 +78,28 @@ export function patch(table: string, required: Arbitraries, optional: Arbitrarie
     { weight: 1, arbitrary: fc.constant({}) },
     { weight: 2, arbitrary: broken(some, Object.keys(fields)) },
   );
+}
+
+/** The arguments of an update of a row that there is, with options: those of its state, and others. */
+export function edit(table: string, change: fc.Arbitrary<unknown>, idField = 'id'): fc.Arbitrary<unknown[]> {
+  const options = fc.tuple(fc.nat(9), hostileOptions, hostile);
+  return fc.tuple(fc.nat(8), change, options).map(([at, given, [kind, noOptions, noValue]]) => {
+    const id = named(`${table}[${at}].${idField}`, (world) => world.record(table, at)?.[idField] ?? 'none');
+    const ifUpdatedAt = named(`${table}[${at}].updatedAt`, (world) => world.record(table, at)?.updatedAt ?? null);
+    const choices: unknown[] = [
+      { mergeMetadata: true },
+      { mergeMetadata: true },
+      { ifUpdatedAt },
+      { ifUpdatedAt },
+      { ifUpdatedAt, mergeMetadata: true },
+      { ifUpdatedAt: new Date(0), mergeMetadata: false },
+      { ifUpdatedAt: noValue },
+      { ifUpdatedAt, mergeMetadata: noValue },
+      { ifUpdatedAt, mergemetadata: true },
+      noOptions,
+    ];
+    return [id, given, choices[kind]];
+  });
 }
 
 /** Fields of a row that no caller sees. */

@@ -16,6 +16,7 @@ const READERS = {
   links: 'getSSOLink',
   ssoSessions: 'getSSOSession',
   samlConfigs: 'getTenantSAMLConfig',
+  samlTimes: 'getTenantSAMLConfigRecord',
   devices: 'getTwoFactorDevice',
   twoFactorSessions: 'getTwoFactorSession',
 } as const;

@@ -40,6 +40,8 @@ const index = (count: number) => fc.nat({ max: count - 1 });
 const call = (method: string, args: unknown[], facts: Partial<Call> = {}): Call => ({ method, args, ...facts });
 const future = new Date(Date.now() + 3_600_000);
 const marked = { plan: 'given-up' };
+/** Stands for the `updatedAt` that the session has before the calls. */
+const AS_AT_FIRST = { ifUpdatedAt: 'as at first' };
 
 const good = fc.oneof(
   { weight: 4, arbitrary: fc.constant(0).map(() => call('createUser', [{ name: 'n', entitlements: ['a', ','] }])) },
@@ -70,6 +72,18 @@ const good = fc.oneof(
           [{ plan: `p${n}` }, { metadata: { n } }, { entitlements: [`${n}`] }, {}, { orgId: `o${n % 3}`, plan: null }][
             kind
           ],
+        ]),
+      ),
+  },
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(index(20), index(3), fc.nat({ max: 1_000 }))
+      .map(([session, kind, n]) =>
+        call('updateSession', [
+          `s${session}`,
+          { metadata: { [`k${n % 4}`]: n % 3 === 0 ? null : n } },
+          [{ mergeMetadata: true }, AS_AT_FIRST, { ...AS_AT_FIRST, mergeMetadata: true }][kind],
         ]),
       ),
   },
@@ -195,6 +209,11 @@ async function compareTogether(generated: Call[]): Promise<void> {
   const storage = db.adapter({ max: 10, statementTimeoutMs: 0 });
   const model = new Model([storage], db.query);
   await populate(model);
+  for (const each of set) {
+    const [id, patch, options] = each.args as [string, unknown, typeof AS_AT_FIRST | undefined];
+    if (options?.ifUpdatedAt !== AS_AT_FIRST.ifUpdatedAt) continue;
+    each.args = [id, patch, { ...options, ifUpdatedAt: model.state.sessions.get(id)?.updatedAt }];
+  }
   await db.query(UNREADABLE);
   const holder = new Client({ connectionString: db.url });
   await holder.connect();

@@ -192,6 +192,7 @@ const jsonValue = fc.letrec((tie) => ({
 
 export const jsonObject = jsonValue.object as fc.Arbitrary<Record<string, unknown>>;
 export const stringMap = fc.dictionary(text, text, { maxKeys: 3, noNullPrototype: true });
+export const stringMapPatch = fc.dictionary(text, fc.option(text), { maxKeys: 3, noNullPrototype: true });
 export const texts = fc.array(text, { maxLength: 3 });
 export const natural = fc.oneof(fc.nat(6), fc.constantFrom(2 ** 31 - 1));
 

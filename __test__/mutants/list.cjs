@@ -383,8 +383,10 @@ module.exports = [
   {
     name: 'updated-at-of-the-transaction',
     mistake: 'updated_at is when the transaction began, and goes back when it had to wait',
-    find: 'NEW.updated_at := CAST(pg_catalog.clock_timestamp() AS',
-    replace: 'NEW.updated_at := CAST(pg_catalog.now() AS',
+    find: `GREATEST(
+                CAST(pg_catalog.clock_timestamp() AS`,
+    replace: `GREATEST(
+                CAST(pg_catalog.now() AS`,
     tests: ['updated-at'],
   },
   {
@@ -555,5 +557,55 @@ LANGUAGE plpgsql`,
     find: 'SET attempt_count = LEAST(LEAST(attempt_count, max_attempts)::bigint + 1, 2147483647)',
     replace: 'SET attempt_count = LEAST(attempt_count, max_attempts) + 1',
     tests: ['two-factor'],
+  },
+
+  // Edits
+  {
+    name: 'update-does-not-compare-updated-at',
+    mistake: 'updateUser changes the user whatever its updatedAt is',
+    find: ' AND ($14 IS NULL OR updated_at = $14)',
+    replace: ' AND ($14 IS NULL OR true)',
+    tests: ['if-updated-at'],
+  },
+  {
+    name: 'refused-update-reads-the-former-row',
+    mistake: 'an update that was refused after it has waited looks at the row as it was before',
+    find: '") IS TRUE"), "SHARE"',
+    replace: '") IS TRUE"), "KEY SHARE"',
+    tests: ['if-updated-at'],
+  },
+  {
+    name: 'members-are-judged-before-the-lock',
+    mistake: 'the seats and owners of an organization are counted before it is locked',
+    find: `                 WHERE id = $1
+                   FOR NO KEY UPDATE
+             )
+             , written AS (`,
+    replace: `                 WHERE id = $1
+             )
+             , written AS (`,
+    tests: ['organization-members-races'],
+  },
+  {
+    name: 'removal-hides-doubt',
+    mistake: 'a removal that may have been done before is refused as if it had not',
+    find: `    error.context.outcome = db.is_in_doubt().then_some("unknown");
+    Err(error)`,
+    replace: '    Err(error)',
+    tests: ['organization-members-races'],
+  },
+  {
+    name: 'merging-keeps-null',
+    mistake: 'merging metadata stores null instead of removing the key',
+    find: `") AS member WHERE member.value = 'null')`,
+    replace: '") AS member WHERE false)',
+    tests: ['merge-metadata'],
+  },
+  {
+    name: 'updated-at-may-stay',
+    mistake: 'two changes within a millisecond have the same updatedAt',
+    find: "OLD.updated_at OPERATOR(pg_catalog.+) INTERVAL '1 millisecond'",
+    replace: 'OLD.updated_at',
+    tests: ['updated-at'],
   },
 ];

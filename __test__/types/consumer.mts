@@ -112,6 +112,14 @@ const { signal } = new AbortController();
 await storage.getUser('id', { signal, timeoutMs: 100 });
 await storage.deleteUserSessions('id', { except: 'other', signal });
 await storage.rotateApiKey('id', { expiresOldKeysAt: new Date(), timeoutMs: 5_000 });
+await storage.updateUser('id', { metadata: { a: null } }, { ifUpdatedAt: user.updatedAt, mergeMetadata: true, signal });
+await storage.updateApiKey('id', { metadata: { a: null, b: 'c' } }, { mergeMetadata: true });
+await storage.updateSession('id', {}, { ifUpdatedAt: new Date().toISOString(), timeoutMs: 5_000 });
+await storage.addOrganizationMember('id', { userId: user.id, role: 'owner' }, { signal });
+await storage.setOrganizationMemberRole('id', user.id, 'admin', { signal });
+export const left: OrganizationRecord = await storage.removeOrganizationMember('id', user.id, { signal });
+const tenant = await storage.getTenantSAMLConfigRecord('id');
+await storage.updateTenantSAMLConfig('id', { a: 1 }, { ifUpdatedAt: tenant?.updatedAt });
 await storage.disconnect({ timeoutMs: 1_000 });
 
 // Loggers of common shapes.
@@ -168,6 +176,12 @@ new PostgresStorageAdapter();
 export const isOther = (error: InternalError) => error.code === 'conflict';
 // @ts-expect-error errors are read-only
 export const change = (error: InternalError) => (error.code = 'auth_postgres/internal');
+// @ts-expect-error a role is one of a closed set
+await storage.setOrganizationMemberRole('id', 'user', 'king');
+// @ts-expect-error a tenant's configuration is always merged
+await storage.updateTenantSAMLConfig('id', {}, { mergeMetadata: true });
+// @ts-expect-error a time is no number
+await storage.updateUser('id', {}, { ifUpdatedAt: 0 });
 // @ts-expect-error this option has another name
 await storage.getUser('id', { timeout: 5 });
 

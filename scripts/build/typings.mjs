@@ -20,6 +20,7 @@ const EVERYWHERE = {
   Natural: 'number',
   NaturalOrFalse: 'number | false',
   StringMap: 'Record<string, string>',
+  StringMapPatch: 'Record<string, string | null>',
   JsonObject: 'Record<string, unknown>',
   LegacyTimeZone: 'string | LegacyTimeZones',
   Ssl: 'boolean | SslOptions',
@@ -41,6 +42,8 @@ const TAKE_CALL_OPTIONS = [
   'RollbackOptions',
   'RotateApiKeyOptions',
   'SweepOptions',
+  'UpdateOptions',
+  'UpdateTenantSAMLConfigOptions',
 ];
 
 /** @param {string} name */

@@ -1,7 +1,8 @@
-use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
+use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void, options_or};
 use crate::input::{Key, Text, check_key, check_text, check_texts};
 use crate::store::api_key_secrets::{self, ApiKeyWithSecret, RotateApiKeyOptions};
 use crate::store::api_keys::{self, ApiKeyInput, ApiKeyPatch, ApiKeyRecord};
+use crate::store::updates::UpdateOptions;
 use napi_derive::napi;
 
 #[napi]
@@ -46,18 +47,19 @@ impl PostgresStorageAdapter {
 
     /// Changes an API key. A missing field is left as it is, and `null` clears a field.
     ///
-    /// Rejects with `not_found` if there is no such key, with `conflict` if the hash is taken, and with
-    /// `invalid_reference` like `createApiKey`.
+    /// Rejects with `not_found` if there is no such key, with `conflict` if the hash is taken or the key has been changed
+    /// since `ifUpdatedAt`, and with `invalid_reference` like `createApiKey`.
     #[napi]
     pub fn update_api_key(
         &self,
         id: String,
         patch: Json<ApiKeyPatch>,
-        _options: Option<CallOptions>,
+        options: Option<Json<UpdateOptions>>,
     ) -> Pending<ApiKeyRecord> {
         self.call("updateApiKey", move |mut db| async move {
             check_text(&id, "id")?;
-            api_keys::update(&mut db, &id, patch.parse("patch")?).await
+            let options = options_or(options.as_ref(), UpdateOptions::NONE)?;
+            api_keys::update(&mut db, &id, patch.parse("patch")?, &options).await
         })
     }
 

@@ -33,7 +33,7 @@ use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
 use crate::db::migrate::{Rollback, Told};
 use crate::db::{Batch, Database, Plan};
 use crate::error::Result;
-use crate::input::{Natural, OrNull, Patch, Text, input};
+use crate::input::{Input, Natural, OrNull, Patch, Text, input};
 use crate::metrics::Metrics;
 use crate::options::{Environment, LogLevel, Options};
 use crate::store::events::{self as event_store, EmitEvents};
@@ -248,6 +248,11 @@ impl PostgresStorageAdapter {
         let database = Arc::clone(&self.database);
         self.start("healthCheck", async move { Ok(health(&database).await) })
     }
+}
+
+/// The options of a method, which a caller may leave out.
+fn options_or<T: Input>(options: Option<&Json<T>>, none: T) -> Result<T> {
+    options.map_or(Ok(none), |options| options.parse("options"))
 }
 
 fn level_filter(level: LogLevel) -> LevelFilter {

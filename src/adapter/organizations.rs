@@ -1,6 +1,8 @@
-use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
-use crate::input::check_text;
-use crate::store::organizations::{self, OrganizationInput, OrganizationPatch, OrganizationRecord};
+use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void, options_or};
+use crate::input::{Path, check_text, check_texts};
+use crate::store::organization_members::{self, AddOrganizationMemberInput};
+use crate::store::organizations::{self, OrganizationInput, OrganizationPatch, OrganizationRecord, OrganizationRole};
+use crate::store::updates::UpdateOptions;
 use napi_derive::napi;
 
 #[napi]
@@ -29,17 +31,76 @@ impl PostgresStorageAdapter {
     /// Changes an organization. A missing field is left as it is, and `null` clears a field. `members` replaces the
     /// whole list.
     ///
-    /// Rejects with `not_found` if there is no such organization, and else like `createOrganization`.
+    /// Rejects with `not_found` if there is no such organization, with `conflict` if it has been changed since
+    /// `ifUpdatedAt`, and else like `createOrganization`.
     #[napi]
     pub fn update_organization(
         &self,
         id: String,
         patch: Json<OrganizationPatch>,
-        _options: Option<CallOptions>,
+        options: Option<Json<UpdateOptions>>,
     ) -> Pending<OrganizationRecord> {
         self.call("updateOrganization", move |mut db| async move {
             check_text(&id, "id")?;
-            organizations::update(&mut db, &id, patch.parse("patch")?).await
+            let options = options_or(options.as_ref(), UpdateOptions::NONE)?;
+            organizations::update(&mut db, &id, patch.parse("patch")?, &options).await
+        })
+    }
+
+    /// Adds a member to an organization, and resolves with the organization.
+    ///
+    /// Rejects with `not_found` if there is no such organization, with `conflict` if the user is a member already, with
+    /// `invalid_input` (`field` is `'members'`) if all seats are taken, and with `invalid_reference` if there is no such
+    /// user.
+    #[napi]
+    pub fn add_organization_member(
+        &self,
+        org_id: String,
+        member: Json<AddOrganizationMemberInput>,
+        _options: Option<CallOptions>,
+    ) -> Pending<OrganizationRecord> {
+        self.call("addOrganizationMember", move |mut db| async move {
+            check_text(&org_id, "orgId")?;
+            organization_members::add(&mut db, &org_id, member.parse("member")?).await
+        })
+    }
+
+    /// Gives a member of an organization another role, and resolves with the organization.
+    ///
+    /// Rejects with `not_found` if there is no such organization or the user is not a member of it, and with
+    /// `invalid_input` (`field` is `'role'`) if its last owner would be none any more.
+    #[napi(
+        ts_args_type = "orgId: string, userId: string, role: OrganizationRole, options?: CallOptions | null | undefined"
+    )]
+    pub fn set_organization_member_role(
+        &self,
+        org_id: String,
+        user_id: String,
+        role: String,
+        _options: Option<CallOptions>,
+    ) -> Pending<OrganizationRecord> {
+        self.call("setOrganizationMemberRole", move |mut db| async move {
+            check_texts(&[("orgId", &org_id), ("userId", &user_id)])?;
+            let role = OrganizationRole::parse(&role, &Path::Argument("role"))?;
+            organization_members::set_role(&mut db, &org_id, &user_id, role).await
+        })
+    }
+
+    /// Removes a member from an organization, and resolves with the organization. Changes nothing if the user is not a
+    /// member of it.
+    ///
+    /// Rejects with `not_found` if there is no such organization, and with `invalid_input` (`field` is `'userId'`) if the
+    /// user is its last owner.
+    #[napi]
+    pub fn remove_organization_member(
+        &self,
+        org_id: String,
+        user_id: String,
+        _options: Option<CallOptions>,
+    ) -> Pending<OrganizationRecord> {
+        self.call("removeOrganizationMember", move |mut db| async move {
+            check_texts(&[("orgId", &org_id), ("userId", &user_id)])?;
+            organization_members::remove(&mut db, &org_id, &user_id).await
         })
     }
 

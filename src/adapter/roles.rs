@@ -1,6 +1,7 @@
-use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
+use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void, options_or};
 use crate::input::{check_key, check_text, check_texts};
 use crate::store::roles::{self, RoleInput, RolePatch, RoleRecord};
+use crate::store::updates::UpdateOptions;
 use crate::store::user_roles::{self, UserInOrganization};
 use napi_derive::napi;
 
@@ -23,18 +24,20 @@ impl PostgresStorageAdapter {
     /// Changes a role. A missing field is left as it is, and `null` clears a field. `permissions` replaces the whole
     /// list.
     ///
-    /// Rejects with `not_found` if there is no such role, and with `invalid_reference` if there is no such
-    /// organization, or if the role cannot move to it because the role is assigned to users.
+    /// Rejects with `not_found` if there is no such role, with `conflict` if it has been changed since `ifUpdatedAt`, and
+    /// with `invalid_reference` if there is no such organization, or if the role cannot move to it because the role is
+    /// assigned to users.
     #[napi]
     pub fn update_role(
         &self,
         id: String,
         patch: Json<RolePatch>,
-        _options: Option<CallOptions>,
+        options: Option<Json<UpdateOptions>>,
     ) -> Pending<RoleRecord> {
         self.call("updateRole", move |mut db| async move {
             check_text(&id, "id")?;
-            roles::update(&mut db, &id, patch.parse("patch")?).await
+            let options = options_or(options.as_ref(), UpdateOptions::NONE)?;
+            roles::update(&mut db, &id, patch.parse("patch")?, &options).await
         })
     }
 

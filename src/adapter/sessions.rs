@@ -1,10 +1,11 @@
-use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
+use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void, options_or};
 use crate::input::check_text;
 use crate::store::session_creates::NewSession;
 use crate::store::session_updates::SessionUpdate;
 use crate::store::sessions::{
     self, DeleteExpiredSessionsOptions, DeleteUserSessionsOptions, SessionInput, SessionPatch, SessionRecord,
 };
+use crate::store::updates::UpdateOptions;
 use napi_derive::napi;
 
 #[napi]
@@ -32,19 +33,25 @@ impl PostgresStorageAdapter {
 
     /// Changes a session. A missing field is left as it is, and `null` clears a field.
     ///
-    /// Rejects with `not_found` if there is no such session or it has expired, and with `invalid_reference` like
-    /// `createSession`.
+    /// Rejects with `not_found` if there is no such session or it has expired, with `conflict` if it has been changed since
+    /// `ifUpdatedAt`, and with `invalid_reference` like `createSession`.
     #[napi]
     pub fn update_session(
         &self,
         id: String,
         patch: Json<SessionPatch>,
-        _options: Option<CallOptions>,
+        options: Option<Json<UpdateOptions>>,
     ) -> Pending<SessionRecord> {
-        match check_text(&id, "id").and_then(|()| patch.parse("patch")) {
-            Ok(patch) => self.join(&self.session_updates, SessionUpdate { id, patch }, |answer, updated| {
-                answer.give(&updated.flatten());
-            }),
+        let update = || {
+            check_text(&id, "id")?;
+            Ok(SessionUpdate {
+                patch: patch.parse("patch")?,
+                options: options_or(options.as_ref(), UpdateOptions::NONE)?,
+                id,
+            })
+        };
+        match update() {
+            Ok(update) => self.join(&self.session_updates, update, |answer, updated| answer.give(&updated.flatten())),
             Err(error) => self.fail("updateSession", error),
         }
     }

@@ -1,9 +1,12 @@
-use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
+use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void, options_or};
 use crate::input::check_text;
-use crate::store::saml::{self, TenantSAMLConfig, TenantSAMLConfigInput, TenantSAMLConfigPatch};
+use crate::store::saml::{
+    self, TenantSAMLConfig, TenantSAMLConfigInput, TenantSAMLConfigPatch, TenantSAMLConfigRecord,
+};
 use crate::store::sso_links::{self, SSOLink, SSOLinkInput};
 use crate::store::sso_providers::{self, SSOProvider, SSOProviderInput, SSOProviderPatch};
 use crate::store::sso_sessions::{self, SSOSession, SSOSessionInput};
+use crate::store::updates::{UpdateOptions, UpdateTenantSAMLConfigOptions};
 use napi_derive::napi;
 
 #[napi]
@@ -31,18 +34,19 @@ impl PostgresStorageAdapter {
 
     /// Changes an SSO provider. A missing field is left as it is, and `null` clears a field.
     ///
-    /// Rejects with `not_found` if there is no such provider, and with `invalid_input` if a field that its type needs
-    /// would be missing.
+    /// Rejects with `not_found` if there is no such provider, with `conflict` if it has been changed since `ifUpdatedAt`,
+    /// and with `invalid_input` if a field that its type needs would be missing.
     #[napi(js_name = "updateSSOProvider")]
     pub fn update_sso_provider(
         &self,
         id: String,
         patch: Json<SSOProviderPatch>,
-        _options: Option<CallOptions>,
+        options: Option<Json<UpdateOptions>>,
     ) -> Pending<SSOProvider> {
         self.call("updateSSOProvider", move |mut db| async move {
             check_text(&id, "id")?;
-            sso_providers::update(&mut db, &id, patch.parse("patch")?).await
+            let options = options_or(options.as_ref(), UpdateOptions::NONE)?;
+            sso_providers::update(&mut db, &id, patch.parse("patch")?, &options).await
         })
     }
 
@@ -147,19 +151,36 @@ impl PostgresStorageAdapter {
         self.find(&self.lookups.saml_configs, "tenantId", tenant_id)
     }
 
+    /// Finds the SAML configuration of a tenant together with when the store has created and changed it, for
+    /// `updateTenantSAMLConfig` with `ifUpdatedAt`. Resolves with `null` if there is none.
+    #[napi(js_name = "getTenantSAMLConfigRecord")]
+    pub fn get_tenant_saml_config_record(
+        &self,
+        tenant_id: String,
+        _options: Option<CallOptions>,
+    ) -> Pending<Nullable<TenantSAMLConfigRecord>> {
+        self.call("getTenantSAMLConfigRecord", move |mut db| async move {
+            check_text(&tenant_id, "tenantId")?;
+            saml::record_of(&mut db, &tenant_id).await.map(Nullable)
+        })
+    }
+
     /// Merges a patch into the SAML configuration of a tenant. `null` removes a key.
     ///
-    /// Rejects with `not_found` if the tenant has no configuration.
+    /// Rejects with `not_found` if the tenant has no configuration, and with `conflict` if it has been changed since
+    /// `ifUpdatedAt`.
     #[napi(js_name = "updateTenantSAMLConfig")]
     pub fn update_tenant_saml_config(
         &self,
         tenant_id: String,
         patch: Json<TenantSAMLConfigPatch>,
-        _options: Option<CallOptions>,
+        options: Option<Json<UpdateTenantSAMLConfigOptions>>,
     ) -> Pending<Void> {
         self.call("updateTenantSAMLConfig", move |mut db| async move {
             check_text(&tenant_id, "tenantId")?;
-            saml::update(&mut db, &tenant_id, patch.parse("patch")?).await.map(|()| Void)
+            let none = UpdateTenantSAMLConfigOptions { if_updated_at: None };
+            let options = options_or(options.as_ref(), none)?;
+            saml::update(&mut db, &tenant_id, patch.parse("patch")?, &options).await.map(|()| Void)
         })
     }
 

@@ -1,8 +1,9 @@
-use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
+use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void, options_or};
 use crate::input::{check_key, check_text};
 use crate::store::backup_codes::{self, BackupCode, BackupCodeOrText};
 use crate::store::two_factor_devices::{self, TwoFactorDevice, TwoFactorDeviceInput, TwoFactorDevicePatch};
 use crate::store::two_factor_sessions::{self, TwoFactorSession, TwoFactorSessionInput};
+use crate::store::updates::UpdateOptions;
 use napi_derive::napi;
 
 #[napi]
@@ -32,20 +33,21 @@ impl PostgresStorageAdapter {
     }
 
     /// Changes a two-factor device. A missing field is left as it is, and `null` clears a field. `metadata` replaces
-    /// the whole object.
+    /// the whole object, unless `mergeMetadata` is `true`.
     ///
-    /// Rejects with `not_found` if there is no such device, and with `invalid_input` if a device of the method `totp`
-    /// would have no secret.
+    /// Rejects with `not_found` if there is no such device, with `conflict` if it has been changed since `ifUpdatedAt`, and
+    /// with `invalid_input` if a device of the method `totp` would have no secret.
     #[napi]
     pub fn update_two_factor_device(
         &self,
         id: String,
         patch: Json<TwoFactorDevicePatch>,
-        _options: Option<CallOptions>,
+        options: Option<Json<UpdateOptions>>,
     ) -> Pending<TwoFactorDevice> {
         self.call("updateTwoFactorDevice", move |mut db| async move {
             check_text(&id, "id")?;
-            two_factor_devices::update(&mut db, &id, patch.parse("patch")?).await
+            let options = options_or(options.as_ref(), UpdateOptions::NONE)?;
+            two_factor_devices::update(&mut db, &id, patch.parse("patch")?, &options).await
         })
     }
 

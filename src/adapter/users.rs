@@ -1,6 +1,7 @@
-use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void};
+use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void, options_or};
 use crate::input::{Key, check_key, check_text, check_texts};
 use crate::store::passwords::{self, PasswordHash};
+use crate::store::updates::UpdateOptions;
 use crate::store::user_creates::NewUser;
 use crate::store::users::{self, OAuthLinkInput, UserInput, UserPatch, UserRecord};
 use napi_derive::napi;
@@ -48,17 +49,19 @@ impl PostgresStorageAdapter {
 
     /// Changes a user. A missing field is left as it is, and `null` clears a field.
     ///
-    /// Rejects with `not_found` if there is no such user, and with `conflict` if the e-mail is taken.
+    /// Rejects with `not_found` if there is no such user, and with `conflict` if the e-mail is taken, or if the user has
+    /// been changed since `ifUpdatedAt`.
     #[napi]
     pub fn update_user(
         &self,
         id: String,
         patch: Json<UserPatch>,
-        _options: Option<CallOptions>,
+        options: Option<Json<UpdateOptions>>,
     ) -> Pending<UserRecord> {
         self.call("updateUser", move |mut db| async move {
             check_text(&id, "id")?;
-            users::update(&mut db, &id, patch.parse("patch")?).await
+            let options = options_or(options.as_ref(), UpdateOptions::NONE)?;
+            users::update(&mut db, &id, patch.parse("patch")?, &options).await
         })
     }
 

@@ -16,6 +16,13 @@ pub struct JsonObject(pub Box<RawValue>);
 #[derive(Debug, Clone)]
 pub struct StringMap(pub JsonObject);
 
+/// A [`StringMap`] of an update, in which `null` may remove a key.
+#[derive(Debug, Clone)]
+pub struct StringMapPatch {
+    object: JsonObject,
+    removes_keys: bool,
+}
+
 /// The members of an object beyond those with a declared name, each as JSON text.
 #[derive(Debug, Clone, Default)]
 pub struct Extra(pub BTreeMap<String, Box<RawValue>>);
@@ -31,12 +38,27 @@ impl Input for JsonObject {
     }
 }
 
+const NO_STRING_MAP: &str = "must be an object whose values are strings";
+
 impl Input for StringMap {
     fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        StringMapPatch::read(json, path)?.object(false, path).cloned().map(Self)
+    }
+}
+
+impl Input for StringMapPatch {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
         let object = JsonObject::read(json, path)?;
-        serde_json::from_str::<BTreeMap<String, String>>(object.0.get())
-            .map_err(|_| path.invalid("must be an object whose values are strings"))?;
-        Ok(Self(object))
+        let values: BTreeMap<String, Option<String>> =
+            serde_json::from_str(object.0.get()).map_err(|_| path.invalid(NO_STRING_MAP))?;
+        Ok(Self { object, removes_keys: values.values().any(Option::is_none) })
+    }
+}
+
+impl StringMapPatch {
+    /// The object. Only one that is merged may hold `null`.
+    pub fn object(&self, is_merged: bool, path: &Path) -> Result<&JsonObject> {
+        if self.removes_keys && !is_merged { Err(path.invalid(NO_STRING_MAP)) } else { Ok(&self.object) }
     }
 }
 

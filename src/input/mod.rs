@@ -13,7 +13,7 @@ mod secret;
 mod text;
 
 pub(crate) use declare::{closed_set, input, patch};
-pub use json::{Extra, JsonObject, StringMap};
+pub use json::{Extra, JsonObject, StringMap, StringMapPatch};
 pub use names::nearest;
 pub use natural::Natural;
 pub use object::Fields;

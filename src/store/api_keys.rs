@@ -2,11 +2,12 @@
 
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
+use super::updates::{Edit, UpdateOptions, checked_update, new_metadata, read_unchanged, updated, written_or_stored};
 use super::{NewId, columns, created, record};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Code, Error, Result};
-use crate::input::{Change, Ignored, Key, Patch, StringMap, Text, input, patch};
+use crate::input::{Change, Ignored, Key, Patch, Path, StringMap, StringMapPatch, Text, input, patch};
 use sqlx::query;
 use std::collections::HashMap;
 
@@ -60,7 +61,8 @@ patch! {
         prefix "prefix": Change<Key>,
         last_four "lastFour": Change<Key>,
         scopes "scopes": Change<Vec<Text>>,
-        metadata "metadata": Patch<StringMap>,
+        /// A value can be `null` only with the option `mergeMetadata`, and removes its key.
+        metadata "metadata": Patch<StringMapPatch>,
         expires_at "expiresAt": Patch<Timestamp>,
         /// Ignored.
         id "id": Ignored,
@@ -162,12 +164,9 @@ pub async fn list(db: &mut Db, principal_id: &str) -> Result<Vec<ApiKeyRecord>> 
     .await
 }
 
-pub async fn update(db: &mut Db, id: &str, patch: ApiKeyPatch) -> Result<ApiKeyRecord> {
-    let row = if patch.is_empty() {
-        db.optional(Repeat::Read, || {
-            query(concat!("SELECT ", columns!(api_keys), " FROM api_keys WHERE id = $1")).bind(id)
-        })
-        .await?
+pub async fn update(db: &mut Db, id: &str, patch: ApiKeyPatch, options: &UpdateOptions) -> Result<ApiKeyRecord> {
+    let edit: Option<Edit<ApiKeyRecord>> = if patch.is_empty() {
+        db.optional(Repeat::Read, || query(read_unchanged!(api_keys)).bind(id).bind(options.if_updated_at)).await?
     } else {
         let ApiKeyPatch {
             principal_id,
@@ -181,8 +180,15 @@ pub async fn update(db: &mut Db, id: &str, patch: ApiKeyPatch) -> Result<ApiKeyR
             created_at: _,
             updated_at: _,
         } = patch;
+        let new_metadata = metadata
+            .value()
+            .map(|map| map.object(options.merges_metadata(), &Path::Argument("metadata")))
+            .transpose()?;
         db.optional(Repeat::Never, || {
-            query(concat!(
+            query(checked_update!(
+options,
+api_keys,
+concat!(
                 "UPDATE api_keys
                     SET principal_user_id = CASE WHEN $2 IS NULL THEN principal_user_id ELSE (SELECT users.id FROM users WHERE users.id = $2) END
                       , principal_org_id  = CASE WHEN $2 IS NULL THEN principal_org_id ELSE (SELECT organizations.id FROM organizations WHERE organizations.id = $2) END
@@ -190,11 +196,15 @@ pub async fn update(db: &mut Db, id: &str, patch: ApiKeyPatch) -> Result<ApiKeyR
                       , prefix            = COALESCE($4, prefix)
                       , last_four         = COALESCE($5, last_four)
                       , scopes            = COALESCE($6, scopes)
-                      , metadata          = CASE WHEN $7 THEN COALESCE($8, '{}') ELSE metadata END
-                      , expires_at        = CASE WHEN $9 THEN $10 ELSE expires_at END
-                  WHERE id = $1
-              RETURNING ",
-                columns!(api_keys)
+                      , expires_at        = CASE WHEN $7 THEN $8 ELSE expires_at END
+                      , metadata          = ",
+                new_metadata!("$9", "$10", "$11"),
+                " WHERE id = $1
+                    AND ($12 IS NULL OR updated_at = $12)
+              RETURNING true AS is_written, ",
+columns!(api_keys)
+),
+"$12"
             ))
             .bind(id)
             .bind(principal_id.value())
@@ -202,15 +212,17 @@ pub async fn update(db: &mut Db, id: &str, patch: ApiKeyPatch) -> Result<ApiKeyR
             .bind(prefix.value())
             .bind(last_four.value())
             .bind(scopes.value())
-            .bind(metadata.is_written())
-            .bind(metadata.value())
             .bind(expires_at.is_written())
             .bind(expires_at.value())
+            .bind(metadata.is_written())
+            .bind(options.merges_metadata())
+            .bind(new_metadata)
+            .bind(options.if_updated_at)
         })
         .await
         .map_err(principal_error)?
     };
-    row.ok_or_else(|| Error::not_found("API key"))
+    updated(edit, "API key")
 }
 
 pub async fn delete(db: &mut Db, id: &str) -> Result<()> {

@@ -3,6 +3,7 @@
 use super::dependents::{self, Owner, delete_some, has_more, of_owner, owner_has_more};
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
+use super::updates::{Edit, UpdateOptions, checked_update, new_metadata, read_unchanged, updated, written_or_stored};
 use super::{NewId, columns, created, record, set_column};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
@@ -168,12 +169,14 @@ pub async fn create(db: &mut Db, input: OrganizationInput) -> Result<Organizatio
     created(db, row, "organizations")
 }
 
-pub async fn update(db: &mut Db, id: &str, patch: OrganizationPatch) -> Result<OrganizationRecord> {
-    let row = if patch.is_empty() {
-        db.optional(Repeat::Read, || {
-            query(concat!("SELECT ", columns!(organizations), " FROM organizations WHERE id = $1")).bind(id)
-        })
-        .await?
+pub async fn update(
+    db: &mut Db,
+    id: &str,
+    patch: OrganizationPatch,
+    options: &UpdateOptions,
+) -> Result<OrganizationRecord> {
+    let edit: Option<Edit<OrganizationRecord>> = if patch.is_empty() {
+        db.optional(Repeat::Read, || query(read_unchanged!(organizations)).bind(id).bind(options.if_updated_at)).await?
     } else {
         let OrganizationPatch { name, plan, seats, members, metadata, id: _, created_at: _, updated_at: _ } = patch;
         // If only one of the two changes, the database compares it with the other, which is stored.
@@ -181,16 +184,23 @@ pub async fn update(db: &mut Db, id: &str, patch: OrganizationPatch) -> Result<O
         let sets_members = members.value().is_some();
         let members = members.0.map(members_json).transpose()?;
         db.optional(Repeat::Never, || {
-            query(concat!(
-                "UPDATE organizations
-                    SET name     = COALESCE($2, name)
-                      , plan     = COALESCE($3, plan)
-                      , seats    = COALESCE($4, seats)
-                      , members  = COALESCE($5, members)
-                      , metadata = CASE WHEN $6 THEN COALESCE($7, '{}') ELSE metadata END
-                  WHERE id = $1
-              RETURNING ",
-                columns!(organizations)
+            query(checked_update!(
+                options,
+                organizations,
+                concat!(
+                    "UPDATE organizations
+                        SET name     = COALESCE($2, name)
+                          , plan     = COALESCE($3, plan)
+                          , seats    = COALESCE($4, seats)
+                          , members  = COALESCE($5, members)
+                          , metadata = ",
+                    new_metadata!("$6", "$7", "$8"),
+                    " WHERE id = $1
+                        AND ($9 IS NULL OR updated_at = $9)
+                  RETURNING true AS is_written, ",
+                    columns!(organizations)
+                ),
+                "$9"
             ))
             .bind(id)
             .bind(name.value())
@@ -198,7 +208,9 @@ pub async fn update(db: &mut Db, id: &str, patch: OrganizationPatch) -> Result<O
             .bind(seats.value())
             .bind(&members)
             .bind(metadata.is_written())
+            .bind(options.merges_metadata())
             .bind(metadata.value())
+            .bind(options.if_updated_at)
         })
         .await
         .map_err(|error| {
@@ -209,7 +221,7 @@ pub async fn update(db: &mut Db, id: &str, patch: OrganizationPatch) -> Result<O
             }
         })?
     };
-    row.ok_or_else(|| Error::not_found("organization"))
+    updated(edit, "organization")
 }
 
 /// Readers find the organization with its members until the last statement; before that it loses what gives rights in it.

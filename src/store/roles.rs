@@ -3,6 +3,7 @@
 use super::dependents::{self, Owner, delete_some, has_more, owner_has_more};
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
+use super::updates::{Edit, UpdateOptions, checked_update, new_metadata, read_unchanged, updated, written_or_stored};
 use super::{NewId, columns, created, record};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
@@ -151,10 +152,9 @@ pub async fn create(db: &mut Db, input: RoleInput) -> Result<RoleRecord> {
     created(db, row, "roles")
 }
 
-pub async fn update(db: &mut Db, id: &str, patch: RolePatch) -> Result<RoleRecord> {
-    let row = if patch.is_empty() {
-        db.optional(Repeat::Read, || query(concat!("SELECT ", columns!(roles), " FROM roles WHERE id = $1")).bind(id))
-            .await?
+pub async fn update(db: &mut Db, id: &str, patch: RolePatch, options: &UpdateOptions) -> Result<RoleRecord> {
+    let edit: Option<Edit<RoleRecord>> = if patch.is_empty() {
+        db.optional(Repeat::Read, || query(read_unchanged!(roles)).bind(id).bind(options.if_updated_at)).await?
     } else {
         let RolePatch {
             org_id,
@@ -169,17 +169,24 @@ pub async fn update(db: &mut Db, id: &str, patch: RolePatch) -> Result<RoleRecor
         } = patch;
         let permissions = permissions.0.map(permissions_json).transpose()?;
         db.optional(Repeat::Never, || {
-            query(concat!(
-                "UPDATE roles
-                    SET org_id      = COALESCE($2, org_id)
-                      , name        = COALESCE($3, name)
-                      , description = CASE WHEN $4 THEN $5 ELSE description END
-                      , permissions = COALESCE($6, permissions)
-                      , is_system   = COALESCE($7, is_system)
-                      , metadata    = CASE WHEN $8 THEN COALESCE($9, '{}') ELSE metadata END
-                  WHERE id = $1
-              RETURNING ",
-                columns!(roles)
+            query(checked_update!(
+                options,
+                roles,
+                concat!(
+                    "UPDATE roles
+                        SET org_id      = COALESCE($2, org_id)
+                          , name        = COALESCE($3, name)
+                          , description = CASE WHEN $4 THEN $5 ELSE description END
+                          , permissions = COALESCE($6, permissions)
+                          , is_system   = COALESCE($7, is_system)
+                          , metadata    = ",
+                    new_metadata!("$8", "$9", "$10"),
+                    " WHERE id = $1
+                        AND ($11 IS NULL OR updated_at = $11)
+                  RETURNING true AS is_written, ",
+                    columns!(roles)
+                ),
+                "$11"
             ))
             .bind(id)
             .bind(org_id.value())
@@ -189,12 +196,14 @@ pub async fn update(db: &mut Db, id: &str, patch: RolePatch) -> Result<RoleRecor
             .bind(&permissions)
             .bind(is_system.value())
             .bind(metadata.is_written())
+            .bind(options.merges_metadata())
             .bind(metadata.value())
+            .bind(options.if_updated_at)
         })
         .await
         .map_err(move_error)?
     };
-    row.ok_or_else(|| Error::not_found("role"))
+    updated(edit, "role")
 }
 
 /// A role is assigned together with its organization. So a role that is assigned cannot move to another organization.

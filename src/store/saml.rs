@@ -1,10 +1,12 @@
 //! SAML configurations of tenants. They are stored and returned as a whole.
 
-use super::Nothing;
-use super::json::{split_patch, to_json};
+use super::json::{JsonOf, split_patch, to_json};
 use super::lookup::{Lookup, by_key};
+use super::updates::{Edit, UpdateTenantSAMLConfigOptions, updated, written_or_stored};
+use super::{Nothing, columns, record};
+use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::input::{Extra, Fields, Ignored, Input, JsonObject, Key, Path};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -20,6 +22,17 @@ pub struct TenantSAMLConfig {
 impl Serialize for TenantSAMLConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.config.serialize(serializer)
+    }
+}
+
+record! {
+    /// A tenant's SAML configuration with the times that the store keeps of it.
+    TenantSAMLConfigRecord "TenantSAMLConfigRecord" {
+        tenant_id "tenantId": String,
+        /// The configuration as it was given.
+        config "config": JsonOf<TenantSAMLConfig>,
+        created_at "createdAt": Timestamp,
+        updated_at "updatedAt": Timestamp,
     }
 }
 
@@ -57,6 +70,14 @@ pub fn by_tenant() -> Lookup<TenantSAMLConfig> {
     })
 }
 
+pub async fn record_of(db: &mut Db, tenant_id: &str) -> Result<Option<TenantSAMLConfigRecord>> {
+    db.optional(Repeat::Read, || {
+        query("SELECT tenant_id, config, created_at, updated_at FROM tenant_saml_configs WHERE tenant_id = $1")
+            .bind(tenant_id)
+    })
+    .await
+}
+
 pub async fn store(db: &mut Db, input: TenantSAMLConfigInput) -> Result<()> {
     let TenantSAMLConfigInput { tenant_id, config } = input;
     let (config, _) = split_patch(config)?;
@@ -73,20 +94,34 @@ pub async fn store(db: &mut Db, input: TenantSAMLConfigInput) -> Result<()> {
     .map(drop)
 }
 
-pub async fn update(db: &mut Db, tenant_id: &str, patch: TenantSAMLConfigPatch) -> Result<()> {
+pub async fn update(
+    db: &mut Db,
+    tenant_id: &str,
+    patch: TenantSAMLConfigPatch,
+    options: &UpdateTenantSAMLConfigOptions,
+) -> Result<()> {
     let TenantSAMLConfigPatch(patch) = patch;
     let (set, removed) = split_patch(patch)?;
-    let row: Option<Nothing> = db
+    let edit: Option<Edit<Nothing>> = db
         .optional(Repeat::Never, || {
-            query(
-                "UPDATE tenant_saml_configs SET config = (config - $3) || $2 WHERE tenant_id = $1 RETURNING tenant_id",
-            )
+            query(concat!(
+                "WITH written AS (
+                    UPDATE tenant_saml_configs
+                       SET config = (config - $3) || $2
+                     WHERE tenant_id = $1
+                       AND ($4 IS NULL OR updated_at = $4)
+                 RETURNING ",
+                columns!(tenant_saml_configs),
+                ")",
+                written_or_stored!(tenant_saml_configs by "tenant_id", "$4")
+            ))
             .bind(tenant_id)
             .bind(&set)
             .bind(&removed)
+            .bind(options.if_updated_at)
         })
         .await?;
-    row.map(|Nothing| ()).ok_or_else(|| Error::not_found("tenant SAML configuration"))
+    updated(edit, "tenant SAML configuration").map(|Nothing| ())
 }
 
 pub async fn delete(db: &mut Db, tenant_id: &str) -> Result<()> {

@@ -22,6 +22,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("0003_functions_of_their_own_schema"),
     migration!("0004_saml_shapes"),
     migration!("0005_data_only_dumps"),
+    migration!("0006_strict_updated_at"),
     migration!("0009_sweeps"),
 ];
 

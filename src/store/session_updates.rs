@@ -4,11 +4,12 @@ use super::items::column;
 use super::session_owners::{locked_owners, owners};
 use super::sessions::{SessionPatch, SessionRecord};
 use super::text_list::TextList;
+use super::updates::{Edit, UpdateOptions, checked_update, new_metadata, read_unchanged, updated, written_or_stored};
 use super::{Readable, bytes_of, columns, in_order};
 use crate::db::batch::policy::gives_up_on_locks;
 use crate::db::error::unreadable_write;
 use crate::db::{Batch, Batched, Db, LockKey, Repeat};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row, query};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 pub struct SessionUpdate {
     pub id: String,
     pub patch: SessionPatch,
+    pub options: UpdateOptions,
 }
 
 /// `updateSession`.
@@ -33,8 +35,8 @@ impl Batched for UpdateSessions {
     const IS_WRITE: bool = true;
 
     async fn one(&self, db: &mut Db, update: &SessionUpdate) -> Result<Result<SessionRecord>> {
-        let row = if update.patch.is_empty() { read(db, &update.id).await? } else { update_one(db, update).await? };
-        row.map(Ok).ok_or_else(|| Error::not_found("session"))
+        let edit = if update.patch.is_empty() { read(db, update).await? } else { update_one(db, update).await? };
+        updated(edit, "session").map(Ok)
     }
 
     async fn many(&self, db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Option<Result<SessionRecord>>>> {
@@ -49,11 +51,11 @@ impl Batched for UpdateSessions {
         Some(&update.id)
     }
 
-    fn bytes(SessionUpdate { id: _, patch }: &SessionUpdate) -> usize {
+    fn bytes(SessionUpdate { id: _, patch, options: _ }: &SessionUpdate) -> usize {
         bytes_of([patch.plan.value(), None, None], patch.entitlements.0.as_deref(), patch.metadata.value())
     }
 
-    fn lock_keys(SessionUpdate { id: _, patch }: &SessionUpdate) -> Vec<LockKey> {
+    fn lock_keys(SessionUpdate { id: _, patch, options: _ }: &SessionUpdate) -> Vec<LockKey> {
         owners(patch.user_id.value(), patch.org_id.value())
     }
 
@@ -63,29 +65,40 @@ impl Batched for UpdateSessions {
 }
 
 /// An update that changes nothing returns the session as it is.
-async fn read(db: &mut Db, id: &str) -> Result<Option<SessionRecord>> {
+async fn read(db: &mut Db, update: &SessionUpdate) -> Result<Option<Edit<SessionRecord>>> {
     db.optional(Repeat::Read, || {
-        query(concat!("SELECT ", columns!(sessions), " FROM sessions WHERE id = $1 AND expires_at > now()")).bind(id)
+        query(read_unchanged!(sessions, "expires_at > now()")).bind(&update.id).bind(update.options.if_updated_at)
     })
     .await
 }
 
-async fn update_one(db: &mut Db, SessionUpdate { id, patch }: &SessionUpdate) -> Result<Option<SessionRecord>> {
+async fn update_one(
+    db: &mut Db,
+    SessionUpdate { id, patch, options }: &SessionUpdate,
+) -> Result<Option<Edit<SessionRecord>>> {
     let SessionPatch { user_id, org_id, plan, entitlements, expires_at, metadata, id: _, created_at: _, updated_at: _ } =
         patch;
     db.optional(Repeat::Never, || {
-        query(concat!(
-            "UPDATE sessions
-                SET user_id      = COALESCE($2, user_id)
-                  , org_id       = CASE WHEN $3 THEN $4 ELSE org_id END
-                  , plan         = CASE WHEN $5 THEN $6 ELSE plan END
-                  , entitlements = COALESCE($7, entitlements)
-                  , expires_at   = COALESCE($8, expires_at)
-                  , metadata     = CASE WHEN $9 THEN COALESCE($10, '{}') ELSE metadata END
-              WHERE id = $1
-                AND expires_at > now()
-          RETURNING ",
-            columns!(sessions)
+        query(checked_update!(
+            options,
+            sessions,
+            concat!(
+                "UPDATE sessions
+                    SET user_id      = COALESCE($2, user_id)
+                      , org_id       = CASE WHEN $3 THEN $4 ELSE org_id END
+                      , plan         = CASE WHEN $5 THEN $6 ELSE plan END
+                      , entitlements = COALESCE($7, entitlements)
+                      , expires_at   = COALESCE($8, expires_at)
+                      , metadata     = ",
+                new_metadata!("$9", "$10", "$11"),
+                " WHERE id = $1
+                    AND expires_at > now()
+                    AND ($12 IS NULL OR updated_at = $12)
+              RETURNING true AS is_written, ",
+                columns!(sessions)
+            ),
+            "$12",
+            "expires_at > now()"
         ))
         .bind(id)
         .bind(user_id.value())
@@ -96,13 +109,15 @@ async fn update_one(db: &mut Db, SessionUpdate { id, patch }: &SessionUpdate) ->
         .bind(entitlements.value())
         .bind(expires_at.value())
         .bind(metadata.is_written())
+        .bind(options.merges_metadata())
         .bind(metadata.value())
+        .bind(options.if_updated_at)
     })
     .await
 }
 
 /// Skips rows that another transaction has locked. So it never waits for a lock, and two of these statements cannot
-/// deadlock.
+/// deadlock. A session that has been changed since `ifUpdatedAt` is left to a statement of its own, which says so.
 async fn update_many(db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Option<Result<SessionRecord>>>> {
     let rows = db
         .all(Repeat::Never, || {
@@ -113,8 +128,9 @@ async fn update_many(db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Optio
                       , plan         = CASE WHEN sets_plan THEN new_plan ELSE plan END
                       , entitlements = COALESCE(new_entitlements::text[], entitlements)
                       , expires_at   = COALESCE(new_expires_at, expires_at)
-                      , metadata     = CASE WHEN sets_metadata THEN COALESCE(new_metadata, '{}') ELSE metadata END
-                   FROM unnest(
+                      , metadata     = ",
+                new_metadata!("sets_metadata", "merges_metadata", "new_metadata"),
+                " FROM unnest(
                             $1::text[]
                           , $2::text[]
                           , $3::bool[]
@@ -124,7 +140,9 @@ async fn update_many(db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Optio
                           , $7::text[]
                           , $8::timestamptz[]
                           , $9::bool[]
-                          , $10::jsonb[]
+                          , $10::bool[]
+                          , $11::jsonb[]
+                          , $12::timestamptz[]
                         )
                      AS patch (
                             patched_id
@@ -136,10 +154,13 @@ async fn update_many(db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Optio
                           , new_entitlements
                           , new_expires_at
                           , sets_metadata
+                          , merges_metadata
                           , new_metadata
+                          , if_updated_at
                         )
                   WHERE id = patched_id
                     AND expires_at > now()
+                    AND (if_updated_at IS NULL OR updated_at = if_updated_at)
                     AND id IN (SELECT id FROM sessions WHERE id = ANY($1) FOR NO KEY UPDATE SKIP LOCKED)
                     AND ",
                 gives_up_on_locks!(),
@@ -155,7 +176,9 @@ async fn update_many(db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Optio
             .bind(column(updates, |update| update.patch.entitlements.0.as_deref().map(TextList::of)))
             .bind(column(updates, |update| update.patch.expires_at.value()))
             .bind(column(updates, |update| update.patch.metadata.is_written()))
+            .bind(column(updates, |update| update.options.merges_metadata()))
             .bind(column(updates, |update| update.patch.metadata.value()))
+            .bind(column(updates, |update| update.options.if_updated_at))
         })
         .await?;
     let rows = in_order(rows, |row: &Updated| &row.id, updates.iter().map(|update| &update.id));

@@ -2,6 +2,7 @@
 
 use super::dependents::{self, Owner, delete_some, has_more, owner_has_more};
 use super::lookup::{Lookup, by_key};
+use super::updates::{Edit, UpdateOptions, new_metadata, read_unchanged, updated, written_or_stored};
 use super::variant::{Field, FieldKind, Variant, VariantParameters, further, optional, required};
 use super::{NewId, columns, created, record};
 use crate::clock::Timestamp;
@@ -145,15 +146,14 @@ macro_rules! written {
     };
 }
 
-/// The values for [`written!`], from a row named `given`.
+/// The values for [`written!`] but the last, the metadata, from a row named `given`.
 macro_rules! given {
     () => {
         "given.type, given.name, given.org_id, given.metadata_url, given.client_id, given.client_secret, \
          given.redirect_uris, given.scopes, given.response_type, given.token_endpoint_auth_method, \
          given.claim_mapping, given.idp_entity_id, given.idp_sso_url, given.idp_slo_url, given.idp_certificate, \
          given.sp_entity_id, given.sp_acs_url, given.sp_slo_url, given.signing_cert, given.signing_key, \
-         given.encryption_enabled, given.force_authn, given.allow_unencrypted_assertion, given.attribute_mapping, \
-         COALESCE(given.metadata, '{}')"
+         given.encryption_enabled, given.force_authn, given.allow_unencrypted_assertion, given.attribute_mapping"
     };
 }
 
@@ -173,7 +173,7 @@ pub async fn create(db: &mut Db, input: SSOProviderInput) -> Result<SSOProvider>
                 ", extra)
                  SELECT $1, ",
                 given!(),
-                ", $3
+                ", COALESCE(given.metadata, '{}'), $3
                    FROM pg_catalog.jsonb_populate_record(NULL::sso_providers, $2) AS given",
                 or_own!("$4", "sso_providers", "created_at"),
                 " RETURNING ",
@@ -188,13 +188,10 @@ pub async fn create(db: &mut Db, input: SSOProviderInput) -> Result<SSOProvider>
     created(db, row, "sso_providers")
 }
 
-pub async fn update(db: &mut Db, id: &str, patch: SSOProviderPatch) -> Result<SSOProvider> {
+pub async fn update(db: &mut Db, id: &str, patch: SSOProviderPatch, options: &UpdateOptions) -> Result<SSOProvider> {
     let SSOProviderPatch(fields) = patch;
-    let row = if fields.is_empty() {
-        db.optional(Repeat::Read, || {
-            query(concat!("SELECT ", columns!(sso_providers), " FROM sso_providers WHERE id = $1")).bind(id)
-        })
-        .await?
+    let edit: Option<Edit<SSOProvider>> = if fields.is_empty() {
+        db.optional(Repeat::Read, || query(read_unchanged!(sso_providers)).bind(id).bind(options.if_updated_at)).await?
     } else {
         let r#type = fields.text("type");
         let cleared: Vec<&str> =
@@ -203,16 +200,20 @@ pub async fn update(db: &mut Db, id: &str, patch: SSOProviderPatch) -> Result<SS
         let written = db
             .optional(Repeat::Never, || {
                 query(concat!(
-                    "UPDATE sso_providers AS stored
+                    "WITH written AS (
+                 UPDATE sso_providers AS stored
                     SET (",
                     written!(),
                     ", extra) = (
                         SELECT ",
                     given!(),
+                    ", ",
+                    new_metadata!("($2 ? 'metadata'::text)", "$5", "given.metadata", "stored.metadata"),
                     ", (stored.extra - $4) || $3
                           FROM pg_catalog.jsonb_populate_record(stored, $2) AS given
                         )
                   WHERE id = $1
+                    AND ($6 IS NULL OR updated_at = $6)
                     AND (
                         SELECT given.type <> 'saml'
                             OR pg_catalog.num_nulls(given.idp_entity_id, given.idp_sso_url, given.sp_entity_id, given.sp_acs_url) = 0
@@ -224,26 +225,30 @@ pub async fn update(db: &mut Db, id: &str, patch: SSOProviderPatch) -> Result<SS
                           FROM pg_catalog.jsonb_populate_record(stored, $2) AS given
                         )
               RETURNING ",
-                    columns!(sso_providers)
+                    columns!(sso_providers),
+                    ")",
+                    written_or_stored!(sso_providers, "$6", or_refused)
                 ))
                 .bind(id)
                 .bind(&columns)
                 .bind(&extra)
                 .bind(&removed)
+                .bind(options.merges_metadata())
+                .bind(options.if_updated_at)
             })
             .await;
         match written {
             Err(error) if error.is_violation_of(PROTOCOL) => {
                 return Err(protocol_error(db, error, id, r#type, &cleared).await?);
             }
-            Ok(None) => {
+            Ok(Some(Edit::Refused)) => {
                 let error = broken_protocol();
                 return Err(protocol_error(db, error, id, r#type, &cleared).await?);
             }
             other => other?,
         }
     };
-    row.ok_or_else(|| Error::not_found("SSO provider"))
+    updated(edit, "SSO provider")
 }
 
 /// The error of the server if the constraint is violated. The statement checks the part of the rule that the columns of

@@ -1,8 +1,9 @@
 //! Two-factor devices.
 
 use super::lookup::{Lookup, by_key};
+use super::updates::{Edit, UpdateOptions, new_metadata, read_unchanged, updated, written_or_stored};
 use super::variant::{Field, FieldKind, Variant, VariantParameters, defaulted, further, optional, required};
-use super::{NewId, Nothing, columns, created, record};
+use super::{NewId, columns, created, record};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Error, Result};
@@ -90,11 +91,11 @@ macro_rules! written {
     };
 }
 
-/// The values for [`written!`], from a row named `given`.
+/// The values for [`written!`] but the last, the metadata, from a row named `given`.
 macro_rules! given {
     () => {
         "given.user_id, given.method, given.name, COALESCE(given.verified, false), given.phone_number, \
-         given.secret, given.last_used_at, COALESCE(given.metadata, '{}')"
+         given.secret, given.last_used_at"
     };
 }
 
@@ -114,7 +115,7 @@ pub async fn create(db: &mut Db, input: TwoFactorDeviceInput) -> Result<TwoFacto
                 ", extra)
                  SELECT $1, ",
                 given!(),
-                ", $3
+                ", COALESCE(given.metadata, '{}'), $3
                    FROM pg_catalog.jsonb_populate_record(NULL::twofa_devices, $2) AS given",
                 or_own!("$4", "twofa_devices", "created_at"),
                 " RETURNING ",
@@ -129,28 +130,33 @@ pub async fn create(db: &mut Db, input: TwoFactorDeviceInput) -> Result<TwoFacto
     created(db, row, "twofa_devices")
 }
 
-pub async fn update(db: &mut Db, id: &str, patch: TwoFactorDevicePatch) -> Result<TwoFactorDevice> {
+pub async fn update(
+    db: &mut Db,
+    id: &str,
+    patch: TwoFactorDevicePatch,
+    options: &UpdateOptions,
+) -> Result<TwoFactorDevice> {
     let TwoFactorDevicePatch(fields) = patch;
-    let row = if fields.is_empty() {
-        db.optional(Repeat::Read, || {
-            query(concat!("SELECT ", columns!(twofa_devices), " FROM twofa_devices WHERE id = $1")).bind(id)
-        })
-        .await?
+    let edit: Option<Edit<TwoFactorDevice>> = if fields.is_empty() {
+        db.optional(Repeat::Read, || query(read_unchanged!(twofa_devices)).bind(id).bind(options.if_updated_at)).await?
     } else {
         let VariantParameters { columns, extra, removed } = fields.into_parameters()?;
-        let written = db
-            .optional(Repeat::Never, || {
-                query(concat!(
-                    "UPDATE twofa_devices AS stored
+        db.optional(Repeat::Never, || {
+            query(concat!(
+                "WITH written AS (
+                 UPDATE twofa_devices AS stored
                     SET (",
-                    written!(),
-                    ", extra) = (
+                written!(),
+                ", extra) = (
                         SELECT ",
-                    given!(),
-                    ", (stored.extra - $4) || $3
+                given!(),
+                ", ",
+                new_metadata!("($2 ? 'metadata'::text)", "$5", "given.metadata", "stored.metadata"),
+                ", (stored.extra - $4) || $3
                           FROM pg_catalog.jsonb_populate_record(stored, $2) AS given
                         )
                   WHERE id = $1
+                    AND ($6 IS NULL OR updated_at = $6)
                     AND (
                         SELECT given.method <> 'totp'
                             OR given.secret <> ''
@@ -159,26 +165,23 @@ pub async fn update(db: &mut Db, id: &str, patch: TwoFactorDevicePatch) -> Resul
                           FROM pg_catalog.jsonb_populate_record(stored, $2) AS given
                         )
               RETURNING ",
-                    columns!(twofa_devices)
-                ))
-                .bind(id)
-                .bind(&columns)
-                .bind(&extra)
-                .bind(&removed)
-            })
-            .await?;
-        if written.is_none() && exists(db, id).await? {
-            return Err(Error::invalid_input("secret", "is required for the method totp"));
-        }
-        written
+                columns!(twofa_devices),
+                ")",
+                written_or_stored!(twofa_devices, "$6", or_refused)
+            ))
+            .bind(id)
+            .bind(&columns)
+            .bind(&extra)
+            .bind(&removed)
+            .bind(options.merges_metadata())
+            .bind(options.if_updated_at)
+        })
+        .await?
     };
-    row.ok_or_else(|| Error::not_found("two-factor device"))
-}
-
-async fn exists(db: &mut Db, id: &str) -> Result<bool> {
-    let row: Option<Nothing> =
-        db.optional(Repeat::Harmless, || query("SELECT id FROM twofa_devices WHERE id = $1").bind(id)).await?;
-    Ok(row.is_some())
+    if matches!(edit, Some(Edit::Refused)) {
+        return Err(Error::invalid_input("secret", "is required for the method totp"));
+    }
+    updated(edit, "two-factor device")
 }
 
 pub async fn list(db: &mut Db, user_id: &str) -> Result<Vec<TwoFactorDevice>> {

@@ -3,6 +3,7 @@
 use super::dependents::{self, Owner, delete_some, has_more, of_owner, owner_has_more};
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
+use super::updates::{Edit, UpdateOptions, checked_update, new_metadata, read_unchanged, updated, written_or_stored};
 use super::{columns, record};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
@@ -136,10 +137,9 @@ pub async fn by_oauth(db: &mut Db, provider: &str, sub: &str) -> Result<Option<U
     .await
 }
 
-pub async fn update(db: &mut Db, id: &str, patch: UserPatch) -> Result<UserRecord> {
-    let row = if patch.is_empty() {
-        db.optional(Repeat::Read, || query(concat!("SELECT ", columns!(users), " FROM users WHERE id = $1")).bind(id))
-            .await?
+pub async fn update(db: &mut Db, id: &str, patch: UserPatch, options: &UpdateOptions) -> Result<UserRecord> {
+    let edit: Option<Edit<UserRecord>> = if patch.is_empty() {
+        db.optional(Repeat::Read, || query(read_unchanged!(users)).bind(id).bind(options.if_updated_at)).await?
     } else {
         let UserPatch {
             email,
@@ -154,17 +154,24 @@ pub async fn update(db: &mut Db, id: &str, patch: UserPatch) -> Result<UserRecor
             updated_at: _,
         } = patch;
         db.optional(Repeat::Never, || {
-            query(concat!(
-                "UPDATE users
-                    SET email        = CASE WHEN $2 THEN $3 ELSE email END
-                      , name         = CASE WHEN $4 THEN $5 ELSE name END
-                      , picture      = CASE WHEN $6 THEN $7 ELSE picture END
-                      , plan         = CASE WHEN $8 THEN $9 ELSE plan END
-                      , entitlements = COALESCE($10, entitlements)
-                      , metadata     = CASE WHEN $11 THEN COALESCE($12, '{}') ELSE metadata END
-                  WHERE id = $1
-              RETURNING ",
-                columns!(users)
+            query(checked_update!(
+                options,
+                users,
+                concat!(
+                    "UPDATE users
+                        SET email        = CASE WHEN $2 THEN $3 ELSE email END
+                          , name         = CASE WHEN $4 THEN $5 ELSE name END
+                          , picture      = CASE WHEN $6 THEN $7 ELSE picture END
+                          , plan         = CASE WHEN $8 THEN $9 ELSE plan END
+                          , entitlements = COALESCE($10, entitlements)
+                          , metadata     = ",
+                    new_metadata!("$11", "$12", "$13"),
+                    " WHERE id = $1
+                        AND ($14 IS NULL OR updated_at = $14)
+                  RETURNING true AS is_written, ",
+                    columns!(users)
+                ),
+                "$14"
             ))
             .bind(id)
             .bind(email.is_written())
@@ -177,11 +184,13 @@ pub async fn update(db: &mut Db, id: &str, patch: UserPatch) -> Result<UserRecor
             .bind(plan.value())
             .bind(entitlements.value())
             .bind(metadata.is_written())
+            .bind(options.merges_metadata())
             .bind(metadata.value())
+            .bind(options.if_updated_at)
         })
         .await?
     };
-    row.ok_or_else(|| Error::not_found("user"))
+    updated(edit, "user")
 }
 
 /// Locks the user's organizations before the user, as a statement that adds a member does. In the other order the two
@@ -247,7 +256,7 @@ pub(super) static OWNER: Owner = Owner {
                    SET members = (
                            SELECT COALESCE(pg_catalog.jsonb_agg(e.value ORDER BY e.ordinality), '[]')
                              FROM pg_catalog.jsonb_array_elements(o.members) WITH ORDINALITY AS e
-                            WHERE e.value ->> 'userId' <> $1
+                            WHERE e.value ->> 'userId'::text <> $1
                        )
                  WHERE o.id IN (SELECT id FROM locked)
              )

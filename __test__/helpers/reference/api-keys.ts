@@ -13,6 +13,7 @@ import {
   readText,
   required,
   stringMap,
+  stringMapPatch,
   text,
   texts,
   time,
@@ -34,6 +35,9 @@ const API_KEY = {
   },
   ours: ['createdAt', 'updatedAt'],
 };
+
+/** What an update takes if it merges the metadata. */
+const MERGED_API_KEY = { ...API_KEY, fields: { ...API_KEY.fields, metadata: metadata(stringMapPatch) } };
 
 const show = (row: Row) => visible(row, 'principalKind');
 
@@ -87,13 +91,15 @@ export function apiKeys(state: State) {
       return sorted((row) => row.prefix === wanted[0] && row.lastFour === wanted[1]);
     },
 
-    async updateApiKey(id: unknown, patch: unknown) {
+    async updateApiKey(id: unknown, patch: unknown, options?: unknown) {
+      const merges = (options as Row | null | undefined)?.mergeMetadata === true;
+      const shape = merges ? MERGED_API_KEY : API_KEY;
       const constraints = (row: Row, changes: Row) => {
         if (changes.principalId === undefined) return hashFaults(row);
         row.principalKind = principalKind(row.principalId);
         return [...principalFaults(row.principalKind), ...hashFaults(row)];
       };
-      return show(update(state, state.apiKeys, [id, patch], API_KEY, constraints));
+      return show(update(state, state.apiKeys, [id, patch, options], shape, constraints));
     },
 
     async deleteApiKey(id: unknown) {

@@ -29,6 +29,12 @@ export const stringMap: Reader = (value, field, faults) =>
     ? object(value, field, faults)
     : faults.invalid(field);
 
+/** The same in an update, where `null` may remove a key. */
+export const stringMapPatch: Reader = (value, field, faults) =>
+  isObject(value) && Object.values(value).every((inner) => typeof inner === 'string' || inner === null)
+    ? object(value, field, faults)
+    : faults.invalid(field);
+
 export const oneOf =
   (...values: string[]): Reader =>
   (value, field, faults) =>

@@ -71,13 +71,13 @@ export function roles(state: State) {
       return role ? visible(role) : null;
     },
 
-    async updateRole(id: unknown, patch: unknown) {
+    async updateRole(id: unknown, patch: unknown, options?: unknown) {
       const constraints = (role: Row) => {
         const faults = [...orgFaults(role), ...moveFaults(role)];
         if (faults.length === 0) complete(role);
         return faults;
       };
-      return visible(update(state, state.roles, [id, patch], ROLE, constraints));
+      return visible(update(state, state.roles, [id, patch, options], ROLE, constraints));
     },
 
     async deleteRole(id: unknown) {

@@ -48,9 +48,9 @@ export function sessions(state: State) {
       return session && !isExpired(session) ? visible(session) : null;
     },
 
-    async updateSession(id: unknown, patch: unknown) {
+    async updateSession(id: unknown, patch: unknown, options?: unknown) {
       const rows = new Map([...state.sessions].filter(([, session]) => !isExpired(session)));
-      const updated = update(state, rows, [id, patch], SESSION, constraints);
+      const updated = update(state, rows, [id, patch, options], SESSION, constraints);
       state.sessions.set(id as string, updated);
       return visible(updated);
     },

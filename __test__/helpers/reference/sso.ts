@@ -130,7 +130,7 @@ export function sso(state: State) {
       return provider ? visible(provider) : null;
     },
 
-    async updateSSOProvider(id: unknown, patch: unknown) {
+    async updateSSOProvider(id: unknown, patch: unknown, options?: unknown) {
       const constraints = (provider: Row, changes: Row): Fault[] => {
         // At fault is what was cleared, or the type for which more would be needed.
         const faults = missing(provider).map(
@@ -138,7 +138,7 @@ export function sso(state: State) {
         );
         return faults.length > 0 ? faults : orgFaults(provider);
       };
-      return visible(update(state, state.providers, [id, patch], PROVIDER, constraints));
+      return visible(update(state, state.providers, [id, patch, options], PROVIDER, constraints));
     },
 
     async deleteSSOProvider(id: unknown) {

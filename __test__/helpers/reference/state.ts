@@ -1,8 +1,8 @@
 /** The tables of the reference, what they take from outside, and what goes with a deleted row. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { type Row, readNew, readPatch, readText, type Shape } from './fields';
-import { copyOf, plainOf, setOwn } from './plain';
+import { bool, optional, type Row, readNew, readOptions, readPatch, readText, type Shape, time } from './fields';
+import { copyOf, isObject, plainOf, setOwn } from './plain';
 import { type Fault, Faults, Refusal, refuse } from './refusal';
 
 export type Path = (string | number)[];
@@ -45,6 +45,8 @@ export class State {
   links = table();
   ssoSessions = table();
   samlConfigs = table();
+  /** When each configuration was stored and changed. */
+  samlTimes = table();
   devices = table();
   backupCodes = table();
   twoFactorSessions = table();
@@ -168,23 +170,46 @@ export function insert(state: State, rows: Table, record: Row, faults: Fault[], 
   return row;
 }
 
+export const IF_UPDATED_AT = { ifUpdatedAt: optional(time) };
+const UPDATE_OPTIONS = { fields: { ...IF_UPDATED_AT, mergeMetadata: optional(bool) }, ours: [] };
+
+/** Refuses to change what is no longer as it was read. */
+export function checkUnchanged({ updatedAt }: Row, { ifUpdatedAt }: Row): void {
+  if (ifUpdatedAt === undefined) return;
+  if ((ifUpdatedAt as Date).getTime() !== (updatedAt as Date).getTime()) refuse('conflict', 'updatedAt');
+}
+
+/** The first level of RFC 7396. */
+function mergeMetadata(stored: Row, changes: Row): Row {
+  return merge(
+    stored,
+    Object.entries(changes).reduce<Row>((all, [key, value]) => setOwn(all, key, value ?? undefined), {}),
+  );
+}
+
 /** Changes a row; one that stays the same is not touched. What is wrong with a patch itself, `ownFaults` finds. */
 export function update(
   state: State,
   rows: Table,
-  [id, patch]: [unknown, unknown],
+  [id, patch, options]: [unknown, unknown, unknown],
   shape: Shape,
   constraints: (row: Row, patch: Row) => Fault[],
   ownFaults: Constraints = () => [],
 ): Row {
   const faults = new Faults();
   readText(id, 'id', faults);
+  const given = readOptions(options, UPDATE_OPTIONS, faults);
   const { id: _, ...fields } = shape.fields;
   const changeable = { ...shape, fields, ours: [...shape.ours, 'id'] };
-  const changes = readPatch(plainOf(patch, 'patch', faults), changeable, 'patch', faults);
+  const plain = plainOf(patch, 'patch', faults);
+  const changes = readPatch(plain, changeable, 'patch', faults);
   faults.settle();
   settle(ownFaults(changes));
   const stored = rows.get(id as string) ?? refuse('not_found');
+  checkUnchanged(stored, given);
+  if (given.mergeMetadata && isObject(plain) && isObject(plain.metadata)) {
+    changes.metadata = mergeMetadata(stored.metadata as Row, changes.metadata as Row);
+  }
   const changed = merge(stored, changes);
   if (Object.keys(changes).length > 0) settle(constraints(changed, changes));
   if (isDeepStrictEqual(changed, stored)) return stored;

@@ -81,10 +81,10 @@ export function twoFactor(state: State) {
       return device ? visible(device) : null;
     },
 
-    async updateTwoFactorDevice(id: unknown, patch: unknown) {
+    async updateTwoFactorDevice(id: unknown, patch: unknown, options?: unknown) {
       const constraints = (device: Row): Fault[] =>
         lacksSecret(device) ? [{ code: 'invalid_input', field: 'secret' }] : userFaults(device);
-      return visible(update(state, state.devices, [id, patch], DEVICE, constraints));
+      return visible(update(state, state.devices, [id, patch, options], DEVICE, constraints));
     },
 
     async listTwoFactorDevices(userId: unknown) {

@@ -101,9 +101,9 @@ export function users(state: State) {
       return user ? show(user) : null;
     },
 
-    async updateUser(id: unknown, patch: unknown) {
+    async updateUser(id: unknown, patch: unknown, options?: unknown) {
       const constraints = (user: Row) => (user.email === undefined ? [] : emailFaults(user));
-      return show(update(state, state.users, [id, patch], USER, constraints));
+      return show(update(state, state.users, [id, patch, options], USER, constraints));
     },
 
     async setPasswordHash(userId: unknown, hash: unknown) {

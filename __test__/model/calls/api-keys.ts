@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { call, callWithOptional } from '../call';
-import { input, patch } from '../records';
+import { call, callOf, callWithOptional } from '../call';
+import { edit, input, patch } from '../records';
 import {
   hostile,
   hostileOptions,
@@ -11,6 +11,7 @@ import {
   readId,
   secret,
   stringMap,
+  stringMapPatch,
   text,
   texts,
   time,
@@ -32,6 +33,7 @@ export const apiKeys = [
   call('getApiKeysByPrefixAndLastFour', fc.oneof(prefix, readId), fc.oneof(lastFour, readId)),
   call('updateApiKey', readId, patch('apiKeys', { ...NEEDS, scopes: texts }, MAY)),
   call('updateApiKey', id, patch('apiKeys', { ...NEEDS, scopes: texts }, MAY)),
+  callOf('updateApiKey', edit('apiKeys', patch('apiKeys', { ...NEEDS, scopes: texts }, { metadata: stringMapPatch }))),
   call('deleteApiKey', readId),
   call('listApiKeys', readId),
   callWithOptional(
@@ -61,6 +63,20 @@ const members = fc.oneof(
   { weight: 1, arbitrary: fc.array(fc.oneof(input({ userId: id }, { role: hostile }), hostile), { maxLength: 2 }) },
 );
 
+const orgId = fc.oneof({ weight: 3, arbitrary: fc.constant('o') }, { weight: 1, arbitrary: readId });
+const role = fc.constantFrom('owner', 'admin', 'member');
+const newMember = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record(
+      { userId: id, role, joinedAt: time },
+      { requiredKeys: ['userId', 'role'], noNullPrototype: true },
+    ),
+  },
+  { weight: 1, arbitrary: input({ userId: id, role }, { joinedAt: hostile }) },
+);
+const roleName = fc.oneof({ weight: 8, arbitrary: role }, { weight: 1, arbitrary: readId });
+
 const ORGANIZATION = { name: text, plan: text, seats: natural };
 
 export const organizations = [
@@ -69,5 +85,11 @@ export const organizations = [
   call('getOrganization', readId),
   call('updateOrganization', readId, patch('organizations', { ...ORGANIZATION, members }, { metadata: jsonObject })),
   call('updateOrganization', id, patch('organizations', { ...ORGANIZATION, members }, { metadata: jsonObject })),
+  callOf('updateOrganization', edit('organizations', patch('organizations', ORGANIZATION, { metadata: jsonObject }))),
+  call('addOrganizationMember', orgId, newMember),
+  call('addOrganizationMember', orgId, newMember),
+  call('setOrganizationMemberRole', orgId, id, roleName),
+  call('removeOrganizationMember', orgId, id),
+  call('removeOrganizationMember', readId, readId),
   call('deleteOrganization', readId),
 ];

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { call } from '../call';
-import { input, patch } from '../records';
+import { call, callOf } from '../call';
+import { edit, input, patch } from '../records';
 import { hostile, id, jsonObject, key, readId, text, time, writtenId } from '../values';
 
 const permission = fc.oneof(
@@ -37,6 +37,7 @@ export const roles = [
   call('getRole', readId),
   call('updateRole', readId, patch('roles', { ...NEEDS, permissions, isSystem }, MAY)),
   call('updateRole', id, patch('roles', { ...NEEDS, permissions, isSystem }, MAY)),
+  callOf('updateRole', edit('roles', patch('roles', { ...NEEDS, permissions, isSystem }, MAY))),
   call('deleteRole', readId),
   call('listRoles', readId),
   call('assignRoleToUser', userId, roleId, orgId),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { call, callWithOptional } from '../call';
-import { input, patch } from '../records';
+import { call, callOf, callWithOptional } from '../call';
+import { edit, input, patch } from '../records';
 import { hostile, id, jsonObject, key, readId, text, texts, time } from '../values';
 
 const OIDC = { metadata_url: text, client_id: text, client_secret: text, redirect_uris: texts };
@@ -52,7 +52,9 @@ const change = respelled(
     { ...OIDC, ...SAML, ...ENTRY_POINT, ...MAY },
   ),
 );
-const smallChange = respelled(patch('providers', { name: text }, { client_id: text, further: hostile, orgId: id }));
+const smallChange = respelled(
+  patch('providers', { name: text }, { client_id: text, further: hostile, orgId: id, metadata: jsonObject }),
+);
 
 const subject = fc.oneof({ weight: 4, arbitrary: fc.constantFrom('1', '2', '3') }, { weight: 1, arbitrary: key });
 const providerType = fc.constantFrom('saml', 'oidc', 'oauth');
@@ -76,6 +78,7 @@ export const sso = [
   call('updateSSOProvider', readId, change),
   call('updateSSOProvider', id, smallChange),
   call('updateSSOProvider', fc.constant('a'), smallChange),
+  callOf('updateSSOProvider', edit('providers', smallChange)),
   call('deleteSSOProvider', readId),
   callWithOptional('listSSOProviders', [], readId),
   call('createSSOLink', link),
@@ -102,5 +105,7 @@ export const tenants = [
   call('storeTenantSAMLConfig', input({ tenantId: key }, config)),
   call('getTenantSAMLConfig', tenantId),
   call('updateTenantSAMLConfig', tenantId, patch('samlConfigs', {}, { ...config, tenantId: hostile })),
+  call('getTenantSAMLConfigRecord', tenantId),
+  callOf('updateTenantSAMLConfig', edit('samlTimes', patch('samlConfigs', {}, config), 'tenantId')),
   call('deleteTenantSAMLConfig', tenantId),
 ];

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { call } from '../call';
-import { input, patch } from '../records';
+import { call, callOf } from '../call';
+import { edit, input, patch } from '../records';
 import { hostile, id, jsonObject, key, natural, readId, text, time, writtenId } from '../values';
 
 const method = fc.constantFrom('totp', 'sms', 'backup-code');
@@ -54,6 +54,7 @@ export const twoFactor = [
   call('getTwoFactorDevice', readId),
   call('updateTwoFactorDevice', readId, change),
   call('updateTwoFactorDevice', id, change),
+  callOf('updateTwoFactorDevice', edit('devices', change)),
   call('listTwoFactorDevices', readId),
   call('deleteTwoFactorDevice', readId),
   call('createTwoFactorSession', session),

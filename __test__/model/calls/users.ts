@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { call, callWithOptional } from '../call';
-import { input, patch } from '../records';
+import { call, callOf, callWithOptional } from '../call';
+import { edit, input, patch } from '../records';
 import { hostile, hostileOptions, id, jsonObject, key, readId, text, texts, time, writtenId } from '../values';
 
 /** Few, and some that differ in case alone. */
@@ -54,6 +54,7 @@ export const users = [
   ),
   call('updateUser', readId, patch('users', USER_LISTS, USER)),
   call('updateUser', id, patch('users', USER_LISTS, USER)),
+  callOf('updateUser', edit('users', patch('users', USER_LISTS, USER))),
   call('deleteUser', readId),
   linkCall,
   linkCall,
@@ -68,6 +69,7 @@ export const sessions = [
   call('createSession', input(SESSION_NEEDS, { ...SESSION, entitlements: texts })),
   call('getSession', readId),
   call('updateSession', readId, patch('sessions', { ...SESSION_NEEDS, entitlements: texts }, SESSION)),
+  callOf('updateSession', edit('sessions', patch('sessions', { ...SESSION_NEEDS, entitlements: texts }, SESSION))),
   call('deleteSession', readId),
   callWithOptional(
     'deleteUserSessions',
