@@ -123,6 +123,7 @@ const METHODS = {
   createBackupCodes: method([text('userId'), json('codes')], list(backupCode)),
   getBackupCodes: method([text('userId')], list(backupCode)),
   markBackupCodeUsed: method([text('id')], toUndefined),
+  useTwoFactorStep: method([text('deviceId'), json('step')], toUndefined),
   createTwoFactorSession: method([json('session')], twoFactorSession),
   getTwoFactorSession: method([text('id')], orNull(twoFactorSession)),
   completeTwoFactorSession: method([text('id')], toUndefined),

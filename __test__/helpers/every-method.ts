@@ -219,6 +219,7 @@ export function argumentsOf(scene: Scene): Record<Method, unknown[]> {
     getTwoFactorDevice: [scene.deviceId],
     updateTwoFactorDevice: [scene.deviceId, { secret: text('secret'), verificationCode: text('verification') }],
     listTwoFactorDevices: [userId],
+    useTwoFactorStep: [scene.deviceId, 1],
     getBackupCodes: [userId],
     markBackupCodeUsed: [scene.codeId],
     createBackupCodes: [userId, [text('code'), { id: text('id'), userId, code: text('code') }]],

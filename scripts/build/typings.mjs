@@ -18,6 +18,7 @@ const EVERYWHERE = {
   Pem: 'string | Uint8Array | readonly (string | Uint8Array)[]',
   Secret: 'string',
   Natural: 'number',
+  LargeNatural: 'number',
   NaturalOrFalse: 'number | false',
   StringMap: 'Record<string, string>',
   JsonObject: 'Record<string, unknown>',

@@ -57,6 +57,7 @@ pub mod two_factor_sessions;
 pub mod user_creates;
 pub mod user_roles;
 pub mod users;
+pub mod two_factor_steps;
 mod variant;
 
 use crate::db::Db;
