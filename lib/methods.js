@@ -8,6 +8,7 @@ const results = require('./results.js');
 
 const { list, orNull, toUndefined, unchanged } = results;
 const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, organization, role, session } = results;
+const { apiKeyContext, sessionContext } = results;
 const { ssoLink, ssoProvider, ssoSession, tenantConfig, twoFactorSession, user } = results;
 
 /**
@@ -59,6 +60,7 @@ const METHODS = {
 
   createSession: method([json('session')], session),
   getSession: method([text('id')], orNull(session)),
+  getSessionContext: methodWithOptions([text('sessionId')], orNull(sessionContext)),
   updateSession: method([text('id'), json('patch')], session),
   deleteSession: method([text('id')], toUndefined),
   deleteUserSessions: methodWithOptions([text('userId')], unchanged),
@@ -73,6 +75,7 @@ const METHODS = {
   listApiKeys: method([text('principalId')], list(apiKey)),
   createApiKeyWithSecret: method([text('principalId'), json('scopes'), optionalText('prefix')], apiKeyWithSecret),
   verifyApiKeySecret: method([text('key')], orNull(apiKey)),
+  getApiKeyContext: method([text('key')], orNull(apiKeyContext)),
   rotateApiKey: methodWithOptions([text('id')], apiKeyWithSecret),
 
   createOrganization: method([json('organization')], organization),
@@ -120,10 +123,10 @@ const METHODS = {
   updateTwoFactorDevice: method([text('id'), json('patch')], device),
   listTwoFactorDevices: method([text('userId')], list(device)),
   deleteTwoFactorDevice: method([text('id')], toUndefined),
+  useTwoFactorStep: method([text('deviceId'), json('step')], toUndefined),
   createBackupCodes: method([text('userId'), json('codes')], list(backupCode)),
   getBackupCodes: method([text('userId')], list(backupCode)),
   markBackupCodeUsed: method([text('id')], toUndefined),
-  useTwoFactorStep: method([text('deviceId'), json('step')], toUndefined),
   createTwoFactorSession: method([json('session')], twoFactorSession),
   getTwoFactorSession: method([text('id')], orNull(twoFactorSession)),
   completeTwoFactorSession: method([text('id')], toUndefined),

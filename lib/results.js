@@ -1,8 +1,8 @@
 /** Decoders: what the core answers is JSON, so that Dates arrive as text. */
 
 /**
- * @import { ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, OAuthLink, OrganizationMember,
- *   OrganizationRecord, RoleRecord, SessionRecord, SSOLink, SSOProvider, SSOSession, TenantSAMLConfig, TwoFactorDevice,
+ * @import { ApiKeyContext, ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, OAuthLink,
+ *   OrganizationMember, OrganizationRecord, RoleRecord, SessionContext, SessionRecord, SSOLink, SSOProvider, SSOSession, TenantSAMLConfig, TwoFactorDevice,
  *   TwoFactorSession, UserRecord } from '../index.js'
  * @import { Decode } from './types.js'
  */
@@ -85,6 +85,23 @@ const emailToken = dates('expiresAt', 'createdAt', 'usedAt');
 /** @type {Decode<RoleRecord>} */
 const role = dates('createdAt', 'updatedAt');
 
+/** @type {Decode<SessionContext>} */
+const sessionContext = (context) => {
+  session(context.session);
+  user(context.user);
+  if (context.organization) organization(context.organization);
+  context.roles.forEach(role);
+  return /** @type {SessionContext} */ (/** @type {unknown} */ (context));
+};
+
+/** @type {Decode<ApiKeyContext>} */
+const apiKeyContext = (context) => {
+  apiKey(context.apiKey);
+  if (context.user) user(context.user);
+  if (context.organization) organization(context.organization);
+  return /** @type {ApiKeyContext} */ (/** @type {unknown} */ (context));
+};
+
 /** @type {Decode<SSOProvider>} */
 const ssoProvider = dates('createdAt', 'updatedAt');
 /** @type {Decode<SSOLink>} */
@@ -117,5 +134,6 @@ const twoFactorSession = dates('expiresAt', 'createdAt', 'completedAt');
 module.exports = {
   ...{ list, orNull, toUndefined, unchanged },
   ...{ apiKey, apiKeyWithSecret, backupCode, device, emailToken, organization, role, session, ssoLink, ssoProvider },
+  ...{ apiKeyContext, sessionContext },
   ...{ ssoSession, tenantConfig, twoFactorSession, user },
 };

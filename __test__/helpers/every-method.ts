@@ -1,6 +1,6 @@
 /** A call of every method that talks to the tables, for the tests of what holds for all of them. */
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
-import { anHourAgo, inAnHour, memberInput, permissionInput, unique } from './fixtures';
+import { anHourAgo, inAnHour, inMs, memberInput, permissionInput, unique } from './fixtures';
 
 export type Method = Exclude<
   keyof PostgresStorageAdapter,
@@ -175,6 +175,7 @@ export function argumentsOf(scene: Scene): Record<Method, unknown[]> {
     unlinkOAuthAccount: [userId, 'google'],
     createSession: [inputs.session],
     getSession: [scene.sessionId],
+    getSessionContext: [scene.sessionId, { orgId, extendTo: inMs(7_200_000) }],
     updateSession: [scene.sessionId, { plan: text('plan'), expiresAt: inAnHour() }],
     createApiKey: [inputs.apiKey],
     getApiKey: [scene.apiKeyId],
@@ -184,6 +185,7 @@ export function argumentsOf(scene: Scene): Record<Method, unknown[]> {
     listApiKeys: [userId],
     createApiKeyWithSecret: [userId, [text('scope')], text('prefix')],
     verifyApiKeySecret: [text('key')],
+    getApiKeyContext: [text('key')],
     rotateApiKey: [scene.apiKeyId, { expiresOldKeysAt: inAnHour() }],
     createOrganization: [inputs.organization],
     getOrganization: [orgId],

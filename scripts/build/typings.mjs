@@ -36,6 +36,7 @@ const TAKE_CALL_OPTIONS = [
   'DeleteUserSessionsOptions',
   'RollbackOptions',
   'RotateApiKeyOptions',
+  'SessionContextOptions',
 ];
 
 /** @param {string} name */
@@ -111,6 +112,7 @@ const lines = generated
 
     let text = unwrap(line, 'Json');
     text = unwrap(text, 'JsonOf');
+    text = unwrap(text, 'Arc');
     text = unwrap(text, 'Pending', (inner) => `Promise<${inner}>`);
     text = unwrap(text, 'Nullable', (inner) => `${inner} | null`);
     text = replaceTypes(text, EVERYWHERE);

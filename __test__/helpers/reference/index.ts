@@ -4,6 +4,7 @@
  */
 import { apiKeys } from './api-keys';
 import { backupCodes } from './backup-codes';
+import { contexts } from './contexts';
 import { emailTokens } from './email-tokens';
 import { events } from './events';
 import { organizations } from './organizations';
@@ -19,7 +20,7 @@ export { type Fault, Refusal } from './refusal';
 export { type Path, type Sources, State } from './state';
 
 export function referenceOf(state: State) {
-  return {
+  const tables = {
     ...users(state),
     ...sessions(state),
     ...apiKeys(state),
@@ -32,6 +33,7 @@ export function referenceOf(state: State) {
     ...twoFactor(state),
     ...backupCodes(state),
   };
+  return { ...tables, ...contexts(state, tables) };
 }
 
 export type Reference = ReturnType<typeof referenceOf>;

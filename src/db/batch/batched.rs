@@ -34,6 +34,10 @@ pub trait Batched: Send + Sync + 'static {
         None
     }
 
+    /// Whether the items that wait for one with the same serial key leave together when it has ended, because one
+    /// statement can serve all of them.
+    const SHARES_SERIAL_KEY: bool = false;
+
     /// About how many bytes the item has as parameters.
     fn bytes(_: &Self::Item) -> usize {
         0

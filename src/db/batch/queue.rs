@@ -115,10 +115,21 @@ impl<B: Batched> CallQueue<B> {
         if let Some(key) = serial_key
             && let Entry::Occupied(mut behind) = self.serial.entry(key)
         {
-            match behind.get_mut().pop_front() {
+            let next = if B::SHARES_SERIAL_KEY {
+                std::mem::take(behind.get_mut())
+            } else {
+                behind.get_mut().pop_front().into_iter().collect()
+            };
+            if next.is_empty() {
+                behind.remove();
+            }
+            for (at, mut waiting) in next.into_iter().enumerate() {
+                // The first of them keeps the key for all.
+                if at > 0 {
+                    waiting.call.serial_key = None;
+                }
                 // At the end: a key with many calls is not before others.
-                Some(next) => self.admit(next),
-                None => drop(behind.remove()),
+                self.admit(waiting);
             }
         }
         for waiting in holds.and_then(|key| self.behind_lock.remove(&key)).into_iter().flatten() {
