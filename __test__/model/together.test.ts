@@ -195,9 +195,10 @@ function byExpiry([one, first]: [Call, Outcome], [other, second]: [Call, Outcome
   return expiryOf(first) - expiryOf(second) || wanted(other) - wanted(one);
 }
 
-/** The reference makes the calls in this order: what creates rows, what is changed, and only then what was refused. */
+/** The reference makes the calls in this order: what creates rows, what is changed, and only then what was refused or read. */
 function orderOf({ method }: Call, outcome: Outcome): number {
   if (method.startsWith('create')) return 'value' in outcome ? 0 : 2;
+  if (method === 'getSessionContext') return 4;
   return method === 'updateSession' ? 1 : 3;
 }
 
@@ -263,8 +264,8 @@ async function compareTogether(generated: Call[]): Promise<void> {
   model.state.users.delete('unreadable');
   model.state.sessions.delete('unreadable');
   replayed.sort(([one, first], [other, second]) => {
-    const areContexts = [one, other].every(({ method }) => method === 'getSessionContext');
-    return orderOf(one, first) - orderOf(other, second) || (areContexts ? byExpiry([one, first], [other, second]) : 0);
+    const difference = orderOf(one, first) - orderOf(other, second);
+    return difference || (one.method === 'getSessionContext' ? byExpiry([one, first], [other, second]) : 0);
   });
   for (const [each, outcome] of replayed) {
     if (each.isUnreadable || each.isRefusedByServer) checkFailure(each, outcome);

@@ -20,8 +20,9 @@ pub struct ContextKey<'w> {
 /// Completes the statement after `found`, which has for each call its `position`, the columns of the session, the
 /// `context_org_id`, and `is_settled`: whether the session expires as late as the call demands.
 ///
-/// An organization is looked for among the members by a query for one value, because the server may answer `EXISTS` by
-/// reading all members of all organizations once.
+/// A plan that was made while the tables were small stays for a while. So the server is left no way but through the
+/// indexes: `OFFSET 0` keeps it from joining the roles with all that there are, sessions are named once more by `= ANY`,
+/// and the member is a query for one value, because `EXISTS` may be answered by reading all members once.
 macro_rules! with_context {
     ($($found:tt)*) => {
         concat!(
@@ -71,10 +72,19 @@ macro_rules! with_context {
                   , role.created_at, role.updated_at, NULL, role.name, NULL, NULL, NULL, NULL, role.description
                   , role.permissions, role.is_system, assignment.assigned_at
                FROM found
-               JOIN user_roles AS assignment
-                 ON assignment.user_id = found.user_id
-                AND assignment.org_id = found.context_org_id
-               JOIN roles AS role ON role.id = assignment.role_id"
+              CROSS JOIN LATERAL (
+                    SELECT role_id, assigned_at
+                      FROM user_roles
+                     WHERE user_id = found.user_id
+                       AND org_id = found.context_org_id
+                    OFFSET 0
+                    ) AS assignment
+              CROSS JOIN LATERAL (
+                    SELECT id, org_id, name, description, permissions, is_system, metadata, created_at, updated_at
+                      FROM roles
+                     WHERE id = assignment.role_id
+                    OFFSET 0
+                    ) AS role"
         )
     };
 }
@@ -139,7 +149,8 @@ pub fn query_for_many(keys: &[ContextKey], extends: bool) -> PgQuery {
                 SELECT session.id AS free_id, session.xmin AS version, extension.extends_to
                   FROM unnest($1::text[], $3::timestamptz[]) AS extension (session_id, extends_to)
                   JOIN sessions AS session ON session.id = extension.session_id
-                 WHERE session.expires_at > now()
+                 WHERE session.id = ANY($1)
+                   AND session.expires_at > now()
                    AND session.expires_at < extension.extends_to
                    AND ",
             gives_up_on_locks!(),
@@ -149,6 +160,7 @@ pub fn query_for_many(keys: &[ContextKey], extends: bool) -> PgQuery {
                    SET expires_at = extends_to
                   FROM free
                  WHERE id = free_id
+                   AND id = ANY($1)
              RETURNING version, ",
             columns!(sessions),
             "
@@ -161,6 +173,7 @@ pub fn query_for_many(keys: &[ContextKey], extends: bool) -> PgQuery {
             "     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (session_id, org_id, position)
                   JOIN extended AS session ON session.id = wanted.session_id
                   JOIN sessions AS seen ON seen.id = wanted.session_id
+                 WHERE seen.id = ANY($1)
                  UNION ALL
                 SELECT wanted.position
                      , session.expires_at >= wanted.extends_to
@@ -170,7 +183,8 @@ pub fn query_for_many(keys: &[ContextKey], extends: bool) -> PgQuery {
             "     FROM unnest($1::text[], $2::text[], $3::timestamptz[])
                        WITH ORDINALITY AS wanted (session_id, org_id, extends_to, position)
                   JOIN sessions AS session ON session.id = wanted.session_id
-                 WHERE session.expires_at > now()
+                 WHERE session.id = ANY($1)
+                   AND session.expires_at > now()
                    AND session.id NOT IN (SELECT id FROM extended)
              )"
         ))
@@ -181,7 +195,8 @@ pub fn query_for_many(keys: &[ContextKey], extends: bool) -> PgQuery {
             columns!(sessions AS session),
             "     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (session_id, org_id, position)
                   JOIN sessions AS session ON session.id = wanted.session_id
-                 WHERE session.expires_at > now()
+                 WHERE session.id = ANY($1)
+                   AND session.expires_at > now()
              )"
         ))
     };
