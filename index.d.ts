@@ -316,6 +316,12 @@ export declare class PostgresStorageAdapter {
   /** Finds the record of an API key by the key itself. Resolves with `null` if there is none or it has expired. */
   verifyApiKeySecret(key: string, options?: CallOptions | null | undefined): Promise<ApiKeyRecord | null>
   /**
+   * Finds what a request with an API key needs to know, in one round trip: the record of the key, as
+   * `verifyApiKeySecret` finds it, and the user or the organization that it belongs to, all as of one moment. Resolves
+   * with `null` if there is no such key or it has expired.
+   */
+  getApiKeyContext(key: string, options?: CallOptions | null | undefined): Promise<ApiKeyContext | null>
+  /**
    * Replaces an API key by a new one. The new key has its own id, and the principal, prefix, scopes, metadata and
    * expiry of the old one. The old key expires at `expiresOldKeysAt` (default: now), or earlier if it would have
    * expired earlier.
@@ -430,6 +436,19 @@ export declare class PostgresStorageAdapter {
    */
   getSession(id: string, options?: CallOptions | null | undefined): Promise<SessionRecord | null>
   /**
+   * Finds what a request needs to know of its session, in one round trip: the session, its user, the organization and
+   * the roles of the user in it, all as of one moment. Resolves with `null` if there is no such session, or if it has
+   * expired by the clock of the server.
+   *
+   * `orgId` names the organization that the request is about; without it, that is the organization of the session. The
+   * result has it only if the user belongs to it, as a member or by a role. Otherwise `organization` is absent and
+   * `roles` is empty.
+   *
+   * `extendTo` moves the expiry of the session to that time in the same statement. It never shortens a session, and
+   * never brings back one that has expired. The result has the session as it is afterwards.
+   */
+  getSessionContext(sessionId: string, options?: SessionContextOptions | null | undefined): Promise<SessionContext | null>
+  /**
    * Changes a session. A missing field is left as it is, and `null` clears a field.
    *
    * Rejects with `not_found` if there is no such session or it has expired, and with `invalid_reference` like
@@ -523,6 +542,18 @@ export declare class PostgresStorageAdapter {
   listTwoFactorDevices(userId: string, options?: CallOptions | null | undefined): Promise<Array<TwoFactorDevice>>
   /** Deletes a two-factor device and its sessions. Does nothing if there is none. */
   deleteTwoFactorDevice(id: string, options?: CallOptions | null | undefined): Promise<void>
+  /**
+   * Uses a time step of a device of the method `totp`, so that the code of that step is accepted only once. `step` is
+   * the one whose code was given: the seconds since 1970, divided by the period of the codes (mostly 30) and rounded
+   * down. Call it after the code has been found to be right, and let the login go on only if it resolves.
+   *
+   * A step can be used once at each device, and none that is earlier than the latest one used. Exactly one of several
+   * concurrent calls succeeds. Using a step changes neither `lastUsedAt` nor `updatedAt` of the device.
+   *
+   * Rejects with `already_used` if the step or a later one has been used, with `not_found` if there is no such device,
+   * and with `invalid_input` if `step` is not a whole number from 0 to 9 007 199 254 740 991.
+   */
+  useTwoFactorStep(deviceId: string, step: number, options?: CallOptions | null | undefined): Promise<void>
   /**
    * Replaces all backup codes of a user, atomically. Their order is kept. A plain string is stored as the `code`, as
    * it is.
@@ -644,6 +675,13 @@ export declare class PostgresStorageAdapter {
    * columns of the store, and whether the role may use them. Never rejects.
    */
   healthCheck(options?: CallOptions | null | undefined): Promise<HealthStatus>
+}
+
+/** What a request with an API key needs to know. The key belongs either to a user or to an organization. */
+export interface ApiKeyContext {
+  apiKey: ApiKeyRecord
+  user?: UserRecord
+  organization?: OrganizationRecord
 }
 
 /** What `createApiKey` takes. */
@@ -1133,6 +1171,27 @@ export interface RollbackOptions extends CallOptions {
 export interface RotateApiKeyOptions extends CallOptions {
   /** When the old key expires, unless it expires sooner anyway. Default: now. */
   expiresOldKeysAt?: Date | string | null | undefined
+}
+
+/** What a request needs to know of its session. */
+export interface SessionContext {
+  session: SessionRecord
+  user: UserRecord
+  /**
+   * The organization of the call or, without one, of the session. Absent if there is none, or if the user neither is
+   * a member of it nor has a role in it.
+   */
+  organization?: OrganizationRecord
+  /** The roles of the user in the organization. The role that was assigned last comes first. */
+  roles: Array<RoleRecord>
+}
+
+/** The options of `getSessionContext`. */
+export interface SessionContextOptions extends CallOptions {
+  /** The organization that the request is about. Default: that of the session. */
+  orgId?: string | null | undefined
+  /** Moves the expiry of the session to this time, unless it expires later anyway. Default: the expiry stays. */
+  extendTo?: Date | string | null | undefined
 }
 
 /** What `createSession` takes. */
