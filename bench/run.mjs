@@ -19,7 +19,17 @@ import { Server } from './server.mjs';
 import { TARGETED, targetsTable } from './targets.mjs';
 import { inTurns } from './turns.mjs';
 
-const ALL = ['ours', 'ours-in-sequence', 'pg', 'pg-pipeline', 'postgres-js', 'kysely', 'drizzle', 'authjs', 'better-auth'];
+const ALL = [
+  'ours',
+  'ours-in-sequence',
+  'pg',
+  'pg-pipeline',
+  'postgres-js',
+  'kysely',
+  'drizzle',
+  'authjs',
+  'better-auth',
+];
 
 const { values: flags } = parseArgs({
   options: {

@@ -5,6 +5,7 @@ use super::context_rows::Incomplete;
 use super::session_context_queries::{ContextKey, query_for_many, query_for_one};
 use super::session_context_rows::{FoundContexts, SessionContext};
 use crate::clock::Timestamp;
+use crate::db::batch::policy::MAX_LARGE_CALLS;
 use crate::db::{Batch, Batched, Db, Repeat};
 use crate::error::Result;
 use crate::input::{Text, input};
@@ -48,6 +49,8 @@ impl<const EXTENDS: bool> Batched for SessionContexts<EXTENDS> {
     type Output = Option<SessionContext>;
 
     const IS_WRITE: bool = EXTENDS;
+
+    const MAX_CALLS: usize = MAX_LARGE_CALLS;
 
     /// Several requests of one session extend it to nearly the same time. One update is enough for those that wait.
     const SHARES_SERIAL_KEY: bool = true;

@@ -7,7 +7,7 @@
 
 use super::batched::{Batched, LockKey};
 use super::call::{Call, WaitingCall};
-use super::policy::{MAX_BYTES, MAX_CALLS};
+use super::policy::MAX_BYTES;
 use crate::db::deadline::Allowance;
 use crate::db::pool::{CallGuard, Pool};
 use std::collections::hash_map::Entry;
@@ -148,7 +148,7 @@ impl<B: Batched> CallQueue<B> {
     pub fn take_shared(&mut self, pool: &Arc<Pool>) -> Vec<WaitingCall<B>> {
         let mut taken: Vec<WaitingCall<B>> = Vec::new();
         let mut bytes = 0;
-        while taken.len() < MAX_CALLS
+        while taken.len() < B::MAX_CALLS
             && let Some(next) = self.ready.front()
             && next.call.is_on(pool)
         {
