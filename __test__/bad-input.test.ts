@@ -8,7 +8,10 @@ import { eventInput, userInput } from './helpers/fixtures';
 const db = useDatabase();
 
 /** The arguments of every method: `text`, `text?` where it may be left out, `record`, `list`. */
-const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'text|null' | 'record' | 'list'][]> = {
+const SIGNATURES: Record<
+  string,
+  [name: string, kind: 'text' | 'text?' | 'text|null' | 'record' | 'list' | 'number'][]
+> = {
   connect: [],
   disconnect: [],
   rollback: [],
@@ -56,6 +59,7 @@ const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'text|n
     ['patch', 'record'],
   ],
   deleteSession: [['id', 'text']],
+  getSessionContext: [['sessionId', 'text']],
   deleteUserSessions: [['userId', 'text']],
   deleteExpiredSessions: [],
   createApiKey: [['apiKey', 'record']],
@@ -77,6 +81,7 @@ const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'text|n
     ['prefix', 'text?'],
   ],
   verifyApiKeySecret: [['key', 'text']],
+  getApiKeyContext: [['key', 'text']],
   rotateApiKey: [['id', 'text']],
   createOrganization: [['organization', 'record']],
   getOrganization: [['id', 'text']],
@@ -166,6 +171,10 @@ const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'text|n
     ['codes', 'list'],
   ],
   getBackupCodes: [['userId', 'text']],
+  useTwoFactorStep: [
+    ['deviceId', 'text'],
+    ['step', 'number'],
+  ],
   markBackupCodeUsed: [['id', 'text']],
   createTwoFactorSession: [['session', 'record']],
   getTwoFactorSession: [['id', 'text']],
@@ -173,13 +182,14 @@ const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'text|n
   incrementTwoFactorSessionAttempts: [['id', 'text']],
 };
 
-const GOOD = { text: 'x', 'text?': undefined, 'text|null': null, record: {}, list: [] };
+const GOOD = { text: 'x', 'text?': undefined, 'text|null': null, record: {}, list: [], number: 0 };
 const BAD = {
   text: [undefined, null, 7, {}, [], true, 'a\0b', 'a\ud800b', Symbol('x')],
   'text|null': [undefined, 7, {}, [], true, '', 'a\0b', 'a\ud800b'],
   'text?': [7, {}, [], true, 'a\0b', 'a\ud800b'],
   record: [undefined, null, 7, 'x', true, [], () => 1, Symbol('x'), 1n],
   list: [undefined, null, 7, 'x', true, {}, () => 1],
+  number: [undefined, null, -1, 0.5, Number.NaN, 2 ** 53, 'x', '7', true, {}, [], () => 1, 7n],
 };
 
 type Method = (...args: unknown[]) => Promise<unknown>;

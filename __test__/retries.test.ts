@@ -16,6 +16,7 @@ import {
   sessionInput,
   sha256,
   tenantSamlInput,
+  totpDeviceInput,
   twoFactorSessionInput,
   unique,
   userInput,
@@ -258,6 +259,11 @@ const ONCE: Case[] = [
     name: 'completeTwoFactorSession',
     make: async (s, w) => (await s.createTwoFactorSession(twoFactorSessionInput(w.userId, w.deviceId))).id,
     act: (s, _, id) => s.completeTwoFactorSession(id),
+  },
+  {
+    name: 'useTwoFactorStep',
+    make: async (s, w) => (await s.createTwoFactorDevice(totpDeviceInput(w.userId))).id,
+    act: (s, _, id) => s.useTwoFactorStep(id, 1),
   },
   {
     name: 'markBackupCodeUsed',

@@ -2,7 +2,16 @@
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { FAMILIES, makeWorld, type World } from './helpers/families';
-import { emailTokenInput, oauthLink, roleInput, twoFactorSessionInput, unique, userInput } from './helpers/fixtures';
+import {
+  emailTokenInput,
+  inMs,
+  oauthLink,
+  roleInput,
+  sessionInput,
+  twoFactorSessionInput,
+  unique,
+  userInput,
+} from './helpers/fixtures';
 import { Relay } from './helpers/relay';
 
 const db = useDatabase();
@@ -62,6 +71,7 @@ it.each<[string, Call]>([
   ['getUserByOAuth', (s) => s.getUserByOAuth('google', 'nobody')],
   ['deleteUserSessions', (s, { userId }) => s.deleteUserSessions(userId)],
   ['deleteExpiredSessions', (s) => s.deleteExpiredSessions()],
+  ['getApiKeyContext', (s) => s.getApiKeyContext('x_y')],
   ['getApiKeyByHash', (s) => s.getApiKeyByHash('x')],
   ['getApiKeysByPrefixAndLastFour', (s) => s.getApiKeysByPrefixAndLastFour('kit', 'abcd')],
   ['listApiKeys', (s, { userId }) => s.listApiKeys(userId)],
@@ -104,6 +114,14 @@ it('assignRoleToUser, the methods that mark or complete, and incrementTwoFactorS
   expect(await roundTripsOf(turns((at) => storage.markBackupCodeUsed(id(codes, at))))).toBe(1);
   expect(await roundTripsOf(() => storage.incrementTwoFactorSessionAttempts(id(pending, 0)))).toBe(1);
   expect(await roundTripsOf(turns((at) => storage.completeTwoFactorSession(id(pending, at))))).toBe(1);
+});
+
+it('getSessionContext takes one round trip, whether it extends the session or not', async () => {
+  const { id } = await storage.createSession(sessionInput(world.userId, { orgId: world.orgId }));
+  expect(await roundTripsOf(() => storage.getSessionContext(id))).toBe(1);
+  let hours = 2;
+  expect(await roundTripsOf(() => storage.getSessionContext(id, { extendTo: inMs(hours++ * 3_600_000) }))).toBe(1);
+  expect(await roundTripsOf(() => storage.getSessionContext(id, { extendTo: inMs(0) }))).toBe(1);
 });
 
 it('linkOAuthAccount takes one round trip when the account is new', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { useDatabase } from './helpers/database';
 import { argumentsOf, call, makeScene } from './helpers/every-method';
 import { until, whileLocked } from './helpers/failing';
-import { eventInput, sessionInput, unique } from './helpers/fixtures';
+import { eventInput, inMs, sessionInput, unique } from './helpers/fixtures';
 import { Relay } from './helpers/relay';
 
 const db = useDatabase();
@@ -20,6 +20,8 @@ const LOOKUPS = [
     'getApiKey',
     'getApiKeyByHash',
     'verifyApiKeySecret',
+    'getApiKeyContext',
+    'getSessionContext',
     'getRole',
   ],
   ...['getOrganization', 'getEmailVerificationTokenById', 'getSSOProvider', 'getSSOLink', 'getSSOSession'],
@@ -138,6 +140,10 @@ async function preparedStatements(): Promise<string[]> {
     await Promise.all(
       Array.from({ length: 21 }, (_, at) => storage.updateSession(sessions[at % 3]?.id as string, { plan: `${at}` })),
     );
+    await storage.getSessionContext(unique());
+    // Several at once, of which each is to expire later than before.
+    const contexts = sessions.flatMap(({ id }) => [1, 2].map((hours) => ({ id, extendTo: inMs(hours * 7_200_000) })));
+    await Promise.all(contexts.map(({ id, extendTo }) => storage.getSessionContext(id, { extendTo })));
     for (const [method, args] of Object.entries(calls)) await call(storage, method, args);
     await storage.healthCheck();
     // A user that has more events than one transaction changes.

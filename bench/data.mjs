@@ -20,6 +20,8 @@ export const userId = (number) => `00000000-0000-7000-8000-${padded(number, 12)}
 export const email = (number) => `User-${number}@example.com`;
 /** @param {number} number from 1 */
 export const apiKeyHash = (number) => padded(number, 64);
+/** The user of a session. @param {number} session from 1 @param {number} sessions how many there are */
+export const userOf = (session, sessions) => 1 + (session % Math.ceil(sessions / SESSIONS_PER_USER));
 /** The organization of a user. @param {number} number from 1 */
 export const organizationOf = (number) => `org-${number % ORGANIZATIONS}`;
 

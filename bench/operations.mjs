@@ -1,5 +1,5 @@
 /** What is measured: each operation as a function that makes one call with fresh arguments. */
-import { apiKeyHash, email, organizationOf, SESSIONS_PER_USER, sessionId, userId } from './data.mjs';
+import { apiKeyHash, email, organizationOf, SESSIONS_PER_USER, sessionId, userId, userOf } from './data.mjs';
 
 /**
  * @typedef {import('./candidates/types.js').Candidate} Candidate
@@ -15,6 +15,11 @@ function draws(sessions) {
   return {
     session: () => sessionId(upTo(sessions)),
     user: () => upTo(users),
+    /** A session, and the organization of its user. */
+    request: () => {
+      const session = upTo(sessions);
+      return { session: sessionId(session), organization: organizationOf(userOf(session, sessions)) };
+    },
     // Differs from call to call: an update that changes nothing is another thing.
     expiry: () => new Date(Date.now() + HOUR + upTo(1_000_000)),
   };
@@ -56,6 +61,24 @@ export const OPERATIONS = {
     return () => {
       const user = draw.user();
       return roles(userId(user), organizationOf(user));
+    };
+  },
+  'request context': (candidate, sessions) => {
+    const draw = draws(sessions);
+    const context = candidate.getSessionContext;
+    if (!context) return undefined;
+    return () => {
+      const { session, organization } = draw.request();
+      return context(session, organization);
+    };
+  },
+  'request context, extended': (candidate, sessions) => {
+    const draw = draws(sessions);
+    const context = candidate.getSessionContext;
+    if (!context) return undefined;
+    return () => {
+      const { session, organization } = draw.request();
+      return context(session, organization, draw.expiry());
     };
   },
   'create session': (candidate, sessions) => {

@@ -19,7 +19,17 @@ import { Server } from './server.mjs';
 import { TARGETED, targetsTable } from './targets.mjs';
 import { inTurns } from './turns.mjs';
 
-const ALL = ['ours', 'pg', 'pg-pipeline', 'postgres-js', 'kysely', 'drizzle', 'authjs', 'better-auth'];
+const ALL = [
+  'ours',
+  'ours-in-sequence',
+  'pg',
+  'pg-pipeline',
+  'postgres-js',
+  'kysely',
+  'drizzle',
+  'authjs',
+  'better-auth',
+];
 
 const { values: flags } = parseArgs({
   options: {
@@ -64,7 +74,7 @@ const inFlights = flags['in-flight'].split(',').map(Number);
 const operations = chosen(flags.operations, flags.quick ? Object.keys(TARGETED) : Object.keys(OPERATIONS));
 const names = chosen(
   flags.candidates,
-  flags.quick ? ['ours', 'pg', 'pg-pipeline', 'postgres-js', 'pgbench'] : [...ALL, 'pgbench'],
+  flags.quick ? ['ours', 'ours-in-sequence', 'pg', 'pg-pipeline', 'postgres-js', 'pgbench'] : [...ALL, 'pgbench'],
 );
 
 /** @typedef {{name: string, operations: string[], start: () => Promise<Entrant>}} Participant */

@@ -16,6 +16,8 @@ const TARGETS = [
   { operation: 'emit event', against: 'pg', figure: 'rate', bounds: [1, 2, 5, 8] },
   { operation: 'create session', against: 'pg', figure: 'rate', bounds: [1, 1.2, 2, 2] },
   { operation: 'update session', against: 'pg', figure: 'rate', bounds: [1, 1.2, 2, 2] },
+  { operation: 'request context', against: 'ours-in-sequence', figure: 'rate', bounds: [1.8, 1.8, 1, 1] },
+  { operation: 'request context', against: 'pg', figure: 'rate', bounds: [1.8, 1.8, 3, 4] },
   { operation: 'request mix', against: 'pg', figure: 'rate', bounds: [1, 1.4, 3, 4] },
   { operation: 'session by id', against: 'pg', figure: 'cpu', bounds: [1.1, 0.7, 0.3, 0.25] },
   { operation: 'session by id', against: 'pg', figure: 'p99', bounds: [undefined, undefined, 1, undefined] },

@@ -2,7 +2,7 @@
  * One candidate in a process of its own, so that its CPU, memory and event loop are its own: takes orders
  * from the benchmark, `{find}`, `{operation, inFlight, ms}` or `{operation, perSecond, ms}`, and answers each.
  */
-import { apiKeyHash, email, organizationOf, sessionId, userId } from './data.mjs';
+import { apiKeyHash, email, organizationOf, sessionId, userId, userOf } from './data.mjs';
 import { measure, measurePaced } from './measure.mjs';
 import { OPERATIONS } from './operations.mjs';
 
@@ -20,6 +20,7 @@ async function find() {
     user: await candidate.getUserByEmail?.(email(number)),
     apiKey: await candidate.getApiKeyByHash?.(apiKeyHash(number)),
     roles: await candidate.getUserRoles?.(userId(number), organizationOf(number)),
+    context: await candidate.getSessionContext?.(sessionId(number), organizationOf(userOf(number, sessions))),
     updated: await candidate.updateSession?.(sessionId(number + 1), { expiresAt: new Date('2100-01-01T00:00:00Z') }),
   };
 }

@@ -10,6 +10,7 @@ const { userExport } = require('./user-export.js');
 
 const { list, orNull, toUndefined, unchanged } = results;
 const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, health, organization, role, session } = results;
+const { apiKeyContext, sessionContext } = results;
 const { ssoLink, ssoProvider, ssoSession, tenantConfig, tenantConfigRecord, twoFactorSession, user } = results;
 
 /** @satisfies {{ [Name in MethodName]: Method<ResultOf<Name>> }} */
@@ -36,6 +37,7 @@ const METHODS = {
 
   createSession: method([json('session')], session),
   getSession: method([text('id')], orNull(session)),
+  getSessionContext: methodWithOptions([text('sessionId')], orNull(sessionContext)),
   updateSession: methodWithOptions([text('id'), json('patch')], session),
   deleteSession: method([text('id')], toUndefined),
   deleteUserSessions: methodWithOptions([text('userId')], unchanged),
@@ -50,6 +52,7 @@ const METHODS = {
   listApiKeys: method([text('principalId')], list(apiKey)),
   createApiKeyWithSecret: method([text('principalId'), json('scopes'), optionalText('prefix')], apiKeyWithSecret),
   verifyApiKeySecret: method([text('key')], orNull(apiKey)),
+  getApiKeyContext: method([text('key')], orNull(apiKeyContext)),
   rotateApiKey: methodWithOptions([text('id')], apiKeyWithSecret),
 
   createOrganization: method([json('organization')], organization),
@@ -101,6 +104,7 @@ const METHODS = {
   updateTwoFactorDevice: methodWithOptions([text('id'), json('patch')], device),
   listTwoFactorDevices: method([text('userId')], list(device)),
   deleteTwoFactorDevice: method([text('id')], toUndefined),
+  useTwoFactorStep: method([text('deviceId'), json('step')], toUndefined),
   createBackupCodes: method([text('userId'), json('codes')], list(backupCode)),
   getBackupCodes: method([text('userId')], list(backupCode)),
   markBackupCodeUsed: method([text('id')], toUndefined),

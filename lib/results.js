@@ -1,9 +1,9 @@
 /** Decoders: what the core answers is JSON, so that Dates arrive as text. */
 
 /**
- * @import { ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, HealthStatus, OAuthLink,
- *   OrganizationMember, OrganizationRecord, RoleRecord, SessionRecord, SSOLink, SSOProvider, SSOSession, SweepRecord,
- *   TenantSAMLConfig, TenantSAMLConfigRecord, TwoFactorDevice, TwoFactorSession, UserRecord } from '../index.js'
+ * @import { ApiKeyContext, ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, HealthStatus, OAuthLink,
+ *   OrganizationMember, OrganizationRecord, RoleRecord, SessionContext, SessionRecord, SSOLink, SSOProvider, SSOSession,
+ *   SweepRecord, TenantSAMLConfig, TenantSAMLConfigRecord, TwoFactorDevice, TwoFactorSession, UserRecord } from '../index.js'
  * @import { Decode } from './types.js'
  */
 
@@ -93,6 +93,23 @@ const emailToken = dates('expiresAt', 'createdAt', 'usedAt');
 /** @type {Decode<RoleRecord>} */
 const role = dates('createdAt', 'updatedAt');
 
+/** @type {Decode<SessionContext>} */
+const sessionContext = (context) => {
+  session(context.session);
+  user(context.user);
+  if (context.organization) organization(context.organization);
+  context.roles.forEach(role);
+  return /** @type {SessionContext} */ (/** @type {unknown} */ (context));
+};
+
+/** @type {Decode<ApiKeyContext>} */
+const apiKeyContext = (context) => {
+  apiKey(context.apiKey);
+  if (context.user) user(context.user);
+  if (context.organization) organization(context.organization);
+  return /** @type {ApiKeyContext} */ (/** @type {unknown} */ (context));
+};
+
 /** @type {Decode<SSOProvider>} */
 const ssoProvider = dates('createdAt', 'updatedAt');
 /** @type {Decode<SSOLink>} */
@@ -133,5 +150,6 @@ const twoFactorSession = dates('expiresAt', 'createdAt', 'completedAt');
 module.exports = {
   ...{ dates, list, orNull, toUndefined, unchanged },
   ...{ apiKey, apiKeyWithSecret, backupCode, device, emailToken, health, organization, role, session },
+  ...{ apiKeyContext, sessionContext },
   ...{ ssoLink, ssoProvider, ssoSession, tenantConfig, tenantConfigRecord, twoFactorSession, user },
 };

@@ -26,6 +26,7 @@ const TABLES = [
    SELECT 'x' || n, 'u' || n, 'p' || n, 'oidc', 's' || n, now() + interval '1 day'`,
   `tenant_saml_configs (tenant_id, config) SELECT 't' || n, '{}'`,
   `twofa_devices (id, user_id, method) SELECT 'd' || n, 'u' || n, 'totp'`,
+  `twofa_steps (device_id, step) SELECT 'd' || n, 1`,
   `twofa_backup_codes (id, user_id, code) SELECT 'x' || n, 'u' || n, 'c'`,
   `twofa_sessions (id, user_id, session_id, device_id, method, expires_at)
    SELECT 'x' || n, 'u' || n, 'x' || n, 'd' || n, 'totp', now() + interval '1 day'`,

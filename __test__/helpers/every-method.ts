@@ -1,6 +1,6 @@
 /** A call of every method that talks to the tables, for the tests of what holds for all of them. */
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
-import { anHourAgo, inAnHour, memberInput, permissionInput, unique } from './fixtures';
+import { anHourAgo, inAnHour, inMs, memberInput, permissionInput, unique } from './fixtures';
 
 type Administration =
   | 'baseline'
@@ -196,6 +196,7 @@ export function argumentsOf(scene: Scene): Record<Method, unknown[]> {
     unlinkOAuthAccount: [userId, 'google'],
     createSession: [inputs.session],
     getSession: [scene.sessionId],
+    getSessionContext: [scene.sessionId, { orgId, extendTo: inMs(7_200_000) }],
     updateSession: [scene.sessionId, { plan: text('plan'), expiresAt: inAnHour() }],
     createApiKey: [inputs.apiKey],
     getApiKey: [scene.apiKeyId],
@@ -205,6 +206,7 @@ export function argumentsOf(scene: Scene): Record<Method, unknown[]> {
     listApiKeys: [userId],
     createApiKeyWithSecret: [userId, [text('scope')], text('prefix')],
     verifyApiKeySecret: [text('key')],
+    getApiKeyContext: [text('key')],
     rotateApiKey: [scene.apiKeyId, { expiresOldKeysAt: inAnHour() }],
     createOrganization: [inputs.organization],
     getOrganization: [orgId],
@@ -244,6 +246,7 @@ export function argumentsOf(scene: Scene): Record<Method, unknown[]> {
     getTwoFactorDevice: [scene.deviceId],
     updateTwoFactorDevice: [scene.deviceId, { secret: text('secret'), verificationCode: text('verification') }],
     listTwoFactorDevices: [userId],
+    useTwoFactorStep: [scene.deviceId, 1],
     getBackupCodes: [userId],
     markBackupCodeUsed: [scene.codeId],
     createBackupCodes: [userId, [text('code'), { id: text('id'), userId, code: text('code') }]],

@@ -40,6 +40,7 @@ const COUNTS = `
        , (SELECT count(*)::int FROM sso_sessions) AS "ssoSessions"
        , (SELECT count(*)::int FROM tenant_saml_configs) AS "samlConfigs"
        , (SELECT count(*)::int FROM twofa_devices) AS devices
+       , (SELECT count(*)::int FROM twofa_steps) AS steps
        , (SELECT count(*)::int FROM twofa_backup_codes) AS "backupCodes"
        , (SELECT count(*)::int FROM twofa_sessions) AS "twoFactorSessions"
        , (SELECT count(*)::int FROM user_oauth_accounts) AS "oauthPairs"

@@ -43,6 +43,12 @@ const marked = { plan: 'given-up' };
 /** Stands for the `updatedAt` that the session has before the calls. */
 const AS_AT_FIRST = { ifUpdatedAt: 'as at first' };
 
+/** Moves an expiry by so many minutes. */
+const extension = (minutes: number, orgId: string) => ({
+  orgId,
+  extendTo: new Date(future.getTime() + minutes * 60_000),
+});
+
 const good = fc.oneof(
   { weight: 4, arbitrary: fc.constant(0).map(() => call('createUser', [{ name: 'n', entitlements: ['a', ','] }])) },
   { weight: 4, arbitrary: index(40).map((n) => call('createUser', [{ email: `E${n}@x`, metadata: { n } }])) },
@@ -92,6 +98,19 @@ const good = fc.oneof(
   { weight: 3, arbitrary: index(5).map((n) => call('getSession', [`r${n}`])) },
   { weight: 3, arbitrary: index(8).map((n) => call('getUserRoles', [`u${n}`, 'o0'])) },
   { weight: 2, arbitrary: index(3).map((n) => call('getOrganization', [`o${n}`])) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(index(5), fc.option(index(3), { nil: undefined }))
+      .map(([n, org]) => call('getSessionContext', [`r${n}`, { orgId: org === undefined ? undefined : `o${org}` }])),
+  },
+  {
+    weight: 5,
+    arbitrary: fc
+      .tuple(index(3), index(3), index(20))
+      .map(([n, org, minutes]) => call('getSessionContext', [`e${n}`, extension(minutes - 5, `o${org}`)])),
+  },
+  { weight: 2, arbitrary: index(3).map((n) => call('getApiKeyContext', [`key ${n}`])) },
 );
 
 const bad = fc.oneof(
@@ -103,6 +122,10 @@ const bad = fc.oneof(
   fc.constant(call('updateSession', ['nothing', { plan: 'x' }])),
   fc.constant(call('updateSession', ['expired', { expiresAt: future }])),
   fc.constant(call('updateSession', ['t0', { userId: 'nobody' }])),
+  fc.constant(call('getSessionContext', ['expired', extension(1, 'o0')])),
+  fc.constant(call('getSessionContext', ['nothing', extension(1, 'o0')])),
+  fc.constant(call('getSessionContext', ['unreadable', { orgId: 'o0' }], { isUnreadable: true })),
+  fc.constant(call('getSessionContext', ['unreadable', extension(1, 'o0')], { isUnreadable: true })),
   fc.constant(call('getUser', ['nobody'])),
   fc.constant(call('getSession', ['expired'])),
   fc.constant(call('getUser', ['unreadable'], { isUnreadable: true })),
@@ -120,6 +143,7 @@ const locked = fc.oneof(
   ),
   fc.nat({ max: 1_000 }).map((n) => call('updateSession', ['locked', { plan: `${n}` }], { isLocked: true })),
   fc.constant(call('updateSession', ['t1', { userId: 'locked' }], { isLocked: true })),
+  index(20).map((n) => call('getSessionContext', ['e-locked', extension(n + 1, 'o0')], { isLocked: true })),
   fc.constant(call('createUser', [{ email: 'held@X', ...marked }, { timeoutMs: 120 }], { givesUp: true })),
   fc.constant(
     call('createSession', [{ userId: 'locked', expiresAt: future, ...marked }, { timeoutMs: 120 }], { givesUp: true }),
@@ -154,7 +178,7 @@ async function populate(model: Model): Promise<void> {
   for (const n of [0, 1, 2, 3]) await make('assignRoleToUser', `u${n}`, n % 2 === 0 ? 'a' : 'b', 'o0');
   const sessions = [
     ...Array.from({ length: 20 }, (_, n) => `s${n}`),
-    ...['r0', 'r1', 'r2', 'r3', 'r4', 't0', 't1', 'locked', 'unreadable'],
+    ...['r0', 'r1', 'r2', 'r3', 'r4', 'e0', 'e1', 'e2', 't0', 't1', 'locked', 'e-locked', 'unreadable'],
   ];
   for (const id of sessions) await make('createSession', { id, userId: 'u0', expiresAt: future });
   await make('createSession', { id: 'expired', userId: 'u0', expiresAt: new Date(0) });
@@ -163,7 +187,7 @@ async function populate(model: Model): Promise<void> {
 const LOCKS = [
   `SELECT FROM users WHERE id = 'locked' FOR UPDATE`,
   `SELECT FROM organizations WHERE id = 'locked' FOR UPDATE`,
-  `SELECT FROM sessions WHERE id = 'locked' FOR UPDATE`,
+  `SELECT FROM sessions WHERE id IN ('locked', 'e-locked') FOR UPDATE`,
   `INSERT INTO users (id, email) VALUES ('held', 'held@x')`,
 ];
 
@@ -175,9 +199,20 @@ const FORGET = `
   DELETE FROM users WHERE plan = 'given-up' OR id = 'unreadable';
   DELETE FROM sessions WHERE plan = 'given-up' OR id = 'unreadable'`;
 
-/** The reference makes the calls in this order: what creates rows, what is changed, and only then what was refused. */
+type Context = { session: { expiresAt: Date } } | null;
+
+/** Of the calls that extend one session, the one that has set an expiry comes before those that have found it. */
+function byExpiry([one, first]: [Call, Outcome], [other, second]: [Call, Outcome]): number {
+  const expiryOf = (outcome: Outcome) =>
+    'value' in outcome ? ((outcome.value as Context)?.session.expiresAt.getTime() ?? 0) : 0;
+  const wanted = ({ args }: Call) => (args[1] as { extendTo?: Date }).extendTo?.getTime() ?? 0;
+  return expiryOf(first) - expiryOf(second) || wanted(other) - wanted(one);
+}
+
+/** The reference makes the calls in this order: what creates rows, what is changed, and only then what was refused or read. */
 function orderOf({ method }: Call, outcome: Outcome): number {
   if (method.startsWith('create')) return 'value' in outcome ? 0 : 2;
+  if (method === 'getSessionContext') return 4;
   return method === 'updateSession' ? 1 : 3;
 }
 
@@ -247,7 +282,10 @@ async function compareTogether(generated: Call[]): Promise<void> {
   await db.query(FORGET);
   model.state.users.delete('unreadable');
   model.state.sessions.delete('unreadable');
-  replayed.sort(([one, first], [other, second]) => orderOf(one, first) - orderOf(other, second));
+  replayed.sort(([one, first], [other, second]) => {
+    const difference = orderOf(one, first) - orderOf(other, second);
+    return difference || (one.method === 'getSessionContext' ? byExpiry([one, first], [other, second]) : 0);
+  });
   for (const [each, outcome] of replayed) {
     if (each.isUnreadable || each.isRefusedByServer) checkFailure(each, outcome);
     else if (!each.givesUp) await model.replay(each.method, each.args, outcome);

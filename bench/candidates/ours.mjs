@@ -3,6 +3,13 @@ import { SCHEMA } from '../data.mjs';
 
 const require = createRequire(import.meta.url);
 
+/** The store, connected, for a candidate of its own. @param {Parameters<import('./types.js').Open>[0]} target */
+export async function connect(target) {
+  const { storage } = openFrom('../../index.js', target);
+  await storage.connect();
+  return storage;
+}
+
 /** @type {import('./types.js').Open} */
 export async function open(target) {
   const { candidate, storage } = openFrom('../../index.js', target);
@@ -26,6 +33,7 @@ export function openFrom(path, { url, max }) {
     getUserByEmail: (email) => storage.getUserByEmail(email),
     getApiKeyByHash: (hash) => storage.getApiKeyByHash(hash),
     getUserRoles: (userId, orgId) => storage.getUserRoles(userId, orgId),
+    getSessionContext: (sessionId, orgId, extendTo) => storage.getSessionContext(sessionId, { orgId, extendTo }),
     createUser: (user) => storage.createUser(user),
     createSession: (session) => storage.createSession(session),
     updateSession: (id, patch) => storage.updateSession(id, patch),

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { SCHEMA } from '../data.mjs';
-import { apiKey, first, role, session, user } from './rows.mjs';
+import { apiKey, first, organization, role, session, user } from './rows.mjs';
 
 const SESSION = 'id, user_id, org_id, plan, entitlements, expires_at, metadata, created_at, updated_at';
 const USER = 'id, email, name, picture, plan, entitlements, oauth, metadata, created_at, updated_at';
@@ -31,6 +31,11 @@ export function candidateOf(send, close) {
       (await send({ name, text, values })).rows;
   const getSession = statement('session', `SELECT ${SESSION} FROM sessions WHERE id = $1 AND expires_at > now()`);
   const getUser = statement('email', `SELECT ${USER} FROM users WHERE lower(email COLLATE "C") = $1`);
+  const getUserById = statement('user by id', `SELECT ${USER} FROM users WHERE id = $1`);
+  const getOrganization = statement(
+    'organization',
+    'SELECT id, name, plan, seats, members, metadata, created_at, updated_at FROM organizations WHERE id = $1',
+  );
   const getApiKey = statement(
     'hash',
     `SELECT id, principal_id, hash, prefix, last_four, scopes, metadata, expires_at, created_at, updated_at
@@ -52,7 +57,17 @@ export function candidateOf(send, close) {
     'event',
     'INSERT INTO auth_events (type, principal_id, data, timestamp) VALUES ($1, $2, $3, $4)',
   );
+  /** What a request needs, by one query after the other. @param {string} sessionId @param {string} orgId @param {Date} [extendTo] */
+  const getSessionContext = async (sessionId, orgId, extendTo) => {
+    const [found] = await (extendTo ? updateSession(sessionId, extendTo) : getSession(sessionId));
+    if (found === undefined) return null;
+    const owner = first(await getUserById(found.user_id), user);
+    const place = first(await getOrganization(orgId), organization);
+    const roles = (await getRoles(found.user_id, orgId)).map(role);
+    return { session: session(found), user: owner, organization: place, roles };
+  };
   return {
+    getSessionContext,
     getSession: async (id) => first(await getSession(id), session),
     getUserByEmail: async (email) => first(await getUser(email.toLowerCase()), user),
     getApiKeyByHash: async (hash) => first(await getApiKey(hash), apiKey),

@@ -42,6 +42,18 @@ export const apiKey = (row) => ({
 });
 
 /** @param {Record<string, any>} row */
+export const organization = (row) => ({
+  id: row.id,
+  name: row.name,
+  plan: row.plan,
+  seats: row.seats,
+  members: row.members,
+  metadata: row.metadata,
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+});
+
+/** @param {Record<string, any>} row */
 export const role = (row) => ({
   id: row.id,
   orgId: row.org_id,

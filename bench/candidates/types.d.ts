@@ -4,6 +4,8 @@ export interface Candidate {
   getUserByEmail?(email: string): PromiseLike<unknown>;
   getApiKeyByHash?(hash: string): PromiseLike<unknown>;
   getUserRoles?(userId: string, orgId: string): PromiseLike<unknown>;
+  /** The session, its user, the organization and the roles in it; with `extendTo` the session then expires later. */
+  getSessionContext?(sessionId: string, orgId: string, extendTo?: Date): PromiseLike<unknown>;
   createUser?(user: NewUser): PromiseLike<{ id: string }>;
   createSession?(session: NewSession): PromiseLike<unknown>;
   updateSession?(id: string, patch: { expiresAt: Date }): PromiseLike<unknown>;

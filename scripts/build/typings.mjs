@@ -18,6 +18,7 @@ const EVERYWHERE = {
   Pem: 'string | Uint8Array | readonly (string | Uint8Array)[]',
   Secret: 'string',
   Natural: 'number',
+  LargeNatural: 'number',
   NaturalOrFalse: 'number | false',
   StringMap: 'Record<string, string>',
   StringMapPatch: 'Record<string, string | null>',
@@ -44,6 +45,7 @@ const TAKE_CALL_OPTIONS = [
   'SweepOptions',
   'UpdateOptions',
   'UpdateTenantSAMLConfigOptions',
+  'SessionContextOptions',
 ];
 
 /** @param {string} name */
@@ -119,6 +121,7 @@ const lines = generated
 
     let text = unwrap(line, 'Json');
     text = unwrap(text, 'JsonOf');
+    text = unwrap(text, 'Arc');
     text = unwrap(text, 'Pending', (inner) => `Promise<${inner}>`);
     text = unwrap(text, 'Nullable', (inner) => `${inner} | null`);
     text = replaceTypes(text, EVERYWHERE);

@@ -1,5 +1,6 @@
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void, options_or};
 use crate::input::{Key, Text, check_key, check_text, check_texts};
+use crate::store::api_key_contexts::ApiKeyContext;
 use crate::store::api_key_secrets::{self, ApiKeyWithSecret, RotateApiKeyOptions};
 use crate::store::api_keys::{self, ApiKeyInput, ApiKeyPatch, ApiKeyRecord};
 use crate::store::updates::UpdateOptions;
@@ -112,6 +113,20 @@ impl PostgresStorageAdapter {
         let hash = api_key_secrets::hash_of(&key);
         self.find_where(&self.lookups.api_keys_by_secret, "key", hash.clone(), move |record| {
             api_key_secrets::has_hash(record, &hash)
+        })
+    }
+
+    /// Finds what a request with an API key needs to know, in one round trip: the record of the key, as
+    /// `verifyApiKeySecret` finds it, and the user or the organization that it belongs to, all as of one moment. Resolves
+    /// with `null` if there is no such key or it has expired.
+    #[napi]
+    pub fn get_api_key_context(&self, key: String, _options: Option<CallOptions>) -> Pending<Nullable<ApiKeyContext>> {
+        if let Err(error) = check_text(&key, "key") {
+            return self.fail("getApiKeyContext", error);
+        }
+        let hash = api_key_secrets::hash_of(&key);
+        self.join(&self.api_key_contexts, hash.clone(), move |answer, found| {
+            answer.give(&found.map(|found| found.filter(|context| api_key_secrets::has_hash(&context.api_key, &hash))));
         })
     }
 

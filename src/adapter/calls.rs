@@ -146,7 +146,7 @@ impl PostgresStorageAdapter {
 
     /// Starts the statement for the calls of a batch when all calls of this turn of the event loop have been made.
     fn gather<B: Batched>(&self, batch: &Arc<Batch<B>>) {
-        self.turn.gather(batch.operation(), || {
+        self.turn.gather(Arc::as_ptr(batch).addr(), || {
             let (batch, log) = (Arc::clone(batch), self.log.clone());
             move || {
                 if let Some(work) = batch.next_task() {

@@ -36,8 +36,10 @@ use crate::error::Result;
 use crate::input::{Input, Natural, OrNull, Patch, Text, input};
 use crate::metrics::Metrics;
 use crate::options::{Environment, LogLevel, Options};
+use crate::store::api_key_contexts::{self, ApiKeyContexts};
 use crate::store::events::{self as event_store, EmitEvents};
 use crate::store::schema::{LEGACY, MIGRATIONS};
+use crate::store::session_contexts::{self, SessionContexts};
 use crate::store::session_creates::{self, CreateSessions};
 use crate::store::session_updates::{self, UpdateSessions};
 use crate::store::user_creates::{self, CreateUsers};
@@ -69,6 +71,9 @@ pub struct PostgresStorageAdapter {
     user_roles: Arc<Batch<RolesOfUsers>>,
     session_creates: Arc<Batch<CreateSessions>>,
     session_updates: Arc<Batch<UpdateSessions>>,
+    session_contexts: Arc<Batch<SessionContexts<false>>>,
+    session_extensions: Arc<Batch<SessionContexts<true>>>,
+    api_key_contexts: Arc<Batch<ApiKeyContexts>>,
     events: Arc<Batch<EmitEvents>>,
     turn: Arc<TickGather>,
 }
@@ -141,6 +146,9 @@ impl PostgresStorageAdapter {
             user_roles: user_roles::of_user(),
             session_creates: session_creates::create(),
             session_updates: session_updates::update(),
+            session_contexts: session_contexts::batch(),
+            session_extensions: session_contexts::batch(),
+            api_key_contexts: api_key_contexts::by_secret(),
             events: event_store::emit(),
             turn: Arc::default(),
         })

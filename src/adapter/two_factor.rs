@@ -1,8 +1,9 @@
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void, options_or};
-use crate::input::{check_key, check_text};
+use crate::input::{LargeNatural, check_key, check_text};
 use crate::store::backup_codes::{self, BackupCode, BackupCodeOrText};
 use crate::store::two_factor_devices::{self, TwoFactorDevice, TwoFactorDeviceInput, TwoFactorDevicePatch};
 use crate::store::two_factor_sessions::{self, TwoFactorSession, TwoFactorSessionInput};
+use crate::store::two_factor_steps;
 use crate::store::updates::UpdateOptions;
 use napi_derive::napi;
 
@@ -70,6 +71,28 @@ impl PostgresStorageAdapter {
         self.call("deleteTwoFactorDevice", move |mut db| async move {
             check_text(&id, "id")?;
             two_factor_devices::delete(&mut db, &id).await.map(|()| Void)
+        })
+    }
+
+    /// Uses a time step of a device of the method `totp`, so that the code of that step is accepted only once. `step` is
+    /// the one whose code was given: the seconds since 1970, divided by the period of the codes (mostly 30) and rounded
+    /// down. Call it after the code has been found to be right, and let the login go on only if it resolves.
+    ///
+    /// A step can be used once at each device, and none that is earlier than the latest one used. Exactly one of several
+    /// concurrent calls succeeds. Using a step changes neither `lastUsedAt` nor `updatedAt` of the device.
+    ///
+    /// Rejects with `already_used` if the step or a later one has been used, with `not_found` if there is no such device,
+    /// and with `invalid_input` if `step` is not a whole number from 0 to 9 007 199 254 740 991.
+    #[napi]
+    pub fn use_two_factor_step(
+        &self,
+        device_id: String,
+        step: Json<LargeNatural>,
+        _options: Option<CallOptions>,
+    ) -> Pending<Void> {
+        self.call("useTwoFactorStep", move |mut db| async move {
+            check_text(&device_id, "deviceId")?;
+            two_factor_steps::use_step(&mut db, &device_id, step.parse("step")?).await.map(|()| Void)
         })
     }
 

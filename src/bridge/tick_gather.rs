@@ -25,7 +25,8 @@ struct Gathered {
 
 /// The calls of one kind that have been gathered.
 struct GatheredKind {
-    name: &'static str,
+    /// Tells it from the others: the address of its batch, since several may serve one method.
+    id: usize,
     calls: usize,
     since: Instant,
     /// Begins all of them.
@@ -54,13 +55,13 @@ impl TickGather {
     }
 
     /// Begins the calls of that kind when the turn ends, or the last one does, once for all of them.
-    pub fn gather<B: FnOnce() + Send + 'static>(self: &Arc<Self>, kind: &'static str, begin: impl FnOnce() -> B) {
+    pub fn gather<B: FnOnce() + Send + 'static>(self: &Arc<Self>, kind: usize, begin: impl FnOnce() -> B) {
         let mut gathered = self.lock();
-        if let Some(known) = gathered.kinds.iter_mut().find(|known| known.name == kind) {
+        if let Some(known) = gathered.kinds.iter_mut().find(|known| known.id == kind) {
             known.calls += 1;
             return;
         }
-        gathered.kinds.push(GatheredKind { name: kind, calls: 1, since: Instant::now(), begin: Box::new(begin()) });
+        gathered.kinds.push(GatheredKind { id: kind, calls: 1, since: Instant::now(), begin: Box::new(begin()) });
         if !gathered.is_guarded {
             gathered.is_guarded = true;
             start::spawn(false, Box::pin(Arc::clone(self).guard()));
@@ -100,6 +101,9 @@ mod tests {
     use super::{Arc, GATHER_LIMIT, GATHERED_ENOUGH, TickGather};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    const ONE: usize = 1;
+    const OTHER: usize = 2;
+
     fn counting(count: &Arc<AtomicUsize>) -> impl FnOnce() + Send + 'static {
         let count = Arc::clone(count);
         move || {
@@ -114,8 +118,8 @@ mod tests {
         // No guard: it might come before the end of the test.
         gather.lock().is_guarded = true;
         for _ in 0..3 {
-            gather.gather("one", || counting(&one));
-            gather.gather("other", || counting(&other));
+            gather.gather(ONE, || counting(&one));
+            gather.gather(OTHER, || counting(&other));
         }
         assert_eq!((one.load(Ordering::SeqCst), other.load(Ordering::SeqCst)), (0, 0));
         gather.close();
@@ -129,9 +133,9 @@ mod tests {
         let (gather, rare, common) = (Arc::<TickGather>::default(), Arc::default(), Arc::default());
         gather.open();
         gather.lock().is_guarded = true;
-        gather.gather("rare", || counting(&rare));
+        gather.gather(ONE, || counting(&rare));
         for _ in 0..GATHERED_ENOUGH {
-            gather.gather("common", || counting(&common));
+            gather.gather(OTHER, || counting(&common));
         }
         gather.pause();
         assert!(gather.is_open());
@@ -148,7 +152,7 @@ mod tests {
         let (gather, count) = (Arc::<TickGather>::default(), Arc::default());
         gather.open();
         for round in 1..=3 {
-            gather.gather("one", || counting(&count));
+            gather.gather(ONE, || counting(&count));
             while count.load(Ordering::SeqCst) < round {
                 std::thread::sleep(GATHER_LIMIT);
             }

@@ -15,7 +15,7 @@ mod text;
 pub(crate) use declare::{closed_set, input, patch};
 pub use json::{Extra, JsonObject, StringMap, StringMapPatch};
 pub use names::nearest;
-pub use natural::Natural;
+pub use natural::{LargeNatural, Natural};
 pub use object::Fields;
 pub use patch::{Change, Ignored, IsEmpty, OrNull, Patch};
 pub use secret::Secret;

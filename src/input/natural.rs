@@ -1,6 +1,6 @@
 //! Numbers that are not negative.
 
-use super::{Input, Path};
+use super::{Input, Path, required};
 use crate::error::Result;
 use serde_json::value::RawValue;
 
@@ -17,5 +17,22 @@ impl From<Natural> for i32 {
 impl Input for Natural {
     fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
         u32::try_from(i32::read(json, path)?).map(Self).map_err(|_| path.invalid("must not be negative"))
+    }
+}
+
+/// A whole number from 0 to 9 007 199 254 740 991, the largest that a JavaScript number holds exactly.
+#[derive(Debug, Clone, Copy)]
+pub struct LargeNatural(pub i64);
+
+impl Input for LargeNatural {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        const MAX: f64 = 9_007_199_254_740_991.0;
+        let number: f64 =
+            serde_json::from_str(required(json, path)?.get()).map_err(|_| path.invalid("must be a number"))?;
+        if number.fract() != 0.0 || !(0.0..=MAX).contains(&number) {
+            return Err(path.invalid("must be a whole number between 0 and 9007199254740991"));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "the bounds were checked just above")]
+        Ok(Self(number as i64))
     }
 }

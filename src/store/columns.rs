@@ -8,6 +8,10 @@ macro_rules! columns {
     (sessions) => {
         "id, user_id, org_id, plan, entitlements, expires_at, metadata, created_at, updated_at"
     };
+    (sessions AS session) => {
+        "session.id, session.user_id, session.org_id, session.plan, session.entitlements, session.expires_at, \
+         session.metadata, session.created_at, session.updated_at"
+    };
     (api_keys) => {
         "id, principal_id, hash, prefix, last_four, scopes, metadata, expires_at, created_at, updated_at"
     };

@@ -27,10 +27,12 @@ macro_rules! or_own {
     };
 }
 
+pub mod api_key_contexts;
 pub mod api_key_secrets;
 pub mod api_keys;
 pub mod backup_codes;
 mod columns;
+mod context_rows;
 pub mod dependents;
 pub mod diagnosis;
 pub mod email_tokens;
@@ -47,6 +49,9 @@ pub mod passwords;
 pub mod roles;
 pub mod saml;
 pub mod schema;
+mod session_context_queries;
+pub mod session_context_rows;
+pub mod session_contexts;
 pub mod session_creates;
 mod session_owners;
 pub mod session_updates;
@@ -62,6 +67,7 @@ pub mod tables;
 mod text_list;
 pub mod two_factor_devices;
 pub mod two_factor_sessions;
+pub mod two_factor_steps;
 pub mod updates;
 pub mod user_creates;
 pub mod user_roles;

@@ -23,6 +23,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("0004_saml_shapes"),
     migration!("0005_data_only_dumps"),
     migration!("0006_strict_updated_at"),
+    migration!("0007_two_factor_steps"),
     migration!("0009_sweeps"),
 ];
 
@@ -100,6 +101,8 @@ pub static LEGACY: Legacy = Legacy {
         ("password_hashes", legacy!("give_back_password_hashes.rules.sql")),
         // What sweeps did last is not missed.
         ("auth_sweeps", ""),
+        // A step only matters until the codes around it have expired, which takes a minute or two.
+        ("twofa_steps", ""),
     ],
     trigger_rights: &[
         needs("INSERT", "users", "SELECT", "user_oauth_accounts"),

@@ -40,6 +40,7 @@ pub const TABLES: &[(&str, &str)] = &[
         "twofa_devices",
         "id user_id method name verified phone_number secret last_used_at metadata extra created_at updated_at",
     ),
+    ("twofa_steps", "device_id step"),
     ("twofa_backup_codes", "id user_id code used used_at position created_at"),
     (
         "twofa_sessions",

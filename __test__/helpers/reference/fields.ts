@@ -21,6 +21,10 @@ export const bool: Reader = (value, field, faults) => (typeof value === 'boolean
 export const natural: Reader = (value, field, faults) =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 31 ? value : faults.invalid(field);
 
+/** As large as a number can be without losing what it counts. */
+export const largeNatural: Reader = (value, field, faults) =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : faults.invalid(field);
+
 export const object: Reader = (value, field, faults) =>
   isObject(value) && !hasBadTextWithin(value) ? value : faults.invalid(field);
 

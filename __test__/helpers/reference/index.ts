@@ -4,6 +4,7 @@
  */
 import { apiKeys } from './api-keys';
 import { backupCodes } from './backup-codes';
+import { contexts } from './contexts';
 import { emailTokens } from './email-tokens';
 import { events } from './events';
 import { housekeeping } from './housekeeping';
@@ -20,7 +21,7 @@ export { type Fault, Refusal } from './refusal';
 export { type Path, type Sources, State } from './state';
 
 export function referenceOf(state: State) {
-  return {
+  const tables = {
     ...users(state),
     ...sessions(state),
     ...apiKeys(state),
@@ -34,6 +35,7 @@ export function referenceOf(state: State) {
     ...backupCodes(state),
     ...housekeeping(state),
   };
+  return { ...tables, ...contexts(state, tables) };
 }
 
 export type Reference = ReturnType<typeof referenceOf>;

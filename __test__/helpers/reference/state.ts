@@ -48,6 +48,8 @@ export class State {
   /** When each configuration was stored and changed. */
   samlTimes = table();
   devices = table();
+  /** The latest step of each device that has been used. */
+  steps = new Map<string, number>();
   backupCodes = table();
   twoFactorSessions = table();
 
@@ -104,6 +106,7 @@ export class State {
     for (const owned of [this.links, this.ssoSessions]) {
       for (const [id, { providerId }] of owned) if (!this.providers.has(providerId as string)) owned.delete(id);
     }
+    for (const id of this.steps.keys()) if (!this.devices.has(id)) this.steps.delete(id);
     for (const [id, { deviceId }] of this.twoFactorSessions) {
       if (!this.devices.has(deviceId as string)) this.twoFactorSessions.delete(id);
     }

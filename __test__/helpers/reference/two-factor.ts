@@ -2,17 +2,20 @@ import {
   bool,
   defaulted,
   key,
+  largeNatural,
   metadata,
   natural,
   newId,
   oneOf,
   optional,
   type Row,
+  readText,
   required,
   text,
   time,
 } from './fields';
-import { type Fault, refuse } from './refusal';
+import { plainOf } from './plain';
+import { type Fault, Faults, refuse } from './refusal';
 import { insert, isExpired, newestFirst, one, readRecord, type State, update, visible } from './state';
 
 const METHOD = oneOf('totp', 'sms', 'backup-code');
@@ -96,6 +99,16 @@ export function twoFactor(state: State) {
     async deleteTwoFactorDevice(id: unknown) {
       const gone = one(id, 'id');
       state.deleteWhere(state.devices, (device) => device.id === gone);
+    },
+
+    async useTwoFactorStep(deviceId: unknown, step: unknown) {
+      const faults = new Faults();
+      const device = readText(deviceId, 'deviceId', faults);
+      const used = largeNatural(plainOf(step, 'step', faults) ?? null, 'step', faults) as number;
+      faults.settle();
+      if (!state.devices.has(device)) refuse('not_found');
+      if (used <= (state.steps.get(device) ?? -1)) refuse('already_used');
+      state.steps.set(device, used);
     },
 
     async createTwoFactorSession(session: unknown) {

@@ -42,6 +42,7 @@ export const apiKeys = [
     fc.oneof({ weight: 4, arbitrary: prefix }, { weight: 1, arbitrary: hostile }),
   ),
   call('verifyApiKeySecret', fc.oneof({ weight: 3, arbitrary: secret }, { weight: 1, arbitrary: readId })),
+  call('getApiKeyContext', fc.oneof({ weight: 3, arbitrary: secret }, { weight: 1, arbitrary: readId })),
   callWithOptional(
     'rotateApiKey',
     [readId],

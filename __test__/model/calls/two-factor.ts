@@ -48,6 +48,8 @@ const session = input(
   { verificationCode: text, attemptCount: attempts, maxAttempts: attempts, completedAt: time },
 );
 
+const step = fc.oneof(fc.nat(6), natural, fc.constantFrom(2 ** 53 - 1), hostile);
+
 export const twoFactor = [
   call('createTwoFactorDevice', device),
   call('createTwoFactorDevice', device),
@@ -57,6 +59,8 @@ export const twoFactor = [
   callOf('updateTwoFactorDevice', edit('devices', change)),
   call('listTwoFactorDevices', readId),
   call('deleteTwoFactorDevice', readId),
+  call('useTwoFactorStep', readId, step),
+  call('useTwoFactorStep', id, fc.nat(6)),
   call('createTwoFactorSession', session),
   call('createTwoFactorSession', session),
   call('getTwoFactorSession', readId),

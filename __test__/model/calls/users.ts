@@ -64,10 +64,21 @@ export const users = [
 const SESSION = { orgId: id, plan: text, metadata: jsonObject };
 const SESSION_NEEDS = { userId: id, expiresAt: time };
 
+const contextOptions = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ orgId: id, extendTo: time }, { requiredKeys: [], noNullPrototype: true }),
+  },
+  { weight: 1, arbitrary: fc.record({ extendTo: hostile, orgId: hostile }, { noNullPrototype: true }) },
+  { weight: 1, arbitrary: hostileOptions },
+);
+
 export const sessions = [
   call('createSession', input(SESSION_NEEDS, { ...SESSION, entitlements: texts })),
   call('createSession', input(SESSION_NEEDS, { ...SESSION, entitlements: texts })),
   call('getSession', readId),
+  callWithOptional('getSessionContext', [readId], contextOptions),
+  callWithOptional('getSessionContext', [id], contextOptions),
   call('updateSession', readId, patch('sessions', { ...SESSION_NEEDS, entitlements: texts }, SESSION)),
   callOf('updateSession', edit('sessions', patch('sessions', { ...SESSION_NEEDS, entitlements: texts }, SESSION))),
   call('deleteSession', readId),

@@ -1,5 +1,6 @@
 //! What a kind of call has to say of itself, so that its calls can share statements.
 
+use super::policy::MAX_CALLS;
 use crate::db::run::Db;
 use crate::error::Result;
 use std::future::{Future, ready};
@@ -33,6 +34,13 @@ pub trait Batched: Send + Sync + 'static {
     fn serial_key(_: &Self::Item) -> Option<&str> {
         None
     }
+
+    /// The most calls that one statement serves.
+    const MAX_CALLS: usize = MAX_CALLS;
+
+    /// Whether the items that wait for one with the same serial key leave together when it has ended, because one
+    /// statement can serve all of them.
+    const SHARES_SERIAL_KEY: bool = false;
 
     /// About how many bytes the item has as parameters.
     fn bytes(_: &Self::Item) -> usize {

@@ -24,6 +24,11 @@ pub const FEW_CALLS: usize = 8;
 /// The most calls that one statement serves: with 256 in flight all of them may travel together.
 pub const MAX_CALLS: usize = 256;
 
+/// The same for calls of which each returns several records. The statement of 256 such calls keeps the server busy for
+/// 8 ms, and this process for as long afterwards, so that each waits for the other. Smaller statements overlap. With 64
+/// calls they cost the server no more than that (34 µs a call instead of 32), with 32 calls they would (38 µs).
+pub const MAX_LARGE_CALLS: usize = 64;
+
 /// The most bytes of parameters that calls share in one statement; a larger call has one of its own. The server
 /// refuses messages of a gigabyte, and long before that a large statement only makes small calls wait.
 pub const MAX_BYTES: usize = 1 << 20;

@@ -7,7 +7,7 @@
 
 use super::batched::{Batched, LockKey};
 use super::call::{Call, WaitingCall};
-use super::policy::{MAX_BYTES, MAX_CALLS};
+use super::policy::MAX_BYTES;
 use crate::db::deadline::Allowance;
 use crate::db::pool::{CallGuard, Pool};
 use std::collections::hash_map::Entry;
@@ -119,10 +119,21 @@ impl<B: Batched> CallQueue<B> {
         if let Some(key) = serial_key
             && let Entry::Occupied(mut behind) = self.serial.entry(key)
         {
-            match behind.get_mut().pop_front() {
+            let next = if B::SHARES_SERIAL_KEY {
+                std::mem::take(behind.get_mut())
+            } else {
+                behind.get_mut().pop_front().into_iter().collect()
+            };
+            if next.is_empty() {
+                behind.remove();
+            }
+            for (at, mut waiting) in next.into_iter().enumerate() {
+                // The first of them keeps the key for all.
+                if at > 0 {
+                    waiting.call.serial_key = None;
+                }
                 // At the end: a key with many calls is not before others.
-                Some(next) => self.admit(next),
-                None => drop(behind.remove()),
+                self.admit(waiting);
             }
         }
         for waiting in holds.and_then(|key| self.behind_lock.remove(&key)).into_iter().flatten() {
@@ -141,7 +152,7 @@ impl<B: Batched> CallQueue<B> {
     pub fn take_shared(&mut self, pool: &Arc<Pool>) -> Vec<WaitingCall<B>> {
         let mut taken: Vec<WaitingCall<B>> = Vec::new();
         let mut bytes = 0;
-        while taken.len() < MAX_CALLS
+        while taken.len() < B::MAX_CALLS
             && let Some(next) = self.ready.front()
             && next.call.is_on(pool)
         {
