@@ -7,6 +7,7 @@ export type TwoFactorMethod = 'totp' | 'sms' | 'backup-code';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type Pooler = 'none' | 'transaction';
 export type HealthState = 'ok' | 'error';
+export type IsolationLevel = 'read committed' | 'repeatable read' | 'serializable';
 
 /** Every method takes these as its last argument. */
 export interface CallOptions {
@@ -14,6 +15,23 @@ export interface CallOptions {
   signal?: AbortSignal | null | undefined;
   /** Rejects the call in the same way after so many milliseconds. Default: no limit. */
   timeoutMs?: number | null | undefined;
+}
+
+/**
+ * What a function given to `transaction` works with. It has the adapter's methods, and none that concerns the adapter as a
+ * whole. The library's services take it as their storage.
+ */
+export interface PostgresTransaction
+  extends Omit<
+    PostgresStorageAdapter,
+    'connect' | 'disconnect' | 'healthCheck' | 'rollback' | 'stats' | 'transaction'
+  > {
+  /** A transaction has no such method. With `never`, the library's `StorageAdapter` can be a transaction all the same. */
+  readonly connect: never;
+  /** A transaction has no such method. */
+  readonly disconnect: never;
+  /** A transaction has no such method. */
+  readonly healthCheck: never;
 }
 
 /** Receives the log. The console has these methods, and so have pino's and kitium's loggers. */
@@ -34,6 +52,7 @@ export type ErrorCode =
   | 'auth_postgres/statement_timeout'
   | 'auth_postgres/lock_timeout'
   | 'auth_postgres/cancelled'
+  | 'auth_postgres/transaction_aborted'
   | 'auth_postgres/serialization_failure'
   | 'auth_postgres/read_only'
   | 'auth_postgres/resource_exhausted'
@@ -63,7 +82,7 @@ export interface ErrorContext {
   /** The server that could not be reached. */
   host?: string;
   port?: number;
-  /** How often the statement was tried. */
+  /** How often the statement was tried; in a transaction, how often its function was called. */
   attempts?: number;
   /** The statement was sent, but no answer came, so that it may or may not have taken effect. */
   outcome?: 'unknown';
@@ -503,6 +522,20 @@ export declare class PostgresStorageAdapter {
    * connections of the moment. It asks nobody, so that it costs microseconds, and it never throws.
    */
   stats(): Stats
+  /**
+   * Calls a function with a transaction, `tx`, which has the methods of this adapter. What is done by calls on `tx`
+   * takes effect together when the function's promise resolves, and not at all if it rejects. Resolves with what the
+   * function returns.
+   *
+   * Calls on `tx` run in their order, on one connection. The first one that rejects ends the transaction, also if
+   * the function catches its error: later calls reject with `transaction_aborted`, and `transaction` with that first
+   * error. If the function rejects with an error of its own, `transaction` rejects with the same error.
+   *
+   * Rejects with `serialization_failure` if a concurrent transaction won (see `retries`), with `cancelled` when
+   * `timeoutMs` has passed or the signal is aborted, and with `pool_timeout` if no connection becomes free. If the
+   * answer to `COMMIT` was lost, `context.outcome` is `'unknown'`.
+   */
+  transaction<T>(work: (tx: PostgresTransaction) => PromiseLike<T> | T, options?: TransactionOptions | null | undefined): Promise<T>
   /**
    * Creates a two-factor device. Fields beyond the declared ones are stored and returned as they were given.
    *
@@ -1300,6 +1333,21 @@ export interface Stats {
   connections: ConnectionStats
   /** The statements that have been running longest, the oldest first, at most ten. */
   running: Array<StatementStats>
+}
+
+/** The options of `transaction`. */
+export interface TransactionOptions extends CallOptions {
+  /** What the transaction sees of others, as PostgreSQL defines it. Default: `'read committed'`. */
+  isolationLevel?: IsolationLevel | null | undefined
+  /** Whether writes are refused. Default: `false`. */
+  readOnly?: boolean | null | undefined
+  /**
+   * How often the function is called again after PostgreSQL has undone the transaction because of a concurrent
+   * one (SQLSTATE 40001 or 40P01). Default: 0, because the function may do more than what is undone.
+   */
+  retries?: number | null | undefined
+  /** After how many milliseconds the transaction is ended, including waits and retries. Default: 30 000. */
+  timeoutMs?: number | null | undefined
 }
 
 /** A login that is waiting for its second factor. */

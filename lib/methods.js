@@ -129,4 +129,7 @@ const METHODS = {
   incrementTwoFactorSessionAttempts: method([text('id')], unchanged),
 };
 
-module.exports = { METHODS };
+/** @type {Set<string>} methods that concern the adapter as a whole: `query_timeout` does not limit them */
+const LIFECYCLE = new Set(['connect', 'disconnect', 'rollback', 'healthCheck']);
+
+module.exports = { LIFECYCLE, METHODS };

@@ -4,7 +4,7 @@ import { anHourAgo, inAnHour, memberInput, permissionInput, unique } from './fix
 
 export type Method = Exclude<
   keyof PostgresStorageAdapter,
-  'connect' | 'disconnect' | 'rollback' | 'healthCheck' | 'stats'
+  'connect' | 'disconnect' | 'rollback' | 'healthCheck' | 'stats' | 'transaction'
 >;
 
 /** Makes a text of its own each time, of which the test can tell where it turns up. */

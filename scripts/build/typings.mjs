@@ -35,6 +35,7 @@ const TAKE_CALL_OPTIONS = [
   'DeleteUserSessionsOptions',
   'RollbackOptions',
   'RotateApiKeyOptions',
+  'TransactionOptions',
 ];
 
 /** @param {string} name */

@@ -3,6 +3,7 @@
 //! facade.
 
 mod api_keys;
+mod bound_transaction;
 mod calls;
 mod email_tokens;
 mod events;
@@ -15,6 +16,7 @@ mod roles;
 mod sessions;
 mod sso;
 mod stats;
+mod transactions;
 mod two_factor;
 mod users;
 
@@ -26,6 +28,7 @@ use crate::bridge::tick_gather::TickGather;
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
 use crate::db::migrate::{Rollback, Told};
 use crate::db::{Batch, Database, Plan};
+use crate::error::Error;
 use crate::input::{Natural, OrNull, Patch, Text, input};
 use crate::metrics::Metrics;
 use crate::options::{Environment, LogLevel, Options};
@@ -35,6 +38,7 @@ use crate::store::session_creates::{self, CreateSessions};
 use crate::store::session_updates::{self, UpdateSessions};
 use crate::store::user_creates::{self, CreateUsers};
 use crate::store::user_roles::{self, RolesOfUsers};
+use bound_transaction::BoundTransaction;
 use health::{HealthStatus, health};
 use lookups::Lookups;
 use napi::bindgen_prelude::Function;
@@ -47,21 +51,24 @@ use tracing::level_filters::LevelFilter;
 
 /// A store for `@kitiumai/auth` in PostgreSQL. It implements the `StorageAdapter` of that library.
 #[napi]
+#[derive(Clone)]
 pub struct PostgresStorageAdapter {
-    calls: Calls,
+    calls: Arc<Calls>,
     queue: Arc<CompletionQueue>,
     database: Arc<Database>,
     metrics: Arc<Metrics>,
     migrates: bool,
     /// The log, if the application has asked for one.
     log: Option<Dispatch>,
-    lookups: Lookups,
+    lookups: Arc<Lookups>,
     user_creates: Arc<Batch<CreateUsers>>,
     user_roles: Arc<Batch<RolesOfUsers>>,
     session_creates: Arc<Batch<CreateSessions>>,
     session_updates: Arc<Batch<UpdateSessions>>,
     events: Arc<Batch<EmitEvents>>,
     turn: Arc<TickGather>,
+    /// The transaction in which all calls run, if this is one.
+    transaction: Option<Arc<BoundTransaction>>,
 }
 
 input! {
@@ -90,11 +97,8 @@ impl PostgresStorageAdapter {
     pub fn new(connection_string: String, options: String, environment: String) -> napi::Result<Self> {
         let queue = Arc::new(CompletionQueue::default());
         let ask = password_asker(Arc::clone(&queue));
-        let options =
-            Options::read(&connection_string, &options, &Environment::read(&environment), ask).map_err(|error| {
-                // The facade makes an InternalError of the reason.
-                napi::Error::from_reason(serde_json::to_string(&error.in_operation("constructor")).unwrap_or_default())
-            })?;
+        let options = Options::read(&connection_string, &options, &Environment::read(&environment), ask)
+            .map_err(|error| as_reason(error, "constructor"))?;
         let log =
             options.log_level.map(|level| Dispatch::new(LogSubscriber::new(Arc::clone(&queue), level_filter(level))));
         if let Some(log) = &log {
@@ -111,19 +115,20 @@ impl PostgresStorageAdapter {
         };
         let metrics = Arc::<Metrics>::default();
         Ok(Self {
-            calls: Calls::new(Arc::clone(&queue), Arc::clone(&metrics)),
+            calls: Arc::new(Calls::new(Arc::clone(&queue), Arc::clone(&metrics))),
             queue,
             database: Arc::new(Database::new(options.pool, plan, Arc::clone(&metrics))),
             metrics,
             migrates: options.migrates,
             log,
-            lookups: Lookups::new(),
+            lookups: Arc::new(Lookups::new()),
             user_creates: user_creates::create(),
             user_roles: user_roles::of_user(),
             session_creates: session_creates::create(),
             session_updates: session_updates::update(),
             events: event_store::emit(),
             turn: Arc::default(),
+            transaction: None,
         })
     }
 
@@ -226,6 +231,11 @@ impl PostgresStorageAdapter {
         let database = Arc::clone(&self.database);
         self.start("healthCheck", async move { Ok(health(&database).await) })
     }
+}
+
+/// What can only throw sends the error's fields as the reason. The facade makes an `InternalError` of it.
+fn as_reason(error: Error, operation: &'static str) -> napi::Error {
+    napi::Error::from_reason(serde_json::to_string(&error.in_operation(operation)).unwrap_or_default())
 }
 
 fn level_filter(level: LogLevel) -> LevelFilter {
