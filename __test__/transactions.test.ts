@@ -3,6 +3,7 @@ import { InternalError, PostgresStorageAdapter, type PostgresTransaction } from 
 import { useDatabase } from './helpers/database';
 import { type Code, expectCode, expectInvalidInput, rejection } from './helpers/errors';
 import { argumentsOf, call, makeScene, type Scene } from './helpers/every-method';
+import { until } from './helpers/failing';
 import { emailTokenInput, eventInput, organizationInput, sessionInput, unique, userInput } from './helpers/fixtures';
 import { Relay } from './helpers/relay';
 
@@ -401,3 +402,19 @@ async function contents(): Promise<unknown> {
   const rows = tables.map(({ name }) => db.query(`SELECT to_jsonb(t) FROM ${name} AS t ORDER BY t::text`));
   return Promise.all(rows);
 }
+
+it('stats() counts a transaction as one call, and the calls in it under their own names', async () => {
+  const storage = db.adapter();
+  await storage.transaction(async (tx) => {
+    await tx.createUser({});
+    await tx.getUser('x');
+  });
+  await storage.transaction((tx) => tx.updateUser('nobody', { name: 'x' })).catch(() => undefined);
+  // The end of a transaction is counted beside its answer.
+  await until(async () => storage.stats().calls.transaction?.running === 0);
+  const { calls, statements, running } = storage.stats();
+  const counts = Object.entries(calls).map(([method, { durationSeconds }]) => [method, durationSeconds.count]);
+  expect(Object.fromEntries(counts)).toEqual({ createUser: 1, getUser: 1, transaction: 2, updateUser: 1 });
+  expect({ statements, running }).toEqual({ statements: 3, running: [] });
+  await storage.disconnect();
+});

@@ -148,6 +148,7 @@ impl Transaction {
         let mut lease = self.lock().take_for_statement()?;
         let statement_timeout = self.pool.options.statement_timeout;
         let way = Way { is_pooled: self.pool.options.target.is_pooled(), has_begun: true, is_in_doubt: false };
+        let running = self.pool.metrics.statement(operation, 1);
         let started = Instant::now();
         let connection = lease.connection()?;
         let result = tokio::select! {
@@ -157,6 +158,7 @@ impl Transaction {
             () = self.ended.wait() => return Err(self.why_ended()),
         };
         let ran = started.elapsed();
+        drop(running);
         let error = match result {
             Some(Ok(rows)) => {
                 lease.settle(true);
