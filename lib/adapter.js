@@ -1,16 +1,22 @@
 /** The adapter as the application sees it. */
 
 const { text } = require('./arguments.js');
-const { CORE, coreOf, findCore, run } = require('./call.js');
+const { CORE, coreOf, defineMethods, findCore, run } = require('./call.js');
 const { Core } = require('./core.js');
 const { Failure, fromNative } = require('./errors.js');
 const { METHODS } = require('./methods.js');
 const { readOptions } = require('./options.js');
+const { transaction } = require('./transaction.js');
 
 /**
  * @import { InternalError, PostgresStorageAdapter as Adapter } from '../index.js'
- * @import { MethodName } from './types.js'
  */
+
+/** @param {unknown} adapter */
+function findOwnCore(adapter) {
+  const core = findCore(adapter);
+  return core instanceof Core ? core : undefined;
+}
 
 /**
  * The last one of several overlapping calls of `connect` and `disconnect` decides whether the adapter is open.
@@ -41,7 +47,7 @@ class PostgresStorageAdapter {
 
   /** @type {Adapter['connect']} */
   async connect(options) {
-    const core = findCore(this);
+    const core = findOwnCore(this);
     const isLast = beginLifecycleCall(core);
     await run(this, 'connect', [options]);
     if (core === undefined || !isLast()) return;
@@ -51,7 +57,7 @@ class PostgresStorageAdapter {
 
   /** @type {Adapter['disconnect']} */
   async disconnect(options) {
-    const core = findCore(this);
+    const core = findOwnCore(this);
     const isLast = beginLifecycleCall(core);
     await run(this, 'disconnect', [options]);
     if (core === undefined) return;
@@ -87,17 +93,13 @@ class PostgresStorageAdapter {
       return { status: 'error', latencyMs: Date.now() - started, pool, code, message };
     }
   }
+
+  /** @type {Adapter['transaction']} */
+  async transaction(work, options) {
+    return await transaction(this, work, options);
+  }
 }
 
-for (const name of /** @type {MethodName[]} */ (Object.keys(METHODS))) {
-  if (name in PostgresStorageAdapter.prototype) continue;
-  const { [name]: value } = {
-    /** @param {unknown[]} args */
-    [name](...args) {
-      return run(this, name, args);
-    },
-  };
-  Object.defineProperty(PostgresStorageAdapter.prototype, name, { value, configurable: true, writable: true });
-}
+defineMethods(PostgresStorageAdapter.prototype, Object.keys(METHODS));
 
 module.exports = { PostgresStorageAdapter };

@@ -5,8 +5,12 @@ const { Failure, internal, invalidInput } = require('./errors.js');
 const { METHODS } = require('./methods.js');
 const { observe, observersOf } = require('./observers.js');
 const { messageOf } = require('./text.js');
+const { TransactionCore } = require('./transaction-core.js');
 
-/** @import { MethodName, ObservedCall, ResultOf } from './types.js' */
+/**
+ * @import { PostgresStorageAdapter } from '../index.js'
+ * @import { MethodName, ObservedCall, ResultOf } from './types.js'
+ */
 
 /**
  * Where an adapter keeps its core. A property is found through proxies, and by objects that inherit from the adapter. No
@@ -16,12 +20,12 @@ const CORE = Symbol('core');
 
 /**
  * @param {unknown} adapter
- * @returns {Core | undefined}
+ * @returns {Core | TransactionCore | undefined}
  */
 function findCore(adapter) {
   try {
     const core = /** @type {{ [CORE]?: unknown }} */ (adapter)[CORE];
-    return core instanceof Core ? core : undefined;
+    return core instanceof Core || core instanceof TransactionCore ? core : undefined;
   } catch {
     // There is no `this` at all, or it is a proxy that hides what it stands for.
     return undefined;
@@ -30,7 +34,7 @@ function findCore(adapter) {
 
 /**
  * @param {unknown} adapter
- * @param {MethodName | 'stats'} method
+ * @param {keyof PostgresStorageAdapter} method
  */
 function coreOf(adapter, method) {
   const core = findCore(adapter);
@@ -52,9 +56,10 @@ function coreOf(adapter, method) {
  */
 function run(adapter, name, args) {
   const core = findCore(adapter);
-  const observers = core && observersOf(core, name);
-  if (core === undefined || observers === undefined) return perform(adapter, name, args, undefined);
-  return observe(core, name, observers, (call) => perform(adapter, name, args, call));
+  const own = core instanceof TransactionCore ? core.core : core;
+  const observers = own && observersOf(own, name);
+  if (own === undefined || observers === undefined) return perform(adapter, name, args, undefined);
+  return observe(own, name, observers, (call) => perform(adapter, name, args, call));
 }
 
 /**
@@ -78,14 +83,34 @@ async function perform(adapter, name, args, observed) {
   } catch (error) {
     outcome = error instanceof Failure ? error : internal(`the call could not be made: ${messageOf(error)}`);
     core?.native.countRefused(name, outcome.fields.code);
+    core?.refused();
   }
   outcome = await outcome;
   if (outcome instanceof Failure) {
-    // A closed adapter answers calls, too.
-    core?.stopListening();
-    throw outcome.toError(name);
+    const error = outcome.toError(name);
+    core?.failed(error);
+    throw error;
   }
   return /** @type {(answer: unknown) => ResultOf<Name>} */ (decode)(outcome);
 }
 
-module.exports = { CORE, coreOf, findCore, run };
+/**
+ * Gives a class its methods of the table, unless it has its own.
+ *
+ * @param {object} prototype
+ * @param {string[]} names
+ */
+function defineMethods(prototype, names) {
+  for (const name of names) {
+    if (name in prototype) continue;
+    const { [name]: value } = {
+      /** @param {unknown[]} args */
+      [name](...args) {
+        return run(this, /** @type {MethodName} */ (name), args);
+      },
+    };
+    Object.defineProperty(prototype, name, { value, configurable: true, writable: true });
+  }
+}
+
+module.exports = { CORE, coreOf, defineMethods, findCore, run };

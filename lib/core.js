@@ -1,11 +1,9 @@
 /** Makes calls to the native core, and gives them up. */
 
-const { clearTimeout, setTimeout } = require('node:timers');
 const native = require('../native.js');
-const { onAbort } = require('./abort.js');
 const { captureContext, eventHandler } = require('./callbacks.js');
 const { readEnvironment } = require('./environment.js');
-const { cancelled } = require('./errors.js');
+const { callUntilGivenUp, givenUpBefore } = require('./give-up.js');
 const { Inbox } = require('./inbox.js');
 const keepAlive = require('./keep-alive.js');
 const { LIFECYCLE } = require('./lifecycle.js');
@@ -14,11 +12,8 @@ const { PendingCalls } = require('./pending-calls.js');
 
 /**
  * @import { ReadOptions } from './options.js'
- * @import { CallName, CheckedCallOptions, Encoded, ObservedCall, RunInContext } from './types.js'
+ * @import { CallName, CheckedCallOptions, Encoded, NativeAdapter, ObservedCall, RunInContext } from './types.js'
  */
-
-/** @param {number} ms */
-const gaveUpAfter = (ms) => `gave up after ${ms} ms`;
 
 /** One adapter's native half, and the calls that wait for it. */
 class Core {
@@ -53,62 +48,59 @@ class Core {
    * @param {Encoded[]} args
    * @param {CheckedCallOptions} options
    * @param {ObservedCall | undefined} observed
+   * @param {NativeAdapter} [on] the native half, or one of its transactions
    * @returns {Promise<unknown>} resolves with what the core answers, or with a `Failure`
    */
-  call(name, args, { signal, timeoutMs = LIFECYCLE.has(name) ? undefined : this.queryTimeoutMs }, observed) {
-    if (signal?.aborted) throw cancelled('the signal had been aborted');
-    if (timeoutMs === 0) throw cancelled(gaveUpAfter(0));
+  call(name, args, options, observed, on = this.native) {
+    const { signal, timeoutMs = LIFECYCLE.has(name) ? undefined : this.queryTimeoutMs } = options;
+    const refusal = givenUpBefore(signal, timeoutMs);
+    if (refusal !== undefined) throw refusal;
     if (!this.isListening) this.listen();
-    const mayGiveUp = signal !== undefined || timeoutMs !== undefined;
-    if (mayGiveUp) return this.callUntilGivenUp(name, args, signal, timeoutMs, observed);
-    const id = this.native[name](...args);
-    this.observation.add(id, observed);
-    keepAlive.ref();
-    this.contexts?.set(id, captureContext());
+    if (signal === undefined && timeoutMs === undefined) return this.answerOf(on[name](...args), observed);
+    return callUntilGivenUp(this, () => on[name](...args), signal, timeoutMs, observed);
+  }
+
+  /**
+   * Makes a call that is no method of the adapter.
+   *
+   * @param {() => number} make returns the call's id
+   */
+  start(make) {
+    if (!this.isListening) this.listen();
+    return this.answerOf(make(), undefined);
+  }
+
+  /**
+   * @param {number} id of a call that has just been made
+   * @param {ObservedCall | undefined} observed
+   * @returns {Promise<unknown>} resolves with what the core answers, or with a `Failure`
+   */
+  answerOf(id, observed) {
+    this.expectAnswer(id, observed);
     return new Promise((resolve) => this.pending.add(id, resolve));
   }
 
   /**
-   * The core answers a call that is given up like any other one: with an error, at once.
-   *
-   * @param {CallName} name
-   * @param {Encoded[]} args
-   * @param {AbortSignal | undefined} signal
-   * @param {number | undefined} timeoutMs
+   * @param {number} id of a call that has just been made
    * @param {ObservedCall | undefined} observed
-   * @returns {Promise<unknown>}
    */
-  callUntilGivenUp(name, args, signal, timeoutMs, observed) {
-    /** @type {number | undefined} */
-    let id;
-    const giveUp = (/** @type {string} */ reason) => {
-      if (id !== undefined) this.native.giveUp(id, reason);
-    };
-    // This comes first because the signal is the application's and may throw. In that case the call is not made.
-    const stopListening = signal && onAbort(signal, () => giveUp('the signal was aborted'));
-    try {
-      this.native.expectGiveUp();
-      id = this.native[name](...args);
-    } finally {
-      if (id === undefined) stopListening?.();
-    }
-    const pendingId = id;
+  expectAnswer(id, observed) {
     this.observation.add(id, observed);
     keepAlive.ref();
-    this.contexts?.set(pendingId, captureContext());
-    const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs, gaveUpAfter(timeoutMs));
-    return new Promise((resolve) => {
-      this.pending.add(pendingId, (outcome) => {
-        clearTimeout(timer);
-        stopListening?.();
-        resolve(outcome);
-      });
-    });
+    this.contexts?.set(id, captureContext());
   }
 
   listen() {
     native.withoutContext(() => this.native.listen(this.drain));
     this.isListening = true;
+  }
+
+  /** A call has been refused before it was made. */
+  refused() {}
+
+  /** A call has failed. A closed adapter answers calls, too. */
+  failed() {
+    this.stopListening();
   }
 
   /** Without this, a closed adapter would be reported by tools that look for open handles, such as jest's. */

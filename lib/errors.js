@@ -3,55 +3,23 @@
  */
 
 const native = require('../native.js');
+const { InternalError } = require('./internal-error.js');
 const { messageOf, quote } = require('./text.js');
 
 /**
  * @import { ErrorCode, ErrorContext } from '../index.js'
- * @import { CauseFields, ErrorFields } from './types.js'
+ * @import { ErrorFields } from './types.js'
  */
-
-class InternalError extends Error {
-  /** @param {ErrorFields} fields */
-  constructor({ message, code, kind, severity, statusCode, retryable, context, cause }) {
-    super(message);
-    this.code = code;
-    this.kind = kind;
-    this.severity = severity;
-    this.statusCode = statusCode;
-    this.retryable = retryable;
-    this.context = context;
-    if (cause) Object.defineProperty(this, 'cause', { value: causeError(cause), configurable: true, writable: true });
-  }
-
-  toJSON() {
-    const { name, message, code, kind, severity, statusCode, retryable, context } = this;
-    const cause = /** @type {Error | undefined} */ (this.cause);
-    return {
-      ...{ name, message, code, kind, severity, statusCode, retryable, context },
-      ...(cause && { cause: { name: cause.name, message: cause.message, .../** @type {object} */ (cause) } }),
-    };
-  }
-}
-Object.defineProperty(InternalError.prototype, 'name', { value: 'InternalError', configurable: true, writable: true });
-
-/**
- * The reason given by the server, the system or the TLS library.
- *
- * @param {CauseFields} fields
- */
-function causeError({ name, message, ...details }) {
-  const cause = new Error(message);
-  Object.defineProperty(cause, 'name', { value: name, configurable: true, writable: true });
-  // No JavaScript threw it, so a stack trace would only mislead.
-  cause.stack = `${name}: ${message}`;
-  return Object.assign(cause, details);
-}
 
 /** The outcome of a call that failed. */
 class Failure {
   /** @param {ErrorFields} fields */
   constructor(fields) {
     this.fields = fields;
+  }
+
+  isAborted() {
+    return this.fields.code === 'auth_postgres/transaction_aborted';
   }
 
   /**
@@ -117,6 +85,18 @@ function unreadable(name, error) {
  */
 const cancelled = (reason) => failure('auth_postgres/cancelled', reason, { retryable: true });
 
+/**
+ * A call of a transaction that takes no more calls.
+ *
+ * @param {string} reason
+ * @param {InternalError} [cause] what ended it
+ */
+function transactionAborted(reason, cause) {
+  const refusal = failure('auth_postgres/transaction_aborted', reason);
+  if (cause) refusal.fields.cause = { name: cause.name, message: cause.message, code: cause.code };
+  return refusal;
+}
+
 /** @param {string} message */
 const internal = (message) => failure('auth_postgres/internal', message);
 
@@ -133,4 +113,12 @@ function fromNative(error) {
   }
 }
 
-module.exports = { cancelled, Failure, fromNative, InternalError, internal, invalidInput, unreadable };
+// TypeScript knows a class as a type, too, only if it is exported in this way.
+exports.Failure = Failure;
+exports.InternalError = InternalError;
+exports.cancelled = cancelled;
+exports.fromNative = fromNative;
+exports.internal = internal;
+exports.invalidInput = invalidInput;
+exports.transactionAborted = transactionAborted;
+exports.unreadable = unreadable;

@@ -1,8 +1,8 @@
 /** Types that only the facade's own files use. They are not published. */
 import type { ErrorCode, ErrorContext, InternalError, LogLevel, PostgresStorageAdapter } from '../index.js';
 
-/** A method of the adapter. */
-export type MethodName = Exclude<keyof PostgresStorageAdapter, 'stats'>;
+/** A method of the adapter that crosses to the core as one call. */
+export type MethodName = Exclude<keyof PostgresStorageAdapter, 'stats' | 'transaction'>;
 
 /** What a method's promise resolves with. */
 export type ResultOf<Name extends MethodName> = Awaited<ReturnType<PostgresStorageAdapter[Name]>>;
@@ -116,6 +116,17 @@ export interface NativeAdapter extends NativeMethods {
   observe(): void;
   takeConnectionTimes(): string;
   server(): string;
+  /** The native half of a transaction. Its methods run in the transaction. */
+  transaction(options: string, attempt: number, leftMs: number): NativeTransaction;
+}
+
+/** The native half of a transaction. */
+export interface NativeTransaction extends NativeAdapter {
+  beginTransaction(): number;
+  keepTransaction(): number;
+  commitTransaction(): number;
+  rollBackTransaction(): number;
+  giveUpTransaction(reason: string): void;
 }
 
 /** What the native core exports. */

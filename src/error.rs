@@ -85,6 +85,7 @@ codes! {
     StatementTimeout     "statement_timeout"     Dependency Error
     LockTimeout          "lock_timeout"          Dependency Error
     Cancelled            "cancelled"             Dependency Warning
+    TransactionAborted   "transaction_aborted"   Internal   Error
     SerializationFailure "serialization_failure" Dependency Error
     ReadOnly             "read_only"             Dependency Error
     ResourceExhausted    "resource_exhausted"    Dependency Error

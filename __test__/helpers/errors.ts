@@ -14,6 +14,7 @@ export const KINDS = {
   statement_timeout: 'dependency',
   lock_timeout: 'dependency',
   cancelled: 'dependency',
+  transaction_aborted: 'internal',
   serialization_failure: 'dependency',
   read_only: 'dependency',
   resource_exhausted: 'dependency',
@@ -35,6 +36,7 @@ export type Code = keyof typeof KINDS;
 /** The codes of errors that repeating the call cannot remove. */
 const NEVER_RETRYABLE = new Set<Code>([
   'not_connected',
+  'transaction_aborted',
   'conflict',
   'invalid_reference',
   'invalid_input',

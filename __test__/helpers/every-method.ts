@@ -10,7 +10,7 @@ type Administration =
   | 'migrationSql'
   | 'migrationStatus'
   | 'previewRollback';
-type Lifecycle = 'connect' | 'disconnect' | 'rollback' | 'healthCheck' | 'stats';
+type Lifecycle = 'connect' | 'disconnect' | 'rollback' | 'healthCheck' | 'stats' | 'transaction';
 
 export type Method = Exclude<keyof PostgresStorageAdapter, Lifecycle | Administration>;
 

@@ -5,6 +5,7 @@ import {
   InternalError,
   type OrganizationRecord,
   PostgresStorageAdapter,
+  type PostgresTransaction,
   type RoleRecord,
   type SessionRecord,
   type SSOLink,
@@ -122,6 +123,24 @@ const tenant = await storage.getTenantSAMLConfigRecord('id');
 await storage.updateTenantSAMLConfig('id', { a: 1 }, { ifUpdatedAt: tenant?.updatedAt });
 await storage.disconnect({ timeoutMs: 1_000 });
 
+// A transaction is a storage for the library, too, and resolves with what its function returns.
+declare const transaction: PostgresTransaction;
+export const t: library.StorageAdapter = transaction;
+export const strictTransaction: library.Strict<library.StorageAdapter> = transaction;
+export const wholeTransaction: Required<library.StorageAdapter> = transaction;
+export const made: UserRecord = await storage.transaction(async (tx) => {
+  const { id } = await tx.createUser({}, { timeoutMs: 100 });
+  await tx.deleteUserSessions(id, { except: 'other' });
+  return tx.updateUser(id, { name: 'Ada' });
+});
+export const seven: number = await storage.transaction(() => 7, { isolationLevel: 'serializable', retries: 3 });
+await storage.transaction(async () => undefined, { readOnly: true, timeoutMs: 100, signal });
+const optional: { isolationLevel?: 'repeatable read'; signal?: AbortSignal } = {};
+await storage.transaction(
+  (tx) => tx.emitEvent({ type: 't', principalId: 'p', data: {}, timestamp: new Date() }),
+  optional,
+);
+
 // Loggers of common shapes.
 new PostgresStorageAdapter(url, { logger: console, logLevel: 'warn' });
 
@@ -164,6 +183,16 @@ await storage.setPasswordHash('id');
 export const shown = user.passwordHash;
 // @ts-expect-error an OIDC provider has a client
 await storage.createSSOProvider({ type: 'oidc', name: 'x', metadata_url: 'y' });
+// @ts-expect-error a transaction has no lifecycle
+await transaction.connect();
+// @ts-expect-error transactions do not nest
+await transaction.transaction(() => 1);
+// @ts-expect-error PostgreSQL has no such level of its own
+await storage.transaction(() => 1, { isolationLevel: 'read uncommitted' });
+// @ts-expect-error an option that is not known
+await storage.transaction(() => 1, { readonly: true });
+// @ts-expect-error a transaction needs a function
+await storage.transaction();
 // @ts-expect-error a misspelt option
 new PostgresStorageAdapter(url, { idleTimeoutMilis: 1 });
 // @ts-expect-error a closed set

@@ -4,6 +4,7 @@
  */
 
 const { findCore } = require('../call.js');
+const { Core } = require('../core.js');
 const { observeMetrics } = require('./metrics.js');
 const { traceCalls } = require('./spans.js');
 
@@ -32,7 +33,7 @@ const { name, version } = require('../../package.json');
  */
 function instrument(storage, { tracerProvider = api.trace, meterProvider = api.metrics } = {}) {
   const core = findCore(storage);
-  if (core === undefined) throw new TypeError('instrument() takes a PostgresStorageAdapter');
+  if (!(core instanceof Core)) throw new TypeError('instrument() takes a PostgresStorageAdapter');
   const tracer = tracerProvider.getTracer(name, version);
   const meter = meterProvider.getMeter(name, version);
   const { observation } = core;

@@ -46,6 +46,7 @@ const TAKE_CALL_OPTIONS = [
   'UpdateOptions',
   'UpdateTenantSAMLConfigOptions',
   'SessionContextOptions',
+  'TransactionOptions',
 ];
 
 /** @param {string} name */

@@ -4,7 +4,7 @@ use super::PostgresStorageAdapter;
 use crate::bridge::start::{self, Answer, BoxedTask};
 use crate::bridge::{Nullable, Pending};
 use crate::db::pool::CallGuard;
-use crate::db::{Batch, Batched, Db};
+use crate::db::{Batch, Batched, Db, TransactionCall};
 use crate::error::{Error, Result};
 use crate::input::check_text;
 use crate::origin::on_behalf_of;
@@ -21,16 +21,16 @@ impl PostgresStorageAdapter {
     /// Starts a call that needs the database. `work` gets a [`Db`] to run its statements with.
     pub(super) fn call<T, W, F>(&self, operation: &'static str, work: W) -> Pending<T>
     where
-        T: Serialize,
+        T: Serialize + 'static,
         W: FnOnce(Db) -> F + Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let is_alone = self.calls.is_idle();
-        let (pending, answer) = self.calls.begin(operation);
-        match self.enter() {
-            Ok(guard) => {
-                let db = Db::new(guard, operation, answer.give_up());
-                self.run(is_alone, answer, async move { work(db).await.map_err(crate::store::explain) });
+        let (pending, mut answer) = self.calls.begin(operation);
+        match self.db(operation, &mut answer) {
+            Ok(db) => {
+                let work = async move { work(db).await.map_err(crate::store::explain) };
+                self.run(is_alone, answer, work, |answer, result| answer.give(&result));
             }
             Err(error) => answer.give::<()>(&Err(error)),
         }
@@ -74,6 +74,9 @@ impl PostgresStorageAdapter {
     where
         B: Batched,
     {
+        if self.transaction.is_some() {
+            return self.join_alone(batch, item, Box::new(respond));
+        }
         let is_alone = self.calls.is_idle();
         let (pending, answer) = self.calls.begin(batch.operation());
         match self.enter() {
@@ -93,32 +96,88 @@ impl PostgresStorageAdapter {
         pending
     }
 
-    /// Starts a call that does its work in its own way.
-    pub(super) fn start<T, F>(&self, operation: &'static str, work: F) -> Pending<T>
+    /// In a transaction, where nothing travels together: runs the call's own statement.
+    fn join_alone<B, T>(
+        &self,
+        batch: &Arc<Batch<B>>,
+        item: B::Item,
+        respond: Box<dyn FnOnce(Answer, Result<B::Output>) + Send>,
+    ) -> Pending<T>
     where
-        T: Serialize,
-        F: Future<Output = Result<T>> + Send + 'static,
+        B: Batched,
     {
         let is_alone = self.calls.is_idle();
-        let (pending, answer) = self.calls.begin(operation);
-        match start::runtime() {
-            Ok(_) => self.run(is_alone, answer, work),
+        let (pending, mut answer) = self.calls.begin(batch.operation());
+        match self.db(batch.operation(), &mut answer) {
+            Ok(mut db) => {
+                let batch = Arc::clone(batch);
+                let work = async move { batch.run_alone(&mut db, &item).await.map_err(crate::store::explain) };
+                self.run(is_alone, answer, work, respond);
+            }
             Err(error) => answer.give::<()>(&Err(error)),
         }
         pending
     }
 
+    /// Starts a call that does its work in its own way.
+    pub(super) fn start<T, F>(&self, operation: &'static str, work: F) -> Pending<T>
+    where
+        T: Serialize + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let is_alone = self.calls.is_idle();
+        let (pending, answer) = self.calls.begin(operation);
+        match start::runtime() {
+            Ok(_) => self.run(is_alone, answer, work, |answer, result| answer.give(&result)),
+            Err(error) => answer.give::<()>(&Err(error)),
+        }
+        pending
+    }
+
+    /// Starts a part of a call.
+    pub(super) fn start_part<T, F>(&self, operation: &'static str, work: F) -> Pending<T>
+    where
+        T: Serialize + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let is_alone = self.calls.is_idle();
+        let (pending, answer) = self.calls.begin_part(operation);
+        self.run(is_alone, answer, work, |answer, result| answer.give(&result));
+        pending
+    }
+
+    /// Starts a call that lasts as long as others, and is not counted among them.
+    pub(super) fn accompany<T, F>(&self, operation: &'static str, work: F) -> Pending<T>
+    where
+        T: Serialize + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let (pending, answer) = self.calls.begin(operation);
+        self.run(false, answer.uncounted(), work, |answer, result| answer.give(&result));
+        pending
+    }
+
+    /// What runs the statements of a call that begins now.
+    fn db(&self, operation: &'static str, answer: &mut Answer) -> Result<Db> {
+        let caller = answer.give_up();
+        let Some(transaction) = &self.transaction else { return Ok(Db::new(self.enter()?, operation, caller)) };
+        let (call, turn) = TransactionCall::new(&transaction.0);
+        answer.hold_turn(turn);
+        Ok(Db::in_transaction(transaction.0.guard(), operation, caller, call))
+    }
+
     /// Registers a call that is going to run.
-    fn enter(&self) -> Result<CallGuard> {
+    pub(super) fn enter(&self) -> Result<CallGuard> {
         start::runtime()?;
         self.database.enter()
     }
 
-    /// Does the work and answers with its result, or drops the work when the caller gives up.
-    fn run<T, F>(&self, is_alone: bool, answer: Answer, work: F)
+    /// Does the work and responds with its result, or drops the work when the caller gives up.
+    fn run<T, F, R>(&self, is_alone: bool, answer: Answer, work: F, respond: R)
     where
-        T: Serialize,
+        T: 'static,
         F: Future<Output = Result<T>> + Send + 'static,
+        R: FnOnce(Answer, Result<T>) + Send + 'static,
     {
         let caller = answer.give_up();
         let work = on_behalf_of(Some(answer.id()), work);
@@ -131,7 +190,7 @@ impl PostgresStorageAdapter {
             };
             tokio::select! {
                 biased;
-                result = work => answer.give(&result),
+                result = work => respond(answer, result),
                 () = given_up => {}
             }
         });
@@ -139,7 +198,10 @@ impl PostgresStorageAdapter {
 
     /// A call that has failed already.
     pub(super) fn fail<T>(&self, operation: &'static str, error: Error) -> Pending<T> {
-        let (pending, answer) = self.calls.begin(operation);
+        let (pending, mut answer) = self.calls.begin(operation);
+        if let Some(transaction) = &self.transaction {
+            answer.hold_turn(TransactionCall::new(&transaction.0).1);
+        }
         answer.give::<()>(&Err(error));
         pending
     }

@@ -4,6 +4,7 @@
 
 mod api_keys;
 mod background_sweeps;
+mod bound_transaction;
 mod calls;
 mod diagnosis;
 mod email_tokens;
@@ -21,6 +22,7 @@ mod sso;
 mod stats;
 mod testing;
 mod sweeps;
+mod transactions;
 mod two_factor;
 mod users;
 
@@ -32,7 +34,7 @@ use crate::bridge::tick_gather::TickGather;
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
 use crate::db::migrate::{Rollback, Told};
 use crate::db::{Batch, Database, Plan};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::input::{Input, Natural, OrNull, Patch, Text, input};
 use crate::metrics::Metrics;
 use crate::options::{Environment, LogLevel, Options};
@@ -45,6 +47,7 @@ use crate::store::session_updates::{self, UpdateSessions};
 use crate::store::user_creates::{self, CreateUsers};
 use crate::store::user_roles::{self, RolesOfUsers};
 use background_sweeps::BackgroundSweeps;
+use bound_transaction::BoundTransaction;
 use health::{HealthStatus, health};
 use lookups::Lookups;
 use napi::bindgen_prelude::Function;
@@ -57,8 +60,9 @@ use tracing::level_filters::LevelFilter;
 
 /// A store for `@kitiumai/auth` in PostgreSQL. It implements the `StorageAdapter` of that library.
 #[napi]
+#[derive(Clone)]
 pub struct PostgresStorageAdapter {
-    calls: Calls,
+    calls: Arc<Calls>,
     queue: Arc<CompletionQueue>,
     database: Arc<Database>,
     metrics: Arc<Metrics>,
@@ -66,7 +70,7 @@ pub struct PostgresStorageAdapter {
     background_sweeps: Arc<BackgroundSweeps>,
     /// The log, if the application has asked for one.
     log: Option<Dispatch>,
-    lookups: Lookups,
+    lookups: Arc<Lookups>,
     user_creates: Arc<Batch<CreateUsers>>,
     user_roles: Arc<Batch<RolesOfUsers>>,
     session_creates: Arc<Batch<CreateSessions>>,
@@ -76,6 +80,8 @@ pub struct PostgresStorageAdapter {
     api_key_contexts: Arc<Batch<ApiKeyContexts>>,
     events: Arc<Batch<EmitEvents>>,
     turn: Arc<TickGather>,
+    /// The transaction in which all calls run, if this is one.
+    transaction: Option<Arc<BoundTransaction>>,
 }
 
 input! {
@@ -113,11 +119,8 @@ impl PostgresStorageAdapter {
     pub fn new(connection_string: String, options: String, environment: String) -> napi::Result<Self> {
         let queue = Arc::new(CompletionQueue::default());
         let ask = password_asker(Arc::clone(&queue));
-        let options =
-            Options::read(&connection_string, &options, &Environment::read(&environment), ask).map_err(|error| {
-                // The facade makes an InternalError of the reason.
-                napi::Error::from_reason(serde_json::to_string(&error.in_operation("constructor")).unwrap_or_default())
-            })?;
+        let options = Options::read(&connection_string, &options, &Environment::read(&environment), ask)
+            .map_err(|error| as_reason(error, "constructor"))?;
         let log =
             options.log_level.map(|level| Dispatch::new(LogSubscriber::new(Arc::clone(&queue), level_filter(level))));
         if let Some(log) = &log {
@@ -134,14 +137,14 @@ impl PostgresStorageAdapter {
         };
         let metrics = Arc::<Metrics>::default();
         Ok(Self {
-            calls: Calls::new(Arc::clone(&queue), Arc::clone(&metrics)),
+            calls: Arc::new(Calls::new(Arc::clone(&queue), Arc::clone(&metrics))),
             queue,
             database: Arc::new(Database::new(options.pool, plan, Arc::clone(&metrics))),
             metrics,
             migrates: options.migrates,
             background_sweeps: Arc::new(BackgroundSweeps::new(options.sweep_interval)),
             log,
-            lookups: Lookups::new(),
+            lookups: Arc::new(Lookups::new()),
             user_creates: user_creates::create(),
             user_roles: user_roles::of_user(),
             session_creates: session_creates::create(),
@@ -151,6 +154,7 @@ impl PostgresStorageAdapter {
             api_key_contexts: api_key_contexts::by_secret(),
             events: event_store::emit(),
             turn: Arc::default(),
+            transaction: None,
         })
     }
 
@@ -261,6 +265,11 @@ impl PostgresStorageAdapter {
 /// The options of a method, which a caller may leave out.
 fn options_or<T: Input>(options: Option<&Json<T>>, none: T) -> Result<T> {
     options.map_or(Ok(none), |options| options.parse("options"))
+}
+
+/// What can only throw sends the error's fields as the reason. The facade makes an `InternalError` of it.
+fn as_reason(error: Error, operation: &'static str) -> napi::Error {
+    napi::Error::from_reason(serde_json::to_string(&error.in_operation(operation)).unwrap_or_default())
 }
 
 fn level_filter(level: LogLevel) -> LevelFilter {

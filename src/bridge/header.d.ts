@@ -17,6 +17,7 @@ export type SweepKind =
   | 'apiKeys'
   | 'backupCodes'
   | 'sessions';
+export type IsolationLevel = 'read committed' | 'repeatable read' | 'serializable';
 
 /** Every method takes these as its last argument. */
 export interface CallOptions {
@@ -24,6 +25,35 @@ export interface CallOptions {
   signal?: AbortSignal | null | undefined;
   /** Rejects the call in the same way after so many milliseconds. Default: no limit. */
   timeoutMs?: number | null | undefined;
+}
+
+/**
+ * What a function given to `transaction` works with. It has the adapter's methods, and none that concerns the adapter as a
+ * whole. The library's services take it as their storage.
+ */
+export interface PostgresTransaction
+  extends Omit<
+    PostgresStorageAdapter,
+    | 'baseline'
+    | 'connect'
+    | 'diagnose'
+    | 'disconnect'
+    | 'grants'
+    | 'healthCheck'
+    | 'migrate'
+    | 'migrationSql'
+    | 'migrationStatus'
+    | 'previewRollback'
+    | 'rollback'
+    | 'stats'
+    | 'transaction'
+  > {
+  /** A transaction has no such method. With `never`, the library's `StorageAdapter` can be a transaction all the same. */
+  readonly connect: never;
+  /** A transaction has no such method. */
+  readonly disconnect: never;
+  /** A transaction has no such method. */
+  readonly healthCheck: never;
 }
 
 /** Receives the log. The console has these methods, and so have pino's and kitium's loggers. */
@@ -51,7 +81,7 @@ export interface ErrorContext {
   /** The server that could not be reached. */
   host?: string;
   port?: number;
-  /** How often the statement was tried. */
+  /** How often the statement was tried; in a transaction, how often its function was called. */
   attempts?: number;
   /** The statement was sent, but no answer came, so that it may or may not have taken effect. */
   outcome?: 'unknown';

@@ -2,8 +2,8 @@
 
 use super::queue::CompletionQueue;
 use super::values::{CallId, Pending};
-use crate::db::GiveUp;
 use crate::db::cause::system_cause;
+use crate::db::{GiveUp, TransactionTurn};
 use crate::error::{Code, Error, Result};
 use crate::metrics::{Measured, Metrics};
 use serde::Serialize;
@@ -94,7 +94,7 @@ type Tickets = Arc<Mutex<HashMap<CallId, Arc<Ticket>>>>;
 struct Ticket {
     operation: &'static str,
     give_up: Arc<GiveUp>,
-    measured: Measured,
+    measured: Option<Measured>,
     /// The call's result and its caller's leaving may meet: the first is the answer.
     is_answered: AtomicBool,
 }
@@ -118,28 +118,44 @@ impl Calls {
 
     /// Begins a call that is answered through the returned [`Answer`].
     pub fn begin<T>(&self, operation: &'static str) -> (Pending<T>, Answer) {
+        self.begin_call(operation, Some(self.metrics.calls.begin(operation)))
+    }
+
+    /// The same for a part of a call that is measured as a whole.
+    pub fn begin_part<T>(&self, operation: &'static str) -> (Pending<T>, Answer) {
+        self.begin_call(operation, None)
+    }
+
+    fn begin_call<T>(&self, operation: &'static str, measured: Option<Measured>) -> (Pending<T>, Answer) {
         let id = self.next_id();
-        let measured = self.metrics.calls.begin(operation);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         let answer = Answer {
             id,
             operation,
             queue: Arc::clone(&self.queue),
             in_flight: Arc::clone(&self.in_flight),
-            ticket: self.take_ticket(id, operation, &measured),
+            ticket: self.take_ticket(id, operation, measured.as_ref()),
             measured,
             metrics: Arc::clone(&self.metrics),
+            is_counted: true,
             is_given: false,
+            has_succeeded: false,
+            turn: None,
         };
         (Pending::new(id), answer)
     }
 
-    fn take_ticket(&self, id: CallId, operation: &'static str, measured: &Measured) -> Option<(Arc<Ticket>, Tickets)> {
+    fn take_ticket(
+        &self,
+        id: CallId,
+        operation: &'static str,
+        measured: Option<&Measured>,
+    ) -> Option<(Arc<Ticket>, Tickets)> {
         if !self.expects_give_up.load(Ordering::Relaxed) {
             return None;
         }
         self.expects_give_up.store(false, Ordering::Relaxed);
-        let measured = measured.clone();
+        let measured = measured.cloned();
         let give_up = Arc::default();
         let ticket = Arc::new(Ticket { operation, give_up, measured, is_answered: AtomicBool::new(false) });
         lock(&self.tickets).insert(id, Arc::clone(&ticket));
@@ -157,7 +173,9 @@ impl Calls {
         let mut error = Error::new(Code::Cancelled, reason);
         error.retryable = !is_in_doubt;
         error.context.outcome = is_in_doubt.then_some("unknown");
-        ticket.measured.end(Some(error.code.name()));
+        if let Some(measured) = &ticket.measured {
+            measured.end(Some(error.code.name()));
+        }
         self.queue.fail(id, &error.in_operation(ticket.operation));
     }
 
@@ -255,9 +273,13 @@ pub struct Answer {
     queue: Arc<CompletionQueue>,
     in_flight: Arc<AtomicUsize>,
     ticket: Option<(Arc<Ticket>, Tickets)>,
-    measured: Measured,
+    measured: Option<Measured>,
     metrics: Arc<Metrics>,
+    is_counted: bool,
     is_given: bool,
+    has_succeeded: bool,
+    /// The call's turn in a transaction. It ends last, after the transaction has been told that the call failed.
+    turn: Option<TransactionTurn>,
 }
 
 impl Answer {
@@ -265,18 +287,40 @@ impl Answer {
         if !self.is_first() {
             return;
         }
-        self.measured.end(result.as_ref().err().map(|error| error.code.name()));
+        if let Some(measured) = &self.measured {
+            measured.end(result.as_ref().err().map(|error| error.code.name()));
+        }
         if let Some(attempts) = self.metrics.observed.take_attempts(self.id) {
             self.queue.log(&serde_json::json!({ "call": self.id, "attempts": attempts }));
         }
         match result {
-            Ok(value) => self.queue.succeed(self.id, value),
+            Ok(value) => {
+                self.queue.succeed(self.id, value);
+                self.has_succeeded = true;
+            }
             Err(error) => self.queue.fail(self.id, &error.clone().in_operation(self.operation)),
         }
     }
 
     pub fn id(&self) -> CallId {
         self.id
+    }
+
+    /// The next call of the transaction waits until this one has been answered.
+    pub fn hold_turn(&mut self, turn: TransactionTurn) {
+        self.turn = Some(turn);
+    }
+
+    /// The call is not one of those that are under way, see [`Calls::is_idle`].
+    pub fn uncounted(mut self) -> Self {
+        self.stop_counting();
+        self
+    }
+
+    fn stop_counting(&mut self) {
+        if std::mem::take(&mut self.is_counted) {
+            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// The caller's way out, when it has asked for one.
@@ -296,11 +340,18 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.stop_counting();
         if !self.is_given && self.is_first() {
             let error = Error::new(Code::Internal, "the call ended without a result: please report this as a bug");
-            self.measured.end(Some(error.code.name()));
+            if let Some(measured) = &self.measured {
+                measured.end(Some(error.code.name()));
+            }
             self.queue.fail(self.id, &error.in_operation(self.operation));
+        }
+        if let Some(turn) = &self.turn
+            && !self.has_succeeded
+        {
+            turn.fail();
         }
     }
 }

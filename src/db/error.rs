@@ -44,7 +44,7 @@ fn code_of(sql_state: &str, ran: Duration, statement_timeout: Option<Duration>) 
             Code::StatementTimeout
         }
         "57014" => Code::Cancelled,
-        "3D000" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Code::ConnectionFailed,
+        "3D000" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" => Code::ConnectionFailed,
         "42501" => Code::PermissionDenied,
         "3F000" | "42P01" | "42703" | "42883" => Code::SchemaMismatch,
         _ => match sql_state.get(..2) {
@@ -277,6 +277,13 @@ fn from_server(server: &PgDatabaseError, code: Code) -> Error {
         (Code::ResourceExhausted, _) => "the server has run out of a resource".to_owned(),
         (Code::SerializationFailure, _) => "the transaction lost against a concurrent one".to_owned(),
         (Code::ConnectionFailed, _) if sql_state == "3D000" => "the server has no such database".to_owned(),
+        (Code::ConnectionFailed, _) if sql_state == "25P03" => {
+            "the server ended the transaction, which was idle for longer than idle_in_transaction_session_timeout"
+                .to_owned()
+        }
+        (Code::ConnectionFailed, _) if sql_state == "25P04" => {
+            "the server ended the transaction, which took longer than transaction_timeout".to_owned()
+        }
         (Code::ConnectionFailed, _) => "the server ended or refused the connection".to_owned(),
         _ => format!("the server refused the statement (SQLSTATE {sql_state})"),
     };
@@ -322,6 +329,7 @@ mod tests {
             ("23P01", Code::Conflict, Remedy::None),
             ("25006", Code::ReadOnly, Remedy::RepeatOnceReconnected),
             ("25P03", Code::ConnectionFailed, Remedy::None),
+            ("25P04", Code::ConnectionFailed, Remedy::None),
             ("26000", Code::QueryFailed, Remedy::RepeatOnceCleared),
             ("28000", Code::AuthenticationFailed, Remedy::None),
             ("28P01", Code::AuthenticationFailed, Remedy::None),

@@ -23,4 +23,5 @@ pub use database::Database;
 pub use give_up::GiveUp;
 pub use migrate::{Plan, Zones};
 pub use run::statement::{Counted, PgQuery, Rows, TransactionBody};
+pub use run::transaction::{Isolation, Transaction, TransactionCall, TransactionPlan, TransactionTurn};
 pub use run::{Db, Repeat};

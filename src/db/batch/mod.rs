@@ -20,7 +20,7 @@ use super::deadline::Allowance;
 use super::give_up::GiveUp;
 use super::pool::{CallGuard, Pool};
 use super::run::Db;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::origin::on_behalf_of;
 use call::{Call, WaitingCall};
 use futures_core::future::BoxFuture;
@@ -58,6 +58,11 @@ impl<B: Batched> Batch<B> {
     /// Adds a call to the queue. [`Self::next_task`] must follow.
     pub fn join(&self, guard: CallGuard, caller: Option<Arc<GiveUp>>, item: B::Item, respond: Respond<B::Output>) {
         self.lock().queue.join(item, Call::new(guard, caller, respond));
+    }
+
+    /// The result of a call that travels alone, and whose statement is run by the caller.
+    pub async fn run_alone(&self, db: &mut Db, item: &B::Item) -> Result<B::Output> {
+        self.statement.one(db, item).await
     }
 
     /// The task that the waiting calls need now, if any. The caller has to spawn it.

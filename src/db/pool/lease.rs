@@ -2,7 +2,8 @@
 
 use super::connection::{Connection, close_in_background};
 use super::guard::CallGuard;
-use super::recover::{end_backend, recover};
+use super::recover::{end_backend, recover, roll_back};
+use super::transactions::CountedTransaction;
 use super::{Permit, Pool};
 use crate::db::background::in_background;
 use crate::db::connect::{Backend, Target};
@@ -21,6 +22,8 @@ pub struct Lease {
     state: LeaseState,
     /// When it began, if that is observed.
     since: Option<Instant>,
+    /// While a transaction of several calls is open on it.
+    transaction: Option<CountedTransaction>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +49,18 @@ impl Lease {
 
     fn new(pool: Arc<Pool>, mut connection: Connection, permit: Permit) -> Self {
         connection.uses += 1;
-        Self { pool, held: Some((connection, permit)), state: LeaseState::Ready, since: None }
+        Self { pool, held: Some((connection, permit)), state: LeaseState::Ready, since: None, transaction: None }
+    }
+
+    /// A transaction is about to begin that several calls use. Until [`Self::leave_transaction`], the connection is
+    /// rolled back before anybody else gets it.
+    pub fn enter_transaction(&mut self) {
+        self.transaction = Some(CountedTransaction::new(&self.pool.transactions));
+    }
+
+    /// The transaction has been committed or rolled back.
+    pub fn leave_transaction(&mut self) {
+        self.transaction = None;
     }
 
     pub fn is_identified(&self) -> bool {
@@ -90,6 +104,7 @@ impl Lease {
     pub fn settle(&mut self, survives: bool) {
         self.state = if survives { LeaseState::Ready } else { LeaseState::Broken };
         if self.pool.options.target.is_pooled()
+            && self.transaction.is_none()
             && let Some((connection, _)) = &mut self.held
         {
             // From here on the pooler gives the backend to other clients.
@@ -137,11 +152,16 @@ impl Drop for Lease {
         if let Some(since) = self.since {
             self.pool.metrics.observed.connection(ConnectionTime::Use, since.elapsed());
         }
+        let transaction = self.transaction.take();
         match self.state {
+            LeaseState::Ready if transaction.is_some() => {
+                let guard = CallGuard::new(&self.pool);
+                in_background(|| roll_back(guard, connection, permit));
+            }
             LeaseState::Ready => self.pool.put_back(connection),
             LeaseState::Unfinished => {
                 let guard = CallGuard::new(&self.pool);
-                in_background(|| recover(guard, connection, permit));
+                in_background(|| recover(guard, connection, permit, transaction.is_some()));
             }
             LeaseState::Broken => close_in_background(connection),
         }

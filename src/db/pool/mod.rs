@@ -8,6 +8,7 @@ pub mod guard;
 pub mod lease;
 mod recover;
 pub mod sight;
+pub mod transactions;
 
 pub use guard::CallGuard;
 pub use lease::Lease;
@@ -21,14 +22,22 @@ use calls::{RunningCalls, not_connected};
 use cancel::CancelConnection;
 use connection::{Connection, close, close_in_background, is_alive};
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use transactions::OpenTransactions;
 
 /// A connection that has been idle for longer than this is pinged before it is used.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
+
+/// How long a call waits for a connection before transactions that hold them are worth a line of the log.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What is wrong if a transaction waits for itself.
+const USE_TX: &str = "Inside of a transaction's function, calls have to be made on its `tx`, because each call on the adapter needs a connection of its own";
 
 /// What the pool needs to know; durations of `None` mean no limit.
 #[derive(Debug, Clone)]
@@ -63,6 +72,7 @@ pub struct Pool {
     pub cancelling: CancelConnection,
     last_fault: Mutex<Option<Error>>,
     pub calls: RunningCalls,
+    pub transactions: Arc<OpenTransactions>,
     pub sight: Sight,
     pub metrics: Arc<Metrics>,
     is_reaping: AtomicBool,
@@ -99,6 +109,7 @@ impl Pool {
             cancelling: CancelConnection::default(),
             last_fault: Mutex::default(),
             calls: RunningCalls::default(),
+            transactions: Arc::default(),
             sight,
             metrics,
             is_reaping: AtomicBool::new(false),
@@ -206,7 +217,14 @@ impl Pool {
             return Ok(permit);
         }
         let waiting = CountedWait::new(&self.waiting);
-        let permit = until(end, of.acquire_owned()).await;
+        let mut acquired = pin!(of.acquire_owned());
+        let permit = match until(Some(patience(end)), &mut acquired).await {
+            None => {
+                self.warn_of_transactions();
+                until(end, acquired).await
+            }
+            permit => permit,
+        };
         drop(waiting);
         match permit {
             Some(Ok(permit)) => Ok(permit),
@@ -217,9 +235,33 @@ impl Pool {
 
     pub fn timed_out(&self) -> Error {
         let mut error = Error::new(Code::PoolTimeout, "no connection became free within connectionTimeoutMillis");
+        if let Some(held) = self.held_by_transactions() {
+            error.message =
+                format!("{}: transactions hold {held} of {}. {USE_TX}", error.message, self.options.max).into();
+        }
         error.retryable = true;
         error.cause = lock(&self.last_fault).as_ref().and_then(|fault| fault.cause.clone());
         error
+    }
+
+    /// How many connections transactions hold, if these are all that they may have.
+    fn held_by_transactions(&self) -> Option<usize> {
+        Some(self.transactions.count()).filter(|held| *held >= self.share())
+    }
+
+    /// Without a connection for a call that a transaction waits for, both would wait until a limit ends one of them.
+    fn warn_of_transactions(&self) {
+        if let Some(held) = self.held_by_transactions()
+            && self.transactions.begin_report()
+        {
+            let (connections, waiting) = (self.options.max, self.waiting.load(Ordering::Relaxed));
+            tracing::warn!(
+                transactions = held,
+                connections,
+                waiting,
+                "calls wait for connections that transactions hold. {USE_TX}"
+            );
+        }
     }
 
     async fn open(&self, limit: Option<Duration>) -> Result<Connection> {
@@ -328,6 +370,12 @@ impl Drop for CountedWait<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// When a call has waited for a connection so long that the log has to be told of transactions that hold them.
+fn patience(end: Option<Instant>) -> Instant {
+    let now = Instant::now();
+    now + end.map_or(PATIENCE, |end| PATIENCE.min(end.saturating_duration_since(now) / 2))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -22,13 +22,14 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// The most errors that an unfinished statement leaves to be read: its own, and those of the statements after it.
 const MAX_ERRORS: usize = 4;
 
-/// Cancels the unfinished statement of a connection, and returns the connection to the pool.
-pub async fn recover(guard: CallGuard, mut connection: Connection, permit: Permit) {
+/// Cancels the unfinished statement of a connection, and returns the connection to the pool. A transaction that several
+/// calls use is rolled back.
+pub async fn recover(guard: CallGuard, mut connection: Connection, permit: Permit, rolls_back: bool) {
     let pool = Arc::clone(&guard.pool);
     let Some(backend) = connection.backend else { return };
     if !pool.calls.is_closing()
         && signal(&pool, Signal::Cancel, backend).await
-        && within(Some(GRACE), is_ended(&pool, &mut connection.inner, backend)).await == Some(true)
+        && within(Some(GRACE), is_ended(&pool, &mut connection.inner, backend, rolls_back)).await == Some(true)
     {
         tracing::debug!("statement cancelled on the server");
         pool.put_back(connection);
@@ -36,6 +37,17 @@ pub async fn recover(guard: CallGuard, mut connection: Connection, permit: Permi
         return;
     }
     end_backend(guard, connection).await;
+}
+
+/// Rolls back a transaction that nobody uses any more, and returns its connection to the pool.
+pub async fn roll_back(guard: CallGuard, mut connection: Connection, permit: Permit) {
+    let rolled_back = within(Some(GRACE), sqlx::raw_sql("ROLLBACK").execute(&mut connection.inner)).await;
+    if matches!(rolled_back, Some(Ok(_))) {
+        guard.pool.put_back(connection);
+        drop(permit);
+    } else {
+        end_backend(guard, connection).await;
+    }
 }
 
 /// Closes a connection that does not answer any more, and ends its backend if the server can be reached.
@@ -49,8 +61,9 @@ pub async fn end_backend(guard: CallGuard, connection: Connection) {
 }
 
 /// Waits for the end of a statement whose cancel has been sent.
-async fn is_ended(pool: &Pool, connection: &mut PgConnection, backend: Backend) -> bool {
-    let mut drained = pin!(is_drained(connection, backend));
+async fn is_ended(pool: &Pool, connection: &mut PgConnection, backend: Backend, rolls_back: bool) -> bool {
+    // sqlx knows of no transaction that was begun by a plain statement.
+    let mut drained = pin!(is_drained(connection, rolls_back || backend.since.is_some()));
     loop {
         if let Ok(is_fit) = timeout(AGAIN, &mut drained).await {
             return is_fit;
@@ -62,11 +75,10 @@ async fn is_ended(pool: &Pool, connection: &mut PgConnection, backend: Backend) 
 }
 
 /// Reads what the server still has to say. `true` when the connection is fit for another statement.
-async fn is_drained(connection: &mut PgConnection, backend: Backend) -> bool {
+async fn is_drained(connection: &mut PgConnection, rolls_back: bool) -> bool {
     for _ in 0..MAX_ERRORS {
         match connection.ping().await {
-            // sqlx knows nothing of a unit's transaction.
-            Ok(()) if backend.since.is_some() => return sqlx::raw_sql("ROLLBACK").execute(connection).await.is_ok(),
+            Ok(()) if rolls_back => return sqlx::raw_sql("ROLLBACK").execute(connection).await.is_ok(),
             Ok(()) => return !connection.is_in_transaction(),
             Err(sqlx::Error::Database(_)) => {}
             Err(_) => return false,

@@ -4,10 +4,12 @@ pub mod acquire;
 pub mod pooler;
 mod retry;
 pub mod statement;
+mod statement_log;
+pub mod transaction;
 
 pub use retry::Repeat;
 
-use super::deadline::{Allowance, attempt_limit, millis, until, within};
+use super::deadline::{Allowance, attempt_limit, until, within};
 use super::driver_panic::catch_driver_panic;
 use super::error::{Failure, Remedy, silent_failure, statement_failure};
 use super::give_up::GiveUp;
@@ -20,8 +22,10 @@ use retry::{back_off, judge, may_reconnect};
 use sqlx::postgres::PgRow;
 use sqlx::{Connection as _, FromRow};
 use statement::{All, Execute, One, PgQuery, Rows, Statement, Together, TransactionBody, Way};
+use statement_log::{log_retry, log_statement};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use transaction::TransactionCall;
 
 /// Runs the statements of one call. It acquires a connection for each statement, or keeps one while a batch worker has
 /// more to do.
@@ -42,6 +46,8 @@ pub struct Db {
     waited: Duration,
     /// How long statements wait for a lock; `None` when the server's own limits say.
     lock_limit: Option<Duration>,
+    /// The call of a transaction that this is for.
+    transaction: Option<TransactionCall>,
     // After the lease, so that a connection is back before the call counts as ended.
     guard: CallGuard,
 }
@@ -71,8 +77,19 @@ impl Db {
             retries: 0,
             waited: Duration::ZERO,
             lock_limit: None,
+            transaction: None,
             guard,
         }
+    }
+
+    /// Runs the statements in a transaction.
+    pub fn in_transaction(
+        guard: CallGuard,
+        operation: &'static str,
+        caller: Option<Arc<GiveUp>>,
+        call: TransactionCall,
+    ) -> Self {
+        Self { transaction: Some(call), ..Self::new(guard, operation, caller) }
     }
 
     /// Keeps the connection between statements; [`Self::yield_lease`] gives way to calls that wait.
@@ -250,6 +267,11 @@ impl Db {
 
     /// How many rows the statement came to.
     async fn run(&mut self, repeat: Repeat, statement: &mut dyn Statement) -> Result<u64> {
+        if let Some(call) = &mut self.transaction {
+            // Boxed, or the future of every statement would have room for it.
+            let result = Box::pin(call.run(self.operation, self.caller.as_deref(), repeat, statement)).await;
+            return result.map_err(|error| error.in_operation(self.operation));
+        }
         let pool = Arc::clone(&self.guard.pool);
         let result = tokio::select! {
             biased;
@@ -294,14 +316,7 @@ impl Db {
             return Err(error);
         }
         let pause = back_off(attempt);
-        tracing::warn!(
-            operation = self.operation,
-            attempt,
-            pauseMs = millis(pause),
-            code = error.code.name(),
-            sqlState = error.context.sql_state.as_deref().unwrap_or_default(),
-            "retry"
-        );
+        log_retry(self.operation, attempt, pause, &error);
         tokio::time::sleep(pause).await;
         self.retries = attempt;
         self.guard.pool.metrics.observed.retried(origin::call(), attempt + 1);
@@ -321,7 +336,8 @@ impl Db {
         let pool = Arc::clone(&self.guard.pool);
         let running = pool.metrics.statement(self.operation, attempt);
         let started = Instant::now();
-        let way = Way { is_pooled: self.guard.pool.options.target.is_pooled(), is_in_doubt: doubt == Doubt::Sent };
+        let is_pooled = self.guard.pool.options.target.is_pooled();
+        let way = Way { is_pooled, has_begun: is_pooled, is_in_doubt: doubt == Doubt::Sent };
         self.was_in_doubt = way.is_in_doubt;
         let lock_limit = self.lock_limit;
         let connection = lease.connection().map_err(AttemptError::Connecting)?;
@@ -343,7 +359,7 @@ impl Db {
         let failure = match result {
             Some(Ok(rows)) => {
                 lease.settle(true);
-                self.log(ran, rows, attempt, None);
+                log_statement(self.operation, ran, rows, attempt, None);
                 self.keep(lease);
                 if repeat.is_write() {
                     self.doubt = Doubt::Written;
@@ -360,7 +376,7 @@ impl Db {
                 silent_failure()
             }
         };
-        self.log(ran, 0, attempt, Some(&failure.error));
+        log_statement(self.operation, ran, 0, attempt, Some(&failure.error));
         if failure.is_undone {
             self.undone(doubt);
         }
@@ -374,7 +390,8 @@ impl Db {
         let started = Instant::now();
         let checked = until(self.connecting.end(), pool.sight.check(lease)).await;
         checked.unwrap_or_else(|| Err(pool.timed_out()))?;
-        let begun = until(self.connecting.end(), pooler::begin(lease, settings, self.lock_limit, is_snapshot)).await;
+        let begin = if is_snapshot { statement::BEGIN_SNAPSHOT } else { pooler::BEGIN };
+        let begun = until(self.connecting.end(), pooler::begin(lease, begin, settings, self.lock_limit)).await;
         self.spend(started.elapsed());
         let begun = begun.unwrap_or_else(|| Err(pool.timed_out()));
         if begun.is_err() {
@@ -453,22 +470,6 @@ impl Db {
                 lease.settle(false);
                 self.guard.pool.suspect_idle();
             }
-        }
-    }
-
-    fn log(&self, ran: Duration, rows: u64, attempt: u32, error: Option<&Error>) {
-        let operation = self.operation;
-        match error {
-            None => tracing::debug!(operation, durationMs = millis(ran), rows, attempt, "statement"),
-            Some(error) => tracing::debug!(
-                operation,
-                durationMs = millis(ran),
-                rows,
-                attempt,
-                code = error.code.name(),
-                sqlState = error.context.sql_state.as_deref().unwrap_or_default(),
-                "statement failed"
-            ),
         }
     }
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
 
 /// The isolation level that our statements are written for, whatever the role's default is.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+pub const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// The search path can be narrowed when the settings have been made.
 const NARROW: &str = concat!("SELECT ", narrow_search_path!(of a transaction), " FROM ", own_schema!());
@@ -43,11 +43,10 @@ fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', r"\\").replace('\'', "''"))
 }
 
-/// Begins a unit. Nothing of the caller's has been sent yet.
-pub async fn begin(lease: &mut Lease, settings: &str, lock_limit: Option<Duration>, is_snapshot: bool) -> Result<()> {
+/// Begins a unit with that statement. Nothing of the caller's has been sent yet.
+pub async fn begin(lease: &mut Lease, begin: &'static str, settings: &str, lock_limit: Option<Duration>) -> Result<()> {
     let host = lease.host();
     let lock_limit = lock_limit.map(|limit| format!("; {}", lock_limit_sql(limit))).unwrap_or_default();
-    let begin = if is_snapshot { BEGIN_SNAPSHOT } else { BEGIN };
     let sql = AssertSqlSafe(format!("{begin}; {settings}{lock_limit}; {NARROW}"));
     let rows = sqlx::raw_sql(sql).fetch_all(lease.connection()?).await;
     let backend = rows.and_then(|rows| {
@@ -140,7 +139,7 @@ pub async fn one_row(lease: &mut Lease, sql: String) -> Result<sqlx::Result<PgRo
     let Some(settings) = lease.target().unit_settings.clone() else {
         return Ok(sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(lease.connection()?).await);
     };
-    begin(lease, &settings, None, false).await?;
+    begin(lease, BEGIN, &settings, None).await?;
     let connection = lease.connection()?;
     let result = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await;
     Ok(end(connection, result).await)

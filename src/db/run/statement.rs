@@ -31,8 +31,10 @@ pub trait Statement: Send {
 /// How a statement is sent this time.
 #[derive(Debug, Clone, Copy)]
 pub struct Way {
-    /// It goes through a transaction pooler: without a name, inside a transaction that has begun.
+    /// It goes through a transaction pooler, and so without a name.
     pub is_pooled: bool,
+    /// A transaction has begun around it, which somebody else ends.
+    pub has_begun: bool,
     /// An earlier attempt, whose answer was lost, may have taken effect already.
     pub is_in_doubt: bool,
 }
@@ -165,7 +167,7 @@ pub struct Together<'s, B: TransactionBody> {
 impl<B: TransactionBody> Statement for Together<'_, B> {
     fn send<'a>(&'a mut self, connection: &'a mut PgConnection, way: Way) -> BoxFuture<'a, sqlx::Result<u64>> {
         Box::pin(async move {
-            let (result, rows) = if way.is_pooled {
+            let (result, rows) = if way.has_begun {
                 self.body.run(connection, way.is_in_doubt).await?
             } else {
                 let mut transaction = if B::IS_SNAPSHOT {

@@ -1,0 +1,62 @@
+/** Giving calls up: before they are made, and while the core works on them. */
+
+const { clearTimeout, setTimeout } = require('node:timers');
+const { onAbort } = require('./abort.js');
+const { cancelled } = require('./errors.js');
+
+/**
+ * @import { Core } from './core.js'
+ * @import { ObservedCall } from './types.js'
+ */
+
+/** @param {number} ms */
+const gaveUpAfter = (ms) => `gave up after ${ms} ms`;
+
+/**
+ * What a call is answered that must not be made any more.
+ *
+ * @param {AbortSignal | undefined} signal
+ * @param {number | undefined} timeoutMs
+ */
+function givenUpBefore(signal, timeoutMs) {
+  if (signal?.aborted) return cancelled('the signal had been aborted');
+  return timeoutMs === 0 ? cancelled(gaveUpAfter(0)) : undefined;
+}
+
+/**
+ * The core answers a call that is given up like any other one: with an error, at once.
+ *
+ * @param {Core} core
+ * @param {() => number} start makes the call, and returns its id
+ * @param {AbortSignal | undefined} signal
+ * @param {number | undefined} timeoutMs
+ * @param {ObservedCall | undefined} observed
+ * @returns {Promise<unknown>}
+ */
+function callUntilGivenUp(core, start, signal, timeoutMs, observed) {
+  /** @type {number | undefined} */
+  let id;
+  const giveUp = (/** @type {string} */ reason) => {
+    if (id !== undefined) core.native.giveUp(id, reason);
+  };
+  // This comes first because the signal is the application's and may throw. In that case the call is not made.
+  const stopListening = signal && onAbort(signal, () => giveUp('the signal was aborted'));
+  try {
+    core.native.expectGiveUp();
+    id = start();
+  } finally {
+    if (id === undefined) stopListening?.();
+  }
+  const pendingId = id;
+  core.expectAnswer(pendingId, observed);
+  const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs, gaveUpAfter(timeoutMs));
+  return new Promise((resolve) => {
+    core.pending.add(pendingId, (outcome) => {
+      clearTimeout(timer);
+      stopListening?.();
+      resolve(outcome);
+    });
+  });
+}
+
+module.exports = { callUntilGivenUp, givenUpBefore };
