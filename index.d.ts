@@ -16,6 +16,20 @@ export interface CallOptions {
   timeoutMs?: number | null | undefined;
 }
 
+/** Some of the items of a list, in order. */
+export interface Page<T> {
+  items: T[];
+  /** The cursor of the next page, to be passed as `after`. Absent on the last page. */
+  next?: string;
+}
+
+/**
+ * A promise of one page, over which one can also iterate: `for await` walks over all items from that page on, and asks
+ * for each page when it comes to it. Nothing is sent before it is awaited or iterated over. `timeoutMs` is the limit of
+ * each page.
+ */
+export interface Pages<T> extends Promise<Page<T>>, AsyncIterable<T> {}
+
 /** Receives the log. The console has these methods, and so have pino's and kitium's loggers. */
 export interface Logger {
   debug(message: string, fields: Record<string, unknown>): void;
@@ -371,6 +385,13 @@ export declare class PostgresStorageAdapter {
   /** Finds an organization by its id. Resolves with `null` if there is none. */
   getOrganization(id: string, options?: CallOptions | null | undefined): Promise<OrganizationRecord | null>
   /**
+   * Lists organizations, newest first, in pages. It resolves with the first one, or with the one after `after`, and
+   * `for await` walks over all of them.
+   */
+  listOrganizations(options?: ListOrganizationsOptions | null | undefined): Pages<OrganizationRecord>
+  /** Lists the organizations that a user is a member of, newest first, in pages like those of `listOrganizations`. */
+  listUserOrganizations(userId: string, options?: ListOrganizationsOptions | null | undefined): Pages<OrganizationRecord>
+  /**
    * Changes an organization. A missing field is left as it is, and `null` clears a field. `members` replaces the
    * whole list.
    *
@@ -429,6 +450,12 @@ export declare class PostgresStorageAdapter {
    * server.
    */
   getSession(id: string, options?: CallOptions | null | undefined): Promise<SessionRecord | null>
+  /**
+   * Lists the sessions of a user, newest first, in pages. It resolves with the first one, or with the one after
+   * `after`, and `for await` walks over all of them. Sessions that have expired by the clock of the server are left
+   * out, unless `includeExpired` is `true`.
+   */
+  listUserSessions(userId: string, options?: ListUserSessionsOptions | null | undefined): Pages<SessionRecord>
   /**
    * Changes a session. A missing field is left as it is, and `null` clears a field.
    *
@@ -498,11 +525,6 @@ export declare class PostgresStorageAdapter {
   updateTenantSAMLConfig(tenantId: string, patch: TenantSAMLConfigPatch, options?: CallOptions | null | undefined): Promise<void>
   /** Deletes the SAML configuration of a tenant. Does nothing if there is none. */
   deleteTenantSAMLConfig(tenantId: string, options?: CallOptions | null | undefined): Promise<void>
-  /**
-   * The figures of this adapter: calls and errors by method, how long they took, statements, retries, batches, and the
-   * connections of the moment. It asks nobody, so that it costs microseconds, and it never throws.
-   */
-  stats(): Stats
   /**
    * Creates a two-factor device. Fields beyond the declared ones are stored and returned as they were given.
    *
@@ -574,6 +596,11 @@ export declare class PostgresStorageAdapter {
   getUser(id: string, options?: CallOptions | null | undefined): Promise<UserRecord | null>
   /** Finds a user by the e-mail, without regard to ASCII case. Resolves with `null` if there is none. */
   getUserByEmail(email: string, options?: CallOptions | null | undefined): Promise<UserRecord | null>
+  /**
+   * Lists users, newest first, in pages: the promise resolves with the first one, or with the one after `after`.
+   * `for await (const user of storage.listUsers())` walks over all of them, page by page.
+   */
+  listUsers(options?: ListUsersOptions | null | undefined): Pages<UserRecord>
   /** Finds the user that an OAuth account is linked to. Resolves with `null` if there is none. */
   getUserByOAuth(provider: string, sub: string, options?: CallOptions | null | undefined): Promise<UserRecord | null>
   /**
@@ -735,34 +762,6 @@ export interface BackupCodeInput {
   updatedAt?: unknown
 }
 
-/** A bucket of a histogram. */
-export interface Bucket {
-  /** The bound. */
-  le: number
-  /** How many values are less than or equal to the bound. */
-  count: number
-}
-
-/** The connections. */
-export interface ConnectionStats {
-  /** How many there may be at most. */
-  max: number
-  /** How many stay open when they are not used. */
-  min: number
-  /** How many are open or being opened. */
-  total: number
-  /** How many of them are not used. */
-  idle: number
-  /** How many of them are used. */
-  used: number
-  /** How many calls are waiting for a connection. */
-  waiting: number
-  /** How many have been opened. */
-  opened: number
-  /** How many could not be opened. */
-  failed: number
-}
-
 /** The options of `deleteExpiredSessions`. */
 export interface DeleteExpiredSessionsOptions extends CallOptions {
   /** How many sessions are deleted at most. Default: all. */
@@ -845,16 +844,6 @@ export interface HealthStatus {
   message?: string
 }
 
-/** A histogram as Prometheus has it. */
-export interface HistogramStats {
-  /** How many values there are. */
-  count: number
-  /** The sum of all values. */
-  sum: number
-  /** The buckets, in the order of their bounds. Values above the last bound are in `count` only. */
-  buckets: Array<Bucket>
-}
-
 /** The time zones of the two clocks that wrote a database of version 3.x, by IANA name (`Europe/Berlin`). */
 export interface LegacyTimeZones {
   /** The time zone of the server, whose `now()` wrote `createdAt` and similar times. */
@@ -863,14 +852,37 @@ export interface LegacyTimeZones {
   client: string
 }
 
-/** The calls of one method. */
-export interface MethodStats {
-  /** How many calls have not been answered yet. */
-  running: number
-  /** How many calls have failed, by the code of the error. */
-  errors: Record<string, number>
-  /** How long the calls took, in seconds. Its `count` is the number of calls that were answered. */
-  durationSeconds: HistogramStats
+/** The options of `listOrganizations` and `listUserOrganizations`. */
+export interface ListOrganizationsOptions extends CallOptions {
+  /** How many organizations a page has at most: 1 to 1 000. Default: 50. */
+  limit?: number | null | undefined
+  /** The `next` of the page before. */
+  after?: string | null | undefined
+}
+
+/** The options of `listUserSessions`. */
+export interface ListUserSessionsOptions extends CallOptions {
+  /** Whether sessions that have expired, but have not been deleted, are in the list. Default: `false`. */
+  includeExpired?: boolean | null | undefined
+  /** How many sessions a page has at most: 1 to 1 000. Default: 50. */
+  limit?: number | null | undefined
+  /** The `next` of the page before. It belongs to the same user and filters, and holds the id of a session. */
+  after?: string | null | undefined
+}
+
+/** The options of `listUsers`. */
+export interface ListUsersOptions extends CallOptions {
+  /** The beginning of the e-mail, without regard to ASCII case. An empty one filters nothing. */
+  emailPrefix?: string | null | undefined
+  plan?: string | null | undefined
+  /** Users created at this time or later. */
+  createdFrom?: Date | string | null | undefined
+  /** Users created before this time. */
+  createdTo?: Date | string | null | undefined
+  /** How many users a page has at most: 1 to 1 000. Default: 50. */
+  limit?: number | null | undefined
+  /** The `next` of the page before. It belongs to the same filters. */
+  after?: string | null | undefined
 }
 
 /** A link between a user and an account at an OAuth provider. */
@@ -1063,8 +1075,6 @@ export interface PostgresStorageAdapterOptions {
   logger?: Logger | null | undefined
   /** The lowest level that is sent to `logger`. Default `'debug'`. */
   logLevel?: LogLevel | null | undefined
-  /** Calls that take at least so many milliseconds are logged as `warn`, with the message `slow call`. 0 is never. Default 0. */
-  slowCallMs?: number | null | undefined
   /** Whether `connect()` runs pending migrations. Default `true`. */
   migrate?: boolean | null | undefined
   /** The time zone of the times in a database of version 3.x, for when `connect()` takes it over. Default `'UTC'`. */
@@ -1277,29 +1287,6 @@ export interface SSOSessionInput {
   createdAt?: unknown
   /** Ignored. */
   updatedAt?: unknown
-}
-
-/** A statement that is running. */
-export interface StatementStats {
-  /** The method that it is for. */
-  operation: string
-  /** For how long, in milliseconds. */
-  durationMs: number
-}
-
-/** What `stats` returns. Everything counts from the construction of the adapter on. */
-export interface Stats {
-  /** The methods that have been called, by their names. */
-  calls: Record<string, MethodStats>
-  /** How many statements were sent, of which each may have served many calls. */
-  statements: number
-  /** How many of these repeated an earlier attempt. */
-  retries: number
-  /** How many calls the statements served, of the kinds of calls that may share one. */
-  batchSizes: HistogramStats
-  connections: ConnectionStats
-  /** The statements that have been running longest, the oldest first, at most ten. */
-  running: Array<StatementStats>
 }
 
 /** A login that is waiting for its second factor. */

@@ -20,6 +20,7 @@ const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'text|n
     ['provider', 'text'],
     ['sub', 'text'],
   ],
+  listUsers: [],
   updateUser: [
     ['id', 'text'],
     ['patch', 'record'],
@@ -41,6 +42,7 @@ const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'text|n
   ],
   createSession: [['session', 'record']],
   getSession: [['id', 'text']],
+  listUserSessions: [['userId', 'text']],
   updateSession: [
     ['id', 'text'],
     ['patch', 'record'],
@@ -70,6 +72,8 @@ const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'text|n
   rotateApiKey: [['id', 'text']],
   createOrganization: [['organization', 'record']],
   getOrganization: [['id', 'text']],
+  listOrganizations: [],
+  listUserOrganizations: [['userId', 'text']],
   updateOrganization: [
     ['id', 'text'],
     ['patch', 'record'],

@@ -46,6 +46,10 @@ type Call = (storage: PostgresStorageAdapter, world: World) => Promise<unknown>;
 
 it.each<[string, Call]>([
   ['getUserByEmail', (s) => s.getUserByEmail('nobody@example.com')],
+  ['listUsers', (s) => s.listUsers({ emailPrefix: 'a', plan: 'free' })],
+  ['listUserSessions', (s, { userId }) => s.listUserSessions(userId)],
+  ['listOrganizations', (s) => s.listOrganizations()],
+  ['listUserOrganizations', (s, { userId }) => s.listUserOrganizations(userId)],
   ['createUser with a passwordHash', (s) => s.createUser({ passwordHash: 'x' })],
   ['setPasswordHash', (s, { userId }) => s.setPasswordHash(userId, 'x')],
   ['setPasswordHash to null', (s, { userId }) => s.setPasswordHash(userId, null)],

@@ -5,6 +5,7 @@ const { CORE, coreOf, findCore, run } = require('./call.js');
 const { Core } = require('./core.js');
 const { Failure, fromNative } = require('./errors.js');
 const { METHODS } = require('./methods.js');
+const { callMethod } = require('./pages.js');
 const { readOptions } = require('./options.js');
 
 /**
@@ -94,7 +95,7 @@ for (const name of /** @type {MethodName[]} */ (Object.keys(METHODS))) {
   const { [name]: value } = {
     /** @param {unknown[]} args */
     [name](...args) {
-      return run(this, name, args);
+      return callMethod(this, name, args);
     },
   };
   Object.defineProperty(PostgresStorageAdapter.prototype, name, { value, configurable: true, writable: true });

@@ -6,7 +6,7 @@ const results = require('./results.js');
 
 /** @import { Decode, Encode, Method, MethodName, ResultOf } from './types.js' */
 
-const { list, orNull, toUndefined, unchanged } = results;
+const { list, orNull, page, toUndefined, unchanged } = results;
 const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, organization, role, session } = results;
 const { ssoLink, ssoProvider, ssoSession, tenantConfig, twoFactorSession, user } = results;
 
@@ -38,7 +38,16 @@ const methodWithOptions = (encoders, decode) => ({
   readCallOptions: (args) => readCallOptions(args[encoders.length]),
 });
 
-/** @satisfies {{ [Name in MethodName]: Method<ResultOf<Name>> }} */
+/**
+ * A method that returns a page of a list.
+ *
+ * @template Item
+ * @param {Encode[]} encoders
+ * @param {Decode<Item>} decode
+ */
+const listMethod = (encoders, decode) => ({ ...methodWithOptions(encoders, page(decode)), isList: true });
+
+/** @type {{ [Name in MethodName]: Method<ResultOf<Name>> }} */
 const METHODS = {
   connect: method([], toUndefined),
   // Its `timeoutMs` is not a call option. It says how long running calls may take to end.
@@ -50,6 +59,7 @@ const METHODS = {
   getUser: method([text('id')], orNull(user)),
   getUserByEmail: method([text('email')], orNull(user)),
   getUserByOAuth: method([text('provider'), text('sub')], orNull(user)),
+  listUsers: listMethod([], user),
   updateUser: method([text('id'), json('patch')], user),
   deleteUser: method([text('id')], toUndefined),
   setPasswordHash: method([text('userId'), textOrNull('hash')], toUndefined),
@@ -59,6 +69,7 @@ const METHODS = {
 
   createSession: method([json('session')], session),
   getSession: method([text('id')], orNull(session)),
+  listUserSessions: listMethod([text('userId')], session),
   updateSession: method([text('id'), json('patch')], session),
   deleteSession: method([text('id')], toUndefined),
   deleteUserSessions: methodWithOptions([text('userId')], unchanged),
@@ -77,6 +88,8 @@ const METHODS = {
 
   createOrganization: method([json('organization')], organization),
   getOrganization: method([text('id')], orNull(organization)),
+  listOrganizations: listMethod([], organization),
+  listUserOrganizations: listMethod([text('userId')], organization),
   updateOrganization: method([text('id'), json('patch')], organization),
   deleteOrganization: method([text('id')], toUndefined),
 

@@ -2,7 +2,7 @@
 
 /**
  * @import { ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, OAuthLink, OrganizationMember,
- *   OrganizationRecord, RoleRecord, SessionRecord, SSOLink, SSOProvider, SSOSession, TenantSAMLConfig, TwoFactorDevice,
+ *   OrganizationRecord, Page, RoleRecord, SessionRecord, SSOLink, SSOProvider, SSOSession, TenantSAMLConfig, TwoFactorDevice,
  *   TwoFactorSession, UserRecord } from '../index.js'
  * @import { Decode } from './types.js'
  */
@@ -47,6 +47,16 @@ const orNull = (decode) => (answer) =>
  * @returns {Decode<T[]>}
  */
 const list = (decode) => (answers) => /** @type {import('./types.js').Wire<T>[]} */ (answers).map(decode);
+
+/**
+ * @template T
+ * @param {Decode<T>} decode
+ * @returns {Decode<Page<T>>}
+ */
+const page = (decode) => (answer) => {
+  const { items, ...rest } = /** @type {import('./types.js').Wire<Page<T>>} */ (answer);
+  return /** @type {Page<T>} */ ({ items: list(decode)(/** @type {any} */ (items)), ...rest });
+};
 
 /** @type {Decode<OAuthLink>} */
 const oauthLink = dates('linkedAt');
@@ -115,7 +125,7 @@ const backupCode = dates('createdAt', 'usedAt');
 const twoFactorSession = dates('expiresAt', 'createdAt', 'completedAt');
 
 module.exports = {
-  ...{ list, orNull, toUndefined, unchanged },
+  ...{ list, orNull, page, toUndefined, unchanged },
   ...{ apiKey, apiKeyWithSecret, backupCode, device, emailToken, organization, role, session, ssoLink, ssoProvider },
   ...{ ssoSession, tenantConfig, twoFactorSession, user },
 };

@@ -3,10 +3,12 @@ import type { TestDatabase } from './database';
 
 /** Each row `n` belongs to user `u<n>`, organization `o<n>` and so on. */
 const TABLES = [
-  `users (id, email, oauth)
-   SELECT 'u' || n, 'u' || n || '@example.com', jsonb_build_object('google', jsonb_build_object('sub', 's' || n))`,
+  `users (id, email, oauth, created_at)
+   SELECT 'u' || n, 'u' || n || '@example.com', jsonb_build_object('google', jsonb_build_object('sub', 's' || n))
+        , now() - n * interval '1 second'`,
   `user_oauth_accounts (provider, sub, user_id) SELECT 'google', 's' || n, 'u' || n`,
-  `organizations (id, name, plan) SELECT 'o' || n, 'Organization', 'pro'`,
+  `organizations (id, name, plan, created_at)
+   SELECT 'o' || n, 'Organization', 'pro', now() - n * interval '1 second'`,
   `organization_members (org_id, user_id) SELECT 'o' || n, 'u' || n`,
   `sessions (id, user_id, org_id, expires_at)
    SELECT 'x' || n, 'u' || n, CASE WHEN n % 3 = 0 THEN 'o' || n END, now() + n * interval '1 minute'`,

@@ -18,6 +18,7 @@ const EVERYWHERE = {
   Pem: 'string | Uint8Array | readonly (string | Uint8Array)[]',
   Secret: 'string',
   Natural: 'number',
+  PageLimit: 'number',
   NaturalOrFalse: 'number | false',
   StringMap: 'Record<string, string>',
   JsonObject: 'Record<string, unknown>',
@@ -33,6 +34,10 @@ const IN_RESULTS = { Timestamp: 'Date' };
 const TAKE_CALL_OPTIONS = [
   'DeleteExpiredSessionsOptions',
   'DeleteUserSessionsOptions',
+  'ListEventsOptions',
+  'ListOrganizationsOptions',
+  'ListUserSessionsOptions',
+  'ListUsersOptions',
   'RollbackOptions',
   'RotateApiKeyOptions',
 ];
@@ -110,7 +115,9 @@ const lines = generated
 
     let text = unwrap(line, 'Json');
     text = unwrap(text, 'JsonOf');
-    text = unwrap(text, 'Pending', (inner) => `Promise<${inner}>`);
+    text = unwrap(text, 'Pending', (inner) =>
+      inner.startsWith('Page<') ? inner.replace('Page', 'Pages') : `Promise<${inner}>`,
+    );
     text = unwrap(text, 'Nullable', (inner) => `${inner} | null`);
     text = replaceTypes(text, EVERYWHERE);
     text = replaceTypes(text, isInput(interfaceName) ? IN_INPUTS : IN_RESULTS);

@@ -38,6 +38,7 @@ mod items;
 mod json;
 pub mod lookup;
 pub mod organizations;
+pub mod pages;
 pub mod passwords;
 pub mod roles;
 pub mod saml;

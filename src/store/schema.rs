@@ -22,6 +22,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("0003_functions_of_their_own_schema"),
     migration!("0004_saml_shapes"),
     migration!("0005_data_only_dumps"),
+    migration!("0008_lists_and_event_months"),
 ];
 
 /// Replacements in the first migration, which was released before the rule that our SQL must not call functions or
