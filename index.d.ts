@@ -376,6 +376,11 @@ export declare class PostgresStorageAdapter {
    */
   emitEvent(event: EventInput, options?: CallOptions | null | undefined): Promise<void>
   /**
+   * Lists events, newest first, in pages. It resolves with the first one, or with the one after `after`, and `for
+   * await` walks over all of them.
+   */
+  listEvents(options?: ListEventsOptions | null | undefined): Pages<EventRecord>
+  /**
    * Creates an organization.
    *
    * Rejects with `invalid_input` if a member is named twice or there are more members than seats, with
@@ -829,6 +834,17 @@ export interface EventInput {
   timestamp: Date | string
 }
 
+/** An event of the audit log. */
+export interface EventRecord {
+  /** A whole number of up to 19 digits. Later events have greater ones. */
+  id: string
+  type: string
+  principalId: string
+  data: Record<string, unknown>
+  timestamp: Date
+  orgId?: string
+}
+
 /** The result of `healthCheck`. */
 export interface HealthStatus {
   status: HealthState
@@ -850,6 +866,21 @@ export interface LegacyTimeZones {
   server: string
   /** The time zone of the Node.js processes, which wrote `expiresAt` and similar times. */
   client: string
+}
+
+/** The options of `listEvents`. */
+export interface ListEventsOptions extends CallOptions {
+  principalId?: string | null | undefined
+  orgId?: string | null | undefined
+  type?: string | null | undefined
+  /** Events of this time or later. */
+  from?: Date | string | null | undefined
+  /** Events before this time. */
+  to?: Date | string | null | undefined
+  /** How many events a page has at most: 1 to 1 000. Default: 50. */
+  limit?: number | null | undefined
+  /** The `next` of the page before. It belongs to the same filters. */
+  after?: string | null | undefined
 }
 
 /** The options of `listOrganizations` and `listUserOrganizations`. */
@@ -1077,6 +1108,11 @@ export interface PostgresStorageAdapterOptions {
   logLevel?: LogLevel | null | undefined
   /** Whether `connect()` runs pending migrations. Default `true`. */
   migrate?: boolean | null | undefined
+  /**
+   * How many days events are kept. `connect()` drops months that are older as a whole, so that an event stays up to a
+   * month longer. At least 1. Default: events are kept for ever.
+   */
+  retainEventsForDays?: number | null | undefined
   /** The time zone of the times in a database of version 3.x, for when `connect()` takes it over. Default `'UTC'`. */
   legacyTimeZone?: string | LegacyTimeZones | null | undefined
 }

@@ -90,6 +90,7 @@ const SIGNATURES: Record<string, [name: string, kind: 'text' | 'text?' | 'text|n
   getEmailVerificationTokenAttempts: [['id', 'text']],
   incrementEmailVerificationTokenAttempts: [['id', 'text']],
   emitEvent: [['event', 'record']],
+  listEvents: [],
   createRole: [['role', 'record']],
   getRole: [['id', 'text']],
   updateRole: [

@@ -2,7 +2,15 @@
 import type { Page, Pages, PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
-import { anHourAgo, inAnHour, memberInput, organizationInput, sessionInput, unique } from './helpers/fixtures';
+import {
+  anHourAgo,
+  eventInput,
+  inAnHour,
+  memberInput,
+  organizationInput,
+  sessionInput,
+  unique,
+} from './helpers/fixtures';
 import { ids, tie } from './helpers/order';
 import { Relay } from './helpers/relay';
 
@@ -14,12 +22,29 @@ type Row = { id: string };
 /** A list with its own rows, and how to make one more and to remove one. */
 interface List {
   table: string;
+  /** Where the time is, if not in `created_at`. */
+  column?: string;
   list(options?: Options, storage?: PostgresStorageAdapter): Pages<Row>;
   create(): Promise<Row>;
   remove(id: string): Promise<void>;
 }
 
 const LISTS: Record<string, () => Promise<List>> = {
+  listEvents: async () => {
+    const principalId = unique('principal');
+    const idOf = async () =>
+      (await db.query('SELECT id FROM auth_events WHERE principal_id = $1 ORDER BY id DESC LIMIT 1', [principalId]))[0];
+    return {
+      table: 'auth_events',
+      column: 'timestamp',
+      list: (options, storage = db.storage) => storage.listEvents({ principalId, ...options }),
+      create: async () => {
+        await db.storage.emitEvent(eventInput({ principalId, timestamp: new Date() }));
+        return idOf();
+      },
+      remove: (id) => db.query('DELETE FROM auth_events WHERE id = $1', [id]) as Promise<unknown> as Promise<void>,
+    };
+  },
   listUsers: async () => {
     const plan = unique('plan');
     return {
@@ -83,7 +108,7 @@ describe.each(Object.keys(LISTS))('%s', (name) => {
 
   it('has the newest first, and the greatest id first among rows of one time, across pages', async () => {
     const rows = await many(list.create, 5);
-    const order = await tie(db, list.table, rows);
+    const order = await tie(db, list.table, rows, list.column);
     const [newest] = await many(list.create, 1);
     const expected = [newest?.id, ...order];
     expect(ids((await list.list()).items)).toEqual(expected);

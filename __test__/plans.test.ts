@@ -67,6 +67,18 @@ const PAGES: [method: string, ...args: unknown[]][] = [
   ['listUserSessions', 'u1', { includeExpired: true }],
   ['listOrganizations', {}],
   ['listUserOrganizations', 'u1', {}],
+  ['listEvents', {}],
+  ['listEvents', { from: first, to: inAnHour() }],
+  ['listEvents', { to: new Date(Date.now() - 40 * 86_400_000) }],
+  ['listEvents', { principalId: 'u77' }],
+  ['listEvents', { principalId: 'u77', type: 't' }],
+  ['listEvents', { orgId: 'o77' }],
+  ['listEvents', { orgId: 'o77', principalId: 'u77', type: 'rare', from: first, to: inAnHour() }],
+  ['listEvents', { type: 't' }],
+  ['listEvents', { type: 'rare' }],
+  ['listEvents', { type: 'none' }],
+  ['listEvents', { type: 'rare', from: first, to: inAnHour() }],
+  ['listEvents', { orgId: 'o77', type: 'rare' }],
 ];
 
 const scanning = (plans: Plan[]) => plans.filter(({ sequentialScans }) => sequentialScans.length > 0);

@@ -50,6 +50,7 @@ it.each<[string, Call]>([
   ['listUserSessions', (s, { userId }) => s.listUserSessions(userId)],
   ['listOrganizations', (s) => s.listOrganizations()],
   ['listUserOrganizations', (s, { userId }) => s.listUserOrganizations(userId)],
+  ['listEvents', (s) => s.listEvents({ principalId: 'p' })],
   ['createUser with a passwordHash', (s) => s.createUser({ passwordHash: 'x' })],
   ['setPasswordHash', (s, { userId }) => s.setPasswordHash(userId, 'x')],
   ['setPasswordHash to null', (s, { userId }) => s.setPasswordHash(userId, null)],

@@ -7,7 +7,7 @@ const results = require('./results.js');
 /** @import { Decode, Encode, Method, MethodName, ResultOf } from './types.js' */
 
 const { list, orNull, page, toUndefined, unchanged } = results;
-const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, organization, role, session } = results;
+const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, event, organization, role, session } = results;
 const { ssoLink, ssoProvider, ssoSession, tenantConfig, twoFactorSession, user } = results;
 
 /**
@@ -102,6 +102,7 @@ const METHODS = {
   incrementEmailVerificationTokenAttempts: method([text('id')], unchanged),
 
   emitEvent: method([json('event')], toUndefined),
+  listEvents: listMethod([], event),
 
   createRole: method([json('role')], role),
   getRole: method([text('id')], orNull(role)),

@@ -1,7 +1,7 @@
 /** Decoders: what the core answers is JSON, so that Dates arrive as text. */
 
 /**
- * @import { ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, OAuthLink, OrganizationMember,
+ * @import { ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, EventRecord, OAuthLink, OrganizationMember,
  *   OrganizationRecord, Page, RoleRecord, SessionRecord, SSOLink, SSOProvider, SSOSession, TenantSAMLConfig, TwoFactorDevice,
  *   TwoFactorSession, UserRecord } from '../index.js'
  * @import { Decode } from './types.js'
@@ -92,6 +92,9 @@ const organization = (record) => {
 /** @type {Decode<EmailVerificationToken>} */
 const emailToken = dates('expiresAt', 'createdAt', 'usedAt');
 
+/** @type {Decode<EventRecord>} */
+const event = dates('timestamp');
+
 /** @type {Decode<RoleRecord>} */
 const role = dates('createdAt', 'updatedAt');
 
@@ -126,6 +129,18 @@ const twoFactorSession = dates('expiresAt', 'createdAt', 'completedAt');
 
 module.exports = {
   ...{ list, orNull, page, toUndefined, unchanged },
-  ...{ apiKey, apiKeyWithSecret, backupCode, device, emailToken, organization, role, session, ssoLink, ssoProvider },
+  ...{
+    apiKey,
+    apiKeyWithSecret,
+    backupCode,
+    device,
+    emailToken,
+    event,
+    organization,
+    role,
+    session,
+    ssoLink,
+    ssoProvider,
+  },
   ...{ ssoSession, tenantConfig, twoFactorSession, user },
 };

@@ -201,6 +201,7 @@ export function argumentsOf(scene: Scene): Record<Method, unknown[]> {
     emitEvent: [
       { type: text('type'), principalId: userId, orgId, data: { [text('key')]: name }, timestamp: anHourAgo() },
     ],
+    listEvents: [{ principalId: userId, orgId, type: text('type'), limit: 10 }],
     createRole: [inputs.role],
     getRole: [roleId],
     updateRole: [roleId, { name, permissions: [permissionInput({ name: text('permission') })] }],

@@ -25,12 +25,13 @@ use crate::bridge::start::Calls;
 use crate::bridge::tick_gather::TickGather;
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
 use crate::db::migrate::{Rollback, Told};
-use crate::db::{Batch, Database, Plan};
+use crate::db::{Batch, Database, Db, Plan};
 use crate::input::{Natural, OrNull, Patch, Text, input};
 use crate::metrics::Metrics;
 use crate::options::{Environment, LogLevel, Options};
+use crate::store::event_retention;
 use crate::store::events::{self as event_store, EmitEvents};
-use crate::store::schema::{LEGACY, MIGRATIONS};
+use crate::store::schema::{LEGACY, MIGRATIONS, UPKEEP};
 use crate::store::session_creates::{self, CreateSessions};
 use crate::store::session_updates::{self, UpdateSessions};
 use crate::store::user_creates::{self, CreateUsers};
@@ -53,6 +54,7 @@ pub struct PostgresStorageAdapter {
     database: Arc<Database>,
     metrics: Arc<Metrics>,
     migrates: bool,
+    retain_events_for_days: Option<u32>,
     /// The log, if the application has asked for one.
     log: Option<Dispatch>,
     lookups: Lookups,
@@ -107,6 +109,7 @@ impl PostgresStorageAdapter {
             legacy: &LEGACY,
             zones: options.legacy_zones,
             schema: options.schema,
+            upkeep: UPKEEP,
             told: Told::default(),
         };
         let metrics = Arc::<Metrics>::default();
@@ -116,6 +119,7 @@ impl PostgresStorageAdapter {
             database: Arc::new(Database::new(options.pool, plan, Arc::clone(&metrics))),
             metrics,
             migrates: options.migrates,
+            retain_events_for_days: options.retain_events_for_days,
             log,
             lookups: Lookups::new(),
             user_creates: user_creates::create(),
@@ -165,7 +169,14 @@ impl PostgresStorageAdapter {
             Ok(work) => work,
             Err(error) => return self.fail("connect", error),
         };
-        self.start("connect", async move { database.migrate(&work, migrates).await.map(|()| Void) })
+        let retention = self.retain_events_for_days;
+        self.start("connect", async move {
+            database.migrate(&work, migrates).await?;
+            if let Some(days) = retention {
+                event_retention::retain_on_connect(Db::new(work, "connect", None), days).await;
+            }
+            Ok(Void)
+        })
     }
 
     /// Stops accepting calls, waits for running ones until the deadline, cancels the rest on the server, and closes all

@@ -177,6 +177,9 @@ input! {
         slow_call_ms "slowCallMs": Option<Natural>,
         /// Whether `connect()` runs pending migrations. Default `true`.
         migrate "migrate": Option<bool>,
+        /// How many days events are kept. `connect()` drops months that are older as a whole, so that an event stays up to a
+        /// month longer. At least 1. Default: events are kept for ever.
+        retain_events_for_days "retainEventsForDays": Option<Natural>,
         /// The time zone of the times in a database of version 3.x, for when `connect()` takes it over. Default `'UTC'`.
         legacy_time_zone "legacyTimeZone": Option<LegacyTimeZone>,
     }

@@ -37,6 +37,8 @@ pub struct Options {
     pub pool: PoolOptions,
     pub schema: Option<String>,
     pub migrates: bool,
+    /// For how many days events are kept, if not for ever.
+    pub retain_events_for_days: Option<u32>,
     pub legacy_zones: Zones,
     pub log_level: Option<LogLevel>,
     /// What the log is told when the adapter is made.
@@ -76,6 +78,7 @@ impl Options {
             logger,
             log_level,
             migrate,
+            retain_events_for_days,
             legacy_time_zone,
         } = read_options(json)?;
         // As in node-postgres, an empty string leaves everything to the options and the variables.
@@ -154,10 +157,19 @@ impl Options {
             },
             schema,
             migrates: migrate.unwrap_or(true),
+            retain_events_for_days: retention(retain_events_for_days)?,
             legacy_zones: legacy_time_zone.map(|LegacyTimeZone(zones)| zones).unwrap_or_default(),
             log_level: logger.map(|Logger| log_level.unwrap_or(LogLevel::Debug)),
             warnings,
         })
+    }
+}
+
+fn retention(days: Option<Natural>) -> Result<Option<u32>> {
+    match days {
+        Some(Natural(0)) => Err(Error::invalid_input("retainEventsForDays", "must be at least 1")),
+        Some(Natural(days)) => Ok(Some(days)),
+        None => Ok(None),
     }
 }
 

@@ -33,6 +33,7 @@ pub mod backup_codes;
 mod columns;
 pub mod dependents;
 pub mod email_tokens;
+pub mod event_retention;
 pub mod events;
 mod items;
 mod json;

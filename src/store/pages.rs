@@ -81,10 +81,7 @@ impl PageRequest {
         let PageLimit(limit) = limit.unwrap_or_default();
         let mut request = Self { digest, limit, after: None };
         if let Some(Text(cursor)) = after {
-            let position = request.position_of(cursor).ok_or_else(|| {
-                Error::invalid_input("after", "is no cursor of this list with these filters: take it from `next`")
-            })?;
-            request.after = Some(position);
+            request.after = Some(request.position_of(cursor).ok_or_else(refused)?);
         }
         Ok(request)
     }
@@ -133,6 +130,11 @@ impl PageRequest {
         digest.update(position.id.as_bytes());
         digest.finalize()[..DIGEST_BYTES].to_vec()
     }
+}
+
+/// The error of a cursor that is none of the list.
+pub fn refused() -> Error {
+    Error::invalid_input("after", "is no cursor of this list with these filters: take it from `next`")
 }
 
 /// With its length in front, so that two texts cannot be read as one.

@@ -18,13 +18,13 @@ interface List {
   rows(filters: Row, owner: string): Row[];
   /** The field by which the list is in order; its `id` decides where that is the same. */
   time?: string;
-  show?(row: Row): Row;
+  show?(row: Row, at: number): Row;
 }
 
 /** The page that a call asks for. */
 export function pageOf(
   state: State,
-  { name, filters = {}, owner, options, rows, time = 'createdAt', show = visible }: List,
+  { name, filters = {}, owner, options, rows, time = 'createdAt', show = (row) => visible(row) }: List,
 ): Row {
   const faults = new Faults();
   const ownerId = owner === undefined ? '' : readText(owner[1], owner[0], faults);

@@ -13,6 +13,9 @@ pub struct Migration {
     pub down: &'static str,
     /// Parts of `up` that run in another form: a file that has landed does not change, nor does its checksum.
     pub replaced: &'static [(&'static str, &'static str)],
+    /// A query for the next statement that has to run before `up`, outside of its transaction; see `prepare.rs`. `$1` is
+    /// the schema.
+    pub prepare: Option<&'static str>,
 }
 
 impl Migration {

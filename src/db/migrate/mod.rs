@@ -10,6 +10,7 @@ mod legacy;
 mod locks;
 mod migration;
 mod plan;
+mod prepare;
 mod rebuild;
 mod rights;
 mod schema;
@@ -22,8 +23,8 @@ use self::execute::{execute, failure};
 use self::history::{Applied, mismatch};
 pub use self::legacy::{Legacy, Zones};
 pub use self::migration::Migration;
-pub use self::plan::Plan;
 use self::plan::Steps;
+pub use self::plan::{Plan, Upkeep};
 pub use self::rebuild::Function;
 pub use self::rights::TriggerRight;
 use self::schema::Schema;
@@ -59,13 +60,23 @@ pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
         None => migrations.iter().collect(),
     };
     match pending.first() {
-        None => return applied.map_or(Ok(()), |applied| applied.condition.check(&plan.told)),
+        None => {
+            return match applied {
+                Some(applied) => settle_condition(&mut lease, plan, &applied).await,
+                None => Ok(()),
+            };
+        }
         Some(first) if !applies => {
             return Err(mismatch(first.id, "has not been applied, and the option `migrate` is false"));
         }
         Some(_) => {}
     }
-    drop(lease);
+    match &applied {
+        Some(applied) => {
+            prepare::prepare(lease, &pending, applied.condition.schema(), pool.connecting_end()).await?;
+        }
+        None => drop(lease),
+    }
     let mut lease = acquire(pool, None, pool.connecting_end()).await?;
     loop {
         let steps = locked(&mut lease, plan, Direction::Up, pool.connecting_end()).await.map_err(permission)?;
@@ -78,9 +89,32 @@ pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
     }
     // What was there before, or what the role may do with what is there now, may still be amiss.
     match check(&mut lease, plan, "connect").await? {
-        Some(applied) => applied.condition.check(&plan.told),
+        Some(applied) => settle_condition(&mut lease, plan, &applied).await,
         None => Ok(()),
     }
+}
+
+/// Refuses tables that cannot be used, and does what they need from time to time. Calls work without that as well, so that
+/// a failure is only logged.
+async fn settle_condition(lease: &mut Lease, plan: &Plan, applied: &Applied) -> Result<()> {
+    applied.condition.check(&plan.told)?;
+    if !applied.condition.is_upkeep_due {
+        return Ok(());
+    }
+    let result = one_row(lease, plan.upkeep.run.to_owned()).await?;
+    match result {
+        Ok(_) => lease.settle(true),
+        Err(error) => {
+            let Failure { error, connection_survives, .. } = failure(&error);
+            lease.settle(connection_survives);
+            tracing::warn!(
+                sqlState = error.context.sql_state.as_deref(),
+                "the upkeep of the tables failed: {}",
+                error.message
+            );
+        }
+    }
+    Ok(())
 }
 
 /// A migration that fails for want of a right is no fault of the migration.
@@ -130,7 +164,7 @@ pub async fn status(pool: &Arc<Pool>, plan: &Plan) -> Result<Status> {
 /// `None` when there is no bookkeeping table yet.
 async fn check(lease: &mut Lease, plan: &Plan, operation: &'static str) -> Result<Option<Applied>> {
     let started = Instant::now();
-    let result = one_row(lease, history::check(plan.migrations, plan.old_indexes())).await?;
+    let result = one_row(lease, history::check(plan.migrations, plan.old_indexes(), plan.upkeep.is_due)).await?;
     tracing::debug!(
         operation,
         durationMs = millis(started.elapsed()),
