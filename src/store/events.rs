@@ -99,8 +99,11 @@ pub async fn list(db: &mut Db, options: Option<ListEventsOptions>) -> Result<Pag
     };
     let rows = db
         .all(Repeat::Read, || {
-            let query = query(sql).bind(from).bind(request.time(to)).bind(id).bind(request.rows());
-            equal.iter().flatten().fold(query, |query, text| query.bind(text))
+            let mut query = query(sql).bind(from).bind(request.time(to)).bind(id).bind(request.rows());
+            for text in equal.iter().flatten() {
+                query = query.bind(text);
+            }
+            query
         })
         .await?;
     Ok(request.page(rows, |event: &EventRecord| Position { time: event.timestamp, id: event.id.clone() }))
