@@ -33,6 +33,7 @@ const SIGNATURES: Record<
     ['provider', 'text'],
     ['sub', 'text'],
   ],
+  listUsers: [],
   updateUser: [
     ['id', 'text'],
     ['patch', 'record'],
@@ -54,6 +55,7 @@ const SIGNATURES: Record<
   ],
   createSession: [['session', 'record']],
   getSession: [['id', 'text']],
+  listUserSessions: [['userId', 'text']],
   updateSession: [
     ['id', 'text'],
     ['patch', 'record'],
@@ -85,6 +87,8 @@ const SIGNATURES: Record<
   rotateApiKey: [['id', 'text']],
   createOrganization: [['organization', 'record']],
   getOrganization: [['id', 'text']],
+  listOrganizations: [],
+  listUserOrganizations: [['userId', 'text']],
   updateOrganization: [
     ['id', 'text'],
     ['patch', 'record'],
@@ -114,6 +118,7 @@ const SIGNATURES: Record<
   getEmailVerificationTokenAttempts: [['id', 'text']],
   incrementEmailVerificationTokenAttempts: [['id', 'text']],
   emitEvent: [['event', 'record']],
+  listEvents: [],
   createRole: [['role', 'record']],
   getRole: [['id', 'text']],
   updateRole: [

@@ -4,7 +4,8 @@ import { useDatabase } from './helpers/database';
 const db = useDatabase();
 
 /** Tables of the schema; the bookkeeping of the migrations is one. */
-const TABLES = `SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`;
+const TABLES = `SELECT oid FROM pg_class
+  WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace`;
 
 /** Exceptions name themselves, with the reason. */
 const NO_FOREIGN_KEY: Record<string, string> = {

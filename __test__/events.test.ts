@@ -43,7 +43,7 @@ it('emitEvent accepts a principal that does not exist, and ids follow the order 
 });
 
 it('emitEvent works when ids exceed 32 bits', async () => {
-  await db.query(`ALTER TABLE auth_events ALTER COLUMN id RESTART WITH 5000000000`);
+  await db.query(`ALTER SEQUENCE auth_events_id_seq RESTART WITH 5000000000`);
   const { principalId } = eventInput();
   await db.storage.emitEvent(eventInput({ principalId }));
   expect(await db.query('SELECT id FROM auth_events WHERE principal_id = $1', [principalId])).toEqual([

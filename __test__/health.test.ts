@@ -15,7 +15,8 @@ it('healthCheck() reports schema_mismatch for every column that is missing, and 
     SELECT c.relname AS tab, a.attname AS col
       FROM pg_attribute a
       JOIN pg_class c ON c.oid = a.attrelid
-     WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND c.relname <> 'auth_migrations'
+     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+       AND c.relnamespace = 'public'::regnamespace AND c.relname <> 'auth_migrations'
        AND a.attnum > 0 AND NOT a.attisdropped`);
   expect(columns.length).toBeGreaterThan(100);
   for (const { tab, col } of columns) {

@@ -446,7 +446,7 @@ async function settingOf(storage: PostgresStorageAdapter, setting: string): Prom
     CREATE OR REPLACE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN INSERT INTO public.seen VALUES (current_setting('${setting}')); RETURN NEW; END $$;
     DROP TRIGGER IF EXISTS see ON auth_events;
-    CREATE TRIGGER see BEFORE INSERT ON auth_events FOR EACH ROW EXECUTE FUNCTION public.see()`);
+    CREATE TRIGGER see AFTER INSERT ON auth_events FOR EACH ROW EXECUTE FUNCTION public.see()`);
   await storage.emitEvent({ type: 't', principalId: 'p', data: {}, timestamp: new Date() });
   const [row] = await db.query('DELETE FROM seen RETURNING value');
   await db.query('DROP TRIGGER see ON auth_events');

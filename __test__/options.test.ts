@@ -273,7 +273,7 @@ describe('the constructor', () => {
         ...['statementTimeoutMs', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'],
         ...['query_timeout', 'application_name', 'keepAlive', 'options', 'maxRetries', 'host', 'port', 'user'],
         ...['password', 'database', 'ssl', 'allowExitOnIdle', 'schema', 'pooler', 'logger', 'logLevel', 'migrate'],
-        ...['legacyTimeZone', 'slowCallMs'],
+        ...['retainEventsForDays', 'legacyTimeZone', 'slowCallMs'],
       ];
       expect(make(Object.fromEntries(names.map((name) => [name, nothing])))).not.toThrow();
       expect(make(nothing)).not.toThrow();

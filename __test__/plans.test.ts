@@ -15,7 +15,13 @@ const FEW_PAGES = 250;
 
 const db = useDatabase();
 
-beforeAll(() => crowd(db, ROWS), 30 * 60_000);
+beforeAll(async () => {
+  await crowd(db, ROWS);
+  // A few among all, at the end of every list.
+  await db.query(`UPDATE users SET plan = 'rare', created_at = '2001-01-01' WHERE id = ANY($1)`, [
+    [1, 2, 1234].map((n) => `u${n}`),
+  ]);
+}, 30 * 60_000);
 
 /** The sweeps have no key. */
 const SWEEPS = ['deleteExpiredSessions', 'deleteExpiredEmailVerificationTokens', 'sweep'];
@@ -45,6 +51,38 @@ const TOGETHER: Record<string, (n: number) => unknown[]> = {
   getTwoFactorSession: (n) => [`x${n}`],
 };
 
+const first = new Date(0);
+/** Pages of lists, by their filters, in the middle of a list as well as at its beginning. */
+const PAGES: [method: string, ...args: unknown[]][] = [
+  ['listUsers', {}],
+  ['listUsers', { createdFrom: first }],
+  ['listUsers', { createdTo: inAnHour() }],
+  ['listUsers', { plan: 'free' }],
+  ['listUsers', { plan: 'rare' }],
+  ['listUsers', { plan: 'rare', createdFrom: first, createdTo: inAnHour() }],
+  ['listUsers', { plan: 'none' }],
+  ['listUsers', { emailPrefix: 'u123' }],
+  ['listUsers', { emailPrefix: 'U123', plan: 'free', createdFrom: first, createdTo: inAnHour() }],
+  ['listUsers', { emailPrefix: 'u123', plan: 'rare' }],
+  ['listUsers', { emailPrefix: 'nobody' }],
+  ['listUserSessions', 'u1', {}],
+  ['listUserSessions', 'u1', { includeExpired: true }],
+  ['listOrganizations', {}],
+  ['listUserOrganizations', 'u1', {}],
+  ['listEvents', {}],
+  ['listEvents', { from: first, to: inAnHour() }],
+  ['listEvents', { to: new Date(Date.now() - 40 * 86_400_000) }],
+  ['listEvents', { principalId: 'u77' }],
+  ['listEvents', { principalId: 'u77', type: 't' }],
+  ['listEvents', { orgId: 'o77' }],
+  ['listEvents', { orgId: 'o77', principalId: 'u77', type: 'rare', from: first, to: inAnHour() }],
+  ['listEvents', { type: 't' }],
+  ['listEvents', { type: 'rare' }],
+  ['listEvents', { type: 'none' }],
+  ['listEvents', { type: 'rare', from: first, to: inAnHour() }],
+  ['listEvents', { orgId: 'o77', type: 'rare' }],
+];
+
 const scanning = (plans: Plan[]) => plans.filter(({ sequentialScans }) => sequentialScans.length > 0);
 
 /** The same without the events, which these rare calls look for by a column that no index is kept of. */
@@ -69,6 +107,30 @@ describe.each(['force_generic_plan', 'force_custom_plan'])('with plan_cache_mode
     }
     await explained.stop();
   }, 60_000);
+
+  it.each(PAGES)('a page of %s(%j, %j) reads few pages of an index, also behind another one', async (...list) => {
+    const [method, ...given] = list.filter((argument) => argument !== undefined);
+    const explained = await Explained.start(db, { plan_cache_mode });
+    const options = given.pop() as object;
+    let after: string | undefined;
+    const plans: Plan[] = [];
+    for (let page = 0; page < 3; page += 1) {
+      plans.push(
+        ...(await explained.plansOf(async () => {
+          const args = [...given, { ...options, limit: 20, after }];
+          ({ next: after } = (await call(explained.storage, method as string, args)) as { next?: string });
+        })),
+      );
+      if (after === undefined) break;
+    }
+    expect(plans.length).toBeGreaterThan(0);
+    expect(scanning(plans)).toEqual([]);
+    const isPrefix = 'emailPrefix' in options && options.emailPrefix !== 'nobody';
+    // All users with the prefix are read, and sorted.
+    const most = isPrefix ? ROWS / 30 : FEW_PAGES;
+    expect(plans.filter(({ pages, rows }) => pages > most || rows > most)).toEqual([]);
+    await explained.stop();
+  });
 
   it.each(Object.entries(TOGETHER))(`${MANY} calls of %s at once use an index`, async (method, argumentsFor) => {
     const explained = await Explained.start(db, { plan_cache_mode });

@@ -84,7 +84,7 @@ describe('temporary tables of another client', () => {
     await db.query(`
       CREATE FUNCTION public.make_temporary() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN CREATE TEMPORARY TABLE users (LIKE public.users INCLUDING ALL); RETURN NEW; END $$;
-      CREATE TRIGGER make_temporary BEFORE INSERT ON auth_events FOR EACH ROW EXECUTE FUNCTION make_temporary()`);
+      CREATE TRIGGER make_temporary AFTER INSERT ON auth_events FOR EACH ROW EXECUTE FUNCTION make_temporary()`);
     try {
       await mine.emitEvent({ type: 't', principalId: 'p', data: {}, timestamp: new Date() });
     } finally {

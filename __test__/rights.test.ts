@@ -78,7 +78,12 @@ describe.each(['3.0.x', '3.1.x'] as const)('owners and privileges of a %s databa
     const before = await rights();
     expect(before.columns.length).toBe(3);
     await db.storage.connect();
-    expect(await rights()).toEqual(before);
+    const { tables, columns } = await rights();
+    // Whoever may insert events need not be given the sequence of their ids.
+    const isForAll = ({ relname, grantee }: { relname: string; grantee: string }) =>
+      relname === 'auth_events_id_seq' && grantee.startsWith('unknown');
+    expect(tables.filter(isForAll)).toMatchObject([{ privilege_type: 'USAGE', is_grantable: false }]);
+    expect({ tables: tables.filter((right) => !isForAll(right)), columns }).toEqual(before);
     expect(await revokedRights()).toEqual([]);
   });
 

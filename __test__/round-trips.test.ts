@@ -65,6 +65,11 @@ type Call = (storage: PostgresStorageAdapter, world: World) => Promise<unknown>;
 
 it.each<[string, Call]>([
   ['getUserByEmail', (s) => s.getUserByEmail('nobody@example.com')],
+  ['listUsers', (s) => s.listUsers({ emailPrefix: 'a', plan: 'free' })],
+  ['listUserSessions', (s, { userId }) => s.listUserSessions(userId)],
+  ['listOrganizations', (s) => s.listOrganizations()],
+  ['listUserOrganizations', (s, { userId }) => s.listUserOrganizations(userId)],
+  ['listEvents', (s) => s.listEvents({ principalId: 'p' })],
   ['setPasswordHash', (s, { userId }) => s.setPasswordHash(userId, 'x')],
   ['setPasswordHash to null', (s, { userId }) => s.setPasswordHash(userId, null)],
   ['getPasswordHash', (s, { userId }) => s.getPasswordHash(userId)],

@@ -219,7 +219,7 @@ describe.each<LegacyVersion>(['3.0.x', '3.1.x'])('a database of the TypeScript a
     ]);
     await db.storage.emitEvent(eventInput({ principalId: 'first' }));
     expect(await db.query(`SELECT id FROM auth_events WHERE principal_id = 'first'`)).toEqual([{ id: '43' }]);
-    await db.query(`ALTER TABLE auth_events ALTER COLUMN id RESTART WITH 2147483648`);
+    await db.query(`ALTER SEQUENCE auth_events_id_seq RESTART WITH 2147483648`);
     await db.storage.emitEvent(eventInput({ principalId: 'large' }));
     expect(await db.query(`SELECT id FROM auth_events WHERE principal_id = 'large'`)).toEqual([{ id: '2147483648' }]);
   });

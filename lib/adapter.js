@@ -1,10 +1,11 @@
 /** The adapter as the application sees it. */
 
 const { text } = require('./arguments.js');
-const { CORE, coreOf, defineMethods, findCore, run } = require('./call.js');
+const { CORE, coreOf, findCore, run } = require('./call.js');
 const { Core } = require('./core.js');
 const { Failure, fromNative } = require('./errors.js');
 const { METHODS } = require('./methods.js');
+const { defineMethods } = require('./define-methods.js');
 const { readOptions } = require('./options.js');
 const { transaction } = require('./transaction.js');
 

@@ -94,23 +94,4 @@ async function perform(adapter, name, args, observed) {
   return /** @type {(answer: unknown) => ResultOf<Name>} */ (decode)(outcome);
 }
 
-/**
- * Gives a class its methods of the table, unless it has its own.
- *
- * @param {object} prototype
- * @param {string[]} names
- */
-function defineMethods(prototype, names) {
-  for (const name of names) {
-    if (name in prototype) continue;
-    const { [name]: value } = {
-      /** @param {unknown[]} args */
-      [name](...args) {
-        return run(this, /** @type {MethodName} */ (name), args);
-      },
-    };
-    Object.defineProperty(prototype, name, { value, configurable: true, writable: true });
-  }
-}
-
-module.exports = { CORE, coreOf, defineMethods, findCore, run };
+module.exports = { CORE, coreOf, findCore, run };

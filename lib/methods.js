@@ -8,12 +8,22 @@ const { userExport } = require('./user-export.js');
 
 /** @import { Method, MethodName, ResultOf } from './types.js' */
 
-const { list, orNull, toUndefined, unchanged } = results;
-const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, health, organization, role, session } = results;
+const { list, orNull, page, toUndefined, unchanged } = results;
+const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, event, health, organization, role, session } =
+  results;
 const { apiKeyContext, sessionContext } = results;
 const { ssoLink, ssoProvider, ssoSession, tenantConfig, tenantConfigRecord, twoFactorSession, user } = results;
 
-/** @satisfies {{ [Name in MethodName]: Method<ResultOf<Name>> }} */
+/**
+ * A method that returns a page of a list.
+ *
+ * @template Item
+ * @param {Encode[]} encoders
+ * @param {Decode<Item>} decode
+ */
+const listMethod = (encoders, decode) => ({ ...methodWithOptions(encoders, page(decode)), isList: true });
+
+/** @type {{ [Name in MethodName]: Method<ResultOf<Name>> }} */
 const METHODS = {
   connect: method([], toUndefined),
   // Its `timeoutMs` is not a call option. It says how long running calls may take to end.
@@ -28,6 +38,7 @@ const METHODS = {
   getUser: method([text('id')], orNull(user)),
   getUserByEmail: method([text('email')], orNull(user)),
   getUserByOAuth: method([text('provider'), text('sub')], orNull(user)),
+  listUsers: listMethod([], user),
   updateUser: methodWithOptions([text('id'), json('patch')], user),
   deleteUser: method([text('id')], toUndefined),
   setPasswordHash: method([text('userId'), textOrNull('hash')], toUndefined),
@@ -37,6 +48,7 @@ const METHODS = {
 
   createSession: method([json('session')], session),
   getSession: method([text('id')], orNull(session)),
+  listUserSessions: listMethod([text('userId')], session),
   getSessionContext: methodWithOptions([text('sessionId')], orNull(sessionContext)),
   updateSession: methodWithOptions([text('id'), json('patch')], session),
   deleteSession: method([text('id')], toUndefined),
@@ -57,6 +69,8 @@ const METHODS = {
 
   createOrganization: method([json('organization')], organization),
   getOrganization: method([text('id')], orNull(organization)),
+  listOrganizations: listMethod([], organization),
+  listUserOrganizations: listMethod([text('userId')], organization),
   updateOrganization: methodWithOptions([text('id'), json('patch')], organization),
   addOrganizationMember: method([text('orgId'), json('member')], organization),
   setOrganizationMemberRole: method([text('orgId'), text('userId'), text('role')], organization),
@@ -72,6 +86,7 @@ const METHODS = {
   incrementEmailVerificationTokenAttempts: method([text('id')], unchanged),
 
   emitEvent: method([json('event')], toUndefined),
+  listEvents: listMethod([], event),
 
   createRole: method([json('role')], role),
   getRole: method([text('id')], orNull(role)),

@@ -1,9 +1,10 @@
 /** Decoders: what the core answers is JSON, so that Dates arrive as text. */
 
 /**
- * @import { ApiKeyContext, ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, HealthStatus, OAuthLink,
- *   OrganizationMember, OrganizationRecord, RoleRecord, SessionContext, SessionRecord, SSOLink, SSOProvider, SSOSession,
- *   SweepRecord, TenantSAMLConfig, TenantSAMLConfigRecord, TwoFactorDevice, TwoFactorSession, UserRecord } from '../index.js'
+ * @import { ApiKeyContext, ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, EventRecord, HealthStatus,
+ *   OAuthLink, OrganizationMember, OrganizationRecord, Page, RoleRecord, SessionContext, SessionRecord, SSOLink,
+ *   SSOProvider, SSOSession, SweepRecord, TenantSAMLConfig, TenantSAMLConfigRecord, TwoFactorDevice, TwoFactorSession,
+ *   UserRecord } from '../index.js'
  * @import { Decode } from './types.js'
  */
 
@@ -56,6 +57,16 @@ const health = (status) => {
   return /** @type {HealthStatus} */ (/** @type {unknown} */ (status));
 };
 
+/**
+ * @template T
+ * @param {Decode<T>} decode
+ * @returns {Decode<Page<T>>}
+ */
+const page = (decode) => (answer) => {
+  const { items, ...rest } = /** @type {import('./types.js').Wire<Page<T>>} */ (answer);
+  return /** @type {Page<T>} */ ({ items: list(decode)(/** @type {any} */ (items)), ...rest });
+};
+
 /** @type {Decode<OAuthLink>} */
 const oauthLink = dates('linkedAt');
 /** @type {Decode<UserRecord>} */
@@ -89,6 +100,9 @@ const organization = (record) => {
 
 /** @type {Decode<EmailVerificationToken>} */
 const emailToken = dates('expiresAt', 'createdAt', 'usedAt');
+
+/** @type {Decode<EventRecord>} */
+const event = dates('timestamp');
 
 /** @type {Decode<RoleRecord>} */
 const role = dates('createdAt', 'updatedAt');
@@ -148,8 +162,8 @@ const backupCode = dates('createdAt', 'usedAt');
 const twoFactorSession = dates('expiresAt', 'createdAt', 'completedAt');
 
 module.exports = {
-  ...{ dates, list, orNull, toUndefined, unchanged },
-  ...{ apiKey, apiKeyWithSecret, backupCode, device, emailToken, health, organization, role, session },
+  ...{ dates, list, orNull, page, toUndefined, unchanged },
+  ...{ apiKey, apiKeyWithSecret, backupCode, device, emailToken, event, health, organization, role, session },
   ...{ apiKeyContext, sessionContext },
   ...{ ssoLink, ssoProvider, ssoSession, tenantConfig, tenantConfigRecord, twoFactorSession, user },
 };

@@ -1,7 +1,8 @@
 /** One transaction, in which the application's function is called once. */
 
 const { onAbort } = require('./abort.js');
-const { CORE, defineMethods } = require('./call.js');
+const { CORE } = require('./call.js');
+const { defineMethods } = require('./define-methods.js');
 const { Failure, fromNative, InternalError } = require('./errors.js');
 const { LIFECYCLE } = require('./lifecycle.js');
 const { METHODS } = require('./methods.js');

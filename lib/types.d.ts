@@ -1,11 +1,16 @@
 /** Types that only the facade's own files use. They are not published. */
-import type { ErrorCode, ErrorContext, InternalError, LogLevel, PostgresStorageAdapter } from '../index.js';
+import type { ErrorCode, ErrorContext, InternalError, LogLevel, Pages, PostgresStorageAdapter } from '../index.js';
 
 /** A method of the adapter that crosses to the core as one call. */
 export type MethodName = Exclude<keyof PostgresStorageAdapter, 'stats' | 'transaction'>;
 
 /** What a method's promise resolves with. */
 export type ResultOf<Name extends MethodName> = Awaited<ReturnType<PostgresStorageAdapter[Name]>>;
+
+/** The methods that return a page of a list. */
+export type ListName = {
+  [Name in MethodName]: ReturnType<PostgresStorageAdapter[Name]> extends Pages<unknown> ? Name : never;
+}[MethodName];
 
 /** A value as JSON carries it: the same value, with text in the place of every Date. */
 export type Wire<T> = T extends Date ? string : T extends object ? { [Key in keyof T]: Wire<T[Key]> } : T;
@@ -29,6 +34,8 @@ export interface CheckedCallOptions {
 export interface Method<Result> {
   encoders: readonly Encode[];
   decode: Decode<Result>;
+  /** Whether the result is a page of a list. */
+  isList?: boolean;
   /** Reads `signal` and `timeoutMs` out of the arguments of a call. */
   readCallOptions(args: readonly unknown[]): CheckedCallOptions;
 }

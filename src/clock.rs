@@ -25,6 +25,11 @@ impl Timestamp {
         (MIN_MS..=MAX_MS).contains(&ms).then_some(Self(ms))
     }
 
+    /// Milliseconds since the Unix epoch.
+    pub fn millis(self) -> i64 {
+        self.0
+    }
+
     /// Reads an ISO 8601 date and time with `Z` or an offset. As in JavaScript, what is finer than a millisecond is cut off.
     pub fn parse(text: &str) -> Option<Self> {
         // The parser's calendar begins at year -9999 and takes years of six digits; `from_millis` holds the limits.

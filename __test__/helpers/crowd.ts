@@ -3,10 +3,12 @@ import type { TestDatabase } from './database';
 
 /** Each row `n` belongs to user `u<n>`, organization `o<n>` and so on. */
 const TABLES = [
-  `users (id, email, oauth)
-   SELECT 'u' || n, 'u' || n || '@example.com', jsonb_build_object('google', jsonb_build_object('sub', 's' || n))`,
+  `users (id, email, oauth, created_at)
+   SELECT 'u' || n, 'u' || n || '@example.com', jsonb_build_object('google', jsonb_build_object('sub', 's' || n))
+        , now() - n * interval '1 second'`,
   `user_oauth_accounts (provider, sub, user_id) SELECT 'google', 's' || n, 'u' || n`,
-  `organizations (id, name, plan) SELECT 'o' || n, 'Organization', 'pro'`,
+  `organizations (id, name, plan, created_at)
+   SELECT 'o' || n, 'Organization', 'pro', now() - n * interval '1 second'`,
   `organization_members (org_id, user_id) SELECT 'o' || n, 'u' || n`,
   `sessions (id, user_id, org_id, expires_at)
    SELECT 'x' || n, 'u' || n, CASE WHEN n % 3 = 0 THEN 'o' || n END, now() + n * interval '1 minute'`,
@@ -15,7 +17,9 @@ const TABLES = [
   `email_verification_tokens (id, email, code, code_hash, type, user_id, expires_at)
    SELECT 'x' || n, 'u' || n || '@example.com', 'c', 'c', 'login_link', 'u' || n, now() + n * interval '1 minute'`,
   `email_verification_token_attempts (token_id, attempts) SELECT 'x' || n, 1`,
-  `auth_events (type, principal_id) SELECT 't', 'u' || n`,
+  `auth_events (type, principal_id, org_id, timestamp)
+   SELECT CASE WHEN n % 40000 = 1 THEN 'rare' ELSE 't' || CASE WHEN n % 10 < 5 THEN '' ELSE (n % 10)::text END END
+        , 'u' || n % 1000, CASE WHEN n % 2 = 0 THEN 'o' || n % 1000 END, now() - n * interval '70 seconds'`,
   `roles (id, org_id, name) SELECT 'r' || n, 'o' || n, 'Role'`,
   `user_roles (id, user_id, role_id, org_id) SELECT 'x' || n, 'u' || n, 'r' || n, 'o' || n`,
   `sso_providers (id, type, name, org_id, metadata_url, client_id, client_secret, redirect_uris)

@@ -38,6 +38,10 @@ export class Model implements World {
     return this.facts.secrets;
   }
 
+  get cursors() {
+    return [...this.state.cursors.keys()];
+  }
+
   record(table: string, at: number) {
     const rows = [...((this.state as unknown as Record<string, Map<string, Record<string, unknown>>>)[table] ?? [])];
     return rows[at % Math.max(rows.length, 1)]?.[1];

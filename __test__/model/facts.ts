@@ -51,6 +51,12 @@ export class Facts implements Sources {
     return this.aboutNow(this.at(path), path.join('.'));
   }
 
+  cursor(path: Path): string {
+    const cursor = this.at(path);
+    if (typeof cursor !== 'string') throw new Mismatch(`${path.join('.')} is no cursor: ${cursor}`);
+    return cursor;
+  }
+
   secret(path: Path): string {
     const key = this.at(path);
     const digits = /_([0-9a-f]{64})$/.exec(String(key))?.[1];

@@ -12,6 +12,8 @@ export interface World {
   generated: string[];
   /** API keys in full, oldest first. */
   secrets: string[];
+  /** Cursors of pages that follow, oldest first. */
+  cursors: string[];
   /** A row as the reference keeps it, by its table and its place there. */
   record(table: string, at: number): Record<string, unknown> | undefined;
 }
@@ -256,3 +258,22 @@ export const hostile = fc.constantFrom(...HOSTILE);
 
 /** Options are read key by key: a boxed string has some, and a Date none. */
 export const hostileOptions = hostile.filter((value) => !(value instanceof String || value instanceof Date));
+
+const cursor = fc.nat(9).map((at) => named(`cursors[${at}]`, ({ cursors }) => nth([...cursors].reverse(), at)));
+
+/** The options of a list: its filters and what all lists take. Most pages are smaller than the list. */
+export const pageOptions = (filters: Record<string, fc.Arbitrary<unknown>> = {}) =>
+  fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc.record(
+        { ...filters, limit: fc.integer({ min: 1, max: 3 }), after: cursor },
+        { requiredKeys: ['limit'], noNullPrototype: true },
+      ),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ limit: hostile, after: hostile }, { requiredKeys: [], noNullPrototype: true }),
+    },
+    { weight: 1, arbitrary: hostileOptions },
+  );

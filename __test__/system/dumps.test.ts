@@ -70,7 +70,7 @@ describe.each(readdirSync(VERSIONS))('PostgreSQL %s', (version) => {
     const tables = await query(
       database,
       `SELECT c.relname FROM pg_class c
-        WHERE c.relkind = 'r' AND c.relnamespace = '${schema}'::regnamespace AND c.relname <> 'auth_migrations'`,
+        WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = '${schema}'::regnamespace AND c.relname <> 'auth_migrations'`,
     );
     const rows: Record<string, string[]> = {};
     for (const { relname } of tables) {
@@ -141,6 +141,26 @@ describe.each(readdirSync(VERSIONS))('PostgreSQL %s', (version) => {
     await program('pg_dump', [...options, `--file=${file('bare.sql')}`, superuser('source')]);
     await program('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', file('bare.sql'), superuser(target)]);
     await expectAlive(target);
+  });
+
+  it('the data of months that the target has not, through the table that they are parts of', async () => {
+    const source = await emptyDatabase();
+    const storage = await connected(owned(source));
+    await query(
+      source,
+      `ALTER TABLE auth_events DETACH PARTITION auth_events_past;
+       ALTER TABLE auth_events ATTACH PARTITION auth_events_past FOR VALUES FROM (MINVALUE) TO ('2001-01-01');
+       CREATE TABLE auth_events_2001_01 PARTITION OF auth_events FOR VALUES FROM ('2001-01-01') TO (date_trunc('month', now()));
+       ALTER TABLE auth_events_2001_01 OWNER TO ${OWNER}`,
+    );
+    await storage.emitEvent({ type: 'old', principalId: 'a', data: {}, timestamp: new Date('2001-01-02') });
+    const target = await migratedDatabase();
+    const options = ['--data-only', '--load-via-partition-root'];
+    await program('pg_dump', [...options, `--file=${file('root.sql')}`, owned(source)]);
+    await program('psql', ['-X', '-q', '-1', '-v', 'ON_ERROR_STOP=1', '-f', file('root.sql'), owned(target)]);
+    expect(await query(target, 'SELECT type, tableoid::regclass::text AS place FROM auth_events')).toEqual([
+      { type: 'old', place: 'auth_events_past' },
+    ]);
   });
 
   it('all of it goes into an empty database', async () => {

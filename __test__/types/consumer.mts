@@ -4,6 +4,7 @@ import {
   type EmailVerificationToken,
   InternalError,
   type OrganizationRecord,
+  type Page,
   PostgresStorageAdapter,
   type PostgresTransaction,
   type RoleRecord,
@@ -140,6 +141,20 @@ await storage.transaction(
   (tx) => tx.emitEvent({ type: 't', principalId: 'p', data: {}, timestamp: new Date() }),
   optional,
 );
+// Lists are promises of a page, and iterables.
+const { items, next } = await storage.listUsers({
+  plan: 'pro',
+  createdFrom: new Date(),
+  limit: 10,
+  after: null,
+  signal,
+});
+export const emails: (string | undefined)[] = items.map(({ email }) => email);
+if (next !== undefined) await storage.listUsers({ after: next });
+for await (const { expiresAt } of storage.listUserSessions('id', { includeExpired: true })) expiresAt.getTime();
+const pages: Promise<Page<OrganizationRecord>> & AsyncIterable<OrganizationRecord> = storage.listOrganizations();
+for await (const { members } of pages) members.length;
+await Promise.all([storage.listUserOrganizations('id'), pages.catch(() => undefined)]);
 
 // Loggers of common shapes.
 new PostgresStorageAdapter(url, { logger: console, logLevel: 'warn' });

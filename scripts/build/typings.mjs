@@ -19,6 +19,7 @@ const EVERYWHERE = {
   Secret: 'string',
   Natural: 'number',
   LargeNatural: 'number',
+  PageLimit: 'number',
   NaturalOrFalse: 'number | false',
   StringMap: 'Record<string, string>',
   StringMapPatch: 'Record<string, string | null>',
@@ -40,6 +41,10 @@ const TAKE_CALL_OPTIONS = [
   'MigrationSqlOptions',
   'EraseUserOptions',
   'ExportUserOptions',
+  'ListEventsOptions',
+  'ListOrganizationsOptions',
+  'ListUserSessionsOptions',
+  'ListUsersOptions',
   'RollbackOptions',
   'RotateApiKeyOptions',
   'SweepOptions',
@@ -123,7 +128,9 @@ const lines = generated
     let text = unwrap(line, 'Json');
     text = unwrap(text, 'JsonOf');
     text = unwrap(text, 'Arc');
-    text = unwrap(text, 'Pending', (inner) => `Promise<${inner}>`);
+    text = unwrap(text, 'Pending', (inner) =>
+      inner.startsWith('Page<') ? inner.replace('Page', 'Pages') : `Promise<${inner}>`,
+    );
     text = unwrap(text, 'Nullable', (inner) => `${inner} | null`);
     text = replaceTypes(text, EVERYWHERE);
     text = replaceTypes(text, isInput(interfaceName) ? IN_INPUTS : IN_RESULTS);

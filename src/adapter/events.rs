@@ -1,5 +1,6 @@
 use super::{CallOptions, Json, Pending, PostgresStorageAdapter, Void};
-use crate::store::events::EventInput;
+use crate::store::events::{self, EventInput, EventRecord, ListEventsOptions};
+use crate::store::pages::Page;
 use napi_derive::napi;
 
 #[napi]
@@ -12,5 +13,22 @@ impl PostgresStorageAdapter {
             Ok(event) => self.join(&self.events, event, |answer, result| answer.give(&result.map(|()| Void))),
             Err(error) => self.fail("emitEvent", error),
         }
+    }
+    /// Lists events, newest first, in pages. It resolves with the first one, or with the one after `after`, and `for
+    /// await` walks over all of them.
+    #[napi]
+    pub fn list_events(&self, options: Option<Json<ListEventsOptions>>) -> Pending<Page<EventRecord>> {
+        self.call("listEvents", move |mut db| async move {
+            let options = options.map(|options| options.parse("options")).transpose()?;
+            events::list(&mut db, options).await
+        })
+    }
+    /// For tests of a debug build: a retention pass.
+    #[cfg(debug_assertions)]
+    #[napi(skip_typescript)]
+    pub fn retain_events(&self, days: u32, to_the_day: bool) -> Pending<crate::store::event_retention::RetainedCounts> {
+        self.call("retainEvents", move |mut db| async move {
+            crate::store::event_retention::retain(&mut db, days, to_the_day).await
+        })
     }
 }

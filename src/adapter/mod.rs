@@ -33,14 +33,15 @@ use crate::bridge::start::Calls;
 use crate::bridge::tick_gather::TickGather;
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
 use crate::db::migrate::{Rollback, Told};
-use crate::db::{Batch, Database, Plan};
+use crate::db::{Batch, Database, Db, Plan};
 use crate::error::{Error, Result};
 use crate::input::{Input, Natural, OrNull, Patch, Text, input};
 use crate::metrics::Metrics;
 use crate::options::{Environment, LogLevel, Options};
 use crate::store::api_key_contexts::{self, ApiKeyContexts};
+use crate::store::event_retention;
 use crate::store::events::{self as event_store, EmitEvents};
-use crate::store::schema::{LEGACY, MIGRATIONS};
+use crate::store::schema::{LEGACY, MIGRATIONS, UPKEEP};
 use crate::store::session_contexts::{self, SessionContexts};
 use crate::store::session_creates::{self, CreateSessions};
 use crate::store::session_updates::{self, UpdateSessions};
@@ -68,6 +69,7 @@ pub struct PostgresStorageAdapter {
     metrics: Arc<Metrics>,
     migrates: bool,
     background_sweeps: Arc<BackgroundSweeps>,
+    retain_events_for_days: Option<u32>,
     /// The log, if the application has asked for one.
     log: Option<Dispatch>,
     lookups: Arc<Lookups>,
@@ -133,6 +135,7 @@ impl PostgresStorageAdapter {
             legacy: &LEGACY,
             zones: options.legacy_zones,
             schema: options.schema,
+            upkeep: UPKEEP,
             told: Told::default(),
         };
         let metrics = Arc::<Metrics>::default();
@@ -143,6 +146,7 @@ impl PostgresStorageAdapter {
             metrics,
             migrates: options.migrates,
             background_sweeps: Arc::new(BackgroundSweeps::new(options.sweep_interval)),
+            retain_events_for_days: options.retain_events_for_days,
             log,
             lookups: Arc::new(Lookups::new()),
             user_creates: user_creates::create(),
@@ -197,9 +201,13 @@ impl PostgresStorageAdapter {
             Err(error) => return self.fail("connect", error),
         };
         let background_sweeps = Arc::clone(&self.background_sweeps);
+        let retention = self.retain_events_for_days;
         self.start("connect", async move {
             database.migrate(&work, migrates).await?;
             background_sweeps.begin(&database, &work);
+            if let Some(days) = retention {
+                event_retention::retain_on_connect(Db::new(work, "connect", None), days).await;
+            }
             Ok(Void)
         })
     }

@@ -1,7 +1,10 @@
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void, options_or};
 use crate::input::{Path, check_text, check_texts};
 use crate::store::organization_members::{self, AddOrganizationMemberInput};
-use crate::store::organizations::{self, OrganizationInput, OrganizationPatch, OrganizationRecord, OrganizationRole};
+use crate::store::organizations::{
+    self, ListOrganizationsOptions, OrganizationInput, OrganizationPatch, OrganizationRecord, OrganizationRole,
+};
+use crate::store::pages::Page;
 use crate::store::updates::UpdateOptions;
 use napi_derive::napi;
 
@@ -26,6 +29,33 @@ impl PostgresStorageAdapter {
     #[napi]
     pub fn get_organization(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<OrganizationRecord>> {
         self.find(&self.lookups.organizations, "id", id)
+    }
+
+    /// Lists organizations, newest first, in pages. It resolves with the first one, or with the one after `after`, and
+    /// `for await` walks over all of them.
+    #[napi]
+    pub fn list_organizations(
+        &self,
+        options: Option<Json<ListOrganizationsOptions>>,
+    ) -> Pending<Page<OrganizationRecord>> {
+        self.call("listOrganizations", move |mut db| async move {
+            let options = options.map(|options| options.parse("options")).transpose()?;
+            organizations::list(&mut db, options).await
+        })
+    }
+
+    /// Lists the organizations that a user is a member of, newest first, in pages like those of `listOrganizations`.
+    #[napi]
+    pub fn list_user_organizations(
+        &self,
+        user_id: String,
+        options: Option<Json<ListOrganizationsOptions>>,
+    ) -> Pending<Page<OrganizationRecord>> {
+        self.call("listUserOrganizations", move |mut db| async move {
+            check_text(&user_id, "userId")?;
+            let options = options.map(|options| options.parse("options")).transpose()?;
+            organizations::list_of_user(&mut db, &user_id, options).await
+        })
     }
 
     /// Changes an organization. A missing field is left as it is, and `null` clears a field. `members` replaces the

@@ -1,11 +1,13 @@
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void, options_or};
 use crate::input::check_text;
+use crate::store::pages::Page;
 use crate::store::session_context_rows::SessionContext;
 use crate::store::session_contexts::{SessionContextOptions, WantedContext};
 use crate::store::session_creates::NewSession;
 use crate::store::session_updates::SessionUpdate;
 use crate::store::sessions::{
-    self, DeleteExpiredSessionsOptions, DeleteUserSessionsOptions, SessionInput, SessionPatch, SessionRecord,
+    self, DeleteExpiredSessionsOptions, DeleteUserSessionsOptions, ListUserSessionsOptions, SessionInput, SessionPatch,
+    SessionRecord,
 };
 use crate::store::updates::UpdateOptions;
 use napi_derive::napi;
@@ -31,6 +33,22 @@ impl PostgresStorageAdapter {
     #[napi]
     pub fn get_session(&self, id: String, _options: Option<CallOptions>) -> Pending<Nullable<SessionRecord>> {
         self.find(&self.lookups.sessions, "id", id)
+    }
+
+    /// Lists the sessions of a user, newest first, in pages. It resolves with the first one, or with the one after
+    /// `after`, and `for await` walks over all of them. Sessions that have expired by the clock of the server are left
+    /// out, unless `includeExpired` is `true`.
+    #[napi]
+    pub fn list_user_sessions(
+        &self,
+        user_id: String,
+        options: Option<Json<ListUserSessionsOptions>>,
+    ) -> Pending<Page<SessionRecord>> {
+        self.call("listUserSessions", move |mut db| async move {
+            check_text(&user_id, "userId")?;
+            let options = options.map(|options| options.parse("options")).transpose()?;
+            sessions::list_of_user(&mut db, &user_id, options).await
+        })
     }
 
     /// Finds what a request needs to know of its session, in one round trip: the session, its user, the organization and

@@ -1,9 +1,10 @@
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void, options_or};
 use crate::input::{Key, check_key, check_text, check_texts};
+use crate::store::pages::Page;
 use crate::store::passwords::{self, PasswordHash};
 use crate::store::updates::UpdateOptions;
 use crate::store::user_creates::NewUser;
-use crate::store::users::{self, OAuthLinkInput, UserInput, UserPatch, UserRecord};
+use crate::store::users::{self, ListUsersOptions, OAuthLinkInput, UserInput, UserPatch, UserRecord};
 use napi_derive::napi;
 
 #[napi]
@@ -30,6 +31,16 @@ impl PostgresStorageAdapter {
     #[napi]
     pub fn get_user_by_email(&self, email: String, _options: Option<CallOptions>) -> Pending<Nullable<UserRecord>> {
         self.find(&self.lookups.users_by_email, "email", users::email_key(&email))
+    }
+
+    /// Lists users, newest first, in pages: the promise resolves with the first one, or with the one after `after`.
+    /// `for await (const user of storage.listUsers())` walks over all of them, page by page.
+    #[napi]
+    pub fn list_users(&self, options: Option<Json<ListUsersOptions>>) -> Pending<Page<UserRecord>> {
+        self.call("listUsers", move |mut db| async move {
+            let options = options.map(|options| options.parse("options")).transpose()?;
+            users::list(&mut db, options).await
+        })
     }
 
     /// Finds the user that an OAuth account is linked to. Resolves with `null` if there is none.

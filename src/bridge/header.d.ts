@@ -56,6 +56,20 @@ export interface PostgresTransaction
   readonly healthCheck: never;
 }
 
+/** Some of the items of a list, in order. */
+export interface Page<T> {
+  items: T[];
+  /** The cursor of the next page, to be passed as `after`. Absent on the last page. */
+  next?: string;
+}
+
+/**
+ * A promise of one page, over which one can also iterate: `for await` walks over all items from that page on, and asks
+ * for each page when it comes to it. Nothing is sent before it is awaited or iterated over. `timeoutMs` is the limit of
+ * each page.
+ */
+export interface Pages<T> extends Promise<Page<T>>, AsyncIterable<T> {}
+
 /** Receives the log. The console has these methods, and so have pino's and kitium's loggers. */
 export interface Logger {
   debug(message: string, fields: Record<string, unknown>): void;

@@ -15,11 +15,11 @@ mod text;
 pub(crate) use declare::{closed_set, input, patch};
 pub use json::{Extra, JsonObject, StringMap, StringMapPatch};
 pub use names::nearest;
-pub use natural::{LargeNatural, Natural};
+pub use natural::{LargeNatural, Natural, PageLimit};
 pub use object::Fields;
 pub use patch::{Change, Ignored, IsEmpty, OrNull, Patch};
 pub use secret::Secret;
-pub use text::{Key, Text, check_key, check_text, check_texts};
+pub use text::{Key, MAX_KEY_BYTES, Text, check_key, check_text, check_texts};
 
 use crate::error::{Error, Result};
 use serde_json::value::RawValue;

@@ -36,3 +36,22 @@ impl Input for LargeNatural {
         Ok(Self(number as i64))
     }
 }
+
+/// How many items a page may have: a whole number from 1 to 1 000.
+#[derive(Debug, Clone, Copy)]
+pub struct PageLimit(pub u32);
+
+impl Default for PageLimit {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+impl Input for PageLimit {
+    fn read(json: Option<&RawValue>, path: &Path) -> Result<Self> {
+        match u32::try_from(i32::read(json, path)?) {
+            Ok(number @ 1..=1_000) => Ok(Self(number)),
+            _ => Err(path.invalid("must be between 1 and 1000")),
+        }
+    }
+}

@@ -180,6 +180,9 @@ input! {
         /// After how many milliseconds expired rows are deleted again in the background, as by `sweep()`, from `connect()` to
         /// `disconnect()`. Of all processes with this option, one does so at a time. At least 1 000; 0 is never. Default 0.
         sweep_interval_ms "sweepIntervalMs": Option<Natural>,
+        /// How many days events are kept. `connect()` drops months that are older as a whole, so that an event stays up to a
+        /// month longer. At least 1. Default: events are kept for ever.
+        retain_events_for_days "retainEventsForDays": Option<Natural>,
         /// The time zone of the times in a database of version 3.x, for when `connect()` takes it over. Default `'UTC'`.
         legacy_time_zone "legacyTimeZone": Option<LegacyTimeZone>,
     }

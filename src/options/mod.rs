@@ -39,6 +39,8 @@ pub struct Options {
     pub migrates: bool,
     /// How often expired rows are deleted in the background.
     pub sweep_interval: Option<Duration>,
+    /// For how many days events are kept, if not for ever.
+    pub retain_events_for_days: Option<u32>,
     pub legacy_zones: Zones,
     pub log_level: Option<LogLevel>,
     /// Warnings that are logged when the adapter is made.
@@ -79,6 +81,7 @@ impl Options {
             log_level,
             migrate,
             sweep_interval_ms,
+            retain_events_for_days,
             legacy_time_zone,
         } = read_options(json)?;
         // As in node-postgres, an empty string leaves everything to the options and the variables.
@@ -159,10 +162,19 @@ impl Options {
             schema,
             migrates: migrate.unwrap_or(true),
             sweep_interval: sweep_interval(sweep_interval_ms)?,
+            retain_events_for_days: retention(retain_events_for_days)?,
             legacy_zones: legacy_time_zone.map(|LegacyTimeZone(zones)| zones).unwrap_or_default(),
             log_level: logger.map(|Logger| log_level.unwrap_or(LogLevel::Debug)),
             warnings,
         })
+    }
+}
+
+fn retention(days: Option<Natural>) -> Result<Option<u32>> {
+    match days {
+        Some(Natural(0)) => Err(Error::invalid_input("retainEventsForDays", "must be at least 1")),
+        Some(Natural(days)) => Ok(Some(days)),
+        None => Ok(None),
     }
 }
 

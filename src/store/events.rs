@@ -1,11 +1,13 @@
 //! The audit log. Events outlive the users that they are about.
 
 use super::items::Items;
+use super::pages::{self, Filter, Page, PageRequest, Position};
+use super::record;
 use crate::clock::Timestamp;
 use crate::db::batch::policy::gives_up_on_locks;
 use crate::db::{Batch, Batched, Db, PgQuery, Repeat};
 use crate::error::Result;
-use crate::input::{JsonObject, Key, Text, input};
+use crate::input::{JsonObject, Key, PageLimit, Text, input};
 use sqlx::query;
 use std::sync::Arc;
 
@@ -19,6 +21,92 @@ input! {
         data "data": JsonObject,
         timestamp "timestamp": Timestamp,
     }
+}
+
+record! {
+    /// An event of the audit log.
+    EventRecord {
+        /// A whole number of up to 19 digits. Later events have greater ones.
+        id "id": String,
+        r#type "type": String,
+        principal_id "principalId": String,
+        data "data": JsonObject,
+        timestamp "timestamp": Timestamp,
+    } optional {
+        org_id "orgId": String,
+    }
+}
+
+input! {
+    /// The options of `listEvents`.
+    ListEventsOptions {
+        principal_id "principalId": Option<Text>,
+        org_id "orgId": Option<Text>,
+        r#type "type": Option<Text>,
+        /// Events of this time or later.
+        from "from": Option<Timestamp>,
+        /// Events before this time.
+        to "to": Option<Timestamp>,
+        /// How many events a page has at most: 1 to 1 000. Default: 50.
+        limit "limit": Option<PageLimit>,
+        /// The `next` of the page before. It belongs to the same filters.
+        after "after": Option<Text>,
+    }
+}
+
+/// A page of events, with the filters that are given. `$1` and `$2` are times, `$2` and `$3` the position. The times are
+/// compared by themselves as well, because only that rules out months.
+macro_rules! page_of_events {
+    ($($condition:literal),*) => {
+        concat!(
+            "SELECT id::text, type, principal_id, org_id, data, timestamp
+               FROM auth_events
+              WHERE timestamp >= COALESCE($1::timestamptz, '-infinity')
+                AND timestamp <= COALESCE($2::timestamptz, 'infinity')
+                AND (timestamp, id) < (COALESCE($2::timestamptz, 'infinity'), COALESCE($3::int8, -9223372036854775808))",
+            $(" AND ", $condition,)*
+            " ORDER BY timestamp DESC, id DESC LIMIT $4"
+        )
+    };
+}
+
+pub async fn list(db: &mut Db, options: Option<ListEventsOptions>) -> Result<Page<EventRecord>> {
+    let none = ListEventsOptions {
+        principal_id: None,
+        org_id: None,
+        r#type: None,
+        from: None,
+        to: None,
+        limit: None,
+        after: None,
+    };
+    let ListEventsOptions { principal_id, org_id, r#type, from, to, limit, after } = options.unwrap_or(none);
+    let equal = [principal_id, org_id, r#type].map(|text| text.map(|Text(text)| text));
+    let [principal_id, org_id, r#type] = equal.each_ref().map(Option::as_deref);
+    let filters =
+        [Filter::Text(principal_id), Filter::Text(org_id), Filter::Text(r#type), Filter::Time(from), Filter::Time(to)];
+    let request = PageRequest::new(&["listEvents"], &filters, limit, after.as_ref())?;
+    let id = request.id().map(str::parse::<i64>).transpose().map_err(|_| pages::refused())?;
+    let sql = match (principal_id, org_id, r#type) {
+        (None, None, None) => page_of_events!(),
+        (Some(_), None, None) => page_of_events!("principal_id = $5"),
+        (None, Some(_), None) => page_of_events!("org_id = $5"),
+        (None, None, Some(_)) => page_of_events!("type = $5"),
+        (Some(_), Some(_), None) => page_of_events!("principal_id = $5", "org_id = $6"),
+        (Some(_), None, Some(_)) => page_of_events!("principal_id = $5", "type = $6"),
+        (None, Some(_), Some(_)) => page_of_events!("org_id = $5", "type = $6"),
+        (Some(_), Some(_), Some(_)) => page_of_events!("principal_id = $5", "org_id = $6", "type = $7"),
+    };
+    let rows = db
+        .all(Repeat::Read, || {
+            let mut query = query(sql).bind(from).bind(request.time(to)).bind(id).bind(request.rows());
+            for text in equal.iter().flatten() {
+                query = query.bind(text);
+            }
+            query
+        })
+        .await?;
+    Ok(request.page(rows, |event: &EventRecord| Position { time: event.timestamp, id: event.id.clone() }))
 }
 
 /// `emitEvent`.

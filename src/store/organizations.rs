@@ -3,12 +3,13 @@
 use super::dependents::{self, Owner, delete_some, has_more, of_owner, owner_has_more};
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
+use super::pages::{Page, PageRequest, Position, page};
 use super::updates::{Edit, UpdateOptions, checked_update, new_metadata, read_unchanged, updated, written_or_stored};
 use super::{NewId, columns, created, record, set_column};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Error, Result};
-use crate::input::{Change, Ignored, JsonObject, Key, Patch, Text, closed_set, input, patch};
+use crate::input::{Change, Ignored, JsonObject, Key, PageLimit, Patch, Text, closed_set, input, patch};
 use serde::Serialize;
 use sqlx::query;
 use sqlx::types::Json;
@@ -101,8 +102,59 @@ patch! {
     }
 }
 
+input! {
+    /// The options of `listOrganizations` and `listUserOrganizations`.
+    ListOrganizationsOptions {
+        /// How many organizations a page has at most: 1 to 1 000. Default: 50.
+        limit "limit": Option<PageLimit>,
+        /// The `next` of the page before.
+        after "after": Option<Text>,
+    }
+}
+
 pub fn by_id() -> Lookup<OrganizationRecord> {
     by_key!(OrganizationRecord, "getOrganization", organizations, "id", |organization| (&organization.id).into())
+}
+
+pub async fn list(db: &mut Db, options: Option<ListOrganizationsOptions>) -> Result<Page<OrganizationRecord>> {
+    let request = page_request(&["listOrganizations"], options)?;
+    let rows = db
+        .all(Repeat::Read, || {
+            let query = query(page!(organizations)).bind(None::<Timestamp>).bind(request.time(None));
+            query.bind(request.id()).bind(request.rows())
+        })
+        .await?;
+    Ok(request.page(rows, position))
+}
+
+/// The statement looks at every organization of the user for each page.
+pub async fn list_of_user(
+    db: &mut Db,
+    user_id: &str,
+    options: Option<ListOrganizationsOptions>,
+) -> Result<Page<OrganizationRecord>> {
+    let request = page_request(&["listUserOrganizations", user_id], options)?;
+    let rows = db
+        .all(Repeat::Read, || {
+            let query = query(page!(
+                organizations,
+                "id = ANY(ARRAY(SELECT org_id FROM organization_members WHERE user_id = $5))"
+            ));
+            let query = query.bind(None::<Timestamp>).bind(request.time(None)).bind(request.id());
+            query.bind(request.rows()).bind(user_id)
+        })
+        .await?;
+    Ok(request.page(rows, position))
+}
+
+fn page_request(list: &[&str], options: Option<ListOrganizationsOptions>) -> Result<PageRequest> {
+    let none = ListOrganizationsOptions { limit: None, after: None };
+    let ListOrganizationsOptions { limit, after } = options.unwrap_or(none);
+    PageRequest::new(list, &[], limit, after.as_ref())
+}
+
+fn position(organization: &OrganizationRecord) -> Position {
+    Position { time: organization.created_at, id: organization.id.clone() }
 }
 
 /// The constraint that there are not more members than seats.

@@ -1,29 +1,35 @@
 //! The migrations, in the order in which they are applied. A released migration never changes. Add a new one instead.
 
-use crate::db::migrate::{Function, History, Legacy, Migration, Shape, TriggerRight};
+use crate::db::migrate::{Function, History, Legacy, Migration, Shape, TriggerRight, Upkeep};
 
 macro_rules! migration {
     ($id:literal) => {
-        migration!($id, replaced: &[])
+        migration!($id, replaced: &[], prepare: None)
     };
-    ($id:literal, replaced: $replaced:expr) => {
+    ($id:literal, replaced: $replaced:expr, prepare: $prepare:expr) => {
         Migration {
             id: $id,
             up: include_str!(concat!("../../migrations/", $id, ".up.sql")),
             down: include_str!(concat!("../../migrations/", $id, ".down.sql")),
             replaced: $replaced,
+            prepare: $prepare,
         }
     };
 }
 
 pub const MIGRATIONS: &[Migration] = &[
-    migration!("0001_initial_schema", replaced: QUALIFIED),
+    migration!("0001_initial_schema", replaced: QUALIFIED, prepare: None),
     migration!("0002_password_hashes"),
     migration!("0003_functions_of_their_own_schema"),
     migration!("0004_saml_shapes"),
     migration!("0005_data_only_dumps"),
     migration!("0006_strict_updated_at"),
     migration!("0007_two_factor_steps"),
+    migration!(
+        "0008_lists_and_event_months",
+        replaced: &[],
+        prepare: Some(include_str!("../../migrations/0008_lists_and_event_months.prepare.sql"))
+    ),
     migration!("0009_sweeps"),
 ];
 
@@ -54,6 +60,30 @@ $$;
     ("OLD.scopes,", "OLD.scopes::text,"),
     ("NEW.scopes,", "NEW.scopes::text,"),
 ];
+
+/// Months of events are made ahead when there are fewer than three.
+pub const UPKEEP: Upkeep = Upkeep {
+    is_due: "EXISTS (
+                 SELECT FROM pg_catalog.pg_class AS c
+                   JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+                  WHERE n.nspname OPERATOR(pg_catalog.=) own.name
+                    AND c.relname OPERATOR(pg_catalog.=) 'auth_events'::pg_catalog.name
+                    AND c.relkind OPERATOR(pg_catalog.=) 'p'::pg_catalog.\"char\"
+             )
+             AND NOT EXISTS (
+                 SELECT FROM pg_catalog.pg_class AS c
+                   JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+                  WHERE n.nspname OPERATOR(pg_catalog.=) own.name
+                    AND c.relname OPERATOR(pg_catalog.=) pg_catalog.concat(
+                            'auth_events_'::pg_catalog.text
+                          , pg_catalog.to_char(
+                                pg_catalog.timezone('UTC'::pg_catalog.text, pg_catalog.now()) OPERATOR(pg_catalog.+) '3 months'::pg_catalog.interval
+                              , 'YYYY_MM'::pg_catalog.text
+                            )
+                        )::pg_catalog.name
+             )",
+    run: "SELECT auth_make_event_months('auth_events'::pg_catalog.regclass, 6)",
+};
 
 macro_rules! legacy {
     ($name:literal) => {

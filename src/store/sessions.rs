@@ -1,12 +1,13 @@
 //! Sessions: reading and deleting them. See `session_creates.rs` and `session_updates.rs` for the rest.
 
 use super::lookup::{Lookup, by_key};
+use super::pages::{Filter, Page, PageRequest, Position, page};
 use super::record;
 use super::sweep::Sweep;
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::Result;
-use crate::input::{Change, Ignored, JsonObject, Key, Patch, Text, input, patch};
+use crate::input::{Change, Ignored, JsonObject, Key, PageLimit, Patch, Text, input, patch};
 use sqlx::query;
 
 record! {
@@ -80,8 +81,44 @@ input! {
     }
 }
 
+input! {
+    /// The options of `listUserSessions`.
+    ListUserSessionsOptions {
+        /// Whether sessions that have expired, but have not been deleted, are in the list. Default: `false`.
+        include_expired "includeExpired": Option<bool>,
+        /// How many sessions a page has at most: 1 to 1 000. Default: 50.
+        limit "limit": Option<PageLimit>,
+        /// The `next` of the page before. It belongs to the same user and filters, and holds the id of a session.
+        after "after": Option<Text>,
+    }
+}
+
 pub fn by_id() -> Lookup<SessionRecord> {
     by_key!(SessionRecord, "getSession", sessions, "id", |session| (&session.id).into(); "expires_at > now()")
+}
+
+pub async fn list_of_user(
+    db: &mut Db,
+    user_id: &str,
+    options: Option<ListUserSessionsOptions>,
+) -> Result<Page<SessionRecord>> {
+    let none = ListUserSessionsOptions { include_expired: None, limit: None, after: None };
+    let ListUserSessionsOptions { include_expired, limit, after } = options.unwrap_or(none);
+    let includes_expired = include_expired.unwrap_or_default();
+    let filters = [Filter::Flag(includes_expired)];
+    let request = PageRequest::new(&["listUserSessions", user_id], &filters, limit, after.as_ref())?;
+    let sql = if includes_expired {
+        page!(sessions, "user_id = $5")
+    } else {
+        page!(sessions, "user_id = $5", "expires_at > now()")
+    };
+    let rows = db
+        .all(Repeat::Read, || {
+            let query = query(sql).bind(None::<Timestamp>).bind(request.time(None)).bind(request.id());
+            query.bind(request.rows()).bind(user_id)
+        })
+        .await?;
+    Ok(request.page(rows, |session: &SessionRecord| Position { time: session.created_at, id: session.id.clone() }))
 }
 
 pub async fn delete(db: &mut Db, id: &str) -> Result<()> {

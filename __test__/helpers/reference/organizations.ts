@@ -14,6 +14,7 @@ import {
   text,
   time,
 } from './fields';
+import { pageOf } from './pages';
 import { plainOf } from './plain';
 import { type Fault, Faults, refuse } from './refusal';
 import { insert, merge, one, readRecord, type State, update, visible } from './state';
@@ -115,6 +116,22 @@ export function organizations(state: State) {
     async getOrganization(id: unknown) {
       const organization = state.organizations.get(one(id, 'id'));
       return organization ? visible(organization) : null;
+    },
+
+    async listOrganizations(options?: unknown) {
+      const rows = () => [...state.organizations.values()];
+      return pageOf(state, { name: 'listOrganizations', options, rows });
+    },
+
+    async listUserOrganizations(userId: unknown, options?: unknown) {
+      const isMember = (owner: string) => (organization: Row) =>
+        (organization.members as Row[]).some((member) => member.userId === owner);
+      return pageOf(state, {
+        name: 'listUserOrganizations',
+        owner: ['userId', userId],
+        options,
+        rows: (_, owner) => [...state.organizations.values()].filter(isMember(owner)),
+      });
     },
 
     async updateOrganization(id: unknown, patch: unknown, options?: unknown) {

@@ -1,4 +1,5 @@
 import {
+  bool,
   defaulted,
   key,
   metadata,
@@ -13,6 +14,7 @@ import {
   texts,
   time,
 } from './fields';
+import { pageOf } from './pages';
 import { type Fault, Faults } from './refusal';
 import { insert, isExpired, one, readRecord, type State, update, visible } from './state';
 
@@ -46,6 +48,19 @@ export function sessions(state: State) {
     async getSession(id: unknown) {
       const session = state.sessions.get(one(id, 'id'));
       return session && !isExpired(session) ? visible(session) : null;
+    },
+
+    async listUserSessions(userId: unknown, options?: unknown) {
+      return pageOf(state, {
+        name: 'listUserSessions',
+        owner: ['userId', userId],
+        filters: { includeExpired: defaulted(bool, false) },
+        options,
+        rows: ({ includeExpired }, owner) =>
+          [...state.sessions.values()].filter(
+            (session) => session.userId === owner && (includeExpired === true || !isExpired(session)),
+          ),
+      });
     },
 
     async updateSession(id: unknown, patch: unknown, options?: unknown) {

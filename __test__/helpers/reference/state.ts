@@ -11,6 +11,8 @@ export type Path = (string | number)[];
 export interface Sources {
   id(path: Path): string;
   time(path: Path): Date;
+  /** The cursor of a page that follows. */
+  cursor(path: Path): string;
   /** 64 hexadecimal digits; `path` is the place of the key that ends in them. */
   secret(path: Path): string;
   /** A time that no answer shows. */
@@ -20,6 +22,7 @@ export interface Sources {
 export const ownSources: Sources = {
   id: () => randomUUID(),
   time: () => new Date(),
+  cursor: () => randomUUID(),
   secret: () => randomBytes(32).toString('hex'),
   storedTime: async () => new Date(),
 };
@@ -52,6 +55,8 @@ export class State {
   steps = new Map<string, number>();
   backupCodes = table();
   twoFactorSessions = table();
+  /** Where the pages behind cursors begin, and of which list with which filters they are. */
+  cursors = new Map<string, { list: string; row: Row }>();
 
   constructor(sources: Sources) {
     this.sources = sources;

@@ -14,6 +14,7 @@ import {
   texts,
   time,
 } from './fields';
+import { pageOf } from './pages';
 import { plainOf, setOwn } from './plain';
 import { type Fault, Faults, Refusal, refuse } from './refusal';
 import { insert, merge, one, readRecord, type State, update, visible } from './state';
@@ -99,6 +100,29 @@ export function users(state: State) {
       faults.settle();
       const user = withOAuth(...pair);
       return user ? show(user) : null;
+    },
+
+    async listUsers(options?: unknown) {
+      const filters = {
+        emailPrefix: optional(text),
+        plan: optional(text),
+        createdFrom: optional(time),
+        createdTo: optional(time),
+      };
+      return pageOf(state, {
+        name: 'listUsers',
+        filters,
+        options,
+        show,
+        rows: ({ emailPrefix, plan, createdFrom, createdTo }) =>
+          [...state.users.values()].filter(
+            (user) =>
+              (!emailPrefix || emailKey((user.email as string) ?? '').startsWith(emailKey(emailPrefix as string))) &&
+              (plan === undefined || user.plan === plan) &&
+              (createdFrom === undefined || (user.createdAt as Date) >= (createdFrom as Date)) &&
+              (createdTo === undefined || (user.createdAt as Date) < (createdTo as Date)),
+          ),
+      });
     },
 
     async updateUser(id: unknown, patch: unknown, options?: unknown) {

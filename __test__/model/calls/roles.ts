@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { call, callOf } from '../call';
+import { call, callOf, callWithOptional } from '../call';
 import { edit, input, patch } from '../records';
-import { hostile, id, jsonObject, key, readId, text, time, writtenId } from '../values';
+import { hostile, id, jsonObject, key, pageOptions, readId, text, time, writtenId } from '../values';
 
 const permission = fc.oneof(
   {
@@ -85,4 +85,17 @@ export const events = [
       return rest;
     }),
   ),
+  callWithOptional(
+    'listEvents',
+    [],
+    pageOptions({
+      principalId: fc.oneof(id, hostile),
+      orgId: id,
+      type: fc.oneof(text, hostile),
+      from: fc.oneof(time, hostile),
+      to: fc.oneof(time, hostile),
+    }),
+  ),
+  callWithOptional('listEvents', [], pageOptions({ principalId: id })),
+  callWithOptional('listEvents', [], pageOptions()),
 ];

@@ -1,7 +1,19 @@
 import fc from 'fast-check';
 import { call, callOf, callWithOptional } from '../call';
 import { edit, input, patch } from '../records';
-import { hostile, hostileOptions, id, jsonObject, key, readId, text, texts, time, writtenId } from '../values';
+import {
+  hostile,
+  hostileOptions,
+  id,
+  jsonObject,
+  key,
+  pageOptions,
+  readId,
+  text,
+  texts,
+  time,
+  writtenId,
+} from '../values';
 
 /** Few, and some that differ in case alone. */
 const email = fc.oneof(
@@ -52,6 +64,19 @@ export const users = [
     fc.oneof({ weight: 6, arbitrary: provider }, { weight: 1, arbitrary: readId }),
     fc.oneof(sub, readId),
   ),
+  callWithOptional(
+    'listUsers',
+    [],
+    pageOptions({
+      emailPrefix: fc.oneof(fc.constantFrom('', 'a', 'ADA', 'ä', '%', 'b_b'), hostile),
+      plan: fc.oneof(fc.constant('free'), text, hostile),
+      createdFrom: fc.oneof(time, hostile),
+      createdTo: fc.oneof(time, hostile),
+    }),
+  ),
+  callWithOptional('listUsers', [], pageOptions()),
+  callWithOptional('listUserOrganizations', [readId], pageOptions()),
+  callWithOptional('listOrganizations', [], pageOptions()),
   call('updateUser', readId, patch('users', USER_LISTS, USER)),
   call('updateUser', id, patch('users', USER_LISTS, USER)),
   callOf('updateUser', edit('users', patch('users', USER_LISTS, USER))),
@@ -79,6 +104,7 @@ export const sessions = [
   call('getSession', readId),
   callWithOptional('getSessionContext', [readId], contextOptions),
   callWithOptional('getSessionContext', [id], contextOptions),
+  callWithOptional('listUserSessions', [readId], pageOptions({ includeExpired: fc.oneof(fc.boolean(), hostile) })),
   call('updateSession', readId, patch('sessions', { ...SESSION_NEEDS, entitlements: texts }, SESSION)),
   callOf('updateSession', edit('sessions', patch('sessions', { ...SESSION_NEEDS, entitlements: texts }, SESSION))),
   call('deleteSession', readId),

@@ -17,6 +17,8 @@ pub struct Condition {
     pub hidden: Vec<String>,
     pub filtered: Vec<String>,
     pub old_indexes: Vec<String>,
+    /// Whether the tables need the plan's upkeep.
+    pub is_upkeep_due: bool,
     pub schema: String,
     pub role: String,
 }
@@ -30,8 +32,8 @@ pub struct Told {
 
 /// A column `findings` about the schema in `own.name`, and the role. Every function and operator is the server's own,
 /// whatever the search path is.
-/// `old_indexes` are those that no migration makes.
-pub fn columns(migrations: &[Migration], old_indexes: Vec<&'static str>) -> String {
+/// `old_indexes` are those that no migration makes, and `upkeep` is a condition.
+pub fn columns(migrations: &[Migration], old_indexes: Vec<&'static str>, upkeep: &str) -> String {
     let list = |names: Vec<&str>| {
         let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
         format!("ARRAY[{}]::pg_catalog.name[]", quoted.join(", "))
@@ -39,7 +41,11 @@ pub fn columns(migrations: &[Migration], old_indexes: Vec<&'static str>) -> Stri
     let tables = list(migrations.iter().flat_map(Migration::tables).collect());
     let functions = list(migrations.iter().flat_map(Migration::functions).collect());
     let old_indexes = list(old_indexes);
-    FINDINGS.replace(":tables", &tables).replace(":functions", &functions).replace(":old_indexes", &old_indexes)
+    FINDINGS
+        .replace(":tables", &tables)
+        .replace(":functions", &functions)
+        .replace(":old_indexes", &old_indexes)
+        .replace(":upkeep", upkeep)
 }
 
 const FINDINGS: &str = "
@@ -108,6 +114,9 @@ const FINDINGS: &str = "
             JOIN pg_catalog.pg_index AS x ON x.indrelid OPERATOR(pg_catalog.=) t.oid
             JOIN pg_catalog.pg_class AS i ON i.oid OPERATOR(pg_catalog.=) x.indexrelid
            WHERE i.relname OPERATOR(pg_catalog.=) ANY (:old_indexes)
+           UNION ALL
+          SELECT 'upkeep|'
+           WHERE :upkeep
       ) AS findings";
 
 impl Condition {
@@ -118,6 +127,10 @@ impl Condition {
         let mut condition = Self { schema: schema.unwrap_or_default(), role: row.try_get("role")?, ..Self::default() };
         for line in lines {
             let (kind, text) = line.split_once('|').unwrap_or_default();
+            if kind == "upkeep" {
+                condition.is_upkeep_due = true;
+                continue;
+            }
             let list = match kind {
                 "missing" => &mut condition.missing,
                 "elsewhere" => &mut condition.elsewhere,
@@ -131,10 +144,16 @@ impl Condition {
         Ok(condition)
     }
 
+    /// The schema that the condition is about.
+    pub fn schema(&self) -> &str {
+        &self.schema
+    }
+
     /// Refuses tables with which calls would fail, or would act on rows that nobody meant. Policies that apply to the
     /// role are allowed, and said once; so are indexes that only cost.
     pub fn check(&self, told: &Told) -> Result<()> {
-        let Self { missing, elsewhere, lacking, old_indexes, schema, role, hidden: _, filtered: _ } = self;
+        let Self { missing, elsewhere, lacking, old_indexes, schema, role, hidden: _, filtered: _, is_upkeep_due: _ } =
+            self;
         if !missing.is_empty() {
             return Err(mismatch(format!("tables are missing in the schema \"{schema}\": {}", missing.join(", "))));
         }

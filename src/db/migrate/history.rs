@@ -54,8 +54,9 @@ const CHECK: &str = concat!(
     narrow_search_path!(of a connection)
 );
 
-pub fn check(migrations: &[Migration], old_indexes: Vec<&'static str>) -> String {
-    format!("{CHECK} {} FROM {}", condition::columns(migrations, old_indexes), own_schema!())
+pub fn check(migrations: &[Migration], old_indexes: Vec<&'static str>, upkeep: &str) -> String {
+    let columns = condition::columns(migrations, old_indexes, upkeep);
+    format!("{CHECK} {columns} FROM {}", own_schema!())
 }
 
 /// The same columns, read from the table in a schema that is known.
@@ -197,8 +198,8 @@ mod tests {
     use super::{Applied, Code, Migration};
 
     const MIGRATIONS: &[Migration] = &[
-        Migration { id: "0001_a", up: "a", down: "", replaced: &[] },
-        Migration { id: "0002_b", up: "b", down: "", replaced: &[] },
+        Migration { id: "0001_a", up: "a", down: "", replaced: &[], prepare: None },
+        Migration { id: "0002_b", up: "b", down: "", replaced: &[], prepare: None },
     ];
 
     fn applied(rows: &[(&str, String)]) -> Applied {

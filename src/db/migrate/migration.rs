@@ -14,6 +14,9 @@ pub struct Migration {
     /// Parts of `up` that are replaced before it runs, because the file of a released migration, and so its checksum,
     /// never changes.
     pub replaced: &'static [(&'static str, &'static str)],
+    /// A query for the next statement that has to run before `up`, outside of its transaction; see `prepare.rs`. `$1` is
+    /// the schema.
+    pub prepare: Option<&'static str>,
 }
 
 impl Migration {

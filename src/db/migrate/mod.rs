@@ -14,6 +14,7 @@ mod look;
 mod migration;
 mod plan;
 mod progress;
+mod prepare;
 mod rebuild;
 mod rights;
 mod schema;
@@ -30,8 +31,8 @@ use self::history::{Applied, mismatch};
 pub use self::legacy::{Legacy, Zones};
 pub use self::look::{grants, pending_script, progress, progress_in, rollback_preview};
 pub use self::migration::Migration;
-pub use self::plan::Plan;
 use self::plan::Steps;
+pub use self::plan::{Plan, Upkeep};
 pub use self::progress::{MigrationPhase, Progress};
 pub use self::rebuild::Function;
 pub use self::rights::TriggerRight;
@@ -69,7 +70,12 @@ pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
         None => migrations.iter().collect(),
     };
     match pending.first() {
-        None => return applied.map_or(Ok(()), |applied| applied.condition.check(&plan.told)),
+        None => {
+            return match applied {
+                Some(applied) => settle_condition(&mut lease, plan, &applied).await,
+                None => Ok(()),
+            };
+        }
         Some(first) if !applies => {
             return Err(mismatch(first.id, "has not been applied, and the option `migrate` is false"));
         }
@@ -80,13 +86,14 @@ pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
     // The tables that were there before, or the role's privileges on those of now, may still be wrong.
     let mut lease = acquire(pool, None, pool.connecting_end()).await?;
     match check(&mut lease, plan, "connect").await? {
-        Some(applied) => applied.condition.check(&plan.told),
+        Some(applied) => settle_condition(&mut lease, plan, &applied).await,
         None => Ok(()),
     }
 }
 
 /// Applies what is pending among the first `count` migrations. Returns what was applied.
 pub async fn up_to(pool: &Arc<Pool>, plan: &Plan, count: usize) -> Result<Vec<String>> {
+    prepare_pending(pool, plan, count).await?;
     let mut lease = acquire(pool, None, pool.connecting_end()).await?;
     let mut applied = Vec::new();
     loop {
@@ -101,6 +108,14 @@ pub async fn up_to(pool: &Arc<Pool>, plan: &Plan, count: usize) -> Result<Vec<St
     }
 }
 
+/// Does what takes long in large tables before the transactions of the migrations that are pending.
+async fn prepare_pending(pool: &Arc<Pool>, plan: &Plan, count: usize) -> Result<()> {
+    let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
+    let Some(applied) = check(&mut lease, plan, "connect").await? else { return Ok(()) };
+    let pending: Vec<_> = plan.migrations.iter().take(count).filter(|migration| !applied.has(migration)).collect();
+    prepare::prepare(lease, &pending, applied.condition.schema(), pool.connecting_end()).await
+}
+
 /// How many migrations are applied when `to` is the last one.
 pub fn count_up_to(plan: &Plan, to: Option<&str>) -> Result<usize> {
     to.map_or(Ok(plan.migrations.len()), |to| script::position(plan.migrations, Some(to), "to"))
@@ -111,6 +126,29 @@ pub async fn baseline(pool: &Arc<Pool>, plan: &Plan) -> Result<Vec<String>> {
     let mut lease = acquire(pool, None, pool.connecting_end()).await?;
     let noted = locked(&mut lease, plan, Direction::Baseline, pool.connecting_end()).await.map_err(permission)?;
     Ok(noted.into_iter().map(|(id, _)| id.to_owned()).collect())
+}
+
+/// Refuses tables that cannot be used, and does what they need from time to time. Calls work without that as well, so that
+/// a failure is only logged.
+async fn settle_condition(lease: &mut Lease, plan: &Plan, applied: &Applied) -> Result<()> {
+    applied.condition.check(&plan.told)?;
+    if !applied.condition.is_upkeep_due {
+        return Ok(());
+    }
+    let result = one_row(lease, plan.upkeep.run.to_owned()).await?;
+    match result {
+        Ok(_) => lease.settle(true),
+        Err(error) => {
+            let Failure { error, connection_survives, .. } = failure(&error);
+            lease.settle(connection_survives);
+            tracing::warn!(
+                sqlState = error.context.sql_state.as_deref(),
+                "the upkeep of the tables failed: {}",
+                error.message
+            );
+        }
+    }
+    Ok(())
 }
 
 /// If the role lacks a privilege, the error says so instead of blaming the migration.
@@ -160,7 +198,7 @@ pub async fn status(pool: &Arc<Pool>, plan: &Plan) -> Result<Status> {
 /// `None` when there is no bookkeeping table yet.
 async fn check(lease: &mut Lease, plan: &Plan, operation: &'static str) -> Result<Option<Applied>> {
     let started = Instant::now();
-    let result = one_row(lease, history::check(plan.migrations, plan.old_indexes())).await?;
+    let result = one_row(lease, history::check(plan.migrations, plan.old_indexes(), plan.upkeep.is_due)).await?;
     tracing::debug!(
         operation,
         durationMs = millis(started.elapsed()),

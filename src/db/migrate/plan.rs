@@ -13,8 +13,19 @@ pub struct Plan {
     pub zones: Zones,
     /// The option `schema`.
     pub schema: Option<String>,
+    pub upkeep: Upkeep,
     /// Which warnings about the condition of the tables have been logged already.
     pub told: Told,
+}
+
+/// What the tables need from time to time, and `connect()` does if it is due.
+#[derive(Debug, Clone, Copy)]
+pub struct Upkeep {
+    /// A condition about the schema in `own.name`, part of the one query of a `connect()` with nothing else to do. Every
+    /// function and operator is the server's own, whatever the search path is.
+    pub is_due: &'static str,
+    /// The statement.
+    pub run: &'static str,
 }
 
 impl Plan {

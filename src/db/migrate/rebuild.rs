@@ -47,12 +47,22 @@ pub struct Function {
 
 /// Indexes, sequences and the names that PostgreSQL 18 gives to NOT NULL too: they are wanted again. The sequence of
 /// a column keeps its own name behind the prefix, as the tables do, so that SQL can name it.
+/// Partitions go with their table.
 const SET_ASIDE: &str = "
-    WITH tables AS (
+    WITH named AS (
         SELECT c.oid, c.relname
           FROM pg_class c
          WHERE c.relname = ANY($1)
-           AND c.relkind = 'r'
+           AND c.relkind IN ('r', 'p')
+           AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
+    ), tables AS (
+        SELECT oid, relname FROM named
+         UNION ALL
+        SELECT c.oid, c.relname
+          FROM named
+          JOIN pg_inherits h ON h.inhparent = named.oid
+          JOIN pg_class c ON c.oid = h.inhrelid
+         WHERE c.relispartition
            AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
     )
     SELECT format('ALTER TABLE %I.%I RENAME TO %I', $2, t.relname, 'auth_old_' || t.relname)
@@ -66,6 +76,7 @@ const SET_ASIDE: &str = "
     SELECT format('ALTER TABLE %I.%I RENAME CONSTRAINT %I TO %I', $2, 'auth_old_' || t.relname, o.conname, 'auth_old_' || o.oid)
       FROM tables t
       JOIN pg_constraint o ON o.conrelid = t.oid AND o.contype = 'n'
+     WHERE NOT EXISTS (SELECT FROM pg_inherits h WHERE t.oid IN (h.inhparent, h.inhrelid))
      UNION ALL
     SELECT format('ALTER SEQUENCE %I.%I RENAME TO %I', $2, s.relname, 'auth_old_' || s.relname)
       FROM pg_class s
@@ -88,7 +99,7 @@ const SET_FUNCTIONS_ASIDE: &str = "
     SELECT format('ALTER FUNCTION %s RENAME TO %I', f.oid::regprocedure, 'auth_old_' || f.oid)
       FROM pg_proc f
      WHERE f.proname = ANY($1)
-       AND f.pronargs = 0
+       AND (f.pronargs = 0 OR starts_with(f.proname::text, 'auth_'))
        AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)";
 
 const DROP_TABLES: &str =
@@ -177,13 +188,14 @@ const DISABLE_TRIGGERS: &str =
 const ENABLE_TRIGGERS: &str =
     "SELECT format('ALTER TABLE %I.%I ENABLE TRIGGER USER', $2, name) FROM unnest($1) AS name";
 
-/// Functions belong to the owner of the tables: whoever owns these can roll back.
+/// Functions belong to the owner of the tables: whoever owns these can roll back. Those with our prefix are ours,
+/// whatever arguments they take.
 const OWN_FUNCTIONS: &str = "
     SELECT format('ALTER FUNCTION %s OWNER TO %I', f.oid::regprocedure, pg_get_userbyid(t.relowner))
       FROM pg_proc f
       JOIN pg_class t ON t.relnamespace = f.pronamespace AND t.relname = 'users'
      WHERE f.proname = ANY($1)
-       AND f.pronargs = 0
+       AND (f.pronargs = 0 OR starts_with(f.proname::text, 'auth_'))
        AND f.proowner <> t.relowner
        AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)";
 
@@ -199,7 +211,7 @@ const UNUSED_FUNCTIONS: &str = concat!(
     "SELECT format('DROP FUNCTION %s', f.oid::regprocedure)
        FROM unnest($1, $3) AS known (name, body)
        JOIN pg_proc f ON f.proname = known.name
-      WHERE f.pronargs = 0
+      WHERE (f.pronargs = 0 OR starts_with(f.proname::text, 'auth_'))
         AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
         AND (known.body IS NULL OR known.body = ",
     plain_body!(),

@@ -1,0 +1,168 @@
+/** Old events are dropped by months, at connect() and in passes of the core. */
+import { Client } from 'pg';
+import { useDatabase } from './helpers/database';
+import { expectInvalidInput } from './helpers/errors';
+import { monthName, monthStart, partitions, range } from './helpers/event-months';
+import { eventInput, unique } from './helpers/fixtures';
+
+const native = require('../native.js');
+
+/** The pass by itself. A debug build has a method for it. */
+async function retain(url: string, days: number, toTheDay: boolean) {
+  const adapter = new native.PostgresStorageAdapter(url, '{}', '{}');
+  let settle: (outcome: { code?: string; months: number; rows: number }) => void = () => undefined;
+  const outcome = new Promise<{ code?: string; months: number; rows: number }>((resolve) => {
+    settle = resolve;
+  });
+  const timer = setInterval(() => undefined, 1_000);
+  adapter.listen((chunks: string[]) => {
+    for (const chunk of chunks) settle(JSON.parse(chunk)[1]);
+  });
+  adapter.retainEvents(days, toTheDay);
+  const result = await outcome;
+  clearInterval(timer);
+  adapter.disconnect(undefined);
+  return result;
+}
+
+const DAY = 86_400_000;
+const daysSince = (time: Date) => Math.floor((Date.now() - time.getTime()) / DAY);
+
+/** A database whose first month is so many months ago. */
+function useMonths(months: number) {
+  const db = useDatabase();
+  beforeAll(async () => {
+    await db.query(`
+      ALTER TABLE auth_events DETACH PARTITION auth_events_past;
+      ALTER TABLE auth_events ATTACH PARTITION auth_events_past FOR VALUES FROM (MINVALUE) TO ('${monthStart(-months).toISOString()}');
+      ${range(-months, -1)
+        .map(
+          (name, at) =>
+            `CREATE TABLE ${name} PARTITION OF auth_events FOR VALUES FROM ('${monthStart(at - months).toISOString()}') TO ('${monthStart(at - months + 1).toISOString()}');`,
+        )
+        .join('\n')}
+      INSERT INTO auth_events (type, principal_id, timestamp)
+      SELECT 'old', 'p' || n % 10, '${monthStart(-months - 1).toISOString()}'::timestamptz + n * interval '1 hour' FROM generate_series(0, ${months + 2} * 744) n`);
+  });
+  return db;
+}
+
+const oldest = async (db: ReturnType<typeof useDatabase>) =>
+  (await db.query('SELECT min(timestamp) AS time, count(*)::int AS n FROM auth_events'))[0];
+
+describe('The option retainEventsForDays', () => {
+  const db = useMonths(6);
+
+  it('lets connect() drop the months in which every event is too old, and what is before them', async () => {
+    const days = daysSince(monthStart(-3));
+    expect(await partitions(db)).toEqual(['auth_events_past', ...range(-6, 6), 'auth_events_future']);
+    const before = await db.query('SELECT id FROM auth_events WHERE timestamp >= $1 ORDER BY id', [monthStart(-3)]);
+    await db.adapter({ retainEventsForDays: days }).connect();
+    expect(await partitions(db)).toEqual(['auth_events_past', ...range(-3, 6), 'auth_events_future']);
+    expect(await db.query('SELECT id FROM auth_events ORDER BY id')).toEqual(before);
+  });
+
+  it('leaves no gap: an event of a time that was dropped is stored all the same', async () => {
+    const principalId = unique();
+    await db.storage.emitEvent(eventInput({ principalId, timestamp: monthStart(-5) }));
+    await db.storage.emitEvent(eventInput({ principalId, timestamp: new Date(0) }));
+    const rows = await db.query('SELECT tableoid::regclass::text AS place FROM auth_events WHERE principal_id = $1', [
+      principalId,
+    ]);
+    expect(rows).toEqual([{ place: 'auth_events_past' }, { place: 'auth_events_past' }]);
+    // The next time they go, too.
+    await db.adapter({ retainEventsForDays: daysSince(monthStart(-3)) }).connect();
+    expect((await oldest(db)).time).toEqual(monthStart(-3));
+    expect(await partitions(db)).toEqual(['auth_events_past', ...range(-3, 6), 'auth_events_future']);
+  });
+
+  it('never drops the present month', async () => {
+    await db.adapter({ retainEventsForDays: 1 }).connect();
+    const [first, second] = await partitions(db);
+    expect([first, second]).toEqual(['auth_events_past', monthName(0)]);
+  });
+
+  it('keeps everything if it is absent, and is at least 1', async () => {
+    await db.adapter().connect();
+    for (const days of [0, -1, 1.5, '30'])
+      await expectInvalidInput(
+        (async () => db.adapter({ retainEventsForDays: days as number }))(),
+        'retainEventsForDays',
+      );
+  });
+});
+
+describe('A retention pass', () => {
+  const db = useMonths(4);
+
+  it('gives up while somebody reads the table for long, and drops the months the next time', async () => {
+    const days = daysSince(monthStart(-2));
+    const reader = new Client({ connectionString: db.url });
+    await reader.connect();
+    await reader.query('BEGIN; SELECT FROM auth_events LIMIT 1');
+    const began = Date.now();
+    let longest = 0;
+    let isOver = false;
+    const emitting = (async () => {
+      while (!isOver) {
+        const start = Date.now();
+        await db.storage.emitEvent(eventInput());
+        longest = Math.max(longest, Date.now() - start);
+      }
+    })();
+    expect(await retain(db.url, days, false)).toMatchObject({ code: 'auth_postgres/lock_timeout' });
+    expect(Date.now() - began).toBeGreaterThan(2_500);
+    isOver = true;
+    await emitting;
+    // Whoever emits an event meanwhile waits for one attempt.
+    expect(longest).toBeLessThan(2_500);
+    await reader.end();
+    expect(await retain(db.url, days, false)).toEqual({ months: 3, rows: 0 });
+    expect(await partitions(db)).toEqual(['auth_events_past', ...range(-2, 6), 'auth_events_future']);
+  });
+
+  it('deletes what is left of older events row by row if it is asked for, in batches', async () => {
+    const from = monthStart(-2);
+    await db.query(
+      `INSERT INTO auth_events (type, principal_id, timestamp) SELECT 'many', 'many', $1 FROM generate_series(1, 11000) n`,
+      [from],
+    );
+    const days = daysSince(new Date(from.getTime() + 10 * DAY));
+    const [{ n }] = await db.query(
+      `SELECT count(*)::int AS n FROM auth_events WHERE timestamp < now() - make_interval(days => $1)`,
+      [days],
+    );
+    expect(n).toBeGreaterThan(11_000);
+    const { months, rows } = await retain(db.url, days, true);
+    expect(months).toBe(0);
+    expect(Math.abs(rows - n)).toBeLessThan(3);
+    expect(Date.now() - (await oldest(db)).time.getTime()).toBeLessThanOrEqual(days * DAY);
+  });
+
+  it('of eight at once, one drops the months', async () => {
+    const days = daysSince(monthStart(-1));
+    const passes = await Promise.all(Array.from({ length: 8 }, () => retain(db.url, days, true)));
+    expect(passes.filter(({ code }) => code !== undefined)).toEqual([]);
+    expect(passes.map(({ months }) => months).filter((months) => months > 0)).toEqual([2]);
+    expect(await partitions(db)).toEqual(['auth_events_past', ...range(-1, 6), 'auth_events_future']);
+  });
+
+  it('finishes a DETACH CONCURRENTLY that was interrupted, from PostgreSQL 14 on', async () => {
+    const [{ version }] = await db.query(`SELECT current_setting('server_version_num')::int AS version`);
+    if (version >= 140_000) {
+      const reader = new Client({ connectionString: db.url });
+      await reader.connect();
+      await reader.query('BEGIN; SELECT FROM auth_events LIMIT 1');
+      const detaching = new Client({ connectionString: db.url, statement_timeout: 500 });
+      await detaching.connect();
+      await expect(
+        detaching.query(`ALTER TABLE auth_events DETACH PARTITION ${monthName(-1)} CONCURRENTLY`),
+      ).rejects.toMatchObject({ code: '57014' });
+      await reader.end();
+      await detaching.end();
+      expect(await db.query('SELECT count(*)::int AS n FROM pg_inherits WHERE inhdetachpending')).toEqual([{ n: 1 }]);
+    }
+    await retain(db.url, 1, false);
+    expect((await partitions(db)).slice(0, 2)).toEqual(['auth_events_past', monthName(0)]);
+  });
+});
