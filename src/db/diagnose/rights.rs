@@ -40,7 +40,8 @@ pub async fn check(lease: &mut Lease, plan: &Plan, tables: Tables, checks: &mut 
 }
 
 fn judge(condition: &Condition, checks: &mut Vec<Check>) {
-    let Condition { missing: _, elsewhere, lacking, hidden, filtered, old_indexes, schema, role } = condition;
+    let Condition { missing: _, elsewhere, lacking, hidden, filtered, old_indexes, schema, role, is_upkeep_due: _ } =
+        condition;
     let (schema, role) = (quote_identifier(schema), quote_identifier(role));
     checks.push(if lacking.is_empty() {
         PRIVILEGES.ok("all there")

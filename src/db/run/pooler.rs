@@ -4,7 +4,7 @@
 //! and a prepared statement cannot be found again: what runs outside a transaction, or is prepared under a name, may meet
 //! the statements of other clients.
 
-use super::statement::{BEGIN_SNAPSHOT, Statement, Way};
+use super::statement::{Statement, Way};
 use crate::db::connect::search_path::{narrow_search_path, own_schema};
 use crate::db::connect::{Backend, Target};
 use crate::db::deadline::within;
