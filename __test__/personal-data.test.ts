@@ -180,7 +180,7 @@ describe('exportUser()', () => {
 /** In how many rows of all tables the text stands. */
 async function rowsWith(text: string): Promise<Record<string, number>> {
   const tables = await db.query<{ name: string }>(
-    `SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1`,
+    `SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace ORDER BY 1`,
   );
   const counts = await db.query<{ name: string; n: number }>(
     tables
@@ -226,7 +226,7 @@ describe('eraseUser()', () => {
     const { user } = await makeUser();
     const before = await rowsWith(user.id);
     await db.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
-      CREATE TRIGGER refuse BEFORE DELETE OR UPDATE ON auth_events FOR EACH ROW EXECUTE FUNCTION refuse()`);
+      CREATE TRIGGER refuse AFTER DELETE OR UPDATE ON auth_events FOR EACH ROW EXECUTE FUNCTION refuse()`);
     for (const events of ['pseudonymise', 'delete'] as const)
       await expectCode(db.storage.eraseUser(user.id, { events }), 'query_failed', { sqlState: 'P0001' });
     await db.query('DROP FUNCTION refuse CASCADE');

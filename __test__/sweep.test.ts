@@ -4,7 +4,7 @@ import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { until, whileLocked } from './helpers/failing';
 import { makeWorld, type World } from './helpers/families';
-import { anHourAgo, inMs, sessionInput } from './helpers/fixtures';
+import { anHourAgo, eventInput, inMs, sessionInput, unique } from './helpers/fixtures';
 import { makeLegacy } from './helpers/legacy-rows';
 
 const db = useDatabase();
@@ -163,6 +163,26 @@ it('sweep() that is given up keeps what it has deleted, and the next one deletes
   const { sessions = 0 } = await db.storage.sweep();
   expect(sessions).toBeGreaterThan(left - 2);
   expect(await idsOf('sessions')).toEqual([]);
+});
+
+it('sweep() drops old months of events if they are not kept for ever, and only then', async () => {
+  const keeping = db.adapter({ retainEventsForDays: 40 });
+  const old = unique('old');
+  for (const timestamp of [new Date('2019-06-01T00:00:00Z'), new Date()])
+    await db.storage.emitEvent(eventInput({ principalId: old, timestamp }));
+  // As if months had been made since then.
+  await db.query(`ALTER TABLE auth_events DETACH PARTITION auth_events_past`);
+  await db.query(
+    `ALTER TABLE auth_events ATTACH PARTITION auth_events_past FOR VALUES FROM (MINVALUE) TO ('2020-01-01 00:00:00+00')`,
+  );
+  const events = () => db.query('SELECT FROM auth_events WHERE principal_id = $1', [old]);
+  await expectInvalidInput(db.storage.sweep({ kinds: ['events'] }), 'kinds');
+  await expect(db.storage.sweep()).resolves.not.toHaveProperty('eventMonths');
+  await expect(keeping.sweep({ dryRun: true })).resolves.not.toHaveProperty('eventMonths');
+  expect(await events()).toHaveLength(2);
+  await expect(keeping.sweep({ kinds: ['events'] })).resolves.toStrictEqual({ eventMonths: 1 });
+  expect(await events()).toHaveLength(1);
+  await expect(keeping.sweep()).resolves.toStrictEqual({ ...NOTHING, eventMonths: 0 });
 });
 
 it('healthCheck() shows the last sweep that has deleted anything or tried to, and no dry run', async () => {

@@ -26,13 +26,15 @@ const BUSY_STEP: Duration = Duration::from_millis(50);
 /// The sweeps of one adapter. They run from `connect()` to `disconnect()`, or until the adapter is dropped.
 pub struct BackgroundSweeps {
     interval: Option<Duration>,
+    /// For how many days events are kept, if not for ever.
+    retained_days: Option<u32>,
     /// Ends the task that is running.
     running: Mutex<Option<Arc<GiveUp>>>,
 }
 
 impl BackgroundSweeps {
-    pub fn new(interval: Option<Duration>) -> Self {
-        Self { interval, running: Mutex::default() }
+    pub fn new(interval: Option<Duration>, retained_days: Option<u32>) -> Self {
+        Self { interval, retained_days, running: Mutex::default() }
     }
 
     /// Begins, unless they run already or the pool of that `connect()` is closing by now.
@@ -44,7 +46,7 @@ impl BackgroundSweeps {
         }
         let end = Arc::new(GiveUp::default());
         *running = Some(Arc::clone(&end));
-        let task = BackgroundTask { database: Arc::clone(database), interval, end };
+        let task = BackgroundTask { database: Arc::clone(database), interval, retained_days: self.retained_days, end };
         tokio::spawn(task.run().with_current_subscriber());
     }
 
@@ -68,6 +70,7 @@ impl Drop for BackgroundSweeps {
 struct BackgroundTask {
     database: Arc<Database>,
     interval: Duration,
+    retained_days: Option<u32>,
     end: Arc<GiveUp>,
 }
 
@@ -115,7 +118,7 @@ impl BackgroundTask {
         let began = Instant::now();
         pace.renewed = began;
         let start = sweeps::start(db).await?;
-        let swept = sweeps::run(db, &start, &SweepOrder::everything(), pace).await?;
+        let swept = sweeps::run(db, &start, &SweepOrder::everything(self.retained_days), pace).await?;
         let took = began.elapsed();
         sweep_records::note_claimed(db, &pace.claimant, &start, took, swept).await?;
         tracing::debug!(durationMs = millis(took), rows = swept.total(), "swept in the background");

@@ -16,7 +16,8 @@ export type SweepKind =
   | 'ssoSessions'
   | 'apiKeys'
   | 'backupCodes'
-  | 'sessions';
+  | 'sessions'
+  | 'events';
 export type IsolationLevel = 'read committed' | 'repeatable read' | 'serializable';
 
 /** Every method takes these as its last argument. */

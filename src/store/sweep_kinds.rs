@@ -15,29 +15,34 @@ closed_set! {
         ApiKeys = "apiKeys",
         BackupCodes = "backupCodes",
         Sessions = "sessions",
+        Events = "events",
     }
 }
 
 impl SweepKind {
-    /// In the order in which a sweep takes them: sessions come last, because they take the longest.
-    pub const ALL: [Self; 6] = [
+    /// In the order in which a sweep takes them: sessions come late, because they take the longest.
+    pub const ALL: [Self; 7] = [
         Self::EmailVerificationTokens,
         Self::TwoFactorSessions,
         Self::SsoSessions,
         Self::ApiKeys,
         Self::BackupCodes,
         Self::Sessions,
+        Self::Events,
     ];
 
-    pub fn statements(self) -> &'static SweepStatements {
-        match self {
+    /// `None` for events, of which whole months are dropped.
+    pub fn statements(self) -> Option<&'static SweepStatements> {
+        let statements = match self {
             Self::EmailVerificationTokens => &EMAIL_VERIFICATION_TOKENS,
             Self::TwoFactorSessions => &TWO_FACTOR_SESSIONS,
             Self::SsoSessions => &SSO_SESSIONS,
             Self::ApiKeys => &API_KEYS,
             Self::BackupCodes => &BACKUP_CODES,
             Self::Sessions => &SESSIONS,
-        }
+            Self::Events => return None,
+        };
+        Some(statements)
     }
 }
 

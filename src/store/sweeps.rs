@@ -1,5 +1,6 @@
 //! `sweep`: walks through the tables and deletes what has expired or been used up.
 
+use super::event_retention::retain;
 use super::sweep_kinds::{SweepKind, SweepStatements};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
@@ -45,6 +46,9 @@ pub struct SweptRows {
     pub backup_codes: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<u32>,
+    /// How many months of events were dropped. Absent without the option `retainEventsForDays`, and in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_months: Option<u32>,
 }
 
 impl SweptRows {
@@ -56,13 +60,22 @@ impl SweptRows {
             SweepKind::ApiKeys => &mut self.api_keys,
             SweepKind::BackupCodes => &mut self.backup_codes,
             SweepKind::Sessions => &mut self.sessions,
+            SweepKind::Events => &mut self.event_months,
         };
         *count = Some(rows);
     }
 
+    /// Without events, whose rows nobody has counted.
     pub fn total(&self) -> u64 {
-        let Self { email_verification_tokens, two_factor_sessions, sso_sessions, api_keys, backup_codes, sessions } =
-            *self;
+        let Self {
+            email_verification_tokens,
+            two_factor_sessions,
+            sso_sessions,
+            api_keys,
+            backup_codes,
+            sessions,
+            event_months: _,
+        } = *self;
         [email_verification_tokens, two_factor_sessions, sso_sessions, api_keys, backup_codes, sessions]
             .into_iter()
             .flatten()
@@ -79,6 +92,8 @@ pub struct SweepOrder {
     limit: u32,
     batch_size: u32,
     is_dry_run: bool,
+    /// For how many days events are kept, if not for ever.
+    retained_days: Option<u32>,
 }
 
 /// How many rows a statement deletes, if the caller does not say.
@@ -91,13 +106,16 @@ const COUNTED_PAGES: i64 = 4_096;
 
 impl SweepOrder {
     /// Everything, as a sweep in the background deletes it.
-    pub fn everything() -> Self {
+    pub fn everything(retained_days: Option<u32>) -> Self {
         let kinds = SweepKind::ALL.to_vec();
-        Self { kinds, older_than: None, limit: u32::MAX, batch_size: DEFAULT_BATCH, is_dry_run: false }
+        Self { kinds, older_than: None, limit: u32::MAX, batch_size: DEFAULT_BATCH, is_dry_run: false, retained_days }
     }
 
-    pub fn read(options: SweepOptions) -> Result<Self> {
+    pub fn read(options: SweepOptions, retained_days: Option<u32>) -> Result<Self> {
         let SweepOptions { kinds, older_than, limit, batch_size, dry_run } = options;
+        if retained_days.is_none() && kinds.as_ref().is_some_and(|kinds| kinds.contains(&SweepKind::Events)) {
+            return Err(Error::invalid_input("kinds", "can have events only with the option retainEventsForDays"));
+        }
         let kinds = match kinds {
             Some(given) => SweepKind::ALL.into_iter().filter(|kind| given.contains(kind)).collect(),
             None => SweepKind::ALL.to_vec(),
@@ -107,7 +125,7 @@ impl SweepOrder {
             return Err(Error::invalid_input("batchSize", "must be between 1 and 10000"));
         }
         let limit = limit.map_or(u32::MAX, |Natural(rows)| rows);
-        Ok(Self { kinds, older_than, limit, batch_size, is_dry_run: dry_run.unwrap_or(false) })
+        Ok(Self { kinds, older_than, limit, batch_size, is_dry_run: dry_run.unwrap_or(false), retained_days })
     }
 
     pub fn is_dry_run(&self) -> bool {
@@ -162,7 +180,16 @@ pub async fn run(db: &mut Db, start: &SweepStart, order: &SweepOrder, pace: &mut
     let mut swept = SweptRows::default();
     let mut took = Duration::ZERO;
     for &kind in &order.kinds {
-        let mut walk = Walk::new(kind, order);
+        let Some(statements) = kind.statements() else {
+            if let Some(days) = order.retained_days
+                && !order.is_dry_run
+            {
+                pace.wait(db, took).await?;
+                swept.set(kind, retain(db, days, false).await?.months);
+            }
+            continue;
+        };
+        let mut walk = Walk::new(statements, order);
         while walk.left() > 0 {
             if took > Duration::ZERO {
                 pace.wait(db, took).await?;
@@ -190,8 +217,8 @@ struct Walk<'o> {
 }
 
 impl<'o> Walk<'o> {
-    fn new(kind: SweepKind, order: &'o SweepOrder) -> Self {
-        Self { order, statements: kind.statements(), swept: 0, first_page: 0, last_id: String::new() }
+    fn new(statements: &'static SweepStatements, order: &'o SweepOrder) -> Self {
+        Self { order, statements, swept: 0, first_page: 0, last_id: String::new() }
     }
 
     /// How many rows may still be swept.
