@@ -9,6 +9,7 @@ use sqlx::query;
 const EXPIRED: Topic =
     Topic { id: "data.expired", title: "expired rows", expected: "fewer than 10 000 in a table, or than 20 % of it" };
 const EVENTS: Topic = Topic { id: "data.events", title: "audit events", expected: "as old as your retention allows" };
+const SWEEP: Topic = Topic { id: "data.sweep", title: "last sweep", expected: "within a week, where rows expire" };
 const PASSWORDS: Topic =
     Topic { id: "secrets.passwords", title: "password hashes", expected: "hashes, and no passwords" };
 const BACKUP_CODES: Topic =
@@ -66,6 +67,7 @@ const LEAST_EXPIRED: f64 = 10_000.0;
 pub async fn check_data(db: &mut Db) -> Vec<Check> {
     let mut checks = vec![
         expired(db).await.unwrap_or_else(|error| EXPIRED.unknown(&error)),
+        last_sweep(db).await.unwrap_or_else(|error| SWEEP.unknown(&error)),
         events(db).await.unwrap_or_else(|error| EVENTS.unknown(&error)),
     ];
     for (topic, sql, what, repair) in SECRETS {
@@ -110,6 +112,28 @@ async fn expired(db: &mut Db) -> Result<Check> {
     } else {
         EXPIRED.ok(all.join(", "))
     })
+}
+
+/// What is kept about the sweep that began last, of those that have ended.
+const LAST_SWEEP: &str = "
+    SELECT pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')
+         , duration_ms
+         , (SELECT sum(deleted.value::numeric)::int8 FROM pg_catalog.jsonb_each_text(s.deleted) AS deleted)
+         , started_at < now() - interval '7 days'
+      FROM auth_sweeps AS s
+     WHERE started_at IS NOT NULL
+       AND duration_ms IS NOT NULL
+     ORDER BY started_at DESC
+     LIMIT 1";
+
+async fn last_sweep(db: &mut Db) -> Result<Check> {
+    db.begin_batch();
+    let row: Option<(String, i64, Option<i64>, bool)> = db.optional(Repeat::Read, || query(LAST_SWEEP)).await?;
+    let Some((at, took, deleted, is_long_ago)) = row else {
+        return Ok(SWEEP.notice("never: call sweep() periodically, or set sweepIntervalMs"));
+    };
+    let text = format!("{at} UTC, in {took} ms, {} rows", deleted.unwrap_or(0));
+    Ok(if is_long_ago { SWEEP.notice(text) } else { SWEEP.ok(text) })
 }
 
 /// By the first id, since the table has no other index in every version.

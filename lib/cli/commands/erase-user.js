@@ -1,0 +1,52 @@
+const { coloursFor } = require('../colours.js');
+const { confirm } = require('../confirm.js');
+const { withStorage } = require('../connection.js');
+const { EXIT, UsageError } = require('../exit-codes.js');
+const { print, printJson, say } = require('../output.js');
+const { withProgress } = require('../progress.js');
+
+/** @import { EventErasure, UserExport } from '../../../index.js' */
+/** @import { GlobalOptions } from '../connection.js' */
+
+/** @type {readonly string[]} */
+const ERASURES = ['keep', 'pseudonymise', 'delete'];
+
+/** @param {UserExport} found */
+function describe(found) {
+  const { bold, red } = coloursFor(process.stderr);
+  const { user, ...rest } = found;
+  say(red(bold(`This would be lost of ${user?.email ?? user?.name ?? 'a user that has been deleted already'}:`)));
+  for (const [kind, rows] of Object.entries(rest)) {
+    if (Array.isArray(rows) && rows.length > 0 && kind !== 'events') say(`  ${kind}  ${rows.length}`);
+  }
+}
+
+/**
+ * @param {GlobalOptions & { events?: string, yes?: boolean }} options
+ * @param {string} id
+ */
+async function eraseUser(options, id) {
+  const { events, yes = false, json } = options;
+  if (events === undefined || !ERASURES.includes(events)) {
+    throw new UsageError(`--events is required, and is one of ${ERASURES.join(', ')}`);
+  }
+  return withStorage(options, async (storage) => {
+    const found = await storage.exportUser(id, { eventLimit: 1 });
+    if (found === null) {
+      if (json) printJson({ erased: false });
+      else print(`Nothing is stored about the user ${id}.`);
+      return EXIT.done;
+    }
+    describe(found);
+    if (!yes && !(await confirm(`Erase the user ${id}?`))) {
+      say('Nothing was done.');
+      return EXIT.usage;
+    }
+    await withProgress('erasing', () => storage.eraseUser(id, { events: /** @type {EventErasure} */ (events) }));
+    if (json) printJson({ erased: true });
+    else print(`The user ${id} has been erased.`);
+    return EXIT.done;
+  });
+}
+
+module.exports = { eraseUser };
