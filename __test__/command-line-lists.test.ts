@@ -1,0 +1,109 @@
+/** The commands `events` and `sessions` of `auth-postgres`, as processes in a pipe. */
+import { COMMAND, type CommandResult, command, commandEnvironment, start } from './helpers/command';
+import { useDatabase } from './helpers/database';
+import { anHourAgo, eventInput, sessionInput, userInput } from './helpers/fixtures';
+
+const db = useDatabase();
+const run = (...args: string[]) => command(args, { AUTH_POSTGRES_URL: db.url });
+const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).stdout);
+const lines = ({ stdout }: CommandResult) => stdout.trimEnd().split('\n');
+
+describe('events', () => {
+  const at = (second: number) => new Date(Date.UTC(2026, 0, 2, 3, 4, second));
+  const types = (events: { type: string }[]) => events.map(({ type }) => type);
+
+  beforeAll(async () => {
+    const emit = (type: string, second: number, principalId: string, orgId: string) =>
+      db.storage.emitEvent(eventInput({ type, timestamp: at(second), principalId, orgId, data: { second } }));
+    await emit('first', 1, 'ada', 'north');
+    await emit('second', 2, 'bob', 'north');
+    await emit('third', 3, 'ada', 'south');
+  });
+
+  it('prints a line for each, the oldest first', async () => {
+    const printed = await run('events');
+    expect(printed).toMatchObject({ code: 0, stderr: '' });
+    expect(lines(printed)).toEqual([
+      '2026-01-02T03:04:01.000Z first ada north {"second":1}',
+      '2026-01-02T03:04:02.000Z second bob north {"second":2}',
+      '2026-01-02T03:04:03.000Z third ada south {"second":3}',
+    ]);
+  });
+
+  it.each([
+    [
+      ['--principal', 'ada'],
+      ['first', 'third'],
+    ],
+    [
+      ['--org', 'north'],
+      ['first', 'second'],
+    ],
+    [['--type', 'second'], ['second']],
+    [
+      ['--from', '2026-01-02T03:04:02Z'],
+      ['second', 'third'],
+    ],
+    [['--to', '2026-01-02T03:04:02Z'], ['first']],
+    [
+      ['--limit', '2'],
+      ['second', 'third'],
+    ],
+    [['--principal', 'nobody'], []],
+  ])('with %j prints %j', async (args, expected) => {
+    expect(types(await json('events', ...args))).toEqual(expected);
+  });
+
+  it('rejects a time that is none with exit code 2', async () => {
+    await expect(run('events', '--from', 'yesterday')).resolves.toMatchObject({ code: 2 });
+  });
+
+  it('with --follow goes on, with each event once, until SIGINT', async () => {
+    const { child, result, ended, shows } = start(process.execPath, [COMMAND, 'events', '--follow', '--json'], {
+      env: commandEnvironment({ DATABASE_URL: db.url }),
+    });
+    await shows('"third"');
+    for (const type of ['fourth', 'fifth']) {
+      await db.storage.emitEvent(eventInput({ type, timestamp: new Date() }));
+      await shows(`"${type}"`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    child.kill('SIGINT');
+    await expect(ended).resolves.toMatchObject({ code: 130 });
+    expect(types(lines(result).map((line) => JSON.parse(line)))).toEqual([
+      ...['first', 'second', 'third', 'fourth', 'fifth'],
+    ]);
+  });
+});
+
+describe('sessions', () => {
+  const id = 'the-user';
+  const secret = 'a-secret-handle-of-a-session';
+
+  beforeEach(async () => {
+    await db.storage.deleteUser(id);
+    await db.storage.createUser(userInput({ id }));
+    await db.storage.createSession(sessionInput(id, { id: secret }));
+    await db.storage.createSession(sessionInput(id, { expiresAt: anHourAgo() }));
+  });
+
+  it('lists live sessions without what opens them, and expired ones on demand', async () => {
+    const { code, stdout } = await run('sessions', id);
+    expect(code).toBe(0);
+    expect(stdout).toContain('a-secret…');
+    expect(stdout).not.toContain(secret);
+    expect(lines({ stdout } as CommandResult)).toHaveLength(2);
+    expect(JSON.stringify(await json('sessions', id))).not.toContain(secret);
+    expect(await json('sessions', id)).toHaveLength(1);
+    expect(await json('sessions', id, '--expired')).toHaveLength(2);
+    await expect(run('sessions', 'nobody')).resolves.toMatchObject({ code: 0, stdout: 'There are no sessions.\n' });
+  });
+
+  it('with --revoke and --yes ends all of them, and without a terminal and --yes none', async () => {
+    await expect(run('sessions', id, '--revoke')).resolves.toMatchObject({ code: 2 });
+    await expect(db.storage.getSession(secret)).resolves.not.toBeNull();
+    await expect(json('sessions', id, '--revoke', '--yes')).resolves.toEqual({ revoked: 2 });
+    await expect(db.storage.getSession(secret)).resolves.toBeNull();
+    await expect(run('sessions', id, '--revoke')).resolves.toMatchObject({ code: 0, stdout: '0 sessions ended\n' });
+  });
+});

@@ -1,0 +1,62 @@
+const { coloursFor } = require('../colours.js');
+const { confirm } = require('../confirm.js');
+const { withStorage } = require('../connection.js');
+const { EXIT } = require('../exit-codes.js');
+const { plural, print, printJson, say, table } = require('../output.js');
+
+/** @import { PostgresStorageAdapter, SessionRecord } from '../../../index.js' */
+/** @import { GlobalOptions } from '../connection.js' */
+
+/** The id of a session opens it, so that only its beginning is shown. */
+const HANDLE = 8;
+
+/** @param {SessionRecord} session */
+function summary({ id, orgId, plan, createdAt, expiresAt }) {
+  return { handle: id.slice(0, HANDLE), orgId, plan, createdAt, expiresAt };
+}
+
+/**
+ * @param {PostgresStorageAdapter} storage
+ * @param {string} user
+ * @param {boolean} includeExpired
+ */
+async function collect(storage, user, includeExpired) {
+  const sessions = [];
+  for await (const session of storage.listUserSessions(user, { includeExpired })) sessions.push(summary(session));
+  return sessions;
+}
+
+/**
+ * @param {GlobalOptions & { revoke?: boolean, yes?: boolean, expired?: boolean }} options
+ * @param {string} user
+ */
+async function sessions(options, user) {
+  const { revoke = false, yes = false, expired = false, json } = options;
+  return withStorage(options, async (storage) => {
+    const found = await collect(storage, user, expired || revoke);
+    if (revoke) {
+      say(`The user ${user} has ${plural(found.length, 'session')}.`);
+      if (found.length > 0 && !yes && !(await confirm('End all of them?'))) {
+        say('Nothing was done.');
+        return EXIT.usage;
+      }
+      const revoked = await storage.deleteUserSessions(user);
+      if (json) printJson({ revoked });
+      else print(`${plural(revoked, 'session')} ended`);
+      return EXIT.done;
+    }
+    if (json) printJson(found);
+    else if (found.length === 0) print('There are no sessions.');
+    else {
+      const { bold } = coloursFor(process.stdout);
+      const rows = found.map(({ handle, orgId = '', createdAt, expiresAt }) => [
+        ...[`${handle}…`, createdAt.toISOString(), expiresAt.toISOString(), orgId],
+      ]);
+      const head = ['session', 'created', 'expires', 'organization'];
+      print(table([head, ...rows], (text, _, row) => (row === head ? bold(text) : text)));
+    }
+    return EXIT.done;
+  });
+}
+
+module.exports = { sessions };
