@@ -9,6 +9,16 @@ export type Pooler = 'none' | 'transaction';
 export type HealthState = 'ok' | 'error';
 export type MigrationState = 'applied' | 'pending' | 'edited' | 'newer';
 export type FindingSeverity = 'ok' | 'notice' | 'warning' | 'error';
+export type EventErasure = 'keep' | 'pseudonymise' | 'delete';
+export type SweepKind =
+  | 'emailVerificationTokens'
+  | 'twoFactorSessions'
+  | 'ssoSessions'
+  | 'apiKeys'
+  | 'backupCodes'
+  | 'sessions'
+  | 'events';
+export type IsolationLevel = 'read committed' | 'repeatable read' | 'serializable';
 
 /** Every method takes these as its last argument. */
 export interface CallOptions {
@@ -17,6 +27,49 @@ export interface CallOptions {
   /** Rejects the call in the same way after so many milliseconds. Default: no limit. */
   timeoutMs?: number | null | undefined;
 }
+
+/**
+ * What a function given to `transaction` works with. It has the adapter's methods, and none that concerns the adapter as a
+ * whole. The library's services take it as their storage.
+ */
+export interface PostgresTransaction
+  extends Omit<
+    PostgresStorageAdapter,
+    | 'baseline'
+    | 'connect'
+    | 'diagnose'
+    | 'disconnect'
+    | 'grants'
+    | 'healthCheck'
+    | 'migrate'
+    | 'migrationSql'
+    | 'migrationStatus'
+    | 'previewRollback'
+    | 'rollback'
+    | 'stats'
+    | 'transaction'
+  > {
+  /** A transaction has no such method. With `never`, the library's `StorageAdapter` can be a transaction all the same. */
+  readonly connect: never;
+  /** A transaction has no such method. */
+  readonly disconnect: never;
+  /** A transaction has no such method. */
+  readonly healthCheck: never;
+}
+
+/** Some of the items of a list, in order. */
+export interface Page<T> {
+  items: T[];
+  /** The cursor of the next page, to be passed as `after`. Absent on the last page. */
+  next?: string;
+}
+
+/**
+ * A promise of one page, over which one can also iterate: `for await` walks over all items from that page on, and asks
+ * for each page when it comes to it. Nothing is sent before it is awaited or iterated over. `timeoutMs` is the limit of
+ * each page.
+ */
+export interface Pages<T> extends Promise<Page<T>>, AsyncIterable<T> {}
 
 /** Receives the log. The console has these methods, and so have pino's and kitium's loggers. */
 export interface Logger {
@@ -36,6 +89,7 @@ export type ErrorCode =
   | 'auth_postgres/statement_timeout'
   | 'auth_postgres/lock_timeout'
   | 'auth_postgres/cancelled'
+  | 'auth_postgres/transaction_aborted'
   | 'auth_postgres/serialization_failure'
   | 'auth_postgres/read_only'
   | 'auth_postgres/resource_exhausted'
@@ -65,7 +119,7 @@ export interface ErrorContext {
   /** The server that could not be reached. */
   host?: string;
   port?: number;
-  /** How often the statement was tried. */
+  /** How often the statement was tried; in a transaction, how often its function was called. */
   attempts?: number;
   /** The statement was sent, but no answer came, so that it may or may not have taken effect. */
   outcome?: 'unknown';
@@ -300,10 +354,10 @@ export declare class PostgresStorageAdapter {
   /**
    * Changes an API key. A missing field is left as it is, and `null` clears a field.
    *
-   * Rejects with `not_found` if there is no such key, with `conflict` if the hash is taken, and with
-   * `invalid_reference` like `createApiKey`.
+   * Rejects with `not_found` if there is no such key, with `conflict` if the hash is taken or the key has been changed
+   * since `ifUpdatedAt`, and with `invalid_reference` like `createApiKey`.
    */
-  updateApiKey(id: string, patch: ApiKeyPatch, options?: CallOptions | null | undefined): Promise<ApiKeyRecord>
+  updateApiKey(id: string, patch: ApiKeyPatch, options?: UpdateOptions | null | undefined): Promise<ApiKeyRecord>
   /** Deletes an API key. Does nothing if there is none. */
   deleteApiKey(id: string, options?: CallOptions | null | undefined): Promise<void>
   /** Lists the API keys of a user or an organization, including expired ones. The newest key comes first. */
@@ -317,6 +371,12 @@ export declare class PostgresStorageAdapter {
   createApiKeyWithSecret(principalId: string, scopes: Array<string>, prefix?: string | null | undefined, options?: CallOptions | null | undefined): Promise<ApiKeyWithSecret>
   /** Finds the record of an API key by the key itself. Resolves with `null` if there is none or it has expired. */
   verifyApiKeySecret(key: string, options?: CallOptions | null | undefined): Promise<ApiKeyRecord | null>
+  /**
+   * Finds what a request with an API key needs to know, in one round trip: the record of the key, as
+   * `verifyApiKeySecret` finds it, and the user or the organization that it belongs to, all as of one moment. Resolves
+   * with `null` if there is no such key or it has expired.
+   */
+  getApiKeyContext(key: string, options?: CallOptions | null | undefined): Promise<ApiKeyContext | null>
   /**
    * Replaces an API key by a new one. The new key has its own id, and the principal, prefix, scopes, metadata and
    * expiry of the old one. The old key expires at `expiresOldKeysAt` (default: now), or earlier if it would have
@@ -375,6 +435,11 @@ export declare class PostgresStorageAdapter {
    */
   emitEvent(event: EventInput, options?: CallOptions | null | undefined): Promise<void>
   /**
+   * Lists events, newest first, in pages. It resolves with the first one, or with the one after `after`, and `for
+   * await` walks over all of them.
+   */
+  listEvents(options?: ListEventsOptions | null | undefined): Pages<EventRecord>
+  /**
    * Applies pending migrations, whatever the option `migrate` is. `connect()` does this as well; here one can stop at a
    * migration, or only look at the SQL. Resolves with what was applied.
    *
@@ -416,12 +481,43 @@ export declare class PostgresStorageAdapter {
   /** Finds an organization by its id. Resolves with `null` if there is none. */
   getOrganization(id: string, options?: CallOptions | null | undefined): Promise<OrganizationRecord | null>
   /**
+   * Lists organizations, newest first, in pages. It resolves with the first one, or with the one after `after`, and
+   * `for await` walks over all of them.
+   */
+  listOrganizations(options?: ListOrganizationsOptions | null | undefined): Pages<OrganizationRecord>
+  /** Lists the organizations that a user is a member of, newest first, in pages like those of `listOrganizations`. */
+  listUserOrganizations(userId: string, options?: ListOrganizationsOptions | null | undefined): Pages<OrganizationRecord>
+  /**
    * Changes an organization. A missing field is left as it is, and `null` clears a field. `members` replaces the
    * whole list.
    *
-   * Rejects with `not_found` if there is no such organization, and else like `createOrganization`.
+   * Rejects with `not_found` if there is no such organization, with `conflict` if it has been changed since
+   * `ifUpdatedAt`, and else like `createOrganization`.
    */
-  updateOrganization(id: string, patch: OrganizationPatch, options?: CallOptions | null | undefined): Promise<OrganizationRecord>
+  updateOrganization(id: string, patch: OrganizationPatch, options?: UpdateOptions | null | undefined): Promise<OrganizationRecord>
+  /**
+   * Adds a member to an organization, and resolves with the organization.
+   *
+   * Rejects with `not_found` if there is no such organization, with `conflict` if the user is a member already, with
+   * `invalid_input` (`field` is `'members'`) if all seats are taken, and with `invalid_reference` if there is no such
+   * user.
+   */
+  addOrganizationMember(orgId: string, member: AddOrganizationMemberInput, options?: CallOptions | null | undefined): Promise<OrganizationRecord>
+  /**
+   * Gives a member of an organization another role, and resolves with the organization.
+   *
+   * Rejects with `not_found` if there is no such organization or the user is not a member of it, and with
+   * `invalid_input` (`field` is `'role'`) if its last owner would be none any more.
+   */
+  setOrganizationMemberRole(orgId: string, userId: string, role: OrganizationRole, options?: CallOptions | null | undefined): Promise<OrganizationRecord>
+  /**
+   * Removes a member from an organization, and resolves with the organization. Changes nothing if the user is not a
+   * member of it.
+   *
+   * Rejects with `not_found` if there is no such organization, and with `invalid_input` (`field` is `'userId'`) if the
+   * user is its last owner.
+   */
+  removeOrganizationMember(orgId: string, userId: string, options?: CallOptions | null | undefined): Promise<OrganizationRecord>
   /**
    * Deletes an organization with its roles and their assignments, its API keys and its SSO providers. Sessions stay,
    * without their `orgId`. Does nothing if there is no such organization.
@@ -432,6 +528,23 @@ export declare class PostgresStorageAdapter {
    * one goes on from there.
    */
   deleteOrganization(id: string, options?: CallOptions | null | undefined): Promise<void>
+  /**
+   * Everything that is stored about a person, for the person: one state of the database, without what would open a
+   * session or prove an identity. Resolves with `null` if nothing is stored about such a user.
+   *
+   * Lists hold at most 10 000 rows, and `events` the newest 1 000 or as many as `eventLimit` says; `incomplete` names the
+   * lists of which there is more. Older events are exported by a further call with `eventsBefore`.
+   */
+  exportUser(id: string, options?: ExportUserOptions | null | undefined): Promise<UserExport | null>
+  /**
+   * Deletes a user with everything that is stored about the person, in one transaction: all that `deleteUser` deletes,
+   * e-mail tokens of the user's address that name no user, and the events as `events` says. If there is no such user, only
+   * events are changed or deleted.
+   *
+   * If the user has more than 1 000 rows of a kind or 10 000 events, most of them are deleted before that transaction, as
+   * by `deleteUser`. A call that is given up in between keeps what it has done, and the next one goes on from there.
+   */
+  eraseUser(id: string, options: EraseUserOptions): Promise<void>
   /**
    * Creates a role of an organization.
    *
@@ -444,10 +557,11 @@ export declare class PostgresStorageAdapter {
    * Changes a role. A missing field is left as it is, and `null` clears a field. `permissions` replaces the whole
    * list.
    *
-   * Rejects with `not_found` if there is no such role, and with `invalid_reference` if there is no such
-   * organization, or if the role cannot move to it because the role is assigned to users.
+   * Rejects with `not_found` if there is no such role, with `conflict` if it has been changed since `ifUpdatedAt`, and
+   * with `invalid_reference` if there is no such organization, or if the role cannot move to it because the role is
+   * assigned to users.
    */
-  updateRole(id: string, patch: RolePatch, options?: CallOptions | null | undefined): Promise<RoleRecord>
+  updateRole(id: string, patch: RolePatch, options?: UpdateOptions | null | undefined): Promise<RoleRecord>
   /** Deletes a role and its assignments. Does nothing if there is no such role. */
   deleteRole(id: string, options?: CallOptions | null | undefined): Promise<void>
   /** Lists the roles of an organization. The newest role comes first. */
@@ -475,12 +589,31 @@ export declare class PostgresStorageAdapter {
    */
   getSession(id: string, options?: CallOptions | null | undefined): Promise<SessionRecord | null>
   /**
+   * Lists the sessions of a user, newest first, in pages. It resolves with the first one, or with the one after
+   * `after`, and `for await` walks over all of them. Sessions that have expired by the clock of the server are left
+   * out, unless `includeExpired` is `true`.
+   */
+  listUserSessions(userId: string, options?: ListUserSessionsOptions | null | undefined): Pages<SessionRecord>
+  /**
+   * Finds what a request needs to know of its session, in one round trip: the session, its user, the organization and
+   * the roles of the user in it, all as of one moment. Resolves with `null` if there is no such session, or if it has
+   * expired by the clock of the server.
+   *
+   * `orgId` names the organization that the request is about; without it, that is the organization of the session. The
+   * result has it only if the user belongs to it, as a member or by a role. Otherwise `organization` is absent and
+   * `roles` is empty.
+   *
+   * `extendTo` moves the expiry of the session to that time in the same statement. It never shortens a session, and
+   * never brings back one that has expired. The result has the session as it is afterwards.
+   */
+  getSessionContext(sessionId: string, options?: SessionContextOptions | null | undefined): Promise<SessionContext | null>
+  /**
    * Changes a session. A missing field is left as it is, and `null` clears a field.
    *
-   * Rejects with `not_found` if there is no such session or it has expired, and with `invalid_reference` like
-   * `createSession`.
+   * Rejects with `not_found` if there is no such session or it has expired, with `conflict` if it has been changed since
+   * `ifUpdatedAt`, and with `invalid_reference` like `createSession`.
    */
-  updateSession(id: string, patch: SessionPatch, options?: CallOptions | null | undefined): Promise<SessionRecord>
+  updateSession(id: string, patch: SessionPatch, options?: UpdateOptions | null | undefined): Promise<SessionRecord>
   /** Deletes a session. Does nothing if there is none. */
   deleteSession(id: string, options?: CallOptions | null | undefined): Promise<void>
   /** Deletes all sessions of a user except the one in `except`. Resolves with how many were deleted. */
@@ -499,10 +632,10 @@ export declare class PostgresStorageAdapter {
   /**
    * Changes an SSO provider. A missing field is left as it is, and `null` clears a field.
    *
-   * Rejects with `not_found` if there is no such provider, and with `invalid_input` if a field that its type needs
-   * would be missing.
+   * Rejects with `not_found` if there is no such provider, with `conflict` if it has been changed since `ifUpdatedAt`,
+   * and with `invalid_input` if a field that its type needs would be missing.
    */
-  updateSSOProvider(id: string, patch: SSOProviderPatch, options?: CallOptions | null | undefined): Promise<SSOProvider>
+  updateSSOProvider(id: string, patch: SSOProviderPatch, options?: UpdateOptions | null | undefined): Promise<SSOProvider>
   /** Deletes an SSO provider with its links and sessions. Does nothing if there is none. */
   deleteSSOProvider(id: string, options?: CallOptions | null | undefined): Promise<void>
   /**
@@ -536,11 +669,17 @@ export declare class PostgresStorageAdapter {
   /** Finds the SAML configuration of a tenant. Resolves with `null` if there is none. */
   getTenantSAMLConfig(tenantId: string, options?: CallOptions | null | undefined): Promise<TenantSAMLConfig | null>
   /**
+   * Finds the SAML configuration of a tenant together with when the store has created and changed it, for
+   * `updateTenantSAMLConfig` with `ifUpdatedAt`. Resolves with `null` if there is none.
+   */
+  getTenantSAMLConfigRecord(tenantId: string, options?: CallOptions | null | undefined): Promise<TenantSAMLConfigRecord | null>
+  /**
    * Merges a patch into the SAML configuration of a tenant. `null` removes a key.
    *
-   * Rejects with `not_found` if the tenant has no configuration.
+   * Rejects with `not_found` if the tenant has no configuration, and with `conflict` if it has been changed since
+   * `ifUpdatedAt`.
    */
-  updateTenantSAMLConfig(tenantId: string, patch: TenantSAMLConfigPatch, options?: CallOptions | null | undefined): Promise<void>
+  updateTenantSAMLConfig(tenantId: string, patch: TenantSAMLConfigPatch, options?: UpdateTenantSAMLConfigOptions | null | undefined): Promise<void>
   /** Deletes the SAML configuration of a tenant. Does nothing if there is none. */
   deleteTenantSAMLConfig(tenantId: string, options?: CallOptions | null | undefined): Promise<void>
   /**
@@ -548,6 +687,30 @@ export declare class PostgresStorageAdapter {
    * connections of the moment. It asks nobody, so that it costs microseconds, and it never throws.
    */
   stats(): Stats
+  /**
+   * Deletes what has expired or has been used up: sessions, e-mail tokens, two-factor sessions, SSO sessions, API keys
+   * and backup codes. With the option `retainEventsForDays` months of events that are older are dropped. Resolves with how
+   * many rows of each kind were deleted.
+   *
+   * Rows are deleted in batches, each a statement of its own, with pauses between them. Rows that somebody has locked are
+   * left to the next sweep, and a session that is renewed in the same moment stays. Any number of processes may sweep at
+   * once. A sweep that is given up or fails keeps what it has done. One that ends is shown by `healthCheck`.
+   */
+  sweep(options?: SweepOptions | null | undefined): Promise<SweptRows>
+  /**
+   * Calls a function with a transaction, `tx`, which has the methods of this adapter. What is done by calls on `tx`
+   * takes effect together when the function's promise resolves, and not at all if it rejects. Resolves with what the
+   * function returns.
+   *
+   * Calls on `tx` run in their order, on one connection. The first one that rejects ends the transaction, also if
+   * the function catches its error: later calls reject with `transaction_aborted`, and `transaction` with that first
+   * error. If the function rejects with an error of its own, `transaction` rejects with the same error.
+   *
+   * Rejects with `serialization_failure` if a concurrent transaction won (see `retries`), with `cancelled` when
+   * `timeoutMs` has passed or the signal is aborted, and with `pool_timeout` if no connection becomes free. If the
+   * answer to `COMMIT` was lost, `context.outcome` is `'unknown'`.
+   */
+  transaction<T>(work: (tx: PostgresTransaction) => PromiseLike<T> | T, options?: TransactionOptions | null | undefined): Promise<T>
   /**
    * Creates a two-factor device. Fields beyond the declared ones are stored and returned as they were given.
    *
@@ -558,16 +721,28 @@ export declare class PostgresStorageAdapter {
   getTwoFactorDevice(id: string, options?: CallOptions | null | undefined): Promise<TwoFactorDevice | null>
   /**
    * Changes a two-factor device. A missing field is left as it is, and `null` clears a field. `metadata` replaces
-   * the whole object.
+   * the whole object, unless `mergeMetadata` is `true`.
    *
-   * Rejects with `not_found` if there is no such device, and with `invalid_input` if a device of the method `totp`
-   * would have no secret.
+   * Rejects with `not_found` if there is no such device, with `conflict` if it has been changed since `ifUpdatedAt`, and
+   * with `invalid_input` if a device of the method `totp` would have no secret.
    */
-  updateTwoFactorDevice(id: string, patch: TwoFactorDevicePatch, options?: CallOptions | null | undefined): Promise<TwoFactorDevice>
+  updateTwoFactorDevice(id: string, patch: TwoFactorDevicePatch, options?: UpdateOptions | null | undefined): Promise<TwoFactorDevice>
   /** Lists the two-factor devices of a user. The newest device comes first. */
   listTwoFactorDevices(userId: string, options?: CallOptions | null | undefined): Promise<Array<TwoFactorDevice>>
   /** Deletes a two-factor device and its sessions. Does nothing if there is none. */
   deleteTwoFactorDevice(id: string, options?: CallOptions | null | undefined): Promise<void>
+  /**
+   * Uses a time step of a device of the method `totp`, so that the code of that step is accepted only once. `step` is
+   * the one whose code was given: the seconds since 1970, divided by the period of the codes (mostly 30) and rounded
+   * down. Call it after the code has been found to be right, and let the login go on only if it resolves.
+   *
+   * A step can be used once at each device, and none that is earlier than the latest one used. Exactly one of several
+   * concurrent calls succeeds. Using a step changes neither `lastUsedAt` nor `updatedAt` of the device.
+   *
+   * Rejects with `already_used` if the step or a later one has been used, with `not_found` if there is no such device,
+   * and with `invalid_input` if `step` is not a whole number from 0 to 9 007 199 254 740 991.
+   */
+  useTwoFactorStep(deviceId: string, step: number, options?: CallOptions | null | undefined): Promise<void>
   /**
    * Replaces all backup codes of a user, atomically. Their order is kept. A plain string is stored as the `code`, as
    * it is.
@@ -619,14 +794,20 @@ export declare class PostgresStorageAdapter {
   getUser(id: string, options?: CallOptions | null | undefined): Promise<UserRecord | null>
   /** Finds a user by the e-mail, without regard to ASCII case. Resolves with `null` if there is none. */
   getUserByEmail(email: string, options?: CallOptions | null | undefined): Promise<UserRecord | null>
+  /**
+   * Lists users, newest first, in pages: the promise resolves with the first one, or with the one after `after`.
+   * `for await (const user of storage.listUsers())` walks over all of them, page by page.
+   */
+  listUsers(options?: ListUsersOptions | null | undefined): Pages<UserRecord>
   /** Finds the user that an OAuth account is linked to. Resolves with `null` if there is none. */
   getUserByOAuth(provider: string, sub: string, options?: CallOptions | null | undefined): Promise<UserRecord | null>
   /**
    * Changes a user. A missing field is left as it is, and `null` clears a field.
    *
-   * Rejects with `not_found` if there is no such user, and with `conflict` if the e-mail is taken.
+   * Rejects with `not_found` if there is no such user, and with `conflict` if the e-mail is taken, or if the user has
+   * been changed since `ifUpdatedAt`.
    */
-  updateUser(id: string, patch: UserPatch, options?: CallOptions | null | undefined): Promise<UserRecord>
+  updateUser(id: string, patch: UserPatch, options?: UpdateOptions | null | undefined): Promise<UserRecord>
   /**
    * Sets the password hash of a user, or removes it if the hash is `null`. The application chooses how passwords are
    * hashed. The hash is stored as it is.
@@ -691,6 +872,21 @@ export declare class PostgresStorageAdapter {
   healthCheck(options?: CallOptions | null | undefined): Promise<HealthStatus>
 }
 
+/** What `addOrganizationMember` takes. */
+export interface AddOrganizationMemberInput {
+  userId: string
+  role: OrganizationRole
+  /** Default: now, by the clock of the server. */
+  joinedAt?: Date | string | null | undefined
+}
+
+/** What a request with an API key needs to know. The key belongs either to a user or to an organization. */
+export interface ApiKeyContext {
+  apiKey: ApiKeyRecord
+  user?: UserRecord
+  organization?: OrganizationRecord
+}
+
 /** What `createApiKey` takes. */
 export interface ApiKeyInput {
   /** Default: a new UUIDv7. */
@@ -720,7 +916,8 @@ export interface ApiKeyPatch {
   prefix?: string | undefined
   lastFour?: string | undefined
   scopes?: Array<string> | undefined
-  metadata?: Record<string, string> | null | undefined
+  /** A value can be `null` only with the option `mergeMetadata`, and removes its key. */
+  metadata?: Record<string, string | null> | null | undefined
   expiresAt?: Date | string | null | undefined
   /** Ignored. */
   id?: unknown
@@ -871,6 +1068,15 @@ export interface EmailVerificationTokenInput {
   updatedAt?: unknown
 }
 
+/** The options of `eraseUser`. */
+export interface EraseUserOptions extends CallOptions {
+  /**
+   * What happens to the events about the user. `'keep'` leaves them as they are. `'pseudonymise'` replaces the
+   * `principalId` by a random one, the same in all of them, and empties their `data`. `'delete'` deletes them.
+   */
+  events: EventErasure
+}
+
 /** What `emitEvent` takes. */
 export interface EventInput {
   /** For example `'user.login'`. */
@@ -879,6 +1085,148 @@ export interface EventInput {
   orgId?: string | null | undefined
   data: Record<string, unknown>
   timestamp: Date | string
+}
+
+/** The place of an event among all events. An event of an export can be given as it is. */
+export interface EventPlace {
+  timestamp: Date
+  id: string
+  /** Ignored. */
+  type?: unknown
+  /** Ignored. */
+  orgId?: unknown
+  /** Ignored. */
+  data?: unknown
+}
+
+/** An event of the audit log. */
+export interface EventRecord {
+  /** A whole number of up to 19 digits. Later events have greater ones. */
+  id: string
+  type: string
+  principalId: string
+  data: Record<string, unknown>
+  timestamp: Date
+  orgId?: string
+}
+
+/** An API key in an export, without its hash. */
+export interface ExportedApiKey {
+  id: string
+  prefix: string
+  lastFour: string
+  scopes: Array<string>
+  metadata: Record<string, unknown>
+  createdAt: Date
+  updatedAt: Date
+  expiresAt?: Date
+}
+
+/** A backup code in an export, without the code. */
+export interface ExportedBackupCode {
+  id: string
+  used: boolean
+  createdAt: Date
+  usedAt?: Date
+}
+
+/**
+ * An e-mail token in an export, without its id and its code. Tokens of the user's e-mail that name no user are among
+ * them.
+ */
+export interface ExportedEmailToken {
+  email: string
+  type: EmailTokenType
+  metadata: Record<string, unknown>
+  /** How often the token has been tried. */
+  attempts: number
+  expiresAt: Date
+  createdAt: Date
+  usedAt?: Date
+}
+
+/** An audit event about the user. */
+export interface ExportedEvent {
+  id: string
+  type: string
+  data: Record<string, unknown>
+  timestamp: Date
+  orgId?: string
+}
+
+/** A membership in an organization. */
+export interface ExportedMembership {
+  orgId: string
+  /** The name of the organization. */
+  name: string
+  role: OrganizationRole
+  joinedAt?: Date
+}
+
+/** A role that the user has in an organization. */
+export interface ExportedRole {
+  roleId: string
+  orgId: string
+  /** The name of the role. */
+  name: string
+  assignedAt: Date
+}
+
+/** A session in an export. Its id is left out, because it opens the session. */
+export interface ExportedSession {
+  entitlements: Array<string>
+  expiresAt: Date
+  metadata: Record<string, unknown>
+  createdAt: Date
+  updatedAt: Date
+  orgId?: string
+  plan?: string
+}
+
+/** An SSO session in an export, without its id and its token. */
+export interface ExportedSSOSession {
+  providerId: string
+  providerType: LinkType
+  providerSubject: string
+  expiresAt: Date
+  linkedAt: Date
+  lastAuthAt: Date
+}
+
+/**
+ * A two-factor device in an export, without its secret, its metadata and its further fields: `@kitiumai/auth` keeps codes
+ * there.
+ */
+export interface ExportedTwoFactorDevice {
+  id: string
+  /** `'totp'`, `'sms'` or `'backup-code'`. */
+  method: string
+  verified: boolean
+  createdAt: Date
+  updatedAt: Date
+  name?: string
+  phoneNumber?: string
+  lastUsedAt?: Date
+}
+
+/** A login that waits or waited for its second factor, without its ids and its code. */
+export interface ExportedTwoFactorSession {
+  deviceId: string
+  /** `'totp'`, `'sms'` or `'backup-code'`. */
+  method: string
+  attemptCount: number
+  maxAttempts: number
+  expiresAt: Date
+  createdAt: Date
+  completedAt?: Date
+}
+
+/** The options of `exportUser`. */
+export interface ExportUserOptions extends CallOptions {
+  /** How many events the export holds at most, the newest ones. From 0 to 10 000. Default: 1 000. */
+  eventLimit?: number | null | undefined
+  /** Only events that are older than this one: the last of an export that does not hold all of them. Default: all. */
+  eventsBefore?: EventPlace | null | undefined
 }
 
 /** One thing that `diagnose` has looked at. */
@@ -907,6 +1255,8 @@ export interface HealthStatus {
   serverVersion?: string
   /** The ids of the migrations that `connect()` would run. */
   pendingMigrations?: Array<string>
+  /** The sweep of expired rows that began last, of those that have ended. Absent if there was none. */
+  lastSweep?: SweepRecord
   /** The code of the error, if there is one. */
   code?: string
   /** The message of the error, if there is one. */
@@ -929,6 +1279,54 @@ export interface LegacyTimeZones {
   server: string
   /** The time zone of the Node.js processes, which wrote `expiresAt` and similar times. */
   client: string
+}
+
+/** The options of `listEvents`. */
+export interface ListEventsOptions extends CallOptions {
+  principalId?: string | null | undefined
+  orgId?: string | null | undefined
+  type?: string | null | undefined
+  /** Events of this time or later. */
+  from?: Date | string | null | undefined
+  /** Events before this time. */
+  to?: Date | string | null | undefined
+  /** How many events a page has at most: 1 to 1 000. Default: 50. */
+  limit?: number | null | undefined
+  /** The `next` of the page before. It belongs to the same filters. */
+  after?: string | null | undefined
+}
+
+/** The options of `listOrganizations` and `listUserOrganizations`. */
+export interface ListOrganizationsOptions extends CallOptions {
+  /** How many organizations a page has at most: 1 to 1 000. Default: 50. */
+  limit?: number | null | undefined
+  /** The `next` of the page before. */
+  after?: string | null | undefined
+}
+
+/** The options of `listUserSessions`. */
+export interface ListUserSessionsOptions extends CallOptions {
+  /** Whether sessions that have expired, but have not been deleted, are in the list. Default: `false`. */
+  includeExpired?: boolean | null | undefined
+  /** How many sessions a page has at most: 1 to 1 000. Default: 50. */
+  limit?: number | null | undefined
+  /** The `next` of the page before. It belongs to the same user and filters, and holds the id of a session. */
+  after?: string | null | undefined
+}
+
+/** The options of `listUsers`. */
+export interface ListUsersOptions extends CallOptions {
+  /** The beginning of the e-mail, without regard to ASCII case. An empty one filters nothing. */
+  emailPrefix?: string | null | undefined
+  plan?: string | null | undefined
+  /** Users created at this time or later. */
+  createdFrom?: Date | string | null | undefined
+  /** Users created before this time. */
+  createdTo?: Date | string | null | undefined
+  /** How many users a page has at most: 1 to 1 000. Default: 50. */
+  limit?: number | null | undefined
+  /** The `next` of the page before. It belongs to the same filters. */
+  after?: string | null | undefined
 }
 
 /** The calls of one method. */
@@ -1182,6 +1580,16 @@ export interface PostgresStorageAdapterOptions {
   slowCallMs?: number | null | undefined
   /** Whether `connect()` runs pending migrations. Default `true`. */
   migrate?: boolean | null | undefined
+  /**
+   * After how many milliseconds expired rows are deleted again in the background, as by `sweep()`, from `connect()` to
+   * `disconnect()`. Of all processes with this option, one does so at a time. At least 1 000; 0 is never. Default 0.
+   */
+  sweepIntervalMs?: number | null | undefined
+  /**
+   * How many days events are kept. `connect()` drops months that are older as a whole, so that an event stays up to a
+   * month longer. At least 1. Default: events are kept for ever.
+   */
+  retainEventsForDays?: number | null | undefined
   /** The time zone of the times in a database of version 3.x, for when `connect()` takes it over. Default `'UTC'`. */
   legacyTimeZone?: string | LegacyTimeZones | null | undefined
 }
@@ -1261,6 +1669,27 @@ export interface RollbackOptions extends CallOptions {
 export interface RotateApiKeyOptions extends CallOptions {
   /** When the old key expires, unless it expires sooner anyway. Default: now. */
   expiresOldKeysAt?: Date | string | null | undefined
+}
+
+/** What a request needs to know of its session. */
+export interface SessionContext {
+  session: SessionRecord
+  user: UserRecord
+  /**
+   * The organization of the call or, without one, of the session. Absent if there is none, or if the user neither is
+   * a member of it nor has a role in it.
+   */
+  organization?: OrganizationRecord
+  /** The roles of the user in the organization. The role that was assigned last comes first. */
+  roles: Array<RoleRecord>
+}
+
+/** The options of `getSessionContext`. */
+export interface SessionContextOptions extends CallOptions {
+  /** The organization that the request is about. Default: that of the session. */
+  orgId?: string | null | undefined
+  /** Moves the expiry of the session to this time, unless it expires later anyway. Default: the expiry stays. */
+  extendTo?: Date | string | null | undefined
 }
 
 /** What `createSession` takes. */
@@ -1430,10 +1859,75 @@ export interface Stats {
   running: Array<StatementStats>
 }
 
+/** The options of `sweep`. */
+export interface SweepOptions extends CallOptions {
+  /** Which kinds of rows are deleted. Default: all. */
+  kinds?: Array<SweepKind> | null | undefined
+  /**
+   * Only rows that expired, or were used, at this time or before are deleted. A time in the future means now. Default:
+   * now for sessions, two-factor sessions, SSO sessions and e-mail tokens that have expired, a day ago for e-mail
+   * tokens that have been used, and 30 days ago for API keys and used backup codes.
+   */
+  olderThan?: Date | string | null | undefined
+  /** How many rows of each kind are deleted at most. Default: all. */
+  limit?: number | null | undefined
+  /** How many rows one statement deletes at most, from 1 to 10 000. Default: 1 000. */
+  batchSize?: number | null | undefined
+  /** Whether rows are only counted, and none is deleted. Default: `false`. */
+  dryRun?: boolean | null | undefined
+}
+
+/** A sweep that has ended. */
+export interface SweepRecord {
+  startedAt: Date
+  /** How long it took, in milliseconds. */
+  durationMs: number
+  /** How many rows of each kind it deleted. */
+  deleted: SweptRows
+  /** Whether it ran in the background, because of the option `sweepIntervalMs`. */
+  isBackground: boolean
+}
+
+/** How many rows of each kind a sweep has deleted. Kinds that it was not to delete are absent. */
+export interface SweptRows {
+  emailVerificationTokens?: number
+  twoFactorSessions?: number
+  ssoSessions?: number
+  apiKeys?: number
+  backupCodes?: number
+  sessions?: number
+  /** How many months of events were dropped. Absent without the option `retainEventsForDays`, and in a dry run. */
+  eventMonths?: number
+}
+
 /** How many rows a table has. */
 export interface TableRows {
   table: string
   rows: number
+}
+
+/** A tenant's SAML configuration with the times that the store keeps of it. */
+export interface TenantSAMLConfigRecord {
+  tenantId: string
+  /** The configuration as it was given. */
+  config: TenantSAMLConfig
+  createdAt: Date
+  updatedAt: Date
+}
+
+/** The options of `transaction`. */
+export interface TransactionOptions extends CallOptions {
+  /** What the transaction sees of others, as PostgreSQL defines it. Default: `'read committed'`. */
+  isolationLevel?: IsolationLevel | null | undefined
+  /** Whether writes are refused. Default: `false`. */
+  readOnly?: boolean | null | undefined
+  /**
+   * How often the function is called again after PostgreSQL has undone the transaction because of a concurrent
+   * one (SQLSTATE 40001 or 40P01). Default: 0, because the function may do more than what is undone.
+   */
+  retries?: number | null | undefined
+  /** After how many milliseconds the transaction is ended, including waits and retries. Default: 30 000. */
+  timeoutMs?: number | null | undefined
 }
 
 /** A login that is waiting for its second factor. */
@@ -1476,6 +1970,55 @@ export interface TwoFactorSessionInput {
   createdAt?: unknown
   /** Ignored. */
   updatedAt?: unknown
+}
+
+/** The options of an update. */
+export interface UpdateOptions extends CallOptions {
+  /**
+   * The `updatedAt` that the record must still have. If somebody has changed it since, the call rejects with
+   * `conflict`, and `context.field` is `'updatedAt'`. Default: the record is changed whatever its `updatedAt` is.
+   */
+  ifUpdatedAt?: Date | string | null | undefined
+  /**
+   * Whether the keys given in `metadata` are set, and those given as `null` removed, while all other keys stay as
+   * they are. Only the first level is merged. Default: `false`, which replaces the whole metadata.
+   */
+  mergeMetadata?: boolean | null | undefined
+}
+
+/** The options of `updateTenantSAMLConfig`. */
+export interface UpdateTenantSAMLConfigOptions extends CallOptions {
+  /**
+   * The `updatedAt` that the configuration must still have, as `getTenantSAMLConfigRecord` returns it. If somebody
+   * has changed it since, the call rejects with `conflict`, and `context.field` is `'updatedAt'`. Default: it is
+   * changed whatever its `updatedAt` is.
+   */
+  ifUpdatedAt?: Date | string | null | undefined
+}
+
+/**
+ * Everything that is stored about a person, but without what would open a session or prove an identity: ids of sessions and
+ * tokens, hashes, codes and secrets. At most 10 000 rows of each kind.
+ */
+export interface UserExport {
+  /** Absent if the user has been deleted, and only events are left. */
+  user?: UserRecord
+  /** Whether there is a password. Its hash is left out. */
+  hasPassword: boolean
+  sessions: Array<ExportedSession>
+  apiKeys: Array<ExportedApiKey>
+  organizations: Array<ExportedMembership>
+  roles: Array<ExportedRole>
+  emailVerificationTokens: Array<ExportedEmailToken>
+  ssoLinks: Array<SSOLink>
+  ssoSessions: Array<ExportedSSOSession>
+  twoFactorDevices: Array<ExportedTwoFactorDevice>
+  backupCodes: Array<ExportedBackupCode>
+  twoFactorSessions: Array<ExportedTwoFactorSession>
+  /** The newest events first. */
+  events: Array<ExportedEvent>
+  /** The names of those lists here that do not hold everything, because there is more than an export takes. */
+  incomplete: Array<string>
 }
 
 /** What `createUser` takes. */

@@ -17,7 +17,7 @@ const METHODS = [
   'rollback',
 ];
 
-/** `query_timeout` does not limit these. */
+/** `query_timeout` does not limit these, and a transaction has none of them. @type {ReadonlySet<string>} */
 const LIFECYCLE = new Set(METHODS);
 
 module.exports = { LIFECYCLE };

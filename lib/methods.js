@@ -6,7 +6,7 @@ const { method, methodWithOptions } = require('./method.js');
 const results = require('./results.js');
 const { userExport } = require('./user-export.js');
 
-/** @import { Method, MethodName, ResultOf } from './types.js' */
+/** @import { Decode, Encode, Method, MethodName, ResultOf } from './types.js' */
 
 const { list, orNull, page, toUndefined, unchanged } = results;
 const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, event, health, organization, role, session } =
