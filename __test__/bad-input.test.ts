@@ -209,7 +209,10 @@ async function rowCounts() {
 }
 
 it('the table of signatures in this file names every method', () => {
-  const methods = Object.getOwnPropertyNames(PostgresStorageAdapter.prototype).filter((name) => name !== 'constructor');
+  const methods = Object.getOwnPropertyNames(PostgresStorageAdapter.prototype).filter(
+    // `stats()` takes nothing, and `transaction()` a function.
+    (name) => !['constructor', 'stats', 'transaction'].includes(name),
+  );
   expect(Object.keys(SIGNATURES).sort()).toEqual(methods.sort());
 });
 

@@ -228,12 +228,12 @@ describe('the role', () => {
   });
 
   it('has too few connections for max and the number of processes', async () => {
-    await db.query(`ALTER ROLE ${role} CONNECTION LIMIT 15`);
-    const storage = db.adapter({ max: 10 }, urlAs(role));
+    await db.query(`ALTER ROLE ${role} CONNECTION LIMIT 40`);
+    const storage = db.adapter({ max: 30 }, urlAs(role));
     const of = (findings: Finding[]) => byId(findings, 'server.connections')[0];
     expect(of(await storage.diagnose({ processes: 1 }))).toMatchObject({ severity: 'ok' });
     const finding = of(await storage.diagnose({ processes: 2 }));
-    expect(finding).toMatchObject({ severity: 'warning', repair: expect.stringContaining('`max` to 7') });
+    expect(finding).toMatchObject({ severity: 'warning', repair: expect.stringContaining('`max` to 20') });
     await db.query(`ALTER ROLE ${role} CONNECTION LIMIT -1`);
     expect(of(await db.adapter({ max: 100 }).diagnose({ processes: 100 }))).toMatchObject({ severity: 'warning' });
   });

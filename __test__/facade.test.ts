@@ -37,9 +37,12 @@ it('every file is required by another one', () => {
   const required = new Set([
     ...FILES.flatMap(requiredBy),
     ...[...entry.matchAll(/lib\/([\w-]+\.js)/g)].map(([, name]) => name),
-    ...[...Object.values<string>(manifest.bin), manifest.exports['./otel'].default].map((path) =>
-      path.replace(/^(\.\/)?lib\//, ''),
-    ),
+    ...[
+      ...Object.values<string>(manifest.bin),
+      ...['./otel', './testing'].map((subpath) => manifest.exports[subpath].default),
+    ].map((path) => path.replace(/^(\.\/)?lib\//, '')),
+    // A process of its own.
+    'testing/supervisor.js',
   ]);
   expect(FILES.filter((file) => !required.has(file))).toEqual([]);
 });

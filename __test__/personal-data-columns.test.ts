@@ -86,6 +86,7 @@ const COLUMNS: Record<string, Record<string, Class>> = {
     ...masked('id session_id verification_code'),
     ...exported('device_id method attempt_count max_attempts expires_at created_at completed_at'),
   },
+  twofa_steps: { ...exported('device_id'), ...masked('step') },
   auth_sweeps: other('name started_at duration_ms deleted claimed_by claimed_until'),
   auth_migrations: other('id checksum applied_at duration_ms'),
 };
@@ -199,6 +200,7 @@ async function makePerson(person: string): Promise<Marks> {
     twofa_devices: { method: `'sms'` },
     twofa_backup_codes: {},
     twofa_sessions: { device_id: `'${person}/twofa_devices/id'`, method: `'totp'` },
+    twofa_steps: { device_id: `'${person}/twofa_devices/id'` },
   };
   for (const [table, fixed] of Object.entries(given)) {
     const own = columns.filter(
@@ -229,6 +231,7 @@ async function makePerson(person: string): Promise<Marks> {
     'sso_links.provider_id': `provider ${person}`,
     'sso_sessions.provider_id': `provider ${person}`,
     'twofa_sessions.device_id': `${person}/twofa_devices/id`,
+    'twofa_steps.device_id': `${person}/twofa_devices/id`,
     'email_verification_tokens.type': 'change_email',
     'sso_links.provider_type': 'oauth',
     'sso_sessions.provider_type': 'oauth',

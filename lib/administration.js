@@ -1,8 +1,8 @@
 /** The methods about the tables as a whole. */
 
 const { text } = require('./arguments.js');
+const { unchanged } = require('./decoders.js');
 const { method, methodWithOptions } = require('./method.js');
-const { unchanged } = require('./results.js');
 
 /** @import { MigrationStatus } from '../index.js' */
 /** @import { Decode, Method, ResultOf } from './types.js' */

@@ -2,13 +2,13 @@
 
 const { ADMINISTRATION } = require('./administration.js');
 const { json, optionalJson, optionalText, text, textOrNull } = require('./arguments.js');
+const { list, orNull, page, toUndefined, unchanged } = require('./decoders.js');
 const { method, methodWithOptions } = require('./method.js');
 const results = require('./results.js');
 const { userExport } = require('./user-export.js');
 
 /** @import { Decode, Encode, Method, MethodName, ResultOf } from './types.js' */
 
-const { list, orNull, page, toUndefined, unchanged } = results;
 const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, event, health, organization, role, session } =
   results;
 const { apiKeyContext, sessionContext } = results;

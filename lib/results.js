@@ -1,53 +1,14 @@
-/** Decoders: what the core answers is JSON, so that Dates arrive as text. */
+/** Decoders of the records. What the core answers is JSON, so that Dates arrive as text. */
+
+const { dates } = require('./decoders.js');
 
 /**
  * @import { ApiKeyContext, ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, EventRecord, HealthStatus,
- *   OAuthLink, OrganizationMember, OrganizationRecord, Page, RoleRecord, SessionContext, SessionRecord, SSOLink,
+ *   OAuthLink, OrganizationMember, OrganizationRecord, RoleRecord, SessionContext, SessionRecord, SSOLink,
  *   SSOProvider, SSOSession, SweepRecord, TenantSAMLConfig, TenantSAMLConfigRecord, TwoFactorDevice, TwoFactorSession,
  *   UserRecord } from '../index.js'
  * @import { Decode } from './types.js'
  */
-
-/**
- * Turns the named fields into Dates where they are present.
- *
- * @template T
- * @param {...Extract<keyof T, string>} fields
- * @returns {Decode<T>}
- */
-function dates(...fields) {
-  return (answer) => {
-    const record = /** @type {Record<string, any>} */ (answer);
-    for (const field of fields) {
-      if (record[field] !== undefined) record[field] = new Date(record[field]);
-    }
-    return /** @type {T} */ (record);
-  };
-}
-
-/**
- * @template T
- * @param {T} answer
- */
-const unchanged = (answer) => answer;
-
-/** @type {Decode<void>} */
-const toUndefined = () => undefined;
-
-/**
- * @template T
- * @param {Decode<T>} decode
- * @returns {Decode<T | null>}
- */
-const orNull = (decode) => (answer) =>
-  answer === null ? null : decode(/** @type {import('./types.js').Wire<T>} */ (answer));
-
-/**
- * @template T
- * @param {Decode<T>} decode
- * @returns {Decode<T[]>}
- */
-const list = (decode) => (answers) => /** @type {import('./types.js').Wire<T>[]} */ (answers).map(decode);
 
 /** @type {Decode<SweepRecord>} */
 const sweepRecord = dates('startedAt');
@@ -55,16 +16,6 @@ const sweepRecord = dates('startedAt');
 const health = (status) => {
   if (status.lastSweep) sweepRecord(status.lastSweep);
   return /** @type {HealthStatus} */ (/** @type {unknown} */ (status));
-};
-
-/**
- * @template T
- * @param {Decode<T>} decode
- * @returns {Decode<Page<T>>}
- */
-const page = (decode) => (answer) => {
-  const { items, ...rest } = /** @type {import('./types.js').Wire<Page<T>>} */ (answer);
-  return /** @type {Page<T>} */ ({ items: list(decode)(/** @type {any} */ (items)), ...rest });
 };
 
 /** @type {Decode<OAuthLink>} */
@@ -162,7 +113,6 @@ const backupCode = dates('createdAt', 'usedAt');
 const twoFactorSession = dates('expiresAt', 'createdAt', 'completedAt');
 
 module.exports = {
-  ...{ dates, list, orNull, page, toUndefined, unchanged },
   ...{ apiKey, apiKeyWithSecret, backupCode, device, emailToken, event, health, organization, role, session },
   ...{ apiKeyContext, sessionContext },
   ...{ ssoLink, ssoProvider, ssoSession, tenantConfig, tenantConfigRecord, twoFactorSession, user },

@@ -1,6 +1,7 @@
 /** Decodes what `exportUser` answers. */
 
-const { apiKey, dates, emailToken, session, ssoLink, ssoSession, twoFactorSession, user } = require('./results.js');
+const { dates } = require('./decoders.js');
+const { apiKey, emailToken, session, ssoLink, ssoSession, twoFactorSession, user } = require('./results.js');
 
 /** @import { UserExport } from '../index.js' */
 /** @import { Decode } from './types.js' */

@@ -1,5 +1,7 @@
 /** The attributes that describe a call: `db.*` and `server.*`. */
 
+const { LIFECYCLE } = require('../lifecycle.js');
+
 /** @import { MethodName, ObservedCall } from '../types.js' */
 
 /** The table that a method is about. Those that are about none, or about all, have none. @type {[RegExp, string][]} */
@@ -23,7 +25,7 @@ const TABLES = [
 ];
 
 /** Methods that are about the whole database. @type {ReadonlySet<string>} */
-const OF_NO_TABLE = new Set(['connect', 'disconnect', 'rollback', 'healthCheck']);
+const OF_NO_TABLE = new Set([...LIFECYCLE, 'sweep']);
 
 /** @param {MethodName} method */
 function tableOf(method) {

@@ -4,7 +4,7 @@ use crate::db::deadline::millis;
 use crate::db::pool::CallGuard;
 use crate::db::{Database, Db, GiveUp};
 use crate::error::{Code, Error, Result};
-use crate::store::sweep_records::{self, CLAIM, Turn};
+use crate::store::sweep_records::{self, CLAIM, SweepTurn};
 use crate::store::sweeps::{self, Pace, SweepOrder, pause_after};
 use futures_core::future::BoxFuture;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -104,7 +104,7 @@ impl BackgroundTask {
         let claimant = sweep_records::new_claimant();
         let mut pace = BackgroundPace { claimant, renewed: Instant::now(), end: &self.end };
         pace.find_connection(&db).await?;
-        if let Turn::After(wait) = sweep_records::claim(&mut db, &pace.claimant, self.interval).await? {
+        if let SweepTurn::After(wait) = sweep_records::claim(&mut db, &pace.claimant, self.interval).await? {
             return Ok(sweep_records::jittered(wait.clamp(Duration::from_secs(1), self.interval.max(CLAIM))));
         }
         match self.sweep_claimed(&mut db, &mut pace).await {

@@ -118,7 +118,7 @@ async fn expired(db: &mut Db) -> Result<Check> {
 const LAST_SWEEP: &str = "
     SELECT pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')
          , duration_ms
-         , (SELECT sum(deleted.value::numeric)::int8 FROM pg_catalog.jsonb_each_text(s.deleted) AS deleted)
+         , (SELECT pg_catalog.sum(deleted.value::numeric)::int8 FROM pg_catalog.jsonb_each_text(s.deleted) AS deleted)
          , started_at < now() - interval '7 days'
       FROM auth_sweeps AS s
      WHERE started_at IS NOT NULL
@@ -139,7 +139,7 @@ async fn last_sweep(db: &mut Db) -> Result<Check> {
 /// By the key of the table, which begins with the time. Of a partitioned table the partitions know how many rows there are.
 const OLDEST: &str = "
     SELECT pg_catalog.to_char(timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), (
-               SELECT sum(GREATEST(c.reltuples, 0))::float8
+               SELECT pg_catalog.sum(GREATEST(c.reltuples, 0))::float8
                  FROM pg_catalog.pg_class AS c
                 WHERE c.oid = 'auth_events'::pg_catalog.regclass::pg_catalog.oid
                    OR c.oid IN (

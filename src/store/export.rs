@@ -189,10 +189,10 @@ const USER: &str = "
                         , pg_catalog.jsonb_strip_nulls(
                               pg_catalog.jsonb_build_object(
                                   'provider', link.key
-                                , 'sub', link.value -> 'sub'
-                                , 'email', link.value -> 'email'
-                                , 'name', link.value -> 'name'
-                                , 'linkedAt', link.value -> 'linkedAt'
+                                , 'sub', link.value -> 'sub'::text
+                                , 'email', link.value -> 'email'::text
+                                , 'name', link.value -> 'name'::text
+                                , 'linkedAt', link.value -> 'linkedAt'::text
                               )
                           )
                       )
@@ -218,14 +218,14 @@ const API_KEYS: &str = owned!(
 const MEMBERSHIPS: &str = "
     SELECT own.org_id
          , organization.name
-         , member.value ->> 'role' AS role
-         , NULLIF(member.value -> 'joinedAt', 'null') AS joined_at
+         , member.value ->> 'role'::text AS role
+         , NULLIF(member.value -> 'joinedAt'::text, 'null') AS joined_at
       FROM (
                SELECT org_id FROM organization_members WHERE user_id BETWEEN $1 AND $1 ORDER BY user_id LIMIT $2
            ) AS own
       JOIN organizations AS organization ON organization.id = own.org_id
      CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(organization.members) AS member (value)
-     WHERE member.value ->> 'userId' = $1
+     WHERE member.value ->> 'userId'::text = $1
      ORDER BY own.org_id";
 
 const ROLES: &str = "

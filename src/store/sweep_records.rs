@@ -63,7 +63,7 @@ pub async fn note(db: &mut Db, start: &SweepStart, took: Duration, swept: SweptR
 pub const CLAIM: Duration = Duration::from_mins(1);
 
 /// The answer to a process that wants to sweep in the background.
-pub enum Turn {
+pub enum SweepTurn {
     /// It may sweep now.
     Ours,
     /// Another one sweeps, or has swept lately; it may be this one's turn after that time.
@@ -83,7 +83,7 @@ pub fn jittered(time: Duration) -> Duration {
 
 /// Claims the next sweep in the background. Of all processes, one gets it, once in each interval. A claim is a row with a
 /// time in it: a lock of the session would stay behind on a connection of a pooler's.
-pub async fn claim(db: &mut Db, claimant: &str, interval: Duration) -> Result<Turn> {
+pub async fn claim(db: &mut Db, claimant: &str, interval: Duration) -> Result<SweepTurn> {
     let answer: Option<(bool, Option<f64>)> = db
         .optional(Repeat::Never, || {
             query(
@@ -114,10 +114,10 @@ pub async fn claim(db: &mut Db, claimant: &str, interval: Duration) -> Result<Tu
         .await?;
     let (is_ours, seconds) = answer.unwrap_or_default();
     if is_ours {
-        return Ok(Turn::Ours);
+        return Ok(SweepTurn::Ours);
     }
     // Where another process has been faster just now, the statement has not seen its claim.
-    Ok(Turn::After(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or(CLAIM)))
+    Ok(SweepTurn::After(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or(CLAIM)))
 }
 
 const RENEW: &str = "
