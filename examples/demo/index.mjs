@@ -67,6 +67,11 @@ async function session(userId) {
     () => storage.getSession(id),
     (found) => `belongs to user ${short(found?.userId)}`,
   );
+  await call(
+    'getSessionContext',
+    () => storage.getSessionContext(id, { extendTo: inAnHour() }),
+    (context) => `session, user ${context?.user.name} and roles in one round trip, the expiry moved on`,
+  );
 }
 
 /** @param {string} userId */
@@ -213,6 +218,11 @@ async function auditTrail(userId) {
     timestamp: new Date(),
   }));
   await call('emitEvent x 200', () => Promise.all(events.map((event) => storage.emitEvent(event))), '200 written');
+  await call(
+    'listEvents',
+    () => storage.listEvents({ principalId: userId, limit: 50 }),
+    ({ items, next }) => `a page of ${items.length}, newest first${next ? ', and there are more' : ''}`,
+  );
 }
 
 async function whatGoesWrong() {
