@@ -14,6 +14,7 @@ impl PostgresStorageAdapter {
             Err(error) => self.fail("emitEvent", error),
         }
     }
+
     /// Lists events, newest first, in pages. It resolves with the first one, or with the one after `after`, and `for
     /// await` walks over all of them.
     #[napi]
@@ -21,14 +22,6 @@ impl PostgresStorageAdapter {
         self.call("listEvents", move |mut db| async move {
             let options = options.map(|options| options.parse("options")).transpose()?;
             events::list(&mut db, options).await
-        })
-    }
-    /// For tests of a debug build: a retention pass.
-    #[cfg(debug_assertions)]
-    #[napi(skip_typescript)]
-    pub fn retain_events(&self, days: u32, to_the_day: bool) -> Pending<crate::store::event_retention::RetainedCounts> {
-        self.call("retainEvents", move |mut db| async move {
-            crate::store::event_retention::retain(&mut db, days, to_the_day).await
         })
     }
 }

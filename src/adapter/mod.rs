@@ -16,6 +16,8 @@ mod organizations;
 #[cfg(debug_assertions)]
 mod panics;
 mod personal_data;
+#[cfg(debug_assertions)]
+mod retention;
 mod roles;
 mod sessions;
 mod sso;
