@@ -97,7 +97,10 @@ describe('from a registry', () => {
   beforeAll(async () => {
     registry = await startRegistry(join(directory, 'registry'));
     await publish();
-  }, 120_000);
+    // What the command line depends on comes from the same registry.
+    const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    for (const name of Object.keys(dependencies)) await registry.add(join(ROOT, 'node_modules', name));
+  }, 240_000);
 
   afterAll(() => registry?.stop());
 

@@ -1,10 +1,11 @@
 /** A registry of our own on the loopback interface, which knows nothing but what is published to it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { installedPackage } from '../../scripts/test/npm-package.cjs';
 import { freePort } from '../../scripts/test/postgres-server.cjs';
 import { nodeProgram } from '../../scripts/test/runtimes.cjs';
+import { runProgram } from './run';
 
 const VERDACCIO = '6.10.4';
 /** It asks for a newer Node than the oldest one to develop with. */
@@ -16,6 +17,8 @@ export interface Registry {
   url: string;
   /** Who may publish. */
   token: string;
+  /** Publishes a package that is installed here. */
+  add(installed: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -33,9 +36,15 @@ export async function startRegistry(directory: string): Promise<Registry> {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   await untilReady(child, url);
+  const token = await newUser(url);
   return {
-    url,
-    token: await newUser(url),
+    ...{ url, token },
+    add: async (installed) => {
+      const settings = join(directory, 'publisher.npmrc');
+      writeFileSync(settings, `registry=${url}\n${url.replace('http:', '')}:_authToken=${token}\n`);
+      const flags = ['--ignore-scripts', '--loglevel=error', '--userconfig', settings];
+      await runProgram(['npm', 'publish', realpathSync(installed), ...flags], directory);
+    },
     stop: () =>
       new Promise((resolve) => {
         child.once('exit', () => resolve());
