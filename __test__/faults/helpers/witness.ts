@@ -5,7 +5,8 @@ import type { AdapterOptions } from '../../helpers/database';
 type Logger = NonNullable<NonNullable<AdapterOptions>['logger']>;
 
 /** Doing it twice is doing it once. */
-const HARMLESS = /^(delete|assignRoleToUser|revokeRoleFromUser|storeTenantSAMLConfig)/;
+const HARMLESS =
+  /^(delete|assignRoleToUser|revokeRoleFromUser|removeOrganizationMember|eraseUser|storeTenantSAMLConfig)/;
 
 /**
  * Sees every log line and every rejection of an adapter, counts what callers saw, and keeps whatever
