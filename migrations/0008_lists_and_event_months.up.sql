@@ -40,6 +40,7 @@ DECLARE
     month TIMESTAMPTZ;
     month_name TEXT;
     made INTEGER := 0;
+    are_many BOOLEAN;
     grantee TEXT;
 BEGIN
     SELECT n.nspname
@@ -79,9 +80,9 @@ BEGIN
     -- If nobody has made months for long, they are too many to be moved. Then their table becomes a partition that
     -- ends with the present month.
     EXECUTE format('SELECT count(*) > 50000 FROM (SELECT FROM %s WHERE timestamp < $1 LIMIT 50001) AS few', future)
-       INTO STRICT grantee
+       INTO STRICT are_many
       USING last;
-    IF grantee::boolean AND month <= present THEN
+    IF are_many AND month <= present THEN
         month_name := 'auth_events_' || to_char(month, 'YYYY_MM') || '_on';
         month := present + INTERVAL '1 month';
         EXECUTE format('ALTER TABLE %s RENAME TO %I', future, month_name);
@@ -169,6 +170,7 @@ DECLARE
     pending TEXT;
     old_parts TEXT[];
     new_start TIMESTAMPTZ;
+    is_empty BOOLEAN;
     grantee TEXT;
 BEGIN
     SELECT n.nspname
@@ -210,12 +212,12 @@ BEGIN
                 WHERE i.inhparent = events
            ) AS part (name, ends)
      WHERE part.ends <= least(until, now());
-    IF old_parts IS NULL OR cardinality(old_parts) = 1 AND old_parts[1] = format('%I.auth_events_past', place) THEN
-        IF old_parts IS NULL THEN
-            RETURN 0;
-        END IF;
-        EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', old_parts[1]) INTO STRICT pending;
-        IF pending::boolean THEN
+    IF old_parts IS NULL THEN
+        RETURN 0;
+    END IF;
+    IF cardinality(old_parts) = 1 AND old_parts[1] = format('%I.auth_events_past', place) THEN
+        EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', old_parts[1]) INTO STRICT is_empty;
+        IF is_empty THEN
             RETURN 0;
         END IF;
     END IF;
