@@ -36,8 +36,13 @@ function findCore(adapter) {
  * @param {unknown} adapter
  * @param {keyof PostgresStorageAdapter} method
  */
-function coreOf(adapter, method) {
-  const core = findCore(adapter);
+const coreOf = (adapter, method) => checkCore(findCore(adapter), method);
+
+/**
+ * @param {Core | TransactionCore | undefined} core
+ * @param {keyof PostgresStorageAdapter} method
+ */
+function checkCore(core, method) {
   if (core !== undefined) return core;
   throw invalidInput(
     'this',
@@ -58,28 +63,27 @@ function run(adapter, name, args) {
   const core = findCore(adapter);
   const own = core instanceof TransactionCore ? core.core : core;
   const observers = own && observersOf(own, name);
-  if (own === undefined || observers === undefined) return perform(adapter, name, args, undefined);
-  return observe(own, name, observers, (call) => perform(adapter, name, args, call));
+  if (own === undefined || observers === undefined) return perform(core, name, args, undefined);
+  return observe(own, name, observers, (call) => perform(core, name, args, call));
 }
 
 /**
  * Throws after its `await`, so that the error's stack reaches the caller's own frame.
  *
  * @template {MethodName} Name
- * @param {unknown} adapter
+ * @param {Core | TransactionCore | undefined} core
  * @param {Name} name
  * @param {unknown[]} args
  * @param {ObservedCall | undefined} observed
  * @returns {Promise<ResultOf<Name>>}
  */
-async function perform(adapter, name, args, observed) {
+async function perform(core, name, args, observed) {
   const { encoders, decode, readCallOptions } = METHODS[name];
-  let core;
   let outcome;
   try {
-    core = coreOf(adapter, name);
+    const checked = checkCore(core, name);
     const encoded = encoders.map((encode, at) => encode(args[at]));
-    outcome = core.call(name, encoded, readCallOptions(args), observed);
+    outcome = checked.call(name, encoded, readCallOptions(args), observed);
   } catch (error) {
     outcome = error instanceof Failure ? error : internal(`the call could not be made: ${messageOf(error)}`);
     core?.native.countRefused(name, outcome.fields.code);

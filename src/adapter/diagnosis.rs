@@ -1,6 +1,6 @@
 //! What `diagnose` returns.
 
-use super::PostgresStorageAdapter;
+use super::{PostgresStorageAdapter, options_or};
 use crate::bridge::{Json, Pending};
 use crate::db::Db;
 use crate::db::diagnose::{Check, Subject};
@@ -60,7 +60,7 @@ impl PostgresStorageAdapter {
         let database = Arc::clone(&self.database);
         self.start("diagnose", async move {
             let none = DiagnoseOptions { processes: None };
-            let DiagnoseOptions { processes } = options.map_or(Ok(none), |options| options.parse("options"))?;
+            let DiagnoseOptions { processes } = options_or(options.as_ref(), none)?;
             let processes = processes.map_or(1, |Natural(processes)| processes);
             let work = database.enter()?;
             let mut checks = database.diagnose(&work, &Subject { tables: TABLES, processes }).await?;

@@ -58,9 +58,13 @@ pub struct PoolGauges {
 
 impl PoolGauges {
     pub fn of(Gauges { total, idle, waiting }: Gauges) -> Self {
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Self { total: count(total), idle: count(idle), waiting: count(waiting) }
     }
+}
+
+/// A count as JavaScript gets it.
+pub fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Checks the database once.

@@ -1,6 +1,6 @@
 //! Migrations, for those who run them apart from the application.
 
-use super::{PostgresStorageAdapter, RollbackOptions};
+use super::{PostgresStorageAdapter, RollbackOptions, options_or};
 use crate::bridge::{CallOptions, Json, Pending};
 use crate::db::migrate::{Progress, Range, RangeEnd, RollbackPreview};
 use crate::error::Error;
@@ -125,7 +125,7 @@ impl PostgresStorageAdapter {
         let database = Arc::clone(&self.database);
         self.start("migrate", async move {
             let none = MigrateOptions { to: None, dry_run: None };
-            let MigrateOptions { to, dry_run } = options.map_or(Ok(none), |options| options.parse("options"))?;
+            let MigrateOptions { to, dry_run } = options_or(options.as_ref(), none)?;
             let to = to.map(|Text(to)| to);
             let work = database.enter()?;
             if dry_run == Some(true) {
@@ -154,7 +154,7 @@ impl PostgresStorageAdapter {
         let database = Arc::clone(&self.database);
         self.start("migrationSql", async move {
             let none = MigrationSqlOptions { from: None, to: Patch::Keep };
-            let MigrationSqlOptions { from, to } = options.map_or(Ok(none), |options| options.parse("options"))?;
+            let MigrationSqlOptions { from, to } = options_or(options.as_ref(), none)?;
             let to = match to {
                 Patch::Keep => RangeEnd::Newest,
                 Patch::Clear => RangeEnd::Nothing,

@@ -110,7 +110,7 @@ input! {
 impl RollbackOptions {
     fn read_all(given: Option<Json<Self>>) -> Result<Rollback> {
         let none = Self { to: OrNull(Patch::Keep), drop_data: None };
-        let Self { to, drop_data } = given.map_or(Ok(none), |given| given.parse("options"))?;
+        let Self { to, drop_data } = options_or(given.as_ref(), none)?;
         let to = to.stated("to")?.map(|Text(to)| to);
         Ok(Rollback { to, drops_data: drop_data.unwrap_or(false) })
     }
@@ -220,7 +220,7 @@ impl PostgresStorageAdapter {
     #[napi]
     pub fn disconnect(&self, options: Option<Json<DisconnectOptions>>) -> Pending<Void> {
         let none = DisconnectOptions { timeout_ms: None };
-        let DisconnectOptions { timeout_ms } = match options.map_or(Ok(none), |options| options.parse("options")) {
+        let DisconnectOptions { timeout_ms } = match options_or(options.as_ref(), none) {
             Ok(options) => options,
             Err(error) => return self.fail("disconnect", error),
         };

@@ -1,4 +1,4 @@
-use super::{Json, Nullable, Pending, PostgresStorageAdapter, Void};
+use super::{Json, Nullable, Pending, PostgresStorageAdapter, Void, options_or};
 use crate::error::Error;
 use crate::input::check_text;
 use crate::store::erasure::{EraseUserOptions, Erasure};
@@ -17,7 +17,7 @@ impl PostgresStorageAdapter {
         self.call("exportUser", move |mut db| async move {
             check_text(&id, "id")?;
             let none = ExportUserOptions { event_limit: None, events_before: None };
-            let options = options.map_or(Ok(none), |options| options.parse("options"))?;
+            let options = options_or(options.as_ref(), none)?;
             export::export(&mut db, &ExportOrder::read(id, options)?).await.map(Nullable)
         })
     }

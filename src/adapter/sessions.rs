@@ -68,8 +68,7 @@ impl PostgresStorageAdapter {
         options: Option<Json<SessionContextOptions>>,
     ) -> Pending<Nullable<SessionContext>> {
         let none = SessionContextOptions { org_id: None, extend_to: None };
-        let options = check_text(&session_id, "sessionId")
-            .and_then(|()| options.map_or(Ok(none), |options| options.parse("options")));
+        let options = check_text(&session_id, "sessionId").and_then(|()| options_or(options.as_ref(), none));
         match options {
             Ok(SessionContextOptions { org_id, extend_to }) => {
                 let wanted = WantedContext { session_id, org_id, extend_to };

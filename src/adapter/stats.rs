@@ -1,7 +1,7 @@
 //! The figures of an adapter, for `stats()` and for those who observe it.
 
 use super::PostgresStorageAdapter;
-use super::health::PoolGauges;
+use super::health::{PoolGauges, count};
 use crate::db::deadline::millis;
 use crate::metrics::HistogramFigures;
 use napi_derive::napi;
@@ -163,10 +163,6 @@ impl PostgresStorageAdapter {
 fn histogram(HistogramFigures { count, sum, buckets }: &HistogramFigures) -> HistogramStats {
     let buckets = buckets.iter().map(|(le, count)| Bucket { le: *le, count: number(*count) }).collect();
     HistogramStats { count: number(*count), sum: *sum, buckets }
-}
-
-fn count(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn number(count: u64) -> i64 {

@@ -1,4 +1,4 @@
-use super::{Json, Pending, PostgresStorageAdapter};
+use super::{Json, Pending, PostgresStorageAdapter, options_or};
 use crate::store::sweep_records;
 use crate::store::sweeps::{self, CallPace, SweepOptions, SweepOrder, SweptRows};
 use napi_derive::napi;
@@ -18,7 +18,7 @@ impl PostgresStorageAdapter {
         let retained_days = self.retain_events_for_days;
         self.call("sweep", move |mut db| async move {
             let none = SweepOptions { kinds: None, older_than: None, limit: None, batch_size: None, dry_run: None };
-            let order = SweepOrder::read(options.map_or(Ok(none), |options| options.parse("options"))?, retained_days)?;
+            let order = SweepOrder::read(options_or(options.as_ref(), none)?, retained_days)?;
             let began = Instant::now();
             let start = sweeps::start(&mut db).await?;
             let swept = sweeps::run(&mut db, &start, &order, &mut CallPace).await?;

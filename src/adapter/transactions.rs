@@ -1,7 +1,7 @@
 //! Transactions of the application's. A transaction is an adapter too: one whose calls run on one connection.
 
 use super::bound_transaction::BoundTransaction;
-use super::{Json, Pending, PostgresStorageAdapter, Void, as_reason};
+use super::{Json, Pending, PostgresStorageAdapter, Void, as_reason, options_or};
 use crate::db::{Isolation, Transaction, TransactionCall, TransactionPlan};
 use crate::error::{Code, Error, Result};
 use crate::input::{Natural, closed_set, input};
@@ -117,7 +117,7 @@ impl PostgresStorageAdapter {
     fn open_transaction(&self, options: Option<Json<TransactionOptions>>, attempt: u32, left_ms: u32) -> Result<Self> {
         let none = TransactionOptions { isolation_level: None, read_only: None, retries: None, timeout_ms: None };
         let TransactionOptions { isolation_level, read_only, retries: _, timeout_ms } =
-            options.map_or(Ok(none), |options| options.parse("options"))?;
+            options_or(options.as_ref(), none)?;
         let isolation = match isolation_level {
             None | Some(IsolationLevel::ReadCommitted) => Isolation::ReadCommitted,
             Some(IsolationLevel::RepeatableRead) => Isolation::RepeatableRead,
