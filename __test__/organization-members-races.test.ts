@@ -1,10 +1,11 @@
 /** Many calls at once for the members of one organization, and lost answers: seats and owners are kept. */
-import type { OrganizationRecord, PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
 import { useDatabase } from './helpers/database';
 import { expectCode, rejection } from './helpers/errors';
 import { backendsOf, until } from './helpers/failing';
-import { memberInput, organizationInput } from './helpers/fixtures';
+import { memberInput } from './helpers/fixtures';
+import { membersFor } from './helpers/members';
 import { race } from './helpers/race';
 import { Relay } from './helpers/relay';
 
@@ -12,30 +13,13 @@ const db = useDatabase();
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 let storages: PostgresStorageAdapter[];
-let users: string[];
+const users: string[] = [];
 beforeAll(async () => {
   storages = [db.storage, db.adapter({ max: 4 }), db.adapter({ max: 4, pooler: 'transaction' })];
-  users = (await Promise.all(numbers(300).map(() => db.storage.createUser({})))).map(({ id }) => id);
+  users.push(...(await Promise.all(numbers(300).map(() => db.storage.createUser({})))).map(({ id }) => id));
 });
 
-const owner = (at: number) => memberInput(users[at] as string, { role: 'owner' as const });
-const user = (at: number) => users[at] as string;
-
-/** An organization with these members. */
-async function create(members: object[], seats = 1_000): Promise<string> {
-  return (await db.storage.createOrganization(organizationInput({ seats, members: members as never }))).id;
-}
-
-/** The members as the column has them and as the triggers keep them, which must be the same. */
-async function membersOf(id: string): Promise<OrganizationRecord['members']> {
-  const { members } = (await db.storage.getOrganization(id)) as OrganizationRecord;
-  const rows = await db.query('SELECT user_id FROM organization_members WHERE org_id = $1', [id]);
-  expect(rows.map(({ user_id }) => user_id).sort()).toEqual(members.map(({ userId }) => userId).sort());
-  return members;
-}
-
-const roles = (organization: { members: { userId: string; role: string }[] } | null) =>
-  Object.fromEntries((organization?.members ?? []).map(({ userId, role }) => [users.indexOf(userId), role]));
+const { user, owner, create, membersOf, roles } = membersFor(db, users);
 
 describe.each([64, 256])('%i calls at once', (calls) => {
   it('add all members if there are seats for them', async () => {

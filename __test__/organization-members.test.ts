@@ -2,33 +2,17 @@
 import type { OrganizationRecord } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
-import { memberInput, organizationInput, unique } from './helpers/fixtures';
+import { memberInput, unique } from './helpers/fixtures';
+import { membersFor } from './helpers/members';
 
 const db = useDatabase();
 
-let users: string[];
+const users: string[] = [];
 beforeAll(async () => {
-  users = (await Promise.all([0, 1, 2, 3].map(() => db.storage.createUser({})))).map(({ id }) => id);
+  users.push(...(await Promise.all([0, 1, 2, 3].map(() => db.storage.createUser({})))).map(({ id }) => id));
 });
 
-const owner = (at: number) => memberInput(users[at] as string, { role: 'owner' as const });
-const user = (at: number) => users[at] as string;
-
-/** An organization with these members. */
-async function create(members: object[], seats = 1_000): Promise<string> {
-  return (await db.storage.createOrganization(organizationInput({ seats, members: members as never }))).id;
-}
-
-/** The members as the column has them and as the triggers keep them, which must be the same. */
-async function membersOf(id: string): Promise<OrganizationRecord['members']> {
-  const { members } = (await db.storage.getOrganization(id)) as OrganizationRecord;
-  const rows = await db.query('SELECT user_id FROM organization_members WHERE org_id = $1', [id]);
-  expect(rows.map(({ user_id }) => user_id).sort()).toEqual(members.map(({ userId }) => userId).sort());
-  return members;
-}
-
-const roles = (organization: { members: { userId: string; role: string }[] } | null) =>
-  Object.fromEntries((organization?.members ?? []).map(({ userId, role }) => [users.indexOf(userId), role]));
+const { user, owner, create, membersOf, roles } = membersFor(db, users);
 
 describe('addOrganizationMember', () => {
   it('adds a member at the end of the list, with the time given or now, and returns the organization', async () => {
