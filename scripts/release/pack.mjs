@@ -20,7 +20,10 @@ import { ROOT } from '../build/inputs.mjs';
  */
 export function pack(binary, platform, destination) {
   rmSync(destination, { recursive: true, force: true });
-  return { main: packMain(destination), platform: tarball(stagePlatform(binary, platform, destination), destination) };
+  return {
+    main: packMain(destination),
+    platform: packDirectory(stagePlatform(binary, platform, destination), destination),
+  };
 }
 
 /**
@@ -28,7 +31,7 @@ export function pack(binary, platform, destination) {
  * @returns {Tarball}
  */
 export function packMain(destination) {
-  return tarball(ROOT, destination);
+  return packDirectory(ROOT, destination);
 }
 
 /**
@@ -70,7 +73,7 @@ export function debugBinary(directory) {
  * @param {string} destination
  * @returns {Tarball}
  */
-function tarball(directory, destination) {
+export function packDirectory(directory, destination) {
   mkdirSync(destination, { recursive: true });
   const { name } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
   const output = execFileSync('npm', ['pack', '--json', '--loglevel=error', '--pack-destination', destination], {
