@@ -49,6 +49,7 @@ pub mod organizations;
 pub mod pages;
 pub mod passwords;
 pub mod roles;
+mod rounds;
 pub mod saml;
 pub mod schema;
 mod session_context_queries;
