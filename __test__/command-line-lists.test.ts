@@ -58,6 +58,29 @@ describe('events', () => {
     await expect(run('events', '--from', 'yesterday')).resolves.toMatchObject({ code: 2 });
   });
 
+  it('prints what is stored so that nobody can begin a line of their own, or move the cursor', async () => {
+    const forged = 'x\n2026-01-02T03:04:02.000Z\r\x1b[2K\x9b1A\u2028\u202e';
+    const odd = eventInput({ type: forged, principalId: 'odd', orgId: forged, data: { [forged]: forged } });
+    await db.storage.emitEvent(odd);
+    const { stdout } = await run('events', '--principal', 'odd');
+    const printed = await run('events', '--principal', 'odd', '--json');
+    for (const text of [stdout, printed.stdout]) expect(text).toMatch(/^[\x20-\x7e\n]*$/);
+    expect(lines({ stdout } as CommandResult)).toHaveLength(1);
+    expect(JSON.parse(printed.stdout)).toMatchObject([{ type: forged, orgId: forged, data: { [forged]: forged } }]);
+    await db.query(`DELETE FROM auth_events WHERE principal_id = 'odd'`);
+  });
+
+  it('with --follow ends when nobody reads it any more', async () => {
+    const { child, ended, shows } = start(process.execPath, [COMMAND, 'events', '--follow'], {
+      env: commandEnvironment({ DATABASE_URL: db.url }),
+    });
+    await shows('third');
+    child.stdout.destroy();
+    await db.storage.emitEvent(eventInput({ principalId: 'last', timestamp: new Date() }));
+    await expect(ended).resolves.toMatchObject({ code: 0, stderr: '' });
+    await db.query(`DELETE FROM auth_events WHERE principal_id = 'last'`);
+  });
+
   it('with --follow goes on, with each event once, until SIGINT', async () => {
     const { child, result, ended, shows } = start(process.execPath, [COMMAND, 'events', '--follow', '--json'], {
       env: commandEnvironment({ DATABASE_URL: db.url }),
@@ -96,6 +119,8 @@ describe('sessions', () => {
     expect(JSON.stringify(await json('sessions', id))).not.toContain(secret);
     expect(await json('sessions', id)).toHaveLength(1);
     expect(await json('sessions', id, '--expired')).toHaveLength(2);
+    await db.storage.createSession(sessionInput(id, { id: 'short' }));
+    expect((await run('sessions', id)).stdout).not.toContain('short');
     await expect(run('sessions', 'nobody')).resolves.toMatchObject({ code: 0, stdout: 'There are no sessions.\n' });
   });
 

@@ -80,6 +80,7 @@ describe('export-user and erase-user', () => {
     expect(code).toBe(2);
     expect(stderr).toContain('person@example.com');
     expect(stderr).toContain('sessions  1');
+    expect(stderr).not.toContain('incomplete');
     expect(stderr).toContain('pass --yes');
     await expect(db.storage.getUser(id)).resolves.not.toBeNull();
   });

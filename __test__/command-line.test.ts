@@ -257,6 +257,49 @@ describe('the help', () => {
   });
 });
 
+describe('wrong usage', () => {
+  it.each([
+    ['a URL without --url', ['rollback', '--to', 'none', '--drop-data', '--yes', 'postgres://127.0.0.1:1/x']],
+    ['a second id', ['erase-user', 'one', 'another', '--events', 'delete', '--yes']],
+    ['an empty --url', ['rollback', '--to', 'none', '--drop-data', '--yes', '--url', '']],
+    ['an empty --schema', ['rollback', '--to', 'none', '--drop-data', '--yes', '--schema', '']],
+    ['an empty id', ['erase-user', '', '--events', 'delete', '--yes']],
+    ['an empty filter', ['events', '--principal', '']],
+    ['an unknown option', ['sweep', '--nonsense']],
+    ['an invalid value', ['sweep', '--limit', 'many']],
+    ['a missing argument', ['export-user']],
+    ['an unknown command', ['nonsense']],
+  ])('such as %s does nothing, and ends with exit code 2 and an error as JSON', async (_, args) => {
+    const { code, stdout, stderr } = await run(...args, '--json');
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toEqual({ error: { message: expect.stringMatching(/^(?!error)./) } });
+    expect(stderr).toMatch(/^error: /);
+    await expect(json('status')).resolves.toMatchObject({ isCurrent: true });
+  });
+});
+
+it.each([
+  ['status', 1],
+  ['migrate', 0],
+])('%s does its work and has its exit code when nobody reads what it says', async (name, expected) => {
+  await empty();
+  const { child, ended } = start(process.execPath, [COMMAND, name], {
+    env: commandEnvironment({ DATABASE_URL: db.url }),
+  });
+  for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+  await expect(ended).resolves.toMatchObject({ code: expected });
+  await expect(json('status')).resolves.toMatchObject({ isCurrent: name === 'migrate' });
+});
+
+it('says so and exits with 1 when its output cannot be written', async () => {
+  const { child, ended } = start('sh', ['-c', `'${process.execPath}' '${COMMAND}' sql > /dev/full`], {
+    env: commandEnvironment(),
+  });
+  child.stdin.end();
+  const stderr = 'error: the output could not be written (ENOSPC)\n';
+  await expect(ended).resolves.toEqual({ code: 1, stdout: '', stderr });
+});
+
 it('says nothing when its reader stops reading', async () => {
   const { child, ended } = start('sh', ['-c', `'${process.execPath}' '${COMMAND}' sql | head -n 1`], {
     env: commandEnvironment(),

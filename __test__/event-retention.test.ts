@@ -82,6 +82,14 @@ describe('The option retainEventsForDays', () => {
     expect([first, second]).toEqual(['auth_events_past', monthName(0)]);
   });
 
+  it('keeps everything if it is longer than any event is old', async () => {
+    const before = await partitions(db);
+    const storage = db.adapter({ retainEventsForDays: 2 ** 31 - 1 });
+    await storage.connect();
+    await expect(storage.sweep({ kinds: ['events'] })).resolves.toEqual({ eventMonths: 0 });
+    expect(await partitions(db)).toEqual(before);
+  });
+
   it('keeps everything if it is absent, and is at least 1', async () => {
     await db.adapter().connect();
     for (const days of [0, -1, 1.5, '30'])

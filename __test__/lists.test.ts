@@ -32,6 +32,10 @@ interface List {
 const LISTS: Record<string, () => Promise<List>> = {
   listEvents: async () => {
     const principalId = unique('principal');
+    // So that some ids have a digit more than others.
+    await db.query(
+      `SELECT setval('auth_events_id_seq', (10 ^ length(last_value::text))::bigint - 4) FROM auth_events_id_seq`,
+    );
     const idOf = async () =>
       (await db.query('SELECT id FROM auth_events WHERE principal_id = $1 ORDER BY id DESC LIMIT 1', [principalId]))[0];
     return {

@@ -1,6 +1,7 @@
 /** The log has every statement and every retry, goes through the caller’s logger, and contains no values. */
-
+import { join } from 'node:path';
 import { Collector, type Line } from './helpers/collector';
+import { commandEnvironment, start } from './helpers/command';
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { argumentsOf, call, makeScene } from './helpers/every-method';
@@ -305,6 +306,15 @@ describe('AUTH_POSTGRES_LOG', () => {
 
   it('names the least level', async () => {
     expect((await run('warn')).stderr).toBe('');
+  });
+
+  it('ends no process whose standard error nobody reads any more', async () => {
+    const env = commandEnvironment({ AUTH_POSTGRES_LOG: 'debug', TEST_URL: db.url, TEST_OPTIONS: '{}' });
+    const { child, ended } = start(process.execPath, ['--input-type=module', '--eval', SCRIPT], {
+      ...{ env, cwd: join(__dirname, '..') },
+    });
+    child.stderr.destroy();
+    await expect(ended).resolves.toMatchObject({ code: 0 });
   });
 
   it('tells of another value, and logs nothing', async () => {

@@ -7,9 +7,30 @@
 /** @type {readonly LogLevel[]} */
 const LEVELS = ['debug', 'info', 'warn', 'error'];
 
+const ignore = () => undefined;
+
+let isReadable = true;
+
+/**
+ * A process whose standard error nobody reads any more, or whose disk is full, goes on without these lines. The stream calls
+ * back before it emits the error, which would end the process if nobody listened.
+ *
+ * @param {Error | null | undefined} error
+ */
+function stopAtError(error) {
+  if (!error || !isReadable) return;
+  isReadable = false;
+  process.stderr.on('error', ignore);
+  setImmediate(() => process.stderr.removeListener('error', ignore)).unref();
+}
+
 /** @param {LogLevel} level */
 const writerOf = (level) => (/** @type {string} */ message, /** @type {Record<string, unknown>} */ fields) => {
-  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`);
+  if (!isReadable) return;
+  process.stderr.write(
+    `${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`,
+    stopAtError,
+  );
 };
 
 /** @type {Logger} writes a line of JSON for each message */

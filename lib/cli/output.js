@@ -1,7 +1,40 @@
 /** What the command writes: results to stdout, what happens meanwhile and errors to stderr. */
 
 const { coloursFor } = require('./colours.js');
+const { EXIT } = require('./exit-codes.js');
 const { redact } = require('./secrets.js');
+
+/** What moves the cursor, begins a line, or changes the order in which text is shown. */
+const CONTROLS = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+/**
+ * A stored text for one line of a terminal: nobody whose text is stored can begin a line of their own with it.
+ *
+ * @param {string} text
+ */
+const oneLine = (text) =>
+  text.replace(CONTROLS, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+let isStdoutOpen = true;
+
+/** Whether somebody still reads the results, as far as the last one that was written has shown. */
+const hasReader = () => isStdoutOpen;
+
+/**
+ * An error of writing to stdout or stderr.
+ *
+ * @this {NodeJS.WriteStream}
+ * @param {NodeJS.ErrnoException} error
+ */
+function noteOutputError(error) {
+  if (this !== process.stdout) return;
+  isStdoutOpen = false;
+  // A full disk, for example. Results that nobody wants to read are no error.
+  if (error.code !== 'EPIPE') {
+    say(`error: the output could not be written (${error.code})`);
+    process.exit(EXIT.findings);
+  }
+}
 
 /**
  * Results, as they are.
@@ -22,7 +55,14 @@ const say = (text) => process.stderr.write(`${redact(text)}\n`);
  *
  * @param {unknown} value
  */
-const printJson = (value) => print(JSON.stringify(value, null, 2));
+const printJson = (value) => print(JSON.stringify(value, null, 2).split('\n').map(oneLine).join('\n'));
+
+/**
+ * One JSON value in a line.
+ *
+ * @param {unknown} value
+ */
+const printJsonLine = (value) => print(oneLine(JSON.stringify(value)));
 
 /**
  * Columns with two spaces between them. The widths are those of the plain text.
@@ -67,4 +107,16 @@ function sayError(error, isJson) {
   if (isJson) printJson({ error: { ...(code && { code }), message: text, ...(context && { context }) } });
 }
 
-module.exports = { duration, plural, print, printJson, say, sayError, table };
+module.exports = {
+  duration,
+  hasReader,
+  noteOutputError,
+  oneLine,
+  plural,
+  print,
+  printJson,
+  printJsonLine,
+  say,
+  sayError,
+  table,
+};

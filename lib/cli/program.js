@@ -3,8 +3,8 @@
 const { Command, CommanderError } = require('commander');
 const { version } = require('../../package.json');
 const { COMMANDS } = require('./commands.js');
-const { EXIT, exitCodeOf } = require('./exit-codes.js');
-const { sayError } = require('./output.js');
+const { EXIT, exitCodeOf, UsageError } = require('./exit-codes.js');
+const { printJson, sayError } = require('./output.js');
 const { redact } = require('./secrets.js');
 
 const ABOUT = `Manages the database of @kitiumai/auth-postgres.
@@ -16,6 +16,15 @@ Exit codes: 0 done, 1 something has to be done, 2 wrong usage, 3 the database ca
 https://github.com/kitiumai/auth-postgres/blob/main/docs/command-line.md`;
 
 /**
+ * A variable of the shell that was not set must not mean another database, or all rows.
+ *
+ * @param {unknown[]} values
+ */
+function refuseEmpty(values) {
+  if (values.includes('')) throw new UsageError('an argument is empty: is a variable of the shell not set?');
+}
+
+/**
  * @param {(code: number) => void} onEnd
  * @returns {Command}
  */
@@ -24,6 +33,8 @@ function makeProgram(onEnd) {
     .description(ABOUT)
     .version(version)
     .exitOverride()
+    // Somebody may have forgotten `--url` before a URL.
+    .allowExcessArguments(false)
     .configureOutput({
       writeOut: (text) => process.stdout.write(redact(text)),
       writeErr: (text) => process.stderr.write(redact(text)),
@@ -45,6 +56,7 @@ function makeProgram(onEnd) {
         const values = given.slice(0, args.length);
         const own = given[args.length];
         try {
+          refuseEmpty([...values, ...Object.values(own)]);
           onEnd(await load()(own, ...values));
         } catch (error) {
           sayError(error, own.json === true);
@@ -71,7 +83,10 @@ async function run(args) {
     // Help and the version that were asked for are no error.
     const isHelp =
       args.length > 0 && ['commander.helpDisplayed', 'commander.help', 'commander.version'].includes(error.code);
-    return isHelp ? EXIT.done : EXIT.usage;
+    if (isHelp) return EXIT.done;
+    const message = redact(error.message.replace(/^error: /, ''));
+    if (args.includes('--json')) printJson({ error: { message } });
+    return EXIT.usage;
   }
   return exitCode;
 }

@@ -2,6 +2,7 @@
 
 use super::api_keys::{self, ApiKeyInput, ApiKeyRecord};
 use super::lookup::{Lookup, by_key};
+use super::rounds::Rounds;
 use super::{NewId, columns};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
@@ -83,6 +84,7 @@ fn new_secret(prefix: &str) -> Result<(String, String)> {
 /// longer.
 pub async fn rotate(db: &mut Db, id: &str, options: RotateApiKeyOptions) -> Result<ApiKeyWithSecret> {
     let RotateApiKeyOptions { expires_old_keys_at } = options;
+    let mut rounds = Rounds::default();
     loop {
         let (prefix, is_expired): (String, bool) = db
             .optional(Repeat::Read, || {
@@ -159,5 +161,6 @@ pub async fn rotate(db: &mut Db, id: &str, options: RotateApiKeyOptions) -> Resu
             return Ok(ApiKeyWithSecret { record, key });
         }
         // By now the old key has been deleted, has expired, or has another prefix.
+        rounds.count()?;
     }
 }

@@ -9,6 +9,7 @@
 //! opens something: keys, sessions, tokens, assignments. Nothing is deleted before its owner whose absence would open
 //! something: second factors stay until the end, but for those beyond the newest.
 
+use super::rounds::Rounds;
 use super::sweep::BATCH;
 use crate::db::{Db, Repeat};
 use crate::error::Result;
@@ -101,6 +102,7 @@ pub(super) use delete_some;
 
 pub async fn delete(db: &mut Db, owner: &'static Owner, id: &str) -> Result<()> {
     let mut limit = i64::from(BATCH);
+    let mut kept = Rounds::default();
     loop {
         db.begin_batch();
         let decision: Option<(bool,)> =
@@ -110,6 +112,7 @@ pub async fn delete(db: &mut Db, owner: &'static Owner, id: &str) -> Result<()> 
         }
         if delete_batches(db, owner, id).await? == 0 {
             // Something keeps the rows, such as a trigger of the application's. Let the foreign keys decide.
+            kept.count()?;
             limit = i64::MAX - 1;
         }
     }

@@ -5,6 +5,7 @@
 //! before it, in statements of their own.
 
 use super::dependents::{delete_batches, of_owner};
+use super::rounds::Rounds;
 use super::sweep::BATCH;
 use super::users::{OWNER, email_key};
 use crate::db::{Counted, Db, Repeat, TransactionBody};
@@ -52,6 +53,7 @@ impl Erasure {
     }
 
     pub async fn run(mut self, db: &mut Db) -> Result<()> {
+        let mut kept = Rounds::default();
         loop {
             db.begin_batch();
             if db.transaction(Repeat::Harmless, &self).await? {
@@ -62,6 +64,7 @@ impl Erasure {
                 + self.change_events(db).await?;
             if done == 0 {
                 // Something keeps the rows, such as a trigger of the application's. Let the foreign keys decide.
+                kept.count()?;
                 self.limits = ErasureLimits { rows: i64::MAX - 1, events: i64::MAX - 1 };
             }
         }

@@ -20,6 +20,9 @@ pub struct RetainedCounts {
 /// everybody who writes or reads events waits behind them.
 const ATTEMPTS: u32 = 3;
 
+/// All events are younger, because their years begin with 1. The server knows no time that is much longer ago.
+const MOST_DAYS: i32 = 1_000_000;
+
 const MAKE_MONTHS: &str = "SELECT auth_make_event_months('auth_events'::regclass, 6)";
 
 const DROP_MONTHS: &str = "
@@ -57,7 +60,7 @@ const BATCH: i64 = 5_000;
 /// event stays up to a month longer. If the events are to go `to_the_day`, what is left of older ones is deleted row by row.
 /// Any number of processes may do so at once: one of them does the work, and the others find nothing to do.
 pub async fn retain(db: &mut Db, days: u32, to_the_day: bool) -> Result<RetainedCounts> {
-    let days = i32::try_from(days).unwrap_or(i32::MAX);
+    let days = i32::try_from(days).map_or(MOST_DAYS, |days| days.min(MOST_DAYS));
     patiently(db, MAKE_MONTHS, None).await?;
     let dropped = patiently(db, DROP_MONTHS, Some(days)).await?;
     let rows = if to_the_day { delete_rows(db, days).await? } else { 0 };

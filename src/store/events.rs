@@ -55,7 +55,8 @@ input! {
 }
 
 /// A page of events, with the filters that are given. `$1` and `$2` are times, `$2` and `$3` the position. The times are
-/// compared by themselves as well, because only that rules out months.
+/// compared by themselves as well, because only that rules out months. The id in the order is that of the table, a number:
+/// the one that is returned is a text, and would come as `9`, `89`, `88`.
 macro_rules! page_of_events {
     ($($condition:literal),*) => {
         concat!(
@@ -65,7 +66,7 @@ macro_rules! page_of_events {
                 AND timestamp <= COALESCE($2::timestamptz, 'infinity')
                 AND (timestamp, id) < (COALESCE($2::timestamptz, 'infinity'), COALESCE($3::int8, -9223372036854775808))",
             $(" AND ", $condition,)*
-            " ORDER BY timestamp DESC, id DESC LIMIT $4"
+            " ORDER BY timestamp DESC, auth_events.id DESC LIMIT $4"
         )
     };
 }

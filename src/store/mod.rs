@@ -51,6 +51,7 @@ pub mod pages;
 pub mod passwords;
 pub mod record_counts;
 pub mod roles;
+mod rounds;
 pub mod saml;
 pub mod schema;
 mod session_context_queries;

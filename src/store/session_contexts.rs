@@ -2,6 +2,7 @@
 //! roles in it. It can also move the expiry of the session.
 
 use super::context_rows::Incomplete;
+use super::rounds::Rounds;
 use super::session_context_queries::{ContextKey, query_for_many, query_for_one};
 use super::session_context_rows::{FoundContexts, SessionContext};
 use crate::clock::Timestamp;
@@ -72,11 +73,13 @@ impl<const EXTENDS: bool> Batched for SessionContexts<EXTENDS> {
 /// user who has been created meanwhile is not seen either, but one who is missing twice does not exist.
 async fn one(db: &mut Db, wanted: &WantedContext) -> Result<Option<SessionContext>> {
     let mut has_missed_something = false;
+    let mut unsettled = Rounds::default();
     loop {
         let mut found = FoundContexts::new(false);
         db.read_all(repeat(wanted.extend_to.is_some()), || query_for_one(wanted.key()), &mut found).await?;
         let Some(session) = found.session(1) else { return Ok(None) };
         if !session.is_settled {
+            unsettled.count()?;
             continue;
         }
         let context = found.context(session, wanted.org_id.as_ref(), 1);

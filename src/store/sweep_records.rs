@@ -82,7 +82,8 @@ pub fn jittered(time: Duration) -> Duration {
 }
 
 /// Claims the next sweep in the background. Of all processes, one gets it, once in each interval. A claim is a row with a
-/// time in it: a lock of the session would stay behind on a connection of a pooler's.
+/// time in it: a lock of the session would stay behind on a connection of a pooler's. A time that lies too far in the future
+/// is of a clock that was wrong, or of another server's, and counts for nothing.
 pub async fn claim(db: &mut Db, claimant: &str, interval: Duration) -> Result<SweepTurn> {
     let answer: Option<(bool, Option<f64>)> = db
         .optional(Repeat::Never, || {
@@ -93,8 +94,16 @@ pub async fn claim(db: &mut Db, claimant: &str, interval: Duration) -> Result<Sw
                         ON CONFLICT (name) DO UPDATE
                        SET claimed_by = EXCLUDED.claimed_by
                          , claimed_until = EXCLUDED.claimed_until
-                     WHERE COALESCE(own.claimed_until <= now(), true)
-                       AND COALESCE(own.started_at + pg_catalog.make_interval(secs => $3) <= now(), true)
+                     WHERE COALESCE(
+                               own.claimed_until <= now()
+                               OR own.claimed_until > now() + 2 * pg_catalog.make_interval(secs => $2)
+                             , true
+                           )
+                       AND COALESCE(
+                               own.started_at + pg_catalog.make_interval(secs => $3) <= now()
+                               OR own.started_at > now() + pg_catalog.make_interval(secs => $2)
+                             , true
+                           )
                  RETURNING name
                  )
                  SELECT EXISTS (SELECT FROM claimed) AS is_ours

@@ -2,7 +2,7 @@ const { coloursFor } = require('../colours.js');
 const { confirm } = require('../confirm.js');
 const { withStorage } = require('../connection.js');
 const { EXIT, UsageError } = require('../exit-codes.js');
-const { print, printJson, say } = require('../output.js');
+const { oneLine, print, printJson, say } = require('../output.js');
 const { withProgress } = require('../progress.js');
 
 /** @import { EventErasure, UserExport } from '../../../index.js' */
@@ -14,10 +14,12 @@ const ERASURES = ['keep', 'pseudonymise', 'delete'];
 /** @param {UserExport} found */
 function describe(found) {
   const { bold, red } = coloursFor(process.stderr);
-  const { user, ...rest } = found;
-  say(red(bold(`This would be lost of ${user?.email ?? user?.name ?? 'a user that has been deleted already'}:`)));
+  const { user, incomplete, ...rest } = found;
+  const whose = oneLine(user?.email ?? user?.name ?? 'a user that has been deleted already');
+  say(red(bold(`This would be lost of ${whose}:`)));
   for (const [kind, rows] of Object.entries(rest)) {
-    if (Array.isArray(rows) && rows.length > 0 && kind !== 'events') say(`  ${kind}  ${rows.length}`);
+    if (!Array.isArray(rows) || rows.length === 0 || kind === 'events') continue;
+    say(`  ${kind}  ${incomplete.includes(kind) ? 'more than ' : ''}${rows.length}`);
   }
 }
 

@@ -2,7 +2,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { coloursFor } = require('../colours.js');
 const { withStorage } = require('../connection.js');
 const { EXIT } = require('../exit-codes.js');
-const { print, printJson } = require('../output.js');
+const { hasReader, oneLine, print, printJson, printJsonLine } = require('../output.js');
 
 /** @import { EventRecord, PostgresStorageAdapter } from '../../../index.js' */
 /** @import { GlobalOptions } from '../connection.js' */
@@ -15,8 +15,9 @@ const OVERLAP = 10_000;
 /** @param {EventRecord} event */
 function line({ timestamp, type, principalId, orgId, data }) {
   const { bold, dim } = coloursFor(process.stdout);
-  const where = orgId === undefined ? '' : ` ${dim(orgId)}`;
-  return `${dim(timestamp.toISOString())} ${bold(type)} ${principalId}${where} ${dim(JSON.stringify(data))}`;
+  const where = orgId === undefined ? '' : ` ${dim(oneLine(orgId))}`;
+  const what = `${bold(oneLine(type))} ${oneLine(principalId)}${where} ${dim(oneLine(JSON.stringify(data)))}`;
+  return `${dim(timestamp.toISOString())} ${what}`;
 }
 
 /**
@@ -42,7 +43,7 @@ async function newest(storage, filters, most) {
 }
 
 /**
- * Prints what comes until the process is interrupted.
+ * Prints what comes until the process is interrupted, or nobody reads it any more.
  *
  * @param {PostgresStorageAdapter} storage
  * @param {object} filters
@@ -52,7 +53,7 @@ async function newest(storage, filters, most) {
 async function follow(storage, filters, printed, show) {
   const seen = new Map(printed.map(({ id, timestamp }) => [id, timestamp.getTime()]));
   let last = printed.at(-1)?.timestamp.getTime() ?? Date.now();
-  for (;;) {
+  while (hasReader()) {
     await sleep(PAUSE);
     const from = last - OVERLAP;
     for (const event of await newest(storage, { ...filters, from: new Date(from) }, Number.MAX_SAFE_INTEGER)) {
@@ -76,7 +77,7 @@ async function events(options) {
       return EXIT.done;
     }
     // Of what never ends there is one JSON value a line.
-    const show = (/** @type {EventRecord} */ event) => print(json ? JSON.stringify(event) : line(event));
+    const show = (/** @type {EventRecord} */ event) => (json ? printJsonLine(event) : print(line(event)));
     found.forEach(show);
     if (follows) await follow(storage, filters, found, show);
     return EXIT.done;

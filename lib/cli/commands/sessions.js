@@ -2,17 +2,17 @@ const { coloursFor } = require('../colours.js');
 const { confirm } = require('../confirm.js');
 const { withStorage } = require('../connection.js');
 const { EXIT } = require('../exit-codes.js');
-const { plural, print, printJson, say, table } = require('../output.js');
+const { oneLine, plural, print, printJson, say, table } = require('../output.js');
 
 /** @import { PostgresStorageAdapter, SessionRecord } from '../../../index.js' */
 /** @import { GlobalOptions } from '../connection.js' */
 
-/** The id of a session opens it, so that only its beginning is shown. */
-const HANDLE = 8;
+/** The id of a session opens it, so that only its beginning is shown, and little of one that is short. */
+const handleOf = (/** @type {string} */ id) => id.slice(0, Math.min(8, Math.floor(id.length / 3)));
 
 /** @param {SessionRecord} session */
 function summary({ id, orgId, plan, createdAt, expiresAt }) {
-  return { handle: id.slice(0, HANDLE), orgId, plan, createdAt, expiresAt };
+  return { handle: handleOf(id), orgId, plan, createdAt, expiresAt };
 }
 
 /**
@@ -50,7 +50,7 @@ async function sessions(options, user) {
     else {
       const { bold } = coloursFor(process.stdout);
       const rows = found.map(({ handle, orgId = '', createdAt, expiresAt }) => [
-        ...[`${handle}…`, createdAt.toISOString(), expiresAt.toISOString(), orgId],
+        ...[`${oneLine(handle)}…`, createdAt.toISOString(), expiresAt.toISOString(), oneLine(orgId)],
       ]);
       const head = ['session', 'created', 'expires', 'organization'];
       print(table([head, ...rows], (text, _, row) => (row === head ? bold(text) : text)));
