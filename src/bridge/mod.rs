@@ -5,12 +5,13 @@
 //! Nothing outside this module and `adapter` touches napi.
 
 pub mod ask;
+pub mod calls;
 mod context;
 mod error_codes;
 pub mod log;
 mod questions;
 pub mod queue;
-pub mod start;
+pub mod runtime;
 pub mod tick_gather;
 mod values;
 

@@ -1,7 +1,7 @@
 //! From sqlx's errors to ours: by SQLSTATE and constraint name, never by message text.
 //! Source of the classes: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 
-use super::cause::{code_of_system, plain_cause, severity_name, with_cause};
+use super::cause::{plain_cause, severity_name, with_cause};
 use crate::error::{Cause, Code, Context, Error};
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub struct Failure {
 }
 
 /// Names of the codes by SQLSTATE. `ran` is how long the statement had been running.
-fn code_of(sql_state: &str, ran: Duration, statement_timeout: Option<Duration>) -> Code {
+pub fn code_of(sql_state: &str, ran: Duration, statement_timeout: Option<Duration>) -> Code {
     match sql_state {
         "23505" | "23P01" => Code::Conflict,
         "23503" => Code::InvalidReference,
@@ -152,52 +152,6 @@ pub fn silence(message: &'static str) -> Error {
     error
 }
 
-/// No connection could be made; nothing has run.
-pub fn connect_error(error: &sqlx::Error) -> Error {
-    if let Some(server) = server_error(error) {
-        let code = match code_of(server.code(), Duration::ZERO, None) {
-            // No statement of ours has failed: 55000 is a database that takes no connections, say.
-            Code::QueryFailed => Code::ConnectionFailed,
-            code => code,
-        };
-        let mut failed = from_server(server, code);
-        failed.retryable = matches!(server.code(), "53300" | "57P01" | "57P02" | "57P03" | "57P05");
-        // PgBouncer and those that follow it refuse them with the first, RDS Proxy with the second.
-        if matches!(server.code(), "08P01" | "0A000") {
-            failed.message = "the server refused our start-up options: if a connection pooler stands in between, set pooler: 'transaction'".into();
-        }
-        return failed;
-    }
-    match error {
-        sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => {
-            with_cause(Code::TlsFailed, "no encrypted connection could be made", error)
-        }
-        sqlx::Error::Io(io) if is_about_tls(io) => tls_error(io),
-        sqlx::Error::Io(io) if matches!(code_of_system(io), Some("EMFILE" | "ENFILE")) => {
-            let mut failed = with_cause(Code::ResourceExhausted, "this process may open no more sockets", error);
-            failed.retryable = true;
-            failed
-        }
-        _ => {
-            let mut failed = with_cause(Code::ConnectionFailed, "no connection to the server could be made", error);
-            failed.retryable = true;
-            failed
-        }
-    }
-}
-
-/// The name of the host has no address, or nobody could be asked for it.
-pub fn unknown_name(error: &std::io::Error) -> Error {
-    let message = error.to_string();
-    // The system's own numbers for these are not passed on: only its text tells a moment's failure from a wrong name.
-    let is_passing = message.contains("Temporary failure") || message.contains("Try again");
-    let code = if is_passing { "EAI_AGAIN" } else { "ENOTFOUND" };
-    let mut failed = Error::new(Code::ConnectionFailed, "the name of the host could not be resolved");
-    failed.retryable = true;
-    failed.cause = Some(Box::new(Cause { code: Some(code.to_owned()), ..plain_cause("SystemError", message) }));
-    failed
-}
-
 /// Whether a pooler wrote the error: PgBouncer has this one SQLSTATE for everything that it has to say, from a wrong
 /// password to a server that is down.
 pub fn is_from_pooler(error: &Error) -> bool {
@@ -209,31 +163,14 @@ pub fn is_lost_connection(error: &sqlx::Error) -> bool {
     server_error(error).is_some_and(|server| remedy_of(server.code()) == Remedy::RepeatIfHarmless)
 }
 
-/// Whether a server has answered, and TLS found fault with it.
-pub fn is_about_tls(io: &std::io::Error) -> bool {
-    rustls_error(io).is_some()
-}
-
-fn rustls_error(io: &std::io::Error) -> Option<&rustls::Error> {
-    io.get_ref()?.downcast_ref()
-}
-
-fn tls_error(io: &std::io::Error) -> Error {
-    let (reason, code) = rustls_error(io).map_or(("the TLS handshake failed", None), super::tls::explain);
-    let mut failed = Error::new(Code::TlsFailed, reason);
-    let cause = Cause { code: code.map(str::to_owned), ..plain_cause("TlsError", io.to_string()) };
-    failed.cause = Some(Box::new(cause));
-    failed
-}
-
-fn server_error(error: &sqlx::Error) -> Option<&PgDatabaseError> {
+pub fn server_error(error: &sqlx::Error) -> Option<&PgDatabaseError> {
     match error {
         sqlx::Error::Database(error) => error.try_downcast_ref(),
         _ => None,
     }
 }
 
-fn from_server(server: &PgDatabaseError, code: Code) -> Error {
+pub fn from_server(server: &PgDatabaseError, code: Code) -> Error {
     let sql_state = server.code();
     let owned = |text: Option<&str>| text.map(str::to_owned);
     let context = Context {

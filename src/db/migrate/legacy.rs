@@ -1,16 +1,20 @@
 //! Databases that another program made: taken over in place, and given back by a rollback. Each way is one
 //! transaction, under the migration lock, together with the rows of our own bookkeeping.
 
-use super::execute::{execute, failure, migration_failed};
+use super::execute::{execute, migration_failed};
+use super::functions::{self, Function};
 use super::history::{self, TAKEN_OVER};
 use super::locks;
 use super::migration::{Migration, names_after};
-use super::rebuild::{self, Function, Rebuild};
+use super::rebuild::Rebuild;
 use super::rights::TriggerRight;
+use super::rules::check_rules;
 use super::schema::Schema;
-use super::shape::{Shape, recognise, refuse_prefixed};
+use super::set_aside::refuse_prefixed;
+use super::shape::{Shape, recognise};
+use super::zones::{Zones, check_zones};
 use crate::db::deadline::millis;
-use crate::error::{Code, Error, Result, Violation};
+use crate::error::Result;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Instant;
 
@@ -32,21 +36,6 @@ pub struct Legacy {
     pub later: &'static [(&'static str, &'static str)],
     /// What our triggers need, which the other program has not.
     pub trigger_rights: &'static [TriggerRight],
-}
-
-/// The zones of the two clocks whose times a legacy database holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Zones {
-    /// The server's, which filled in defaults.
-    pub server: String,
-    /// Node's, which sent times as it shows them.
-    pub client: String,
-}
-
-impl Default for Zones {
-    fn default() -> Self {
-        Self { server: "UTC".to_owned(), client: "UTC".to_owned() }
-    }
 }
 
 /// Where a database came from: what a rollback has to lead back to, written `3.0.x server=UTC client=UTC`.
@@ -134,7 +123,7 @@ pub async fn give_back(
     let later_rules: String = later.iter().map(|(_, rule)| *rule).collect();
     let rules = format!("{}{}{later_rules}", legacy.back_rules, shape.back_rules);
     check_rules(connection, schema, &rules, "nothing was rolled back").await?;
-    let others = rebuild::other_functions(connection, schema, TAKEN_OVER, shape.functions).await?;
+    let others = functions::others(connection, schema, TAKEN_OVER, shape.functions).await?;
     if !others.is_empty() {
         return Err(history::mismatch(
             TAKEN_OVER,
@@ -223,105 +212,6 @@ async fn prepare(
     .await
     .map_err(|error| migration_failed(TAKEN_OVER, &error))?;
     execute(connection, TAKEN_OVER, AssertSqlSafe(schema.fill(legacy.clocks))).await.map(drop)
-}
-
-/// POSIX zones are refused: `UTC+2` would be two hours west.
-async fn check_zones(connection: &mut PgConnection, zones: &Zones) -> Result<()> {
-    let unknown: Option<String> = sqlx::query_scalar(
-        "SELECT zone
-           FROM unnest($1) AS zone
-          WHERE NOT EXISTS (SELECT FROM pg_timezone_names known WHERE lower(known.name) = lower(zone))
-          LIMIT 1",
-    )
-    .bind([zones.server.as_str(), zones.client.as_str()].as_slice())
-    .persistent(false)
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(|error| failure(&error).error)?;
-    if unknown.is_some() {
-        return Err(Error::invalid_input("legacyTimeZone", "is not the name of a time zone that the server knows"));
-    }
-    for zone in [&zones.server, &zones.client] {
-        confirm_zone(connection, zone).await?;
-    }
-    Ok(())
-}
-
-/// Some names are abbreviations as well (`CET`, `EET`, `MET`, `WET`), and as such have no summer: an expression then
-/// reads them otherwise than the setting `timezone` does, which knows the zone alone. `$1` is the zone.
-const UNCONFIRMED: &str = "
-    SELECT EXISTS (
-        SELECT FROM generate_series(TIMESTAMP '2000-01-01', TIMESTAMP '2037-12-31', INTERVAL '1 day') AS shown
-         WHERE (shown AT TIME ZONE $1) <> shown::timestamptz
-    )";
-
-async fn confirm_zone(connection: &mut PgConnection, zone: &str) -> Result<()> {
-    sqlx::query("SELECT set_config('timezone', $1, true)")
-        .bind(zone)
-        .persistent(false)
-        .execute(&mut *connection)
-        .await
-        .map_err(|error| failure(&error).error)?;
-    let is_unconfirmed: bool = sqlx::query_scalar(UNCONFIRMED)
-        .bind(zone)
-        .persistent(false)
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(|error| failure(&error).error)?;
-    execute(connection, TAKEN_OVER, "SET LOCAL timezone TO DEFAULT").await?;
-    if is_unconfirmed {
-        return Err(Error::invalid_input(
-            "legacyTimeZone",
-            "is read by the server as an abbreviation without summer time: give the name of a place, such as Europe/Paris",
-        ));
-    }
-    Ok(())
-}
-
-/// How many ids an error lists of each rule.
-const LISTED: i32 = 20;
-
-async fn check_rules(connection: &mut PgConnection, schema: &Schema, rules: &str, outcome: &str) -> Result<()> {
-    let rules = schema.fill(rules);
-    let started = Instant::now();
-    let broken: Vec<Violation> = sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT rule
-              , \"table\"
-              , reason
-              , count(*) AS count
-              , (array_agg(id ORDER BY id COLLATE \"C\"))[1:$1] AS ids
-           FROM (SELECT DISTINCT rule, \"table\", reason, id::text FROM ({rules}) AS broken (rule, \"table\", reason, id)) AS broken
-          GROUP BY rule, \"table\", reason
-          ORDER BY \"table\", rule"
-    )))
-    .bind(LISTED)
-    .persistent(false)
-    .fetch_all(connection)
-    .await
-    .map_err(|error| migration_failed(TAKEN_OVER, &error))?;
-    tracing::info!(
-        migration = TAKEN_OVER,
-        broken = broken.len(),
-        durationMs = millis(started.elapsed()),
-        "rules checked"
-    );
-    if broken.is_empty() {
-        return Ok(());
-    }
-    let list: Vec<_> = broken.iter().map(describe).collect();
-    let mut error = Error::new(
-        Code::MigrationFailed,
-        format!("{outcome}, and nothing was changed, because of rows that must be repaired first: {}", list.join("; ")),
-    );
-    error.context.migration = Some(TAKEN_OVER.to_owned());
-    error.context.violations = Some(broken);
-    Err(error)
-}
-
-fn describe(violation: &Violation) -> String {
-    let Violation { rule, table, reason, count, ids } = violation;
-    let more = if *count > i64::from(LISTED) { ", …" } else { "" };
-    format!("{table}: {reason} ({rule}, {count} rows: {}{more})", ids.join(", "))
 }
 
 #[cfg(test)]

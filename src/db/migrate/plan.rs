@@ -1,9 +1,10 @@
 //! What the migrator is to bring a database to, and what it has done for that.
 
 use super::condition::Told;
-use super::legacy::{Legacy, Zones};
+use super::legacy::Legacy;
 use super::migration::Migration;
 use super::shape::Shape;
+use super::zones::Zones;
 use std::time::Duration;
 
 /// What `connect()` brings a database to, and from where.

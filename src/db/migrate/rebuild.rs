@@ -6,9 +6,11 @@
 //! The statements are made by queries over the catalogue, which all take a list of names as `$1` and the schema as `$2`.
 
 use super::execute::{execute, migration_failed};
+use super::functions::{self, Function};
 use super::generated::{execute_each, execute_for, statements};
 use super::rights::{TriggerRight, inherit};
 use super::schema::Schema;
+use super::set_aside::set_aside;
 use crate::db::deadline::millis;
 use crate::error::Result;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -36,71 +38,6 @@ pub struct Rebuild<'r> {
     /// Functions without arguments that go with the old tables, unless something else needs them.
     pub functions: &'r [Function],
 }
-
-/// A function without arguments.
-#[derive(Debug, Clone, Copy)]
-pub struct Function {
-    pub name: &'static str,
-    /// How its body reads in lower case, with a space for what parts words; `None` when the name alone is enough.
-    pub body: Option<&'static str>,
-}
-
-/// Indexes, sequences and the names that PostgreSQL 18 gives to NOT NULL too: they are wanted again. The sequence of
-/// a column keeps its own name behind the prefix, as the tables do, so that SQL can name it.
-/// Partitions go with their table.
-const SET_ASIDE: &str = "
-    WITH named AS (
-        SELECT c.oid, c.relname
-          FROM pg_class c
-         WHERE c.relname = ANY($1)
-           AND c.relkind IN ('r', 'p')
-           AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
-    ), tables AS (
-        SELECT oid, relname FROM named
-         UNION ALL
-        SELECT c.oid, c.relname
-          FROM named
-          JOIN pg_inherits h ON h.inhparent = named.oid
-          JOIN pg_class c ON c.oid = h.inhrelid
-         WHERE c.relispartition
-           AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
-    )
-    SELECT format('ALTER TABLE %I.%I RENAME TO %I', $2, t.relname, 'auth_old_' || t.relname)
-      FROM tables t
-     UNION ALL
-    SELECT format('ALTER INDEX %I.%I RENAME TO %I', $2, c.relname, 'auth_old_' || c.oid)
-      FROM tables t
-      JOIN pg_index i ON i.indrelid = t.oid
-      JOIN pg_class c ON c.oid = i.indexrelid
-     UNION ALL
-    SELECT format('ALTER TABLE %I.%I RENAME CONSTRAINT %I TO %I', $2, 'auth_old_' || t.relname, o.conname, 'auth_old_' || o.oid)
-      FROM tables t
-      JOIN pg_constraint o ON o.conrelid = t.oid AND o.contype = 'n'
-     WHERE NOT EXISTS (SELECT FROM pg_inherits h WHERE t.oid IN (h.inhparent, h.inhrelid))
-     UNION ALL
-    SELECT format('ALTER SEQUENCE %I.%I RENAME TO %I', $2, s.relname, 'auth_old_' || s.relname)
-      FROM pg_class s
-     WHERE s.relkind = 'S'
-       AND s.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
-       AND EXISTS (
-               SELECT FROM tables t
-                 JOIN pg_depend p ON p.refobjid = t.oid AND p.refclassid = 'pg_class'::regclass
-                WHERE p.objid = s.oid
-                  AND p.classid = 'pg_class'::regclass
-                UNION ALL
-               SELECT FROM tables t
-                 JOIN pg_attrdef d ON d.adrelid = t.oid
-                 JOIN pg_depend p ON p.objid = d.oid AND p.classid = 'pg_attrdef'::regclass
-                WHERE p.refobjid = s.oid
-                  AND p.refclassid = 'pg_class'::regclass
-           )";
-
-const SET_FUNCTIONS_ASIDE: &str = "
-    SELECT format('ALTER FUNCTION %s RENAME TO %I', f.oid::regprocedure, 'auth_old_' || f.oid)
-      FROM pg_proc f
-     WHERE f.proname = ANY($1)
-       AND (f.pronargs = 0 OR starts_with(f.proname::text, 'auth_'))
-       AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)";
 
 const DROP_TABLES: &str =
     "SELECT 'DROP TABLE ' || string_agg(format('%I.%I', $2, 'auth_old_' || name), ', ') FROM unnest($1) AS name";
@@ -188,48 +125,6 @@ const DISABLE_TRIGGERS: &str =
 const ENABLE_TRIGGERS: &str =
     "SELECT format('ALTER TABLE %I.%I ENABLE TRIGGER USER', $2, name) FROM unnest($1) AS name";
 
-/// Functions belong to the owner of the tables: whoever owns these can roll back. Those with our prefix are ours,
-/// whatever arguments they take.
-const OWN_FUNCTIONS: &str = "
-    SELECT format('ALTER FUNCTION %s OWNER TO %I', f.oid::regprocedure, pg_get_userbyid(t.relowner))
-      FROM pg_proc f
-      JOIN pg_class t ON t.relnamespace = f.pronamespace AND t.relname = 'users'
-     WHERE f.proname = ANY($1)
-       AND (f.pronargs = 0 OR starts_with(f.proname::text, 'auth_'))
-       AND f.proowner <> t.relowner
-       AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)";
-
-/// A function's body without what means nothing.
-macro_rules! plain_body {
-    () => {
-        "btrim(regexp_replace(replace(lower(f.prosrc), ':=', '='), '[[:space:];]+', ' ', 'g'))"
-    };
-}
-
-/// The names in `$1` that stand for another function than the one whose [`plain_body`] is in `$3` are left alone.
-const UNUSED_FUNCTIONS: &str = concat!(
-    "SELECT format('DROP FUNCTION %s', f.oid::regprocedure)
-       FROM unnest($1, $3) AS known (name, body)
-       JOIN pg_proc f ON f.proname = known.name
-      WHERE (f.pronargs = 0 OR starts_with(f.proname::text, 'auth_'))
-        AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
-        AND (known.body IS NULL OR known.body = ",
-    plain_body!(),
-    ")
-        AND NOT EXISTS (SELECT FROM pg_depend p WHERE p.refclassid = 'pg_proc'::regclass AND p.refobjid = f.oid)"
-);
-
-/// The names in `$1` under which the schema has another function than the one whose [`plain_body`] is in `$3`.
-const OTHER_FUNCTIONS: &str = concat!(
-    "SELECT f.proname::text
-       FROM unnest($1, $3) AS known (name, body)
-       JOIN pg_proc f ON f.proname = known.name
-      WHERE f.pronargs = 0
-        AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
-        AND known.body <> ",
-    plain_body!()
-);
-
 /// Whether it is a foreign key, its name, how to drop it, and how to make it again.
 type Suspended = (bool, String, String, String);
 
@@ -251,11 +146,10 @@ impl Rebuild<'_> {
         let inherits_from: Vec<_> =
             self.inherits_from.iter().map(|(new, old)| format!("{new} auth_old_{old}")).collect();
         inherit(connection, schema, id, &inherits_from, self.gained, self.lost).await?;
-        execute_for(connection, schema, id, OWN_FUNCTIONS, self.new_functions).await?;
+        functions::own(connection, schema, id, self.new_functions).await?;
         execute_for(connection, schema, id, DROP_TABLES, self.old).await?;
         execute_for(connection, schema, id, DROP_REST, &["auth_old_"]).await?;
-        let unused = functions(connection, schema, id, UNUSED_FUNCTIONS, self.functions).await?;
-        execute_each(connection, id, &unused).await
+        functions::drop_unused(connection, schema, id, self.functions).await
     }
 
     async fn fill(&self, connection: &mut PgConnection, schema: &Schema) -> Result<()> {
@@ -309,47 +203,5 @@ pub async fn join_users(
 ) -> Result<()> {
     let inherits_from: Vec<_> = tables.iter().map(|table| format!("{table} users")).collect();
     inherit(connection, schema, id, &inherits_from, &[], &[]).await?;
-    execute_for(connection, schema, id, OWN_FUNCTIONS, functions).await
-}
-
-/// Gives the tables, and what bears names of its own in them, names with the prefix `auth_old_`.
-pub async fn set_aside(connection: &mut PgConnection, schema: &Schema, id: &str, tables: &[&str]) -> Result<()> {
-    execute_for(connection, schema, id, SET_ASIDE, tables).await
-}
-
-/// Those of the names under which the schema has another function.
-pub async fn other_functions(
-    connection: &mut PgConnection,
-    schema: &Schema,
-    id: &str,
-    known: &[Function],
-) -> Result<Vec<String>> {
-    functions(connection, schema, id, OTHER_FUNCTIONS, known).await
-}
-
-async fn functions(
-    connection: &mut PgConnection,
-    schema: &Schema,
-    id: &str,
-    query: &'static str,
-    known: &[Function],
-) -> Result<Vec<String>> {
-    sqlx::query_scalar(query)
-        .bind(known.iter().map(|function| function.name).collect::<Vec<_>>())
-        .bind(&schema.name)
-        .bind(known.iter().map(|function| function.body).collect::<Vec<_>>())
-        .persistent(false)
-        .fetch_all(connection)
-        .await
-        .map_err(|error| migration_failed(id, &error))
-}
-
-/// The same for functions without arguments.
-pub async fn set_functions_aside(
-    connection: &mut PgConnection,
-    schema: &Schema,
-    id: &str,
-    functions: &[&str],
-) -> Result<()> {
-    execute_for(connection, schema, id, SET_FUNCTIONS_ASIDE, functions).await
+    functions::own(connection, schema, id, functions).await
 }

@@ -5,7 +5,7 @@ use super::history::{self, Applied, TAKEN_OVER, mismatch};
 use super::migration::Migration;
 use super::plan::{Plan, Steps};
 use super::schema::Schema;
-use super::{legacy, locks, shape};
+use super::{legacy, locks, replay};
 use crate::error::{Code, Error, Result};
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Instant;
@@ -93,7 +93,7 @@ pub async fn undo(connection: &mut PgConnection, schema: &Schema, plan: &Plan, r
     let Some(undoing) = Undoing::find(connection, schema, plan, to).await? else { return Ok(steps) };
     let Undoing { applied, applied_here, undone, dropped } = undoing;
     locks::lock(connection, schema, &dropped).await?;
-    shape::refuse_additions(connection, schema, &applied_here, &dropped).await?;
+    replay::refuse_additions(connection, schema, &applied_here, &dropped).await?;
     if let (None, Some(origin)) = (to, &applied.origin) {
         // All rows are kept. If the old tables have no place for some of them, the rollback is refused, whatever
         // `drops_data` says.

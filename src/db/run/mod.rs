@@ -3,14 +3,15 @@
 pub mod acquire;
 pub mod pooler;
 mod retry;
+mod settle_failed;
 pub mod statement;
 mod statement_log;
 pub mod transaction;
+mod writes;
 
 pub use retry::Repeat;
 
 use super::deadline::{Allowance, attempt_limit, until, within};
-use super::driver_panic::catch_driver_panic;
 use super::error::{Failure, Remedy, silent_failure, statement_failure};
 use super::give_up::GiveUp;
 use super::pool::calls::aborted;
@@ -19,13 +20,15 @@ use crate::error::{Code, Error, Result};
 use crate::origin;
 use acquire::acquire;
 use retry::{back_off, judge, may_reconnect};
+use settle_failed::settle_failed;
+use sqlx::FromRow;
 use sqlx::postgres::PgRow;
-use sqlx::{Connection as _, FromRow};
 use statement::{All, Execute, One, PgQuery, Rows, Statement, Together, TransactionBody, Way};
 use statement_log::{log_retry, log_statement};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use transaction::TransactionCall;
+use writes::Writes;
 
 /// Runs the statements of one call. It acquires a connection for each statement, or keeps one while a batch worker has
 /// more to do.
@@ -35,11 +38,7 @@ pub struct Db {
     operation: &'static str,
     /// How long the call may still wait for connections, all attempts together.
     connecting: Allowance,
-    /// Who may give the call up.
-    caller: Option<Arc<GiveUp>>,
-    doubt: Doubt,
-    /// Whether the last statement was told that an attempt before may have taken effect.
-    was_in_doubt: bool,
+    writes: Writes,
     /// How often statements have been repeated.
     retries: u32,
     /// How long it has waited for connections.
@@ -52,17 +51,6 @@ pub struct Db {
     guard: CallGuard,
 }
 
-/// What is known of the call's writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doubt {
-    /// Nothing has been written.
-    None,
-    /// A write has been sent, and no answer says how it ended.
-    Sent,
-    /// Some have taken effect.
-    Written,
-}
-
 impl Db {
     pub fn new(guard: CallGuard, operation: &'static str, caller: Option<Arc<GiveUp>>) -> Self {
         let connecting = Allowance::new(guard.pool.options.connection_timeout);
@@ -71,9 +59,7 @@ impl Db {
             keeps_lease: false,
             operation,
             connecting,
-            caller,
-            doubt: Doubt::None,
-            was_in_doubt: false,
+            writes: Writes::new(caller),
             retries: 0,
             waited: Duration::ZERO,
             lock_limit: None,
@@ -117,8 +103,8 @@ impl Db {
     pub async fn ready(&mut self, allowance: Allowance) -> Result<()> {
         let pool = Arc::clone(&self.guard.pool);
         self.connecting = allowance;
-        self.resume(false, 0);
-        self.was_in_doubt = false;
+        self.writes.reset();
+        self.retries = 0;
         if self.lease.is_none() {
             let operation = self.operation;
             let lease = tokio::select! {
@@ -135,7 +121,7 @@ impl Db {
 
     /// For a statement that has been sent before: whether it may have taken effect, and how often it has been repeated.
     pub fn resume(&mut self, is_in_doubt: bool, retries: u32) {
-        self.doubt = if is_in_doubt { Doubt::Sent } else { Doubt::None };
+        self.writes.resume(is_in_doubt);
         self.retries = retries;
     }
 
@@ -163,7 +149,7 @@ impl Db {
 
     /// Whether a statement whose answer was lost may have taken effect, as far as the last one did not settle that.
     pub fn is_in_doubt(&self) -> bool {
-        self.doubt == Doubt::Sent || self.was_in_doubt
+        self.writes.is_in_doubt()
     }
 
     pub fn retries(&self) -> u32 {
@@ -269,7 +255,7 @@ impl Db {
     async fn run(&mut self, repeat: Repeat, statement: &mut dyn Statement) -> Result<u64> {
         if let Some(call) = &mut self.transaction {
             // Boxed, or the future of every statement would have room for it.
-            let result = Box::pin(call.run(self.operation, self.caller.as_deref(), repeat, statement)).await;
+            let result = Box::pin(call.run(self.operation, self.writes.caller.as_deref(), repeat, statement)).await;
             return result.map_err(|error| error.in_operation(self.operation));
         }
         let pool = Arc::clone(&self.guard.pool);
@@ -281,7 +267,7 @@ impl Db {
         };
         result.map_err(|mut error| {
             // Data that cannot be written at all was not written by an earlier attempt either.
-            if self.doubt != Doubt::None && !error.is_unwritable() {
+            if !self.writes.has_none() && !error.is_unwritable() {
                 error.context.outcome = Some("unknown");
                 error.retryable &= repeat == Repeat::Harmless;
             }
@@ -330,30 +316,16 @@ impl Db {
         };
         self.begin_unit(&mut lease, statement.is_snapshot()).await.map_err(AttemptError::Connecting)?;
         let attempt = self.retries + 1;
-        let doubt = self.doubt;
-        self.send(repeat).await;
+        let before = self.writes.send(repeat).await;
         let statement_timeout = self.guard.pool.options.statement_timeout;
         let pool = Arc::clone(&self.guard.pool);
         let running = pool.metrics.statement(self.operation, attempt);
         let started = Instant::now();
         let is_pooled = self.guard.pool.options.target.is_pooled();
-        let way = Way { is_pooled, has_begun: is_pooled, is_in_doubt: doubt == Doubt::Sent };
-        self.was_in_doubt = way.is_in_doubt;
-        let lock_limit = self.lock_limit;
+        let way = Way { is_pooled, has_begun: is_pooled, is_in_doubt: before.is_in_doubt() };
         let connection = lease.connection().map_err(AttemptError::Connecting)?;
-        let result = within(attempt_limit(statement_timeout), async move {
-            match lock_limit {
-                Some(limit) if !way.is_pooled => {
-                    // Boxed, since it is rare, and the future of every statement would have room for it.
-                    catch_driver_panic(Box::pin(pooler::with_lock_limit(connection, limit, statement, way))).await
-                }
-                _ => {
-                    let result = catch_driver_panic(statement.send(connection, way)).await;
-                    if way.is_pooled { catch_driver_panic(pooler::end(connection, result)).await } else { result }
-                }
-            }
-        })
-        .await;
+        let sending = pooler::send(connection, self.lock_limit, statement, way);
+        let result = within(attempt_limit(statement_timeout), sending).await;
         let ran = started.elapsed();
         drop(running);
         let failure = match result {
@@ -361,14 +333,16 @@ impl Db {
                 lease.settle(true);
                 log_statement(self.operation, ran, rows, attempt, None);
                 self.keep(lease);
-                if repeat.is_write() {
-                    self.doubt = Doubt::Written;
-                }
+                self.writes.succeeded(repeat);
                 return Ok(rows);
             }
             Some(Err(error)) => {
                 let failure = statement_failure(&error, ran, statement_timeout);
-                self.release(lease, &failure).await;
+                let usable = settle_failed(&pool, lease, &failure).await;
+                // One whose stale statements are gone is for the next attempt, because another one's may be as stale.
+                if self.keeps_lease || failure.remedy == Remedy::RepeatOnceCleared {
+                    self.lease = usable;
+                }
                 failure
             }
             None => {
@@ -378,7 +352,7 @@ impl Db {
         };
         log_statement(self.operation, ran, 0, attempt, Some(&failure.error));
         if failure.is_undone {
-            self.undone(doubt);
+            self.writes.undone(before);
         }
         Err(AttemptError::Running(failure))
     }
@@ -414,62 +388,9 @@ impl Db {
         self.waited += waited;
     }
 
-    /// Notes that the statement is sent now. If the caller has given up, this never returns, because the call is about to
-    /// be dropped.
-    async fn send(&mut self, repeat: Repeat) {
-        if let Some(caller) = &self.caller
-            && !caller.send(repeat.is_write())
-        {
-            return std::future::pending().await;
-        }
-        if repeat.is_write() && self.doubt == Doubt::None {
-            self.doubt = Doubt::Sent;
-        }
-    }
-
-    /// The server has undone the statement, so that what was known before it holds again.
-    fn undone(&mut self, before: Doubt) {
-        self.doubt = before;
-        if let Some(caller) = &self.caller
-            && before == Doubt::None
-        {
-            caller.undone();
-        }
-    }
-
     fn keep(&mut self, lease: Lease) {
         if self.keeps_lease {
             self.lease = Some(lease);
-        }
-    }
-
-    /// Decides what happens to a connection on which a statement failed.
-    async fn release(&mut self, mut lease: Lease, failure: &Failure) {
-        match failure.remedy {
-            Remedy::None | Remedy::Repeat => {
-                lease.settle(failure.connection_survives);
-                if lease.is_usable() {
-                    self.keep(lease);
-                }
-            }
-            Remedy::RepeatOnceCleared => {
-                let Ok(connection) = lease.connection() else { return };
-                let limit = attempt_limit(self.guard.pool.options.statement_timeout);
-                let cleared = within(limit, connection.clear_cached_statements()).await;
-                lease.settle(matches!(cleared, Some(Ok(()))));
-                // For the next attempt: another one's statements may be as stale.
-                if lease.is_usable() {
-                    self.lease = Some(lease);
-                }
-            }
-            Remedy::RepeatOnceReconnected => {
-                lease.settle(false);
-                self.guard.pool.replace_all();
-            }
-            Remedy::RepeatIfHarmless => {
-                lease.settle(false);
-                self.guard.pool.suspect_idle();
-            }
         }
     }
 }
