@@ -1,4 +1,4 @@
-//! Changes the schema: each change is one transaction, under the migration lock.
+//! Runs migrations and rollbacks, each in one transaction, under the migration lock.
 
 use super::execute::{execute, failure};
 use super::history;
@@ -16,21 +16,21 @@ use crate::error::{Code, Error, Result};
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::{Duration, Instant};
 
-/// The migration lock, an advisory lock on the database (its two halves read "auth" and "pgmi" in ASCII).
+/// The key of the migration lock, an advisory lock. In ASCII its two halves read "auth" and "pgmi".
 const LOCK: i64 = 0x6175_7468_7067_6d69;
 
 #[derive(Clone, Copy)]
 pub enum Direction<'d> {
-    /// The next one of so many migrations.
+    /// Applies the next migration that is pending among the first ones, as many as this.
     Up(usize),
-    /// None: what is there already is only noted.
+    /// Runs no migration, and records those whose SQL has been run by hand.
     Baseline,
-    /// All that are to be undone, together.
+    /// Undoes all migrations that the rollback asks for.
     Down(&'d Rollback),
 }
 
-/// Works in one transaction, under the migration lock, which is waited for up to `end`. Gives the connection up after
-/// a failure.
+/// Does one step in a transaction of its own, under the migration lock. Waits for the lock up to `end`. After a failure the
+/// connection is closed.
 pub async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, end: Option<Instant>) -> Result<Steps> {
     let mut pause = Duration::from_millis(10);
     let is_pooled = lease.target().is_pooled();
@@ -54,7 +54,7 @@ pub async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, en
             lease.settle(true);
             return Ok(done);
         }
-        // Waiting for the lock inside a statement would block a concurrent index build.
+        // A statement that waits for the lock would be an open transaction, and CREATE INDEX CONCURRENTLY waits for those.
         transaction.rollback().await.map_err(|error| failure(&error).error)?;
         if end.is_some_and(|end| Instant::now() >= end) {
             lease.settle(true);
@@ -74,7 +74,8 @@ fn lock_is_held() -> Error {
     error
 }
 
-/// In another encoding some texts could not be stored, and in SQL_ASCII other programs would store what is no text.
+/// Refuses other encodings than UTF8. They cannot store some texts, and in SQL_ASCII other programs could store bytes that
+/// are not text.
 async fn check_encoding(connection: &mut PgConnection) -> Result<()> {
     let encoding: String = sqlx::query_scalar("SELECT current_setting('server_encoding')")
         .persistent(false)
@@ -127,7 +128,7 @@ async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan, 
     Ok(vec![(migration.id, apply_and_note(connection, &schema, migration, is_later).await?)])
 }
 
-/// Makes the bookkeeping of migrations that are there.
+/// Creates `auth_migrations`, with a row for each migration whose SQL has been run by hand.
 async fn note(connection: &mut PgConnection, schema: &Schema, there: &[Migration]) -> Result<()> {
     execute(connection, history::TABLE, AssertSqlSafe(schema.fill(history::CREATE))).await?;
     for migration in there {
@@ -139,7 +140,7 @@ async fn note(connection: &mut PgConnection, schema: &Schema, there: &[Migration
     Ok(())
 }
 
-/// Refuses tables that are not recognised, and says why.
+/// Records the migrations whose SQL has been run by hand. Refuses tables that no migration leaves like this, and says why.
 async fn note_only(connection: &mut PgConnection, schema: &Schema, plan: &Plan) -> Result<Steps> {
     check_encoding(connection).await?;
     if history::is_there(connection, schema).await? {
@@ -154,7 +155,7 @@ async fn note_only(connection: &mut PgConnection, schema: &Schema, plan: &Plan) 
     Ok(there.iter().map(|migration| (migration.id, Duration::ZERO)).collect())
 }
 
-/// Applies a migration with what belongs to it, and returns how long that took.
+/// Applies a migration and inserts its row in `auth_migrations`. Returns how long it took.
 async fn apply_and_note(
     connection: &mut PgConnection,
     schema: &Schema,

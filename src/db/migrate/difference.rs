@@ -1,4 +1,4 @@
-//! How two lists of the catalogue's lines differ, in the words of an error.
+//! The difference between two lists of the catalogue's lines, and the text of an error about it.
 
 use super::history;
 use crate::error::{Code, Error};

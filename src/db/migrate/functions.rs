@@ -1,4 +1,5 @@
-//! The functions of a schema that are ours or the other program's: whose they are, and which may be dropped.
+//! The functions of our migrations and of the TypeScript adapter: giving them an owner, dropping those that are not needed
+//! any more, and telling them from functions of the application's with the same names.
 
 use super::execute::migration_failed;
 use super::generated::{execute_each, execute_for};
@@ -10,12 +11,12 @@ use sqlx::PgConnection;
 #[derive(Debug, Clone, Copy)]
 pub struct Function {
     pub name: &'static str,
-    /// How its body reads in lower case, with a space for what parts words; `None` when the name alone is enough.
+    /// The body in lower case, with one space between words. `None` if the name is enough to recognise the function.
     pub body: Option<&'static str>,
 }
 
-/// Functions belong to the owner of the tables: whoever owns these can roll back. Those with our prefix are ours,
-/// whatever arguments they take.
+/// Functions belong to the owner of the tables, so that whoever owns the tables can roll back. Functions with our prefix
+/// are ours, whatever arguments they take.
 const OWN_FUNCTIONS: &str = "
     SELECT format('ALTER FUNCTION %s OWNER TO %I', f.oid::regprocedure, pg_get_userbyid(t.relowner))
       FROM pg_proc f
@@ -25,14 +26,15 @@ const OWN_FUNCTIONS: &str = "
        AND f.proowner <> t.relowner
        AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)";
 
-/// A function's body without what means nothing.
+/// A function's body in one spelling, so that differences in case, spaces and semicolons do not count.
 macro_rules! plain_body {
     () => {
         "btrim(regexp_replace(replace(lower(f.prosrc), ':=', '='), '[[:space:];]+', ' ', 'g'))"
     };
 }
 
-/// The names in `$1` that stand for another function than the one whose [`plain_body`] is in `$3` are left alone.
+/// Drops the functions named in `$1` that nothing depends on. If `$3` has a [`plain_body`] for the name, a function with
+/// another body is not dropped.
 const UNUSED_FUNCTIONS: &str = concat!(
     "SELECT format('DROP FUNCTION %s', f.oid::regprocedure)
        FROM unnest($1, $3) AS known (name, body)
@@ -45,7 +47,7 @@ const UNUSED_FUNCTIONS: &str = concat!(
         AND NOT EXISTS (SELECT FROM pg_depend p WHERE p.refclassid = 'pg_proc'::regclass AND p.refobjid = f.oid)"
 );
 
-/// The names in `$1` under which the schema has another function than the one whose [`plain_body`] is in `$3`.
+/// The names in `$1` for which the schema has a function whose [`plain_body`] is not the one in `$3`.
 const OTHER_FUNCTIONS: &str = concat!(
     "SELECT f.proname::text
        FROM unnest($1, $3) AS known (name, body)
@@ -67,7 +69,7 @@ pub async fn drop_unused(connection: &mut PgConnection, schema: &Schema, id: &st
     execute_each(connection, id, &unused).await
 }
 
-/// Those of the names under which the schema has another function.
+/// The names for which the schema has a function with another body.
 pub async fn others(
     connection: &mut PgConnection,
     schema: &Schema,

@@ -1,5 +1,5 @@
-//! Databases that another program made: taken over in place, and given back by a rollback. Each way is one
-//! transaction, under the migration lock, together with the rows of our own bookkeeping.
+//! Converts the database of another program into ours, and back by a rollback. Either is one transaction, under the
+//! migration lock, and includes the rows of `auth_migrations`.
 
 use super::execute::{execute, migration_failed};
 use super::functions::{self, Function};
@@ -18,27 +18,30 @@ use crate::error::Result;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Instant;
 
-/// What came before us. SQL and names are the store's affair.
+/// The other program's tables, and the SQL that converts their rows. The module `store` knows them.
 pub struct Legacy {
+    /// The versions whose tables are recognised.
     pub shapes: &'static [Shape],
-    /// Functions that read and write the other program's times.
+    /// SQL that creates functions for reading and writing the other program's times.
     pub clocks: &'static str,
-    /// SELECTs that find what breaks our rules, and our rows made of the old ones.
+    /// SELECTs of the rows that break our rules, so that the database cannot be taken over.
     pub rules: &'static str,
+    /// SQL that copies the old rows into our tables.
     pub rows: &'static str,
-    /// The same for the way back.
+    /// SELECTs of the rows that the other program's tables cannot store, so that the take-over cannot be rolled back.
     pub back_rules: &'static str,
+    /// SQL that copies our rows into the other program's tables.
     pub back_rows: &'static str,
-    /// Our tables that the other program has not, and those of its tables whose owner and grants they get.
+    /// Pairs of one of our tables, for which the other program has none, and the table whose owner and grants it gets.
     pub inherits_from: &'static [(&'static str, &'static str)],
-    /// Tables that migrations after the first have made, and what stands against giving them up: a further SELECT of
-    /// the rules for the way back.
+    /// Pairs of a table of a later migration than the first, and a SELECT that is added to `back_rules` if the table
+    /// exists.
     pub later: &'static [(&'static str, &'static str)],
-    /// What our triggers need, which the other program has not.
+    /// The rights that roles need for our triggers.
     pub trigger_rights: &'static [TriggerRight],
 }
 
-/// Where a database came from: what a rollback has to lead back to, written `3.0.x server=UTC client=UTC`.
+/// What a rollback has to restore. As text it reads `3.0.x server=UTC client=UTC`.
 struct Origin {
     shape: &'static Shape,
     zones: Zones,
@@ -57,8 +60,8 @@ impl Origin {
     }
 }
 
-/// Takes the database over by the first migration, if there is one to take over. Says whether it did; the other
-/// migrations have to follow in the same transaction.
+/// Converts the tables of another program into those of the first migration. Returns whether there were such tables. The
+/// other migrations have to follow in the same transaction.
 pub async fn take_over(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -74,7 +77,7 @@ pub async fn take_over(
     let tables = shape.tables();
     tracing::info!(migration = TAKEN_OVER, from = origin.text(), "taking over the database of the TypeScript adapter");
     prepare(connection, schema, legacy, &origin, &tables).await?;
-    // It may have changed before it was locked.
+    // The tables may have changed before they were locked.
     recognise(connection, schema, legacy.shapes).await?;
     check_rules(connection, schema, legacy.rules, "the database was not taken over").await?;
     let mut inherits_from: Vec<_> = same(&tables).chain(legacy.inherits_from.iter().copied()).collect();
@@ -101,8 +104,8 @@ pub async fn take_over(
     Ok(true)
 }
 
-/// The way back of [`take_over`], from what the migrations made: all at once, or a later one would be undone, and its
-/// rows gone, before the rows that stand against the rest are found.
+/// Undoes [`take_over`] and all migrations after it at once. If these were undone one by one, the rows of a later one would
+/// be gone before a rule finds that the rest cannot be undone.
 pub async fn give_back(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -157,7 +160,7 @@ pub async fn give_back(
     rebuild.run(connection, schema).await
 }
 
-/// Those whose table is there: their migration may have been rolled back before.
+/// The pairs whose table exists. The migration of a table may have been rolled back before.
 async fn present(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -180,12 +183,14 @@ async fn present(
     Ok(later.iter().copied().filter(|(table, _)| found.iter().any(|name| name == table)).collect())
 }
 
+/// Pairs of each table and itself.
 fn same<'t>(tables: &[&'t str]) -> impl Iterator<Item = (&'t str, &'t str)> {
     tables.iter().map(|table| (*table, *table))
 }
 
-/// Locks the tables and sets the clocks. The rules read whole tables; compiling statements as long as theirs, each run
-/// once, would cost more than running them.
+/// Locks the tables, creates the functions for times, and makes settings for the statements that follow. Rules read whole
+/// tables, so that sequential scans are allowed. Their statements are long and run once: compiling them (`jit`) would cost
+/// more than it saves.
 async fn prepare(
     connection: &mut PgConnection,
     schema: &Schema,

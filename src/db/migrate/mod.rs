@@ -65,7 +65,7 @@ pub struct Status {
     pub pending: Vec<&'static str>,
 }
 
-/// Applies what is pending, or only checks that nothing is.
+/// Applies the pending migrations, or only checks that there are none.
 pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
     let migrations = plan.migrations;
     let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
@@ -88,7 +88,7 @@ pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
     }
     drop(lease);
     up_to(pool, plan, migrations.len()).await?;
-    // The tables that were there before, or the role's privileges on those of now, may still be wrong.
+    // Tables that existed before may still be wrong, and so may the role's privileges on the new ones.
     let mut lease = acquire(pool, None, pool.connecting_end()).await?;
     match check(&mut lease, plan, "connect").await? {
         Some(applied) => settle_condition(&mut lease, plan, &applied).await,
@@ -96,7 +96,7 @@ pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
     }
 }
 
-/// Applies what is pending among the first `count` migrations. Returns what was applied.
+/// Applies the pending ones of the first `count` migrations. Returns their ids.
 pub async fn up_to(pool: &Arc<Pool>, plan: &Plan, count: usize) -> Result<Vec<String>> {
     prepare_pending(pool, plan, count).await?;
     let mut lease = acquire(pool, None, pool.connecting_end()).await?;
@@ -113,7 +113,7 @@ pub async fn up_to(pool: &Arc<Pool>, plan: &Plan, count: usize) -> Result<Vec<St
     }
 }
 
-/// Does what takes long in large tables before the transactions of the migrations that are pending.
+/// Prepares the pending migrations: does what would take long in large tables before their transactions begin.
 async fn prepare_pending(pool: &Arc<Pool>, plan: &Plan, count: usize) -> Result<()> {
     let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
     let Some(applied) = check(&mut lease, plan, "connect").await? else { return Ok(()) };
@@ -121,20 +121,20 @@ async fn prepare_pending(pool: &Arc<Pool>, plan: &Plan, count: usize) -> Result<
     prepare::prepare(lease, &pending, applied.condition.schema(), pool.connecting_end()).await
 }
 
-/// How many migrations are applied when `to` is the last one.
+/// How many migrations there are up to the one with the id `to`, or all of them.
 pub fn count_up_to(plan: &Plan, to: Option<&str>) -> Result<usize> {
     to.map_or(Ok(plan.migrations.len()), |to| script::position(plan.migrations, Some(to), "to"))
 }
 
-/// Notes migrations whose SQL has been run by hand. Returns their ids; none if there is a bookkeeping already.
+/// Records migrations whose SQL has been run by hand. Returns their ids, which are none if `auth_migrations` exists already.
 pub async fn baseline(pool: &Arc<Pool>, plan: &Plan) -> Result<Vec<String>> {
     let mut lease = acquire(pool, None, pool.connecting_end()).await?;
     let noted = locked(&mut lease, plan, Direction::Baseline, pool.connecting_end()).await.map_err(permission)?;
     Ok(noted.into_iter().map(|(id, _)| id.to_owned()).collect())
 }
 
-/// Refuses tables that cannot be used, and does what they need from time to time. Calls work without that as well, so that
-/// a failure is only logged.
+/// Refuses tables that cannot be used, and runs their upkeep if it is due. Calls work without it, so a failure of the upkeep
+/// is only logged.
 async fn settle_condition(lease: &mut Lease, plan: &Plan, applied: &Applied) -> Result<()> {
     applied.condition.check(&plan.told)?;
     if !applied.condition.is_upkeep_due {
@@ -156,7 +156,7 @@ async fn settle_condition(lease: &mut Lease, plan: &Plan, applied: &Applied) -> 
     Ok(())
 }
 
-/// If the role lacks a privilege, the error says so instead of blaming the migration.
+/// Changes the error if the role lacks a privilege, so that it says this instead of blaming the migration.
 fn permission(mut error: Error) -> Error {
     if error.context.sql_state.as_deref() == Some("42501") {
         error.code = Code::PermissionDenied;
@@ -169,7 +169,7 @@ fn permission(mut error: Error) -> Error {
     error
 }
 
-/// Runs down migrations. Returns what was rolled back.
+/// Rolls migrations back. Returns their ids.
 pub async fn down(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<Vec<String>> {
     rollback.check(plan.migrations)?;
     let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
@@ -200,7 +200,7 @@ pub async fn status(pool: &Arc<Pool>, plan: &Plan) -> Result<Status> {
     }
 }
 
-/// `None` when there is no bookkeeping table yet.
+/// Sends the one query of a `connect()` with nothing to do. Returns `None` if there is no table `auth_migrations`.
 async fn check(lease: &mut Lease, plan: &Plan, operation: &'static str) -> Result<Option<Applied>> {
     let started = Instant::now();
     let result = one_row(lease, history::check(plan.migrations, plan.old_indexes(), plan.upkeep.is_due)).await?;
@@ -231,7 +231,7 @@ async fn check(lease: &mut Lease, plan: &Plan, operation: &'static str) -> Resul
     }
 }
 
-/// What is amiss with the tables and the privileges; `None` when there is no bookkeeping table.
+/// What is wrong with the tables and the privileges, or `None` if there is no table `auth_migrations`.
 pub async fn condition(lease: &mut Lease, plan: &Plan) -> Result<Option<Condition>> {
     Ok(check(lease, plan, "diagnose").await?.map(|applied| applied.condition))
 }

@@ -1,9 +1,9 @@
-//! Replaces a set of tables by another set and carries the rows over, in the transaction that is open: the old
-//! tables go aside, the new ones are made as in an empty database, rows are copied while no index, foreign key or
-//! trigger slows them down, and the old tables go. Owners, grants and other tables' foreign keys are kept.
-//! Which tables those are, and how rows become rows, the caller says.
+//! Replaces a set of tables by another one and copies the rows, all in the transaction that is open. The old tables are
+//! renamed, the new ones are created as in an empty database, and the rows are copied while there are no indexes, foreign
+//! keys or triggers that would slow this down. Then the old tables are dropped. Owners, grants and the foreign keys of
+//! other tables are kept. The caller says which tables these are, and which SQL copies the rows.
 //!
-//! The statements are made by queries over the catalogue, which all take a list of names as `$1` and the schema as `$2`.
+//! Queries over the catalogue write the statements. Each of them takes a list of names as `$1` and the schema as `$2`.
 
 use super::execute::{execute, migration_failed};
 use super::functions::{self, Function};
@@ -17,32 +17,37 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Instant;
 
 pub struct Rebuild<'r> {
-    /// The migration in whose name this happens.
+    /// The id of the migration, for errors and the log.
     pub id: &'static str,
+    /// The tables that are replaced.
     pub old: &'r [&'r str],
-    /// SQL that makes the new tables, whose names follow.
+    /// SQL that creates the new tables and functions.
     pub create: &'r [&'r str],
+    /// The names of the new tables.
     pub new: &'r [&'r str],
-    /// Functions that it makes as well: they get the owner of the tables.
+    /// The names of the new functions, which get the owner of the tables.
     pub new_functions: &'r [&'r str],
-    /// SQL that fills them from the old ones, named `auth_old_…`: parts that begin with a line `-- into <table>`.
+    /// SQL that copies the rows from the old tables, which are named `auth_old_…` by then. The part for each new table
+    /// begins with a line `-- into <table>`.
     pub rows: &'r str,
-    /// SQL to run when the rows are there, before owners and grants are set.
+    /// SQL that runs after the rows have been copied, and before owners and grants are set.
     pub finish: &'r [&'r str],
-    /// New tables, and the old ones whose owner and grants they get.
+    /// Pairs of a new table and the old one whose owner and grants it gets.
     pub inherits_from: &'r [(&'r str, &'r str)],
-    /// Rights that follow from others, because triggers run as whoever writes.
+    /// Rights to give to the roles that need them for triggers, because a trigger runs with the rights of the role that
+    /// writes.
     pub gained: &'r [TriggerRight],
-    /// Those that had been given in that manner, and that end here.
+    /// Rights that were given to roles for triggers, and that are taken back.
     pub lost: &'r [TriggerRight],
-    /// Functions without arguments that go with the old tables, unless something else needs them.
+    /// Functions that are dropped together with the old tables, unless something else needs them.
     pub functions: &'r [Function],
 }
 
 const DROP_TABLES: &str =
     "SELECT 'DROP TABLE ' || string_agg(format('%I.%I', $2, 'auth_old_' || name), ', ') FROM unnest($1) AS name";
 
-/// What else bears the prefix, which is `$1`: sequences that no column owned, and functions that helped with the rows.
+/// Drops what else has the prefix, which is `$1`: sequences that no column owned, and functions that helped to copy the
+/// rows.
 const DROP_REST: &str = "
     SELECT format('DROP SEQUENCE %I.%I', $2, s.relname)
       FROM pg_class s
@@ -55,7 +60,8 @@ const DROP_REST: &str = "
      WHERE starts_with(f.proname::text, $1[1])
        AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)";
 
-/// Foreign keys of tables that stay to tables that go. A partition's is its parent's.
+/// Statements for the foreign keys that lead from other tables to those that are replaced. The foreign key of a partition
+/// belongs to its partitioned table, and needs no statement of its own.
 macro_rules! references {
     ($statement:literal) => {
         concat!(
@@ -93,7 +99,9 @@ const ADD_REFERENCES: &str = references!(
     )"
 );
 
-/// What of the new tables is cheaper to make when the rows are there. Foreign keys hang on the indexes of the tables that they refer to.
+/// The indexes and foreign keys of the new tables: it is cheaper to create them after the rows have been copied. Foreign
+/// keys are dropped before the indexes, and created after them, because they depend on the unique indexes of the tables that
+/// they refer to.
 const SUSPENDED: &str = "
     WITH tables AS (
         SELECT c.oid
@@ -125,7 +133,7 @@ const DISABLE_TRIGGERS: &str =
 const ENABLE_TRIGGERS: &str =
     "SELECT format('ALTER TABLE %I.%I ENABLE TRIGGER USER', $2, name) FROM unnest($1) AS name";
 
-/// Whether it is a foreign key, its name, how to drop it, and how to make it again.
+/// Whether it is a foreign key, its name, the SQL that drops it, and the SQL that creates it again.
 type Suspended = (bool, String, String, String);
 
 impl Rebuild<'_> {
@@ -174,7 +182,8 @@ impl Rebuild<'_> {
         for (_, name, _, create) in &indexes {
             self.timed(connection, "building index", name, create).await?;
         }
-        // A foreign key is checked by a join, whose planner should know the sizes; so should the application's.
+        // A foreign key is checked by a join, and the planner needs statistics for that, as it does for the application's
+        // statements.
         execute_for(connection, schema, id, ANALYZE, self.new).await?;
         for (_, name, _, create) in &references {
             self.timed(connection, "checking foreign key", name, create).await?;
@@ -182,7 +191,7 @@ impl Rebuild<'_> {
         execute_for(connection, schema, id, ENABLE_TRIGGERS, self.new).await
     }
 
-    /// Runs one of the statements that take long with many rows, and logs it.
+    /// Runs a statement that takes long if there are many rows, and logs when it begins and ends.
     async fn timed(&self, connection: &mut PgConnection, step: &str, what: &str, sql: &str) -> Result<()> {
         let started = Instant::now();
         tracing::info!(migration = self.id, step, what, "step begins");
@@ -192,8 +201,8 @@ impl Rebuild<'_> {
     }
 }
 
-/// Tables that a later migration has made belong to the owner of `users`, as its functions do, and whoever has rights
-/// to `users` has them to these.
+/// Gives the tables and functions that a later migration has created to the owner of `users`. The roles that have rights to
+/// `users` get the same rights to these tables.
 pub async fn join_users(
     connection: &mut PgConnection,
     schema: &Schema,

@@ -1,5 +1,6 @@
-//! What our migrations make, found by letting them run once more beside the tables and undoing that. The comparison with it
-//! recognises tables that were made by hand, and finds what the application has added.
+//! What our migrations create. To find out, they run once more beside the tables, and that is rolled back. A comparison with
+//! the result recognises tables that were created with the migrations' SQL by hand, and finds what the application has
+//! added.
 
 use super::catalogue::{bodies, catalogue, table_of};
 use super::difference::{Difference, list, refusal};
@@ -12,8 +13,7 @@ use crate::error::{Code, Error, Result};
 use sqlx::PgConnection;
 use std::collections::BTreeSet;
 
-/// Stops what would drop these tables when they have anything that these migrations did not make. What they make is
-/// seen by letting them run once more, beside the tables, and undoing that.
+/// Refuses to drop tables that have anything that these migrations did not create.
 pub async fn refuse_additions(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -38,7 +38,7 @@ pub async fn refuse_additions(
     )))
 }
 
-/// What the migrations make of these tables, and their functions.
+/// The lines of the tables and functions that the migrations create.
 async fn made_by(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -60,7 +60,8 @@ async fn made_by(
     Ok(lines)
 }
 
-/// How many of the migrations a database has that was made with their SQL by hand, and so lacks the bookkeeping.
+/// For a database whose tables were created with the migrations' SQL by hand, so that there is no `auth_migrations`: how
+/// many of the migrations have been run.
 pub async fn baseline(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -87,7 +88,7 @@ pub async fn baseline(
     Ok(0)
 }
 
-/// Why [`baseline`] recognises none: what distinguishes the tables from those that all migrations make.
+/// The error if [`baseline`] recognises none of the migrations. It lists the differences to what all of them create.
 pub async fn refuse_unrecognised(
     connection: &mut PgConnection,
     schema: &Schema,

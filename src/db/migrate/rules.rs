@@ -1,4 +1,4 @@
-//! Rows that stand against a take-over or its way back.
+//! Looks for rows because of which a database cannot be taken over, or cannot be given back.
 
 use super::execute::migration_failed;
 use super::history::TAKEN_OVER;
@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result, Violation};
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Instant;
 
-/// How many ids an error lists of each rule.
+/// How many ids of rows an error lists for each rule.
 const LISTED: i32 = 20;
 
 pub async fn check_rules(connection: &mut PgConnection, schema: &Schema, rules: &str, outcome: &str) -> Result<()> {

@@ -1,5 +1,5 @@
-//! Names that begin with `auth_old_`, which tables and functions have for a while: until the new ones of their names are
-//! made, or compared with them.
+//! Renames tables and functions to names that begin with `auth_old_`, so that new ones can be created under their names.
+//! These names last until the end of the transaction at most.
 
 use super::difference::{list, refusal};
 use super::execute::failure;
@@ -8,7 +8,7 @@ use super::schema::Schema;
 use crate::error::Result;
 use sqlx::PgConnection;
 
-/// What a rebuild and a take-over need as names for a while: nobody else's may be among them.
+/// What has the prefix already, and so would collide with the names that a rebuild or a take-over needs.
 const PREFIXED: &str = "
     SELECT format('%s %s', o.kind, o.name)
       FROM (
@@ -23,9 +23,9 @@ const PREFIXED: &str = "
        AND starts_with(o.name::text, 'auth_old_')
      ORDER BY 1";
 
-/// Indexes, sequences and the names that PostgreSQL 18 gives to NOT NULL too: they are wanted again. The sequence of
-/// a column keeps its own name behind the prefix, as the tables do, so that SQL can name it.
-/// Partitions go with their table.
+/// Renames tables with their partitions, indexes, sequences and, since PostgreSQL 18, NOT NULL constraints, because the new
+/// tables need all of these names. Tables and the sequences of columns keep their own names after the prefix, so that SQL
+/// can name them. The others get their OIDs.
 const SET_ASIDE: &str = "
     WITH named AS (
         SELECT c.oid, c.relname
@@ -80,12 +80,12 @@ const SET_FUNCTIONS_ASIDE: &str = "
        AND (f.pronargs = 0 OR starts_with(f.proname::text, 'auth_'))
        AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)";
 
-/// Gives the tables, and what bears names of its own in them, names with the prefix `auth_old_`.
+/// Renames tables, with everything in them that has a name of its own.
 pub async fn set_aside(connection: &mut PgConnection, schema: &Schema, id: &str, tables: &[&str]) -> Result<()> {
     execute_for(connection, schema, id, SET_ASIDE, tables).await
 }
 
-/// The same for functions.
+/// Renames functions.
 pub async fn set_functions_aside(
     connection: &mut PgConnection,
     schema: &Schema,

@@ -1,4 +1,4 @@
-//! Whose tables these are: the lines of the catalogue, compared with those of the shapes that are known.
+//! Recognises the tables of another program, by comparing the catalogue's lines with those of the versions that are known.
 
 use super::catalogue::{catalogue, table_of};
 use super::difference::{Difference, refusal};
@@ -10,28 +10,29 @@ use crate::error::{Error, Result};
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::collections::BTreeSet;
 
-/// A database as another program makes it.
+/// The tables of one version of another program.
 pub struct Shape {
     /// The program's version.
     pub name: &'static str,
-    /// Texts of lines as [`CATALOGUE`] writes them. Indexes may be missing; nothing may be there beyond.
+    /// The lines of its tables, as [`catalogue`] returns them. Indexes may be missing, and nothing else may be there.
     pub catalogue: &'static [&'static str],
-    /// SQL that makes the tables, to go back.
+    /// SQL that creates the tables, for a rollback.
     pub create: &'static [&'static str],
-    /// What only this shape has no place for, to be added to the rules of the way back.
+    /// Further rules for a rollback: SELECTs of rows that this version cannot store.
     pub back_rules: &'static str,
-    /// The program's own bookkeeping, which has the name of ours.
+    /// The program's own table of migrations, which has the same name as ours.
     pub history: Option<History>,
-    /// Whether a trigger of the program's writes `updated_at`, by the server's clock.
+    /// Whether a trigger writes `updated_at`, with the server's time, and not the program with its own.
     pub has_update_triggers: bool,
     /// The program's functions.
     pub functions: &'static [Function],
 }
 
+/// Another program's table of migrations.
 pub struct History {
-    /// The rows that it must have.
+    /// The ids that it must contain, and no others.
     pub ids: &'static [&'static str],
-    /// SQL that makes it again.
+    /// SQL that creates it again, for a rollback.
     pub create: &'static str,
 }
 
@@ -40,19 +41,20 @@ impl Shape {
         self.catalogue.iter().flat_map(|text| text.lines()).collect()
     }
 
-    /// Every table of the shape but the bookkeeping.
+    /// Every table but the table of migrations.
     pub fn tables(&self) -> Vec<&'static str> {
         let names: BTreeSet<_> = self.lines().into_iter().filter_map(|line| line.split(['.', ':']).next()).collect();
         names.into_iter().filter(|name| *name != history::TABLE).collect()
     }
 
-    /// Every index of the shape that no constraint has.
+    /// Every index that does not belong to a constraint.
     pub fn indexes(&self) -> Vec<&'static str> {
         self.lines().into_iter().filter_map(|line| line.split_once(": index ").map(|(_, name)| name)).collect()
     }
 }
 
-/// Which of the shapes the schema has; `None` when it has none of their tables. Anything in between is refused.
+/// Which of the versions the tables in the schema are from, or `None` if there are no such tables. Tables that differ from
+/// all versions are refused.
 pub async fn recognise(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -78,8 +80,8 @@ pub async fn recognise(
     }
 }
 
-/// Where the tables that are meant may lie, when the schema of ours has none of them: a second installation beside the
-/// first, or an empty one beside the old tables, would be made without a word.
+/// The first later schema of the search path that has our tables, or those of the other program. Without this check a
+/// second, empty set of tables would be created in our schema, and nobody would notice.
 const ELSEWHERE: &str = "
     SELECT n.nspname::text
       FROM unnest($1) WITH ORDINALITY AS later (name, position)
@@ -94,7 +96,7 @@ const ELSEWHERE: &str = "
      ORDER BY later.position
      LIMIT 1";
 
-/// Refuses to do anything in a schema when a later one of the search path has the tables.
+/// Refuses to create tables if a later schema of the search path has them already.
 pub async fn refuse_elsewhere(connection: &mut PgConnection, schema: &Schema, shapes: &'static [Shape]) -> Result<()> {
     let Some(shape) = shapes.first() else { return Ok(()) };
     if schema.later.is_empty() {
@@ -110,7 +112,7 @@ pub async fn refuse_elsewhere(connection: &mut PgConnection, schema: &Schema, sh
     found.map_or(Ok(()), |found| Err(in_another_schema(&schema.name, &found)))
 }
 
-/// Whether no table is as the adapter would have made it: they are somebody else's altogether.
+/// Whether the tables belong to an unrelated application: none of them has at least half of the columns of ours.
 fn is_foreign(found: &BTreeSet<&str>, shape: &Shape) -> bool {
     let expected = shape.lines();
     let columns = |lines: &BTreeSet<&str>, table: &str| -> BTreeSet<String> {
@@ -120,7 +122,7 @@ fn is_foreign(found: &BTreeSet<&str>, shape: &Shape) -> bool {
     tables.iter().all(|table| {
         let known = columns(&expected, table);
         let shared = columns(found, table).intersection(&known).count();
-        // A few columns are alike anywhere: `id`, `name`, `created_at`.
+        // Most tables of any application have some of these columns: `id`, `name`, `created_at`.
         shared * 2 < known.len()
     })
 }

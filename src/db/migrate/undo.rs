@@ -31,7 +31,7 @@ impl Rollback {
     }
 }
 
-/// What a rollback would come to.
+/// What a rollback would do.
 pub struct RollbackPreview {
     pub migrations: Vec<&'static str>,
     /// The tables that would be dropped, and how many rows each has.
@@ -40,7 +40,7 @@ pub struct RollbackPreview {
     pub gives_back: bool,
 }
 
-/// The migrations to undo, the newest first; none if there is no bookkeeping.
+/// The migrations to undo, the newest first. There are none if there is no table `auth_migrations`.
 struct Undoing {
     applied: Applied,
     applied_here: Vec<&'static Migration>,
@@ -71,7 +71,7 @@ impl Undoing {
     }
 }
 
-/// Says what [`undo`] would do, and does nothing.
+/// What [`undo`] would do.
 pub async fn preview(
     connection: &mut PgConnection,
     schema: &Schema,

@@ -1,16 +1,16 @@
-//! The time zones in which another program's times are read.
+//! The time zones of another program's times, which its columns do not store.
 
 use super::execute::{execute, failure};
 use super::history::TAKEN_OVER;
 use crate::error::{Error, Result};
 use sqlx::PgConnection;
 
-/// The zones of the two clocks whose times a legacy database holds.
+/// The time zones of the two clocks whose times the database contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zones {
-    /// The server's, which filled in defaults.
+    /// That of the server, which writes the defaults of columns.
     pub server: String,
-    /// Node's, which sent times as it shows them.
+    /// That of the Node.js process, which sent its local time.
     pub client: String,
 }
 
@@ -20,7 +20,8 @@ impl Default for Zones {
     }
 }
 
-/// POSIX zones are refused: `UTC+2` would be two hours west.
+/// Refuses names that the server does not know. POSIX time zones are refused as well, because `UTC+2` would be two hours
+/// west of UTC.
 pub async fn check_zones(connection: &mut PgConnection, zones: &Zones) -> Result<()> {
     let unknown: Option<String> = sqlx::query_scalar(
         "SELECT zone
@@ -42,8 +43,9 @@ pub async fn check_zones(connection: &mut PgConnection, zones: &Zones) -> Result
     Ok(())
 }
 
-/// Some names are abbreviations as well (`CET`, `EET`, `MET`, `WET`), and as such have no summer: an expression then
-/// reads them otherwise than the setting `timezone` does, which knows the zone alone. `$1` is the zone.
+/// Whether `AT TIME ZONE` reads the name `$1` differently than the setting `timezone` does. Some names of zones are also
+/// abbreviations (`CET`, `EET`, `MET`, `WET`). `AT TIME ZONE` takes the abbreviation, which has no summer time, and the
+/// setting takes the zone.
 const UNCONFIRMED: &str = "
     SELECT EXISTS (
         SELECT FROM generate_series(TIMESTAMP '2000-01-01', TIMESTAMP '2037-12-31', INTERVAL '1 day') AS shown
