@@ -1,4 +1,4 @@
-//! Why no connection could be made.
+//! Errors of opening a connection.
 
 use crate::db::cause::{code_of_system, plain_cause, with_cause};
 use crate::db::error::{code_of, from_server, server_error};
@@ -6,17 +6,17 @@ use crate::db::tls::explain;
 use crate::error::{Cause, Code, Error};
 use std::time::Duration;
 
-/// No connection could be made; nothing has run.
+/// The error if no connection could be opened. No statement has run.
 pub fn connect_error(error: &sqlx::Error) -> Error {
     if let Some(server) = server_error(error) {
         let code = match code_of(server.code(), Duration::ZERO, None) {
-            // No statement of ours has failed: 55000 is a database that takes no connections, say.
+            // No statement of ours has failed. An example is 55000, a database that accepts no connections.
             Code::QueryFailed => Code::ConnectionFailed,
             code => code,
         };
         let mut failed = from_server(server, code);
         failed.retryable = matches!(server.code(), "53300" | "57P01" | "57P02" | "57P03" | "57P05");
-        // PgBouncer and those that follow it refuse them with the first, RDS Proxy with the second.
+        // PgBouncer and poolers that imitate it refuse start-up options with 08P01, and RDS Proxy with 0A000.
         if matches!(server.code(), "08P01" | "0A000") {
             failed.message = "the server refused our start-up options: if a connection pooler stands in between, set pooler: 'transaction'".into();
         }
@@ -40,10 +40,10 @@ pub fn connect_error(error: &sqlx::Error) -> Error {
     }
 }
 
-/// The name of the host has no address, or nobody could be asked for it.
+/// The error if the host's name has no address, or if no name server could be asked for it.
 pub fn unknown_name(error: &std::io::Error) -> Error {
     let message = error.to_string();
-    // The system's own numbers for these are not passed on: only its text tells a moment's failure from a wrong name.
+    // The standard library does not pass on the system's number. Only the text tells a temporary failure from a wrong name.
     let is_passing = message.contains("Temporary failure") || message.contains("Try again");
     let code = if is_passing { "EAI_AGAIN" } else { "ENOTFOUND" };
     let mut failed = Error::new(Code::ConnectionFailed, "the name of the host could not be resolved");
@@ -52,7 +52,7 @@ pub fn unknown_name(error: &std::io::Error) -> Error {
     failed
 }
 
-/// Whether a server has answered, and TLS found fault with it.
+/// Whether a server has answered, and the TLS handshake with it has failed.
 pub fn is_about_tls(io: &std::io::Error) -> bool {
     rustls_error(io).is_some()
 }

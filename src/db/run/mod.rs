@@ -1,4 +1,4 @@
-//! Running statements: the one place that awaits sqlx. Retries, classification and the log live here.
+//! Runs statements, with retries, time limits and lines in the log. Nothing else in `src/` sends a statement of the store's.
 
 pub mod acquire;
 pub mod pooler;
@@ -43,11 +43,11 @@ pub struct Db {
     retries: u32,
     /// How long it has waited for connections.
     waited: Duration,
-    /// How long statements wait for a lock; `None` when the server's own limits say.
+    /// How long statements wait for a lock. `None` leaves that to the server's own limits.
     lock_limit: Option<Duration>,
-    /// The call of a transaction that this is for.
+    /// Present if this is a call in a transaction of the application's.
     transaction: Option<TransactionCall>,
-    // After the lease, so that a connection is back before the call counts as ended.
+    // Dropped after the lease, so that the connection is back in the pool before the call counts as ended.
     guard: CallGuard,
 }
 
@@ -185,7 +185,7 @@ impl Db {
         Ok(row)
     }
 
-    /// The same, for a row that is read in a way of its own. Returns how many there were: one or none.
+    /// Does the same for a row that the caller's `row` decodes. Returns how many rows there were, which is one or none.
     pub async fn read_one<Q>(&mut self, repeat: Repeat, query: Q, row: &mut dyn Rows) -> Result<u64>
     where
         Q: Fn() -> PgQuery + Send + Sync,
@@ -204,7 +204,7 @@ impl Db {
         Ok(rows)
     }
 
-    /// The same, for rows that are read in a way of their own. Returns how many there were.
+    /// Does the same for rows that the caller's `rows` decode. Returns how many rows there were.
     pub async fn read_all<Q>(&mut self, repeat: Repeat, query: Q, rows: &mut dyn Rows) -> Result<u64>
     where
         Q: Fn() -> PgQuery + Send + Sync,
@@ -224,7 +224,7 @@ impl Db {
         Ok(row)
     }
 
-    /// The same for many rows.
+    /// Does the same for an insert of several rows.
     pub async fn create_all<R, Q>(&mut self, query: Q) -> Result<Vec<R>>
     where
         R: for<'r> FromRow<'r, PgRow> + Send,
@@ -251,10 +251,10 @@ impl Db {
         statement.result.ok_or_else(|| Error::new(Code::Internal, "a transaction ended without a result"))
     }
 
-    /// How many rows the statement came to.
+    /// Runs a statement, and returns how many rows it has returned or changed.
     async fn run(&mut self, repeat: Repeat, statement: &mut dyn Statement) -> Result<u64> {
         if let Some(call) = &mut self.transaction {
-            // Boxed, or the future of every statement would have room for it.
+            // Boxed, because otherwise the future of every statement would be as large as this one.
             let result = Box::pin(call.run(self.operation, self.writes.caller.as_deref(), repeat, statement)).await;
             return result.map_err(|error| error.in_operation(self.operation));
         }
@@ -262,7 +262,7 @@ impl Db {
         let result = tokio::select! {
             biased;
             result = self.attempts(repeat, statement) => result,
-            // The attempt is dropped in the middle; its lease sees to the rest.
+            // The attempt is dropped while it runs. The drop of its lease cancels the statement.
             () = pool.calls.aborted() => Err(aborted()),
         };
         result.map_err(|mut error| {
@@ -294,7 +294,7 @@ impl Db {
         may_reconnect(error) || (self.retries == 0 && self.guard.pool.options.target.may_have_rotated(error))
     }
 
-    /// Waits before the next attempt, or says with the error that there is none.
+    /// Waits before the next attempt, or returns the error if there is none.
     async fn pause(&mut self, mut error: Error, may_repeat: bool) -> Result<()> {
         let attempt = self.retries + 1;
         if !may_repeat || attempt > self.guard.pool.options.max_retries {
@@ -339,7 +339,8 @@ impl Db {
             Some(Err(error)) => {
                 let failure = statement_failure(&error, ran, statement_timeout);
                 let usable = settle_failed(&pool, lease, &failure).await;
-                // One whose stale statements are gone is for the next attempt, because another one's may be as stale.
+                // A connection whose stale statements were cleared is kept for the next attempt, because those of another
+                // connection may be stale, too.
                 if self.keeps_lease || failure.remedy == Remedy::RepeatOnceCleared {
                     self.lease = usable;
                 }
@@ -357,7 +358,7 @@ impl Db {
         Err(AttemptError::Running(failure))
     }
 
-    /// Through a transaction pooler a call has a connection only when it has a transaction.
+    /// Begins a transaction for the statement if there is a transaction pooler. Before that the call has no server process.
     async fn begin_unit(&mut self, lease: &mut Lease, is_snapshot: bool) -> Result<()> {
         let pool = Arc::clone(&self.guard.pool);
         let Some(settings) = &pool.options.target.unit_settings else { return Ok(()) };
@@ -369,7 +370,7 @@ impl Db {
         self.spend(started.elapsed());
         let begun = begun.unwrap_or_else(|| Err(pool.timed_out()));
         if begun.is_err() {
-            // The pooler may have gone, and all connections with it.
+            // If the pooler has stopped, all connections are lost.
             pool.suspect_idle();
         }
         begun?;
@@ -395,7 +396,7 @@ impl Db {
     }
 }
 
-/// How far an attempt came.
+/// Where an attempt has failed.
 enum AttemptError {
     Connecting(Error),
     Running(Failure),

@@ -91,7 +91,8 @@ async fn has_no_transactions(target: &Target, host: usize) -> bool {
     probed.await.flatten().is_some()
 }
 
-/// Sends a statement, which ends the unit that has begun for it, or is undone when it waits for a lock longer than the limit.
+/// Sends a statement. Through a pooler this ends the unit that has begun for it. Otherwise the statement is undone if it
+/// waits for a lock longer than the limit.
 pub async fn send(
     connection: &mut PgConnection,
     lock_limit: Option<Duration>,
@@ -100,7 +101,7 @@ pub async fn send(
 ) -> sqlx::Result<u64> {
     match lock_limit {
         Some(limit) if !way.is_pooled => {
-            // Boxed, since it is rare, and the future of every statement would have room for it.
+            // Boxed, because otherwise the future of every statement would be as large as this one, which is rare.
             catch_driver_panic(Box::pin(with_lock_limit(connection, limit, statement, way))).await
         }
         _ => {

@@ -1,4 +1,4 @@
-//! What happens to a connection on which a statement failed.
+//! Decides what happens to a connection on which a statement has failed.
 
 use crate::db::deadline::{attempt_limit, within};
 use crate::db::error::{Failure, Remedy};

@@ -1,4 +1,4 @@
-//! What is known of a call's writes: its error may only claim what is certain.
+//! What is known about the writes of a call. Its error must not say that nothing was written unless that is certain.
 
 use super::retry::Repeat;
 use crate::db::give_up::GiveUp;
@@ -13,7 +13,7 @@ pub struct Writes {
     was_in_doubt: bool,
 }
 
-/// What is known of them.
+/// What is known about the writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doubt {
     /// Nothing has been written.
@@ -24,7 +24,7 @@ enum Doubt {
     Written,
 }
 
-/// What was known before an attempt.
+/// What was known about the writes before an attempt.
 #[derive(Debug, Clone, Copy)]
 pub struct BeforeAttempt(Doubt);
 
@@ -40,13 +40,13 @@ impl Writes {
         Self { caller, doubt: Doubt::None, was_in_doubt: false }
     }
 
-    /// Begins anew, for the statement of other callers.
+    /// Forgets everything, because the next statement is for other callers.
     pub fn reset(&mut self) {
         self.resume(false);
         self.was_in_doubt = false;
     }
 
-    /// For a statement that has been sent before: whether it may have taken effect.
+    /// Continues with a statement that has been sent before. `is_in_doubt` says whether it may have taken effect.
     pub fn resume(&mut self, is_in_doubt: bool) {
         self.doubt = if is_in_doubt { Doubt::Sent } else { Doubt::None };
     }
@@ -77,14 +77,14 @@ impl Writes {
         before
     }
 
-    /// The statement has succeeded.
+    /// Notes that the statement has succeeded.
     pub fn succeeded(&mut self, repeat: Repeat) {
         if repeat.is_write() {
             self.doubt = Doubt::Written;
         }
     }
 
-    /// The server has undone the statement, so that what was known before it holds again.
+    /// Notes that the server has undone the statement, so that what was known before it is true again.
     pub fn undone(&mut self, before: BeforeAttempt) {
         self.doubt = before.0;
         if let Some(caller) = &self.caller
