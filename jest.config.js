@@ -19,6 +19,7 @@ module.exports = {
   globalSetup: '<rootDir>/__test__/helpers/global-setup.ts',
   globalTeardown: '<rootDir>/__test__/helpers/global-teardown.ts',
   testTimeout: suite.timeoutMs ?? 30_000,
-  // Workers wait for the server most of the time.
-  maxWorkers: '100%',
+  // With a worker for each processor, every other processor is idle: tests wait for the server, for time limits and for
+  // pauses. What is apart measures times, or starts servers and processes of its own.
+  maxWorkers: suite.isApart ? '100%' : '150%',
 };

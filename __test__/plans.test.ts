@@ -144,7 +144,7 @@ describe('with one owner of everything, many expired rows, and statistics from b
   const skewed = useDatabase();
   /** Less than the owner has, more than all tables of a statement that takes a thousand rows of one. */
   const BOUND = 12_000;
-  const OWNED = Math.max(30_000, ROWS / 4);
+  const OWNED = Math.max(16_000, Math.floor(ROWS / 8));
   const owned = `generate_series(1, ${OWNED}) n`;
   const TABLES = [
     `sessions (id, user_id, org_id, expires_at)

@@ -9,12 +9,13 @@ use crate::store::api_keys::{ApiKeyInput, ApiKeyPatch};
 use crate::store::backup_codes::BackupCodeOrText;
 use crate::store::email_tokens::EmailVerificationTokenInput;
 use crate::store::events::EventInput;
+use crate::store::oauth_links::OAuthLinkInput;
 use crate::store::organizations::{OrganizationInput, OrganizationPatch};
 use crate::store::roles::{RoleInput, RolePatch};
 use crate::store::sessions::{SessionInput, SessionPatch};
 use crate::store::two_factor_devices::{TwoFactorDeviceInput, TwoFactorDevicePatch};
 use crate::store::two_factor_sessions::TwoFactorSessionInput;
-use crate::store::users::{OAuthLinkInput, UserInput, UserPatch};
+use crate::store::users::{UserInput, UserPatch};
 use futures_core::future::BoxFuture;
 use std::sync::Arc;
 

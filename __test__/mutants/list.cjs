@@ -252,9 +252,9 @@ module.exports = [
   {
     name: 'others-not-suspected',
     mistake: 'when a connection was lost under a statement, the others are used as before',
-    find: `                lease.settle(false);
-                self.guard.pool.suspect_idle();`,
-    replace: '                lease.settle(false);',
+    find: `            lease.settle(false);
+            pool.suspect_idle();`,
+    replace: '            lease.settle(false);',
     tests: ['lost-connections'],
   },
   {

@@ -1,7 +1,8 @@
 //! How a method starts its work, and how the result becomes the answer to its call.
 
 use super::PostgresStorageAdapter;
-use crate::bridge::start::{self, Answer, BoxedTask};
+use crate::bridge::calls::Answer;
+use crate::bridge::runtime::{self, BoxedTask};
 use crate::bridge::{Nullable, Pending};
 use crate::db::pool::CallGuard;
 use crate::db::{Batch, Batched, Db, TransactionCall};
@@ -127,7 +128,7 @@ impl PostgresStorageAdapter {
     {
         let is_alone = self.calls.is_idle();
         let (pending, answer) = self.calls.begin(operation);
-        match start::runtime() {
+        match runtime::runtime() {
             Ok(_) => self.run(is_alone, answer, work, |answer, result| answer.give(&result)),
             Err(error) => answer.give::<()>(&Err(error)),
         }
@@ -168,7 +169,7 @@ impl PostgresStorageAdapter {
 
     /// Registers a call that is going to run.
     pub(super) fn enter(&self) -> Result<CallGuard> {
-        start::runtime()?;
+        runtime::runtime()?;
         self.database.enter()
     }
 
@@ -225,5 +226,5 @@ fn spawn(begins_here: bool, log: Option<&Dispatch>, work: impl Future<Output = (
         None => Box::pin(work),
         Some(log) => Box::pin(work.with_subscriber(log.clone())),
     };
-    start::spawn(begins_here, work);
+    runtime::spawn(begins_here, work);
 }

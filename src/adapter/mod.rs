@@ -30,9 +30,9 @@ mod two_factor;
 mod users;
 
 use crate::bridge::ask::password_asker;
+use crate::bridge::calls::Calls;
 use crate::bridge::log::LogSubscriber;
 use crate::bridge::queue::CompletionQueue;
-use crate::bridge::start::Calls;
 use crate::bridge::tick_gather::TickGather;
 use crate::bridge::{CallOptions, Json, Nullable, Pending, Void};
 use crate::db::migrate::{Rollback, Told};

@@ -1,10 +1,13 @@
 use super::{CallOptions, Json, Nullable, Pending, PostgresStorageAdapter, Void, options_or};
 use crate::input::{Key, check_key, check_text, check_texts};
+use crate::store::oauth_links::{self, OAuthLinkInput};
 use crate::store::pages::Page;
 use crate::store::passwords::{self, PasswordHash};
 use crate::store::updates::UpdateOptions;
 use crate::store::user_creates::NewUser;
-use crate::store::users::{self, ListUsersOptions, OAuthLinkInput, UserInput, UserPatch, UserRecord};
+use crate::store::user_deletes;
+use crate::store::user_lists::{self, ListUsersOptions};
+use crate::store::users::{self, UserInput, UserPatch, UserRecord};
 use napi_derive::napi;
 
 #[napi]
@@ -39,7 +42,7 @@ impl PostgresStorageAdapter {
     pub fn list_users(&self, options: Option<Json<ListUsersOptions>>) -> Pending<Page<UserRecord>> {
         self.call("listUsers", move |mut db| async move {
             let options = options.map(|options| options.parse("options")).transpose()?;
-            users::list(&mut db, options).await
+            user_lists::list(&mut db, options).await
         })
     }
 
@@ -54,7 +57,7 @@ impl PostgresStorageAdapter {
         self.call("getUserByOAuth", move |mut db| async move {
             check_text(&provider, "provider")?;
             check_text(&sub, "sub")?;
-            users::by_oauth(&mut db, &provider, &sub).await.map(Nullable)
+            oauth_links::find_user(&mut db, &provider, &sub).await.map(Nullable)
         })
     }
 
@@ -118,7 +121,7 @@ impl PostgresStorageAdapter {
     pub fn delete_user(&self, id: String, _options: Option<CallOptions>) -> Pending<Void> {
         self.call("deleteUser", move |mut db| async move {
             check_text(&id, "id")?;
-            users::delete(&mut db, &id).await.map(|()| Void)
+            user_deletes::delete(&mut db, &id).await.map(|()| Void)
         })
     }
 
@@ -137,7 +140,7 @@ impl PostgresStorageAdapter {
         self.call("linkOAuthAccount", move |mut db| async move {
             check_text(&user_id, "userId")?;
             check_key(&provider, "provider")?;
-            users::link_oauth(&mut db, &user_id, &provider, link.parse("link")?).await
+            oauth_links::link(&mut db, &user_id, &provider, link.parse("link")?).await
         })
     }
 
@@ -153,7 +156,7 @@ impl PostgresStorageAdapter {
     ) -> Pending<UserRecord> {
         self.call("unlinkOAuthAccount", move |mut db| async move {
             check_texts(&[("userId", &user_id), ("provider", &provider)])?;
-            users::unlink_oauth(&mut db, &user_id, &provider).await
+            oauth_links::unlink(&mut db, &user_id, &provider).await
         })
     }
 }

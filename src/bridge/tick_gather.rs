@@ -3,7 +3,7 @@
 //! a worker that started at the first of them would find that one alone. Kinds of which there are only a few stay,
 //! if results are left for further turns, until those have been handed over, too.
 
-use super::start;
+use super::runtime;
 use crate::db::batch::policy::{GATHER_LIMIT, GATHER_QUIET, GATHERED_ENOUGH};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,7 +64,7 @@ impl TickGather {
         gathered.kinds.push(GatheredKind { id: kind, calls: 1, since: Instant::now(), begin: Box::new(begin()) });
         if !gathered.is_guarded {
             gathered.is_guarded = true;
-            start::spawn(false, Box::pin(Arc::clone(self).guard()));
+            runtime::spawn(false, Box::pin(Arc::clone(self).guard()));
         }
     }
 
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn lets_nothing_wait_for_a_turn_that_does_not_end() {
         // The guard runs there.
-        super::start::runtime().unwrap();
+        super::runtime::runtime().unwrap();
         let (gather, count) = (Arc::<TickGather>::default(), Arc::default());
         gather.open();
         for round in 1..=3 {

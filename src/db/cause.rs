@@ -1,9 +1,9 @@
-//! The reasons of the system, the driver and the server, as causes of our errors.
+//! Converts errors of the system, of the driver and of the server to the causes of our errors.
 
 use crate::error::{Cause, Code, Error};
 use sqlx::postgres::PgSeverity;
 
-/// An error of sqlx's that no server has sent, as the cause of ours.
+/// Our error with the code and the message, and as its cause an error of sqlx's that does not come from a server.
 pub fn with_cause(code: Code, message: &'static str, cause: &sqlx::Error) -> Error {
     let mut error = Error::new(code, message);
     error.cause = Some(Box::new(match cause {
@@ -18,7 +18,7 @@ pub fn system_cause(io: &std::io::Error) -> Cause {
     Cause { code, ..plain_cause("SystemError", io.to_string()) }
 }
 
-/// The name that Node has for the same error.
+/// The code that Node.js has for the same error.
 pub fn code_of_system(io: &std::io::Error) -> Option<&'static str> {
     use std::io::ErrorKind;
     match (io.kind(), io.raw_os_error()) {

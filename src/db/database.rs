@@ -1,4 +1,4 @@
-//! One adapter's database: the pool of the moment, and its opening and closing.
+//! One adapter's database: its current pool, which is opened and closed, and what runs on it.
 
 use super::diagnose::{Check, Subject, diagnose};
 use super::health::{self, Tables, check_version};
@@ -21,12 +21,12 @@ pub struct Database {
 struct Pools {
     /// `None` between `disconnect()` and the next `connect()`.
     open: Option<Arc<Pool>>,
-    /// Those that a `disconnect()` has not done with yet.
+    /// The pools that a `disconnect()` is still closing.
     closing: Vec<Weak<Pool>>,
 }
 
 impl Database {
-    /// Opens no connection.
+    /// No connection is opened before the first call.
     pub fn new(options: PoolOptions, plan: Plan, metrics: Arc<Metrics>) -> Self {
         let plan = Arc::new(plan);
         let pools = Pools { open: Some(new_pool(&options, &plan, &metrics)), closing: Vec::new() };
@@ -38,7 +38,7 @@ impl Database {
         CallGuard::enter(self.lock().open.as_ref().ok_or_else(not_connected)?)
     }
 
-    /// Opens the adapter again when it was closed, and registers the call.
+    /// Opens a new pool if the adapter was closed, and registers the call.
     pub fn open(&self) -> Result<CallGuard> {
         CallGuard::enter(self.lock().open.get_or_insert_with(|| new_pool(&self.options, &self.plan, &self.metrics)))
     }
@@ -49,13 +49,13 @@ impl Database {
         Ok(())
     }
 
-    /// Applies migrations up to one, the last one if none is named. Returns what was applied.
+    /// Applies the pending migrations up to the given one, or all of them. Returns their ids.
     pub async fn migrate_to(&self, guard: &CallGuard, to: Option<&str>) -> Result<Vec<String>> {
         let count = migrate::count_up_to(&self.plan, to)?;
         guard.or_aborted(migrate::up_to(&guard.pool, &self.plan, count)).await
     }
 
-    /// What [`Self::migrate_to`] would apply, and its SQL.
+    /// The ids of the migrations that [`Self::migrate_to`] would apply, and their SQL.
     pub async fn pending_script(&self, guard: &CallGuard, to: Option<&str>) -> Result<(Vec<String>, String)> {
         let count = migrate::count_up_to(&self.plan, to)?;
         guard.or_aborted(migrate::pending_script(&guard.pool, &self.plan, count)).await
@@ -78,7 +78,7 @@ impl Database {
         guard.or_aborted(migrate::grants(&guard.pool, &self.plan, role, &names)).await
     }
 
-    /// Needs no connection.
+    /// The SQL of a range of migrations. No connection is needed for this.
     pub fn script(&self, range: &Range) -> Result<String> {
         migrate::of_range(&self.plan, range)
     }
@@ -87,12 +87,12 @@ impl Database {
         guard.or_aborted(migrate::down(&guard.pool, &self.plan, rollback)).await
     }
 
-    /// Runs SQL that is not the store's, once.
+    /// Runs SQL that is not one of the store's statements. It is not repeated after a failure.
     pub async fn run_script(&self, guard: &CallGuard, sql: String) -> Result<Vec<Vec<Option<String>>>> {
         guard.or_aborted(script::run(&guard.pool, sql)).await
     }
 
-    /// An error when calls would fail. What is still to be migrated cannot be looked at.
+    /// Returns an error if calls would fail. The columns of tables are looked at only if no migration is pending.
     pub async fn status(&self, guard: &CallGuard, tables: Tables) -> Result<Status> {
         guard
             .or_aborted(async {
@@ -116,7 +116,7 @@ impl Database {
         self.options.target.server()
     }
 
-    /// The connections of the moment; none after `disconnect()`.
+    /// How many connections there are. There are none after `disconnect()`.
     pub fn gauges(&self) -> Gauges {
         self.lock().open.as_ref().map_or(Gauges { total: 0, idle: 0, waiting: 0 }, |pool| pool.gauges())
     }
@@ -125,8 +125,8 @@ impl Database {
         guard.or_aborted(diagnose(&guard.pool, &self.plan, subject)).await
     }
 
-    /// Takes no more calls, from now on. The pools that are returned have still to be closed: the open one, and
-    /// those that another `disconnect()` is closing.
+    /// From now on all calls are refused. Returns the pools that have to be closed: the current one, and those that another
+    /// `disconnect()` is still closing.
     pub fn shut(&self) -> Vec<Arc<Pool>> {
         let mut pools = self.lock();
         let mut closing: Vec<_> = pools.closing.iter().filter_map(Weak::upgrade).collect();

@@ -14,7 +14,7 @@ pub fn attempt_limit(statement_timeout: Option<Duration>) -> Option<Duration> {
     statement_timeout.map(|limit| limit + SILENCE)
 }
 
-/// The future's output, or `None` when it takes longer than the limit.
+/// The output of the future, or `None` if it takes longer than the limit.
 pub async fn within<F: Future>(limit: Option<Duration>, future: F) -> Option<F::Output> {
     match limit {
         Some(limit) => tokio::time::timeout(limit, future).await.ok(),
@@ -30,12 +30,12 @@ pub async fn until<F: Future>(end: Option<Instant>, future: F) -> Option<F::Outp
     }
 }
 
-/// Time that several waits share: what one has used up is not left for the next.
+/// Time that several waits share. What one of them has used is not available to the next.
 #[derive(Debug, Clone, Copy)]
 pub struct Allowance(Option<Duration>);
 
 impl Allowance {
-    /// `None` is without end.
+    /// `None` means that there is no limit.
     pub fn new(limit: Option<Duration>) -> Self {
         Self(limit)
     }
@@ -54,7 +54,7 @@ impl Allowance {
     }
 }
 
-/// A point in time that only moves forward, read without a lock. At first it lies before everything.
+/// A point in time that only moves forward, and that is read without a lock. At first it is before all others.
 #[derive(Debug)]
 pub struct Watermark {
     base: Instant,
@@ -66,7 +66,7 @@ impl Watermark {
         Self { base: Instant::now(), micros: AtomicU64::new(0) }
     }
 
-    /// To now.
+    /// Moves it to the present.
     pub fn raise(&self) {
         self.micros.fetch_max(micros(self.base.elapsed()), Ordering::AcqRel);
     }

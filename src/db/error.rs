@@ -1,23 +1,23 @@
-//! From sqlx's errors to ours: by SQLSTATE and constraint name, never by message text.
+//! Converts sqlx's errors to ours. They are told apart by SQLSTATE and by the constraint's name, never by message text.
 //! Source of the classes: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 
-use super::cause::{code_of_system, plain_cause, severity_name, with_cause};
+use super::cause::{plain_cause, severity_name, with_cause};
 use crate::error::{Cause, Code, Context, Error};
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use std::time::Duration;
 
-/// What trying again can do about a failure.
+/// Whether another attempt can succeed after a failure, and what has to be done before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// Nothing: the same call fails again.
+    /// The same call would fail again.
     None,
     /// The server undid the statement and asks for another attempt.
     Repeat,
-    /// The server takes no writes; the one that a new connection leads to may.
+    /// The server accepts no writes. A new connection may lead to another server, which does.
     RepeatOnceReconnected,
-    /// The connection's prepared statements are stale: it has to forget them.
+    /// The prepared statements of the connection are stale, so that it has to forget them first.
     RepeatOnceCleared,
-    /// The connection ended while the statement ran: nobody knows whether it took effect.
+    /// The connection ended while the statement ran, so that nobody knows whether it took effect.
     RepeatIfHarmless,
 }
 
@@ -31,8 +31,8 @@ pub struct Failure {
     pub is_undone: bool,
 }
 
-/// Names of the codes by SQLSTATE. `ran` is how long the statement had been running.
-fn code_of(sql_state: &str, ran: Duration, statement_timeout: Option<Duration>) -> Code {
+/// The code for an SQLSTATE. `ran` is how long the statement had been running.
+pub fn code_of(sql_state: &str, ran: Duration, statement_timeout: Option<Duration>) -> Code {
     match sql_state {
         "23505" | "23P01" => Code::Conflict,
         "23503" => Code::InvalidReference,
@@ -49,7 +49,7 @@ fn code_of(sql_state: &str, ran: Duration, statement_timeout: Option<Duration>) 
         "3F000" | "42P01" | "42703" | "42883" => Code::SchemaMismatch,
         _ => match sql_state.get(..2) {
             Some("08") => Code::ConnectionFailed,
-            // 54: the value is beyond a limit of the server's, say of the depth of JSON.
+            // 54 means that a value exceeds a limit of the server, such as the depth of JSON.
             Some("22" | "23" | "54") => Code::InvalidInput,
             Some("28") => Code::AuthenticationFailed,
             Some("53") => Code::ResourceExhausted,
@@ -69,7 +69,7 @@ fn remedy_of(sql_state: &str) -> Remedy {
     }
 }
 
-/// A statement failed.
+/// The failure of a statement.
 pub fn statement_failure(error: &sqlx::Error, ran: Duration, statement_timeout: Option<Duration>) -> Failure {
     if let Some(server) = server_error(error) {
         let sql_state = server.code();
@@ -103,7 +103,7 @@ pub fn statement_failure(error: &sqlx::Error, ran: Duration, statement_timeout: 
     }
 }
 
-/// A stored value cannot be read.
+/// The error for a stored value that cannot be read.
 fn unreadable(error: &sqlx::Error) -> Error {
     let sqlx::Error::ColumnDecode { index, source } = error else {
         return with_cause(Code::Internal, "the database driver failed", error);
@@ -113,7 +113,7 @@ fn unreadable(error: &sqlx::Error) -> Error {
     failed
 }
 
-/// The row that a statement has written cannot be read.
+/// The error for a row that a statement has written and that cannot be read.
 pub fn unreadable_write(error: sqlx::Error) -> Error {
     let mut failed = unreadable(&error);
     failed.context.outcome = Some("unknown");
@@ -133,7 +133,7 @@ fn is_transient(code: Code) -> bool {
     )
 }
 
-/// The server gave no answer within the time of an attempt.
+/// The failure of a statement for which the server gave no answer within the time of an attempt.
 pub fn silent_failure() -> Failure {
     Failure {
         error: silence("the server gave no answer within statementTimeoutMs and a second more"),
@@ -143,7 +143,7 @@ pub fn silent_failure() -> Failure {
     }
 }
 
-/// Nothing was heard from the server in time.
+/// The error for a server that did not answer in time.
 pub fn silence(message: &'static str) -> Error {
     let mut error = Error::new(Code::ConnectionFailed, message);
     let cause =
@@ -152,54 +152,8 @@ pub fn silence(message: &'static str) -> Error {
     error
 }
 
-/// No connection could be made; nothing has run.
-pub fn connect_error(error: &sqlx::Error) -> Error {
-    if let Some(server) = server_error(error) {
-        let code = match code_of(server.code(), Duration::ZERO, None) {
-            // No statement of ours has failed: 55000 is a database that takes no connections, say.
-            Code::QueryFailed => Code::ConnectionFailed,
-            code => code,
-        };
-        let mut failed = from_server(server, code);
-        failed.retryable = matches!(server.code(), "53300" | "57P01" | "57P02" | "57P03" | "57P05");
-        // PgBouncer and those that follow it refuse them with the first, RDS Proxy with the second.
-        if matches!(server.code(), "08P01" | "0A000") {
-            failed.message = "the server refused our start-up options: if a connection pooler stands in between, set pooler: 'transaction'".into();
-        }
-        return failed;
-    }
-    match error {
-        sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => {
-            with_cause(Code::TlsFailed, "no encrypted connection could be made", error)
-        }
-        sqlx::Error::Io(io) if is_about_tls(io) => tls_error(io),
-        sqlx::Error::Io(io) if matches!(code_of_system(io), Some("EMFILE" | "ENFILE")) => {
-            let mut failed = with_cause(Code::ResourceExhausted, "this process may open no more sockets", error);
-            failed.retryable = true;
-            failed
-        }
-        _ => {
-            let mut failed = with_cause(Code::ConnectionFailed, "no connection to the server could be made", error);
-            failed.retryable = true;
-            failed
-        }
-    }
-}
-
-/// The name of the host has no address, or nobody could be asked for it.
-pub fn unknown_name(error: &std::io::Error) -> Error {
-    let message = error.to_string();
-    // The system's own numbers for these are not passed on: only its text tells a moment's failure from a wrong name.
-    let is_passing = message.contains("Temporary failure") || message.contains("Try again");
-    let code = if is_passing { "EAI_AGAIN" } else { "ENOTFOUND" };
-    let mut failed = Error::new(Code::ConnectionFailed, "the name of the host could not be resolved");
-    failed.retryable = true;
-    failed.cause = Some(Box::new(Cause { code: Some(code.to_owned()), ..plain_cause("SystemError", message) }));
-    failed
-}
-
-/// Whether a pooler wrote the error: PgBouncer has this one SQLSTATE for everything that it has to say, from a wrong
-/// password to a server that is down.
+/// Whether a pooler has sent the error. PgBouncer uses one SQLSTATE for all of its errors, from a wrong password to a server
+/// that is down.
 pub fn is_from_pooler(error: &Error) -> bool {
     error.context.sql_state.as_deref() == Some("08P01")
 }
@@ -209,31 +163,14 @@ pub fn is_lost_connection(error: &sqlx::Error) -> bool {
     server_error(error).is_some_and(|server| remedy_of(server.code()) == Remedy::RepeatIfHarmless)
 }
 
-/// Whether a server has answered, and TLS found fault with it.
-pub fn is_about_tls(io: &std::io::Error) -> bool {
-    rustls_error(io).is_some()
-}
-
-fn rustls_error(io: &std::io::Error) -> Option<&rustls::Error> {
-    io.get_ref()?.downcast_ref()
-}
-
-fn tls_error(io: &std::io::Error) -> Error {
-    let (reason, code) = rustls_error(io).map_or(("the TLS handshake failed", None), super::tls::explain);
-    let mut failed = Error::new(Code::TlsFailed, reason);
-    let cause = Cause { code: code.map(str::to_owned), ..plain_cause("TlsError", io.to_string()) };
-    failed.cause = Some(Box::new(cause));
-    failed
-}
-
-fn server_error(error: &sqlx::Error) -> Option<&PgDatabaseError> {
+pub fn server_error(error: &sqlx::Error) -> Option<&PgDatabaseError> {
     match error {
         sqlx::Error::Database(error) => error.try_downcast_ref(),
         _ => None,
     }
 }
 
-fn from_server(server: &PgDatabaseError, code: Code) -> Error {
+pub fn from_server(server: &PgDatabaseError, code: Code) -> Error {
     let sql_state = server.code();
     let owned = |text: Option<&str>| text.map(str::to_owned);
     let context = Context {
@@ -293,19 +230,19 @@ fn from_server(server: &PgDatabaseError, code: Code) -> Error {
     error
 }
 
-/// The server's message, but for those classes whose messages hold values.
+/// The server's message, or a text of ours for classes of errors whose messages contain values.
 fn safe_message(server: &PgDatabaseError) -> &str {
     match server.code().get(..2) {
         // Data exceptions quote the value that is wrong.
         Some("22") => "data exception",
-        // What a function raises, a trigger say, is text of its author's, who likes to print the row.
+        // The author of a trigger's function chooses its messages, and may have put the row into them.
         Some("P0") => "exception raised by a function",
         _ => server.message(),
     }
 }
 
-/// What a function raised, for where it can be no text about rows: in migrations it is an event trigger of the
-/// administrator's, who says why something is forbidden.
+/// The message that a function has raised. This is for migrations alone, in which no message is about rows: it comes from an
+/// event trigger of the administrator's, and says why something is forbidden.
 pub fn raised_text(error: &sqlx::Error) -> Option<String> {
     server_error(error).filter(|server| server.code().starts_with("P0")).map(|server| server.message().to_owned())
 }

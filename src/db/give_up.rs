@@ -1,15 +1,15 @@
-//! How a caller gives its call up: it can stop waiting at any time, and is told whether a write is in doubt after that.
+//! Giving up calls: a caller can stop waiting at any time, and learns whether a write may still take effect.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::sync::Notify;
 
-/// A write has been sent, and how it ended is not known yet.
+/// A bit: a write has been sent, and it is not known yet how it ended.
 const WRITING: u8 = 1;
-/// Nobody waits for the call any more.
+/// A bit: nobody waits for the call any more.
 const GIVEN_UP: u8 = 2;
 
-/// Shared by a call and the one who may give it up.
+/// What a call shares with the caller, who may give it up.
 #[derive(Debug, Default)]
 pub struct GiveUp {
     /// Both bits are in one atomic, so that either the write is sent first or the caller gives up first.
@@ -18,7 +18,7 @@ pub struct GiveUp {
 }
 
 impl GiveUp {
-    /// Stops waiting. Says whether a write is in doubt; when not, none will be sent any more.
+    /// Gives the call up. Returns whether a write may have taken effect. If not, none will be sent from now on.
     pub fn give_up(&self) -> bool {
         let state = self.state.fetch_or(GIVEN_UP, Ordering::AcqRel);
         self.given_up.notify_waiters();
@@ -29,13 +29,13 @@ impl GiveUp {
         self.state.load(Ordering::Acquire) & GIVEN_UP != 0
     }
 
-    /// A statement is about to be sent; `false` when it must not be, since nobody waits for it.
+    /// Must be called before a statement is sent. Returns `false` if it must not be sent, because nobody waits for it.
     pub fn send(&self, is_write: bool) -> bool {
         let bit = if is_write { WRITING } else { 0 };
         self.state.fetch_or(bit, Ordering::AcqRel) & GIVEN_UP == 0
     }
 
-    /// The write that was sent has changed nothing.
+    /// Notes that the write that was sent has changed nothing.
     pub fn undone(&self) {
         self.state.fetch_and(!WRITING, Ordering::AcqRel);
     }
@@ -54,7 +54,7 @@ impl GiveUp {
     }
 }
 
-/// Resolves once all of them have given up; `None` stands for callers of whom one never does.
+/// Resolves once all of the callers have given up. `None` means that one of them cannot, so that this never resolves.
 pub async fn all_gave_up(callers: Option<Vec<Arc<GiveUp>>>) {
     let Some(callers) = callers else { return std::future::pending().await };
     for caller in callers {

@@ -1,5 +1,5 @@
-//! Whether the schema can serve: every column is there, and we may read it. Of whole tables, and of privileges to write
-//! them, `migrate/condition.rs` speaks.
+//! Checks that every column of our tables exists and that the role may read it. Whether whole tables are missing, and whether
+//! the role may write them, is found out in `migrate/condition.rs`.
 
 use super::error::statement_failure;
 use super::pool::{Lease, Pool};
@@ -14,16 +14,16 @@ use std::time::Duration;
 /// The oldest major version of the server that is tested.
 const OLDEST: u32 = 12;
 
-/// A table's name and its columns, with spaces between them.
+/// Pairs of a table's name and the names of its columns, which are separated by spaces.
 pub type Tables = &'static [(&'static str, &'static str)];
 
-/// The error that a call would sooner or later meet.
+/// Returns the error with which some call would fail, if there is one.
 pub async fn check(pool: &Arc<Pool>, tables: Tables) -> Result<()> {
     let mut lease = acquire(pool, None, pool.connecting_end()).await?;
     check_on(&mut lease, tables).await
 }
 
-/// The same on a connection that is there.
+/// Does the same on a given connection.
 pub async fn check_on(lease: &mut Lease, tables: Tables) -> Result<()> {
     static SQL: OnceLock<String> = OnceLock::new();
     let sql = SQL.get_or_init(|| sql_of(tables));
@@ -45,8 +45,8 @@ pub async fn check_on(lease: &mut Lease, tables: Tables) -> Result<()> {
     Ok(())
 }
 
-/// Two lists of columns: those that are missing, and those that may not be read. Every function and operator is the
-/// server's own, whatever else the search path leads to.
+/// A query for two lists of columns: those that are missing, and those that the role may not read. All functions and
+/// operators are qualified, so that they are the server's own whatever the search path is.
 fn sql_of(tables: Tables) -> String {
     let mut values = String::new();
     for (table, columns) in tables {
@@ -77,7 +77,7 @@ fn sql_of(tables: Tables) -> String {
     )
 }
 
-/// Refuses a server that nobody has tried. Its version begins with a number: `12.22 (Debian 12.22-1)`.
+/// Refuses a server that is older than those that are tested. The version is a text such as `12.22 (Debian 12.22-1)`.
 pub fn check_version(version: &str) -> Result<()> {
     let digits = version.find(|char: char| !char.is_ascii_digit()).map_or(version, |at| &version[..at]);
     match digits.parse::<u32>() {

@@ -1,4 +1,4 @@
-//! TLS: which authorities are trusted, who we are, and what was wrong when it failed.
+//! TLS: the authorities that are trusted, the client's own certificate, and why a connection failed.
 
 use base64::Engine as _;
 use rustls::pki_types::CertificateDer;
@@ -9,35 +9,35 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What must hold of the server's certificate.
+/// What is checked of the server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verification {
-    /// Nothing: an eavesdropper is kept out, an impostor is not.
+    /// Nothing. This protects from eavesdroppers, but not from an impostor.
     None,
-    /// It comes from a trusted authority, whatever its name.
+    /// That a trusted authority has signed it, for whatever name.
     Authority,
-    /// It comes from a trusted authority and is for this host.
+    /// That a trusted authority has signed it, and that it is for this host.
     Full,
 }
 
 #[derive(Clone)]
 pub struct Tls {
     pub verification: Verification,
-    /// The only authorities to trust, in PEM; unused without a verification.
+    /// The certificates of the only authorities that are trusted, in PEM. They are not used without a verification.
     pub roots: Arc<Vec<u8>>,
     pub identity: Option<Identity>,
-    /// What the certificate must be for, if not for the host.
+    /// The name that the certificate must be for, if that is not the host's.
     pub server_name: Option<String>,
 }
 
-/// Our own certificate and its key, in PEM.
+/// The client's certificate and its key, in PEM.
 #[derive(Clone)]
 pub struct Identity {
     pub cert: Vec<u8>,
     pub key: Vec<u8>,
 }
 
-/// Without the key.
+/// Shows neither certificates nor the key.
 impl std::fmt::Debug for Tls {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Tls")
@@ -61,11 +61,11 @@ pub fn configure(options: PgConnectOptions, tls: Option<&Tls>) -> PgConnectOptio
     }
 }
 
-/// Authorities in PEM, and what the log should be told of them.
+/// Certificates of authorities in PEM, and warnings for the log.
 type Roots = (Arc<Vec<u8>>, Vec<String>);
 
-/// The system's authorities and those in a file besides them, in PEM, and what could not be read. They are read once,
-/// by JavaScript's thread, since finding the system's means reading the environment.
+/// The certificates of the system's authorities and of those in a further file. They are read once, on JavaScript's thread,
+/// because the search for the system's certificates reads the environment.
 pub fn system_roots(extra: Option<PathBuf>) -> Roots {
     static READ: Mutex<BTreeMap<Option<PathBuf>, Roots>> = Mutex::new(BTreeMap::new());
     let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,13 +87,13 @@ fn read_system_roots(extra: Option<&Path>) -> Roots {
         Some(Err(error)) => warnings.push(format!("NODE_EXTRA_CA_CERTS could not be read: {error}")),
     }
     let mut store = rustls::RootCertStore::empty();
-    // One that cannot be used would spoil every connection.
+    // With a certificate that rustls cannot use, every connection would fail.
     certificates.retain(|certificate| store.add(certificate.clone()).is_ok());
     let pem = certificates.iter().flat_map(|certificate| to_pem(certificate).into_bytes()).collect();
     (Arc::new(pem), warnings)
 }
 
-/// RFC 7468.
+/// Writes a certificate as RFC 7468 describes it.
 fn to_pem(certificate: &CertificateDer<'_>) -> String {
     let text = base64::engine::general_purpose::STANDARD.encode(certificate);
     let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");

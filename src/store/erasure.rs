@@ -7,7 +7,8 @@
 use super::dependents::{delete_batches, of_owner};
 use super::rounds::Rounds;
 use super::sweep::BATCH;
-use super::users::{OWNER, email_key};
+use super::user_deletes::OWNER;
+use super::users::email_key;
 use crate::db::{Counted, Db, Repeat, TransactionBody};
 use crate::error::Result;
 use crate::input::{closed_set, input};

@@ -1,15 +1,13 @@
-//! Users and their OAuth links.
+//! Users.
 
-use super::dependents::{self, Owner, delete_some, has_more, of_owner, owner_has_more};
 use super::json::JsonOf;
 use super::lookup::{Lookup, by_key};
-use super::pages::{Filter, Page, PageRequest, Position, page};
 use super::updates::{Edit, UpdateOptions, checked_update, new_metadata, read_unchanged, updated, written_or_stored};
 use super::{columns, record};
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
-use crate::error::{Error, Result};
-use crate::input::{Change, Ignored, JsonObject, Key, MAX_KEY_BYTES, PageLimit, Patch, Text, input, patch};
+use crate::error::Result;
+use crate::input::{Change, Ignored, JsonObject, Key, Patch, Text, input, patch};
 use sqlx::query;
 use std::collections::HashMap;
 
@@ -94,37 +92,6 @@ patch! {
     }
 }
 
-input! {
-    /// What `linkOAuthAccount` takes.
-    OAuthLinkInput {
-        /// Must equal the argument `provider`.
-        provider "provider": Key,
-        /// The id of the account at the provider (the `sub` claim).
-        sub "sub": Key,
-        email "email": Option<Text>,
-        name "name": Option<Text>,
-        /// Default: now.
-        linked_at "linkedAt": Option<Timestamp>,
-    }
-}
-
-input! {
-    /// The options of `listUsers`.
-    ListUsersOptions {
-        /// The beginning of the e-mail, without regard to ASCII case. An empty one filters nothing.
-        email_prefix "emailPrefix": Option<Text>,
-        plan "plan": Option<Text>,
-        /// Users created at this time or later.
-        created_from "createdFrom": Option<Timestamp>,
-        /// Users created before this time.
-        created_to "createdTo": Option<Timestamp>,
-        /// How many users a page has at most: 1 to 1 000. Default: 50.
-        limit "limit": Option<PageLimit>,
-        /// The `next` of the page before. It belongs to the same filters.
-        after "after": Option<Text>,
-    }
-}
-
 pub fn by_id() -> Lookup<UserRecord> {
     by_key!(UserRecord, "getUser", users, "id", |user| (&user.id).into())
 }
@@ -140,103 +107,6 @@ pub fn by_email() -> Lookup<UserRecord> {
 /// systems and makes look-alikes equal.
 pub fn email_key(email: &str) -> String {
     email.to_ascii_lowercase()
-}
-
-/// All e-mails with the prefix are from the prefix up to this text. An e-mail is too short to be greater.
-fn end_of_prefix(prefix: &str) -> String {
-    [prefix, &"\u{10FFFF}".repeat(MAX_KEY_BYTES / 4 + 1)].concat()
-}
-
-/// A [`page!`] of the users with the plan `$5`. A server that knows of a few plans only would rather walk over all users,
-/// whose times are in the order of the table, and that has no end where the plan is rare. Only the index of plans has
-/// this order, which is the same one within a plan.
-const PAGE_OF_PLAN: &str = concat!(
-    "SELECT ",
-    columns!(users),
-    " FROM users
-      WHERE (plan, created_at) >= ($5, COALESCE($1::timestamptz, '-infinity'))
-        AND (plan, created_at, id) < ($5, COALESCE($2::timestamptz, 'infinity'), COALESCE($3, ''))
-      ORDER BY plan DESC, created_at DESC, id DESC
-      LIMIT $4"
-);
-
-/// A [`page!`] of the users whose e-mail is from `$5` to `$6`. It reads that range of the e-mails' index and sorts what it
-/// finds. The other conditions are wrapped, and `OFFSET 0` keeps the order out, so that no index for them, which may lead to
-/// most of the table, can be chosen instead.
-macro_rules! page_by_email {
-    ($condition:literal) => {
-        concat!(
-            "SELECT ",
-            columns!(users),
-            " FROM (
-                SELECT ",
-            columns!(users),
-            "
-                  FROM users
-                 WHERE pg_catalog.lower(email COLLATE \"C\") >= $5
-                   AND pg_catalog.lower(email COLLATE \"C\") <= $6
-                   AND (created_at >= COALESCE($1::timestamptz, '-infinity')) IS TRUE
-                   AND ((created_at, id) < (COALESCE($2::timestamptz, 'infinity'), COALESCE($3, ''))) IS TRUE",
-            $condition,
-            " OFFSET 0) AS matching
-              ORDER BY created_at DESC, id DESC
-              LIMIT $4"
-        )
-    };
-}
-
-pub async fn list(db: &mut Db, options: Option<ListUsersOptions>) -> Result<Page<UserRecord>> {
-    let none = ListUsersOptions {
-        email_prefix: None,
-        plan: None,
-        created_from: None,
-        created_to: None,
-        limit: None,
-        after: None,
-    };
-    let ListUsersOptions { email_prefix, plan, created_from, created_to, limit, after } = options.unwrap_or(none);
-    let prefix = email_prefix.map(|Text(prefix)| email_key(&prefix)).filter(|prefix| !prefix.is_empty());
-    let plan = plan.map(|Text(plan)| plan);
-    let filters = [
-        Filter::Text(prefix.as_deref()),
-        Filter::Text(plan.as_deref()),
-        Filter::Time(created_from),
-        Filter::Time(created_to),
-    ];
-    let request = PageRequest::new(&["listUsers"], &filters, limit, after.as_ref())?;
-    let sql = match (&prefix, &plan) {
-        (None, None) => page!(users),
-        (None, Some(_)) => PAGE_OF_PLAN,
-        (Some(_), None) => page_by_email!(""),
-        (Some(_), Some(_)) => page_by_email!(" AND (plan = $7) IS TRUE"),
-    };
-    let rows = db
-        .all(Repeat::Read, || {
-            let mut query =
-                query(sql).bind(created_from).bind(request.time(created_to)).bind(request.id()).bind(request.rows());
-            if let Some(prefix) = &prefix {
-                query = query.bind(prefix).bind(end_of_prefix(prefix));
-            }
-            match &plan {
-                Some(plan) => query.bind(plan),
-                None => query,
-            }
-        })
-        .await?;
-    Ok(request.page(rows, |user: &UserRecord| Position { time: user.created_at, id: user.id.clone() }))
-}
-
-pub async fn by_oauth(db: &mut Db, provider: &str, sub: &str) -> Result<Option<UserRecord>> {
-    db.optional(Repeat::Read, || {
-        query(concat!(
-            "SELECT ",
-            columns!(users),
-            " FROM users WHERE id = (SELECT user_id FROM user_oauth_accounts WHERE provider = $1 AND sub = $2)"
-        ))
-        .bind(provider)
-        .bind(sub)
-    })
-    .await
 }
 
 pub async fn update(db: &mut Db, id: &str, patch: UserPatch, options: &UpdateOptions) -> Result<UserRecord> {
@@ -293,142 +163,4 @@ pub async fn update(db: &mut Db, id: &str, patch: UserPatch, options: &UpdateOpt
         .await?
     };
     updated(edit, "user")
-}
-
-/// Locks the user's organizations before the user, as a statement that adds a member does. In the other order the two
-/// could deadlock.
-pub(super) static OWNER: Owner = Owner {
-    delete: concat!(
-        "WITH locked AS (
-            SELECT id
-              FROM organizations
-             WHERE id IN (SELECT org_id FROM organization_members WHERE user_id = $1)
-             ORDER BY id
-               FOR NO KEY UPDATE
-         ), gone AS (
-            DELETE FROM users
-             WHERE id = $1
-               AND NOT (",
-        has_more!("sessions", "user_id"),
-        " OR ",
-        has_more!("api_keys", "principal_user_id"),
-        " OR ",
-        has_more!("email_verification_tokens", "user_id"),
-        " OR ",
-        has_more!("organization_members", "user_id"),
-        " OR ",
-        has_more!("user_roles", "user_id"),
-        " OR ",
-        has_more!("sso_links", "user_id"),
-        " OR ",
-        has_more!("sso_sessions", "user_id"),
-        " OR ",
-        has_more!("twofa_devices", "user_id"),
-        " OR ",
-        has_more!("twofa_backup_codes", "user_id"),
-        " OR ",
-        has_more!("twofa_sessions", "user_id"),
-        " OR ",
-        has_more!("twofa_sessions", "device_id", of "twofa_devices", "user_id"),
-        ")
-               AND (SELECT count(*) FROM locked) >= 0
-         RETURNING id
-         )",
-        owner_has_more!("users"),
-    ),
-    batches: &[
-        delete_some!("api_keys", "principal_user_id"),
-        delete_some!("sessions", "user_id"),
-        delete_some!("sso_sessions", "user_id"),
-        delete_some!("email_verification_tokens", "user_id"),
-        delete_some!("twofa_sessions", "user_id"),
-        delete_some!("user_roles", "user_id"),
-        // What the trigger `auth_leave_organizations` does, for fewer organizations: it writes the list of each anew.
-        concat!(
-            "WITH locked AS (
-                SELECT id
-                  FROM organizations
-                 WHERE id = ANY(ARRAY(SELECT org_id FROM organization_members",
-            of_owner!("user_id"),
-            " LIMIT LEAST($2, 100)))
-                 ORDER BY id
-                   FOR NO KEY UPDATE
-             ), lists AS (
-                UPDATE organizations AS o
-                   SET members = (
-                           SELECT COALESCE(pg_catalog.jsonb_agg(e.value ORDER BY e.ordinality), '[]')
-                             FROM pg_catalog.jsonb_array_elements(o.members) WITH ORDINALITY AS e
-                            WHERE e.value ->> 'userId'::text <> $1
-                       )
-                 WHERE o.id IN (SELECT id FROM locked)
-             )
-             DELETE FROM organization_members WHERE user_id = $1 AND org_id IN (SELECT id FROM locked)"
-        ),
-        delete_some!("sso_links", "user_id"),
-        delete_some!("twofa_backup_codes", "user_id"),
-        "DELETE FROM twofa_devices WHERE id = ANY(ARRAY(SELECT id FROM twofa_devices
-          WHERE user_id BETWEEN $1 AND $1 AND NOT verified ORDER BY user_id LIMIT $2 FOR UPDATE))",
-        // The newest go with the user: as long as there is one, the second factor is asked for.
-        concat!(
-            "DELETE FROM twofa_devices WHERE id = ANY(ARRAY(SELECT id FROM twofa_devices",
-            of_owner!("user_id"),
-            ", created_at DESC, id DESC OFFSET $2 LIMIT $2 FOR UPDATE))"
-        ),
-        delete_some!("twofa_sessions", "device_id", of "twofa_devices", "user_id"),
-    ],
-};
-
-pub async fn delete(db: &mut Db, id: &str) -> Result<()> {
-    dependents::delete(db, &OWNER, id).await
-}
-
-/// A link that replaces another one frees a pair of provider and account, and takes another pair. Two users that swap
-/// their accounts could deadlock. So an advisory lock lets the replacements of one provider run one after the other.
-/// First links do not need it.
-pub async fn link_oauth(db: &mut Db, user_id: &str, provider: &str, link: OAuthLinkInput) -> Result<UserRecord> {
-    let OAuthLinkInput { provider: Key(own_provider), sub, email, name, linked_at } = link;
-    if own_provider != provider {
-        return Err(Error::invalid_input("provider", "must equal the argument `provider`"));
-    }
-    let linked_at = linked_at.map(|time| time.to_string());
-    db.optional(Repeat::Never, || {
-        query(concat!(
-            "UPDATE users
-                SET oauth = oauth || pg_catalog.jsonb_build_object($2::text, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
-                        'provider', $2::text
-                      , 'sub', $3::text
-                      , 'email', $4::text
-                      , 'name', $5::text
-                      , 'linkedAt', COALESCE($6::text, pg_catalog.to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'))
-                    )))
-              WHERE id = $1
-                AND (
-                    SELECT CASE
-                               WHEN EXISTS (SELECT FROM user_oauth_accounts WHERE user_id = $1 AND provider = $2 AND sub <> $3)
-                               THEN pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($2, 0)) IS NOT NULL
-                               ELSE true
-                           END
-                    )
-          RETURNING ",
-            columns!(users)
-        ))
-        .bind(user_id)
-        .bind(provider)
-        .bind(&sub)
-        .bind(&email)
-        .bind(&name)
-        .bind(&linked_at)
-    })
-    .await?
-    .ok_or_else(|| Error::not_found("user"))
-}
-
-pub async fn unlink_oauth(db: &mut Db, user_id: &str, provider: &str) -> Result<UserRecord> {
-    db.optional(Repeat::Never, || {
-        query(concat!("UPDATE users SET oauth = oauth - $2::text WHERE id = $1 RETURNING ", columns!(users)))
-            .bind(user_id)
-            .bind(provider)
-    })
-    .await?
-    .ok_or_else(|| Error::not_found("user"))
 }

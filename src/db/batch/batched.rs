@@ -1,4 +1,4 @@
-//! What a kind of call has to say of itself, so that its calls can share statements.
+//! What has to be implemented for a kind of call, so that its calls can share statements.
 
 use super::policy::MAX_CALLS;
 use crate::db::run::Db;
@@ -16,7 +16,7 @@ pub trait Batched: Send + Sync + 'static {
     /// Whether the statement changes anything.
     const IS_WRITE: bool;
 
-    /// The statement of one call. It decides what the call comes to.
+    /// Runs the statement of one call, which gives the call's result.
     fn one(&self, db: &mut Db, item: &Self::Item) -> impl Future<Output = Result<Self::Output>> + Send;
 
     /// The statement of several: for each what it came to, in order; `None` if it has to go alone, and this statement

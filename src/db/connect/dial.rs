@@ -9,8 +9,8 @@
 //! asked for a plain TCP connection.
 
 use super::host::Host;
+use super::refused::is_about_tls;
 use crate::db::driver_panic::catch_driver_panic;
-use crate::db::error::is_about_tls;
 use crate::db::tls::Tls;
 use futures_core::future::BoxFuture;
 use futures_util::StreamExt as _;

@@ -2,27 +2,32 @@
 //! them.
 
 mod dial;
+mod driver_defaults;
 mod host;
 mod pgpass;
+mod refused;
 #[cfg(unix)]
 mod relay;
 pub mod search_path;
 
+pub use driver_defaults::driver_sends_options;
 pub use host::Host;
 
 use super::deadline::{millis, within};
 use super::driver_panic::catch_driver_panic;
-use super::error::{connect_error, is_from_pooler, is_lost_connection, silence, unknown_name};
+use super::error::{is_from_pooler, is_lost_connection, silence};
 use super::tls::{self, Tls};
 use crate::error::{Code, Error, Result};
 use dial::{Dialer, Fault};
+use driver_defaults::DRIVER_DEFAULTS;
 use futures_core::future::BoxFuture;
+use refused::{connect_error, unknown_name};
 use search_path::{narrow_search_path, own_schema};
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 /// A setting of ours among the start-up options. If a pooler drops these options, the setting reads back empty.
@@ -42,22 +47,6 @@ const IDENTIFY: &str = concat!(
     " FROM ",
     own_schema!()
 );
-
-/// What the driver takes from the environment. It is read when the addon is loaded, by JavaScript's thread, and never
-/// again: see `options/environment.rs`.
-#[expect(clippy::disallowed_methods, reason = "runs while the addon is loaded")]
-static DRIVER_DEFAULTS: LazyLock<PgConnectOptions> = LazyLock::new(PgConnectOptions::new_without_pgpass);
-
-#[cfg(not(test))]
-#[napi_derive::module_init]
-fn read_driver_defaults() {
-    LazyLock::force(&DRIVER_DEFAULTS);
-}
-
-/// Whether the driver sends start-up options of its own, those of the variable `PGOPTIONS`.
-pub fn driver_sends_options() -> bool {
-    DRIVER_DEFAULTS.get_options().is_some()
-}
 
 /// libpq's `target_session_attrs`: which kind of server is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

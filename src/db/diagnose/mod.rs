@@ -1,5 +1,5 @@
-//! What is wrong with a database, or will be: each check says what is expected, what is there, and what repairs it.
-//! Nothing is changed. A check that the role may not make says so and leaves the others alone.
+//! Finds what is wrong with a database, or will be soon. Each check says what it expects, what it has found, and what repairs
+//! it. Nothing is changed. If the role lacks the rights for a check, the check says so, and the others still run.
 
 mod ask;
 mod capacity;
@@ -28,7 +28,7 @@ pub struct Subject {
     pub processes: u32,
 }
 
-/// Looks at everything once.
+/// Makes all checks.
 pub async fn diagnose(pool: &Arc<Pool>, plan: &Plan, subject: &Subject) -> Result<Vec<Check>> {
     let mut lease = acquire(pool, None, pool.connecting_end()).await?;
     let is_pooled = lease.target().is_pooled();

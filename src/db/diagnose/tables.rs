@@ -60,7 +60,7 @@ pub async fn drift(lease: &mut Lease, plan: &Plan, progress: &Progress, checks: 
     }
 }
 
-/// What an application adds for itself may be meant. Whatever is missing or otherwise is not.
+/// An addition may be intended by the application. A part that is missing or different never is.
 fn deviation(found: Deviation) -> Check {
     let Deviation { kind, name, expected, actual, repair } = found;
     let title = format!("{kind} {name}");

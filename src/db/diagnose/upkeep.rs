@@ -1,4 +1,5 @@
-//! What time does to a database: dead rows, stale statistics, broken indexes, sequences that end, collations that change.
+//! Checks for what goes wrong in a database over time: dead rows, old statistics, invalid indexes, sequences near their end,
+//! and collations of another version.
 
 use super::ask::{ask, literal, literals};
 use super::check::{Check, Topic, listed};

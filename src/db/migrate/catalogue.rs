@@ -5,10 +5,9 @@ use super::schema::Schema;
 use crate::error::Result;
 use sqlx::PgConnection;
 
-/// Describes the tables named in `$1`, in the schema `$2`. What depends on them is part of it, because it would be
-/// dropped with them: views, policies and publications, and every mark of a table, a column or an index. Columns of the
-/// catalogue that older servers lack are read through JSON. The schema's own name is left out, and so is whether a
-/// constraint has been checked for the rows that were there before it.
+/// Describes the tables named in `$1`, in the schema `$2`. This includes what would be dropped together with them, such as
+/// views, policies and publications, and all options of a table, a column or an index. Columns of the catalogue that older
+/// servers lack are read through JSON. The name of the schema is left out, and so is whether a constraint is validated.
 const CATALOGUE: &str = "
     WITH schema AS (
         SELECT oid, quote_ident(nspname) || '.' AS prefix
@@ -152,7 +151,7 @@ const CATALOGUE: &str = "
     )
     SELECT replace(line, schema.prefix, '') FROM lines CROSS JOIN schema";
 
-/// The lines of these tables.
+/// The lines that describe these tables.
 pub async fn catalogue(connection: &mut PgConnection, schema: &Schema, tables: &[&str]) -> Result<Vec<String>> {
     sqlx::query_scalar(CATALOGUE)
         .bind(tables)
@@ -168,7 +167,7 @@ pub fn table_of(line: &str) -> &str {
     line.split(['.', ':']).next().unwrap_or(line)
 }
 
-/// Describes functions by their bodies. Migrations that make the same tables differ in these.
+/// Describes functions by their bodies, because some migrations change nothing else.
 const BODIES: &str = "
     SELECT format('%s: function %s', f.proname, md5(f.prosrc))
       FROM pg_proc f
@@ -176,7 +175,7 @@ const BODIES: &str = "
      WHERE f.proname = ANY($1)
        AND n.nspname = $2";
 
-/// The lines of these functions.
+/// The lines that describe these functions.
 pub async fn bodies(connection: &mut PgConnection, schema: &Schema, functions: &[&str]) -> Result<Vec<String>> {
     sqlx::query_scalar(BODIES)
         .bind(functions)

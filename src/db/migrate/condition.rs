@@ -1,5 +1,5 @@
-//! Whether the tables are all there, lead to each other, and may be used by the role: what `connect()` and
-//! `healthCheck()` find out in the statement that they send anyway.
+//! What is wrong with the tables: some are missing, or refer to another schema, or the role may not use them. `connect()` and
+//! `healthCheck()` find this out with the one query that they send anyway.
 
 use super::migration::Migration;
 use super::schema::quote_identifier;
@@ -8,31 +8,36 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Each finding is one line, `<kind>|<text>`.
+/// What the query has found. The server sends each finding as one line, `<kind>|<text>`.
 #[derive(Debug, Default)]
 pub struct Condition {
+    /// Tables that do not exist.
     pub missing: Vec<String>,
+    /// Foreign keys, triggers and functions that lead into another schema.
     pub elsewhere: Vec<String>,
+    /// Privileges that the role lacks.
     pub lacking: Vec<String>,
+    /// Tables of which row level security hides all rows, because no policy applies to the role.
     pub hidden: Vec<String>,
+    /// Tables of which policies decide what rows the role sees.
     pub filtered: Vec<String>,
+    /// Indexes that only a process of version 3.x creates.
     pub old_indexes: Vec<String>,
-    /// Whether the tables need the plan's upkeep.
+    /// Whether the upkeep of the tables is due.
     pub is_upkeep_due: bool,
     pub schema: String,
     pub role: String,
 }
 
-/// What the log has been told, which is told once.
+/// Which warnings have been logged already: each is logged once.
 #[derive(Debug, Default)]
 pub struct Told {
     policies: AtomicBool,
     old_indexes: AtomicBool,
 }
 
-/// A column `findings` about the schema in `own.name`, and the role. Every function and operator is the server's own,
-/// whatever the search path is.
-/// `old_indexes` are those that no migration makes, and `upkeep` is a condition.
+/// SQL for the columns `role` and `findings` of a query that has the name of our schema as `own.name`. All functions and
+/// operators are qualified, so that they are the server's own whatever the search path is. `upkeep` is an SQL condition.
 pub fn columns(migrations: &[Migration], old_indexes: Vec<&'static str>, upkeep: &str) -> String {
     let list = |names: Vec<&str>| {
         let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
@@ -120,7 +125,7 @@ const FINDINGS: &str = "
       ) AS findings";
 
 impl Condition {
-    /// From the row of a statement with [`columns`], whose seventh is the schema's name.
+    /// Reads the row of a query with [`columns`], whose seventh column is the name of the schema.
     pub fn read(row: &PgRow) -> sqlx::Result<Self> {
         let lines: Vec<String> = row.try_get("findings")?;
         let schema: Option<String> = row.try_get(6)?;
@@ -149,8 +154,8 @@ impl Condition {
         &self.schema
     }
 
-    /// Refuses tables with which calls would fail, or would act on rows that nobody meant. Policies that apply to the
-    /// role are allowed, and said once; so are indexes that only cost.
+    /// Returns an error if calls would fail, or would use tables of another schema. Policies that apply to the role and
+    /// old indexes are allowed, and logged once.
     pub fn check(&self, told: &Told) -> Result<()> {
         let Self { missing, elsewhere, lacking, old_indexes, schema, role, hidden: _, filtered: _, is_upkeep_due: _ } =
             self;
@@ -185,7 +190,7 @@ impl Condition {
         Ok(())
     }
 
-    /// Refuses row security that hides every row of a table.
+    /// Returns an error if row level security hides all rows of a table.
     pub fn check_sight(&self, told: &Told) -> Result<()> {
         let Self { hidden, filtered, schema, role, .. } = self;
         if let Some(table) = hidden.first() {

@@ -1,5 +1,5 @@
-//! How the tables differ from what the migrations make. These run once more, in a schema of their own that is undone
-//! afterwards, so that no table of anybody is locked or changed.
+//! How the tables differ from those that the migrations create. To find out, the migrations run once more, in a new schema
+//! in a transaction that is rolled back. So no existing table is locked or changed.
 
 use super::execute::{execute, failure};
 use super::migration::Migration;
@@ -11,27 +11,27 @@ use crate::id::secret_handle;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::collections::BTreeMap;
 
-/// One part of a table that is not as the migrations make it.
+/// A part of a table that differs from what the migrations create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deviation {
     /// `column`, `default`, `index` and so on.
     pub kind: String,
     pub name: String,
-    /// `None` if the migrations make no such thing.
+    /// `None` if the migrations do not create this part.
     pub expected: Option<String>,
     /// `None` if it is missing.
     pub actual: Option<String>,
-    /// SQL that makes it as expected; empty where no statement can.
+    /// SQL that repairs it, or an empty text if no statement can.
     pub repair: String,
 }
 
-/// A part of a table as the catalogue describes it, and the SQL that makes, changes and removes it. The schema stands in
-/// all of these as `:"schema"`.
+/// A part of a table as the catalogue describes it, and the SQL that creates, changes and drops it. All of these write the
+/// schema as `:"schema"`.
 #[derive(sqlx::FromRow)]
 struct PartRow {
     kind: String,
     name: String,
-    /// The table or column that it is a part of. If that is missing, its parts are not reported.
+    /// The table or column that it belongs to. If that is missing, its parts are not reported.
     parent: String,
     definition: String,
     make: String,
@@ -182,7 +182,7 @@ async fn parts(connection: &mut PgConnection, schema: &Schema, migrations: &[&Mi
     Ok(rows.into_iter().map(|row| ((row.kind.clone(), row.name.clone()), row)).collect())
 }
 
-/// What differs, and how many parts were compared. Needs the right to create a schema in the database.
+/// The deviations, and how many parts were compared. The role needs the right to create a schema in the database.
 pub async fn deviations(
     lease: &mut Lease,
     option: Option<&str>,
@@ -215,7 +215,7 @@ async fn compare(
     Ok((differences(&expected, &found, &schema), expected.len()))
 }
 
-/// What the role may not do is no failure of a migration.
+/// If the role lacks a privilege, the error must not say that a migration has failed.
 async fn create(connection: &mut PgConnection, name: &str) -> Result<()> {
     let sql = format!("CREATE SCHEMA {}", quote_identifier(name));
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop).map_err(|error| failure(&error).error)
@@ -249,7 +249,7 @@ fn differences(expected: &Parts, found: &Parts, schema: &Schema) -> Vec<Deviatio
     deviations
 }
 
-/// Whether that which a part belongs to is not there, and is reported itself.
+/// Whether the table or column that the part belongs to is missing, and so is reported itself.
 fn is_missing(parts: &Parts, parent: &str) -> bool {
     let has = |kind: &str| parts.contains_key(&(kind.to_owned(), parent.to_owned()));
     !parent.is_empty() && !has("table") && !has("trigger")

@@ -1,55 +1,47 @@
-//! Databases that another program made: taken over in place, and given back by a rollback. Each way is one
-//! transaction, under the migration lock, together with the rows of our own bookkeeping.
+//! Converts the database of another program into ours, and back by a rollback. Either is one transaction, under the
+//! migration lock, and includes the rows of `auth_migrations`.
 
-use super::execute::{execute, failure, migration_failed};
+use super::execute::{execute, migration_failed};
+use super::functions::{self, Function};
 use super::history::{self, TAKEN_OVER};
 use super::locks;
 use super::migration::{Migration, names_after};
-use super::rebuild::{self, Function, Rebuild};
+use super::rebuild::Rebuild;
 use super::rights::TriggerRight;
+use super::rules::check_rules;
 use super::schema::Schema;
-use super::shape::{Shape, recognise, refuse_prefixed};
+use super::set_aside::refuse_prefixed;
+use super::shape::{Shape, recognise};
+use super::zones::{Zones, check_zones};
 use crate::db::deadline::millis;
-use crate::error::{Code, Error, Result, Violation};
+use crate::error::Result;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Instant;
 
-/// What came before us. SQL and names are the store's affair.
+/// The other program's tables, and the SQL that converts their rows. The module `store` knows them.
 pub struct Legacy {
+    /// The versions whose tables are recognised.
     pub shapes: &'static [Shape],
-    /// Functions that read and write the other program's times.
+    /// SQL that creates functions for reading and writing the other program's times.
     pub clocks: &'static str,
-    /// SELECTs that find what breaks our rules, and our rows made of the old ones.
+    /// SELECTs of the rows that break our rules, so that the database cannot be taken over.
     pub rules: &'static str,
+    /// SQL that copies the old rows into our tables.
     pub rows: &'static str,
-    /// The same for the way back.
+    /// SELECTs of the rows that the other program's tables cannot store, so that the take-over cannot be rolled back.
     pub back_rules: &'static str,
+    /// SQL that copies our rows into the other program's tables.
     pub back_rows: &'static str,
-    /// Our tables that the other program has not, and those of its tables whose owner and grants they get.
+    /// Pairs of one of our tables, for which the other program has none, and the table whose owner and grants it gets.
     pub inherits_from: &'static [(&'static str, &'static str)],
-    /// Tables that migrations after the first have made, and what stands against giving them up: a further SELECT of
-    /// the rules for the way back.
+    /// Pairs of a table of a later migration than the first, and a SELECT that is added to `back_rules` if the table
+    /// exists.
     pub later: &'static [(&'static str, &'static str)],
-    /// What our triggers need, which the other program has not.
+    /// The rights that roles need for our triggers.
     pub trigger_rights: &'static [TriggerRight],
 }
 
-/// The zones of the two clocks whose times a legacy database holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Zones {
-    /// The server's, which filled in defaults.
-    pub server: String,
-    /// Node's, which sent times as it shows them.
-    pub client: String,
-}
-
-impl Default for Zones {
-    fn default() -> Self {
-        Self { server: "UTC".to_owned(), client: "UTC".to_owned() }
-    }
-}
-
-/// Where a database came from: what a rollback has to lead back to, written `3.0.x server=UTC client=UTC`.
+/// What a rollback has to restore. As text it reads `3.0.x server=UTC client=UTC`.
 struct Origin {
     shape: &'static Shape,
     zones: Zones,
@@ -68,8 +60,8 @@ impl Origin {
     }
 }
 
-/// Takes the database over by the first migration, if there is one to take over. Says whether it did; the other
-/// migrations have to follow in the same transaction.
+/// Converts the tables of another program into those of the first migration. Returns whether there were such tables. The
+/// other migrations have to follow in the same transaction.
 pub async fn take_over(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -85,7 +77,7 @@ pub async fn take_over(
     let tables = shape.tables();
     tracing::info!(migration = TAKEN_OVER, from = origin.text(), "taking over the database of the TypeScript adapter");
     prepare(connection, schema, legacy, &origin, &tables).await?;
-    // It may have changed before it was locked.
+    // The tables may have changed before they were locked.
     recognise(connection, schema, legacy.shapes).await?;
     check_rules(connection, schema, legacy.rules, "the database was not taken over").await?;
     let mut inherits_from: Vec<_> = same(&tables).chain(legacy.inherits_from.iter().copied()).collect();
@@ -112,8 +104,8 @@ pub async fn take_over(
     Ok(true)
 }
 
-/// The way back of [`take_over`], from what the migrations made: all at once, or a later one would be undone, and its
-/// rows gone, before the rows that stand against the rest are found.
+/// Undoes [`take_over`] and all migrations after it at once. If these were undone one by one, the rows of a later one would
+/// be gone before a rule finds that the rest cannot be undone.
 pub async fn give_back(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -134,7 +126,7 @@ pub async fn give_back(
     let later_rules: String = later.iter().map(|(_, rule)| *rule).collect();
     let rules = format!("{}{}{later_rules}", legacy.back_rules, shape.back_rules);
     check_rules(connection, schema, &rules, "nothing was rolled back").await?;
-    let others = rebuild::other_functions(connection, schema, TAKEN_OVER, shape.functions).await?;
+    let others = functions::others(connection, schema, TAKEN_OVER, shape.functions).await?;
     if !others.is_empty() {
         return Err(history::mismatch(
             TAKEN_OVER,
@@ -168,7 +160,7 @@ pub async fn give_back(
     rebuild.run(connection, schema).await
 }
 
-/// Those whose table is there: their migration may have been rolled back before.
+/// The pairs whose table exists. The migration of a table may have been rolled back before.
 async fn present(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -191,12 +183,14 @@ async fn present(
     Ok(later.iter().copied().filter(|(table, _)| found.iter().any(|name| name == table)).collect())
 }
 
+/// Pairs of each table and itself.
 fn same<'t>(tables: &[&'t str]) -> impl Iterator<Item = (&'t str, &'t str)> {
     tables.iter().map(|table| (*table, *table))
 }
 
-/// Locks the tables and sets the clocks. The rules read whole tables; compiling statements as long as theirs, each run
-/// once, would cost more than running them.
+/// Locks the tables, creates the functions for times, and makes settings for the statements that follow. Rules read whole
+/// tables, so that sequential scans are allowed. Their statements are long and run once: compiling them (`jit`) would cost
+/// more than it saves.
 async fn prepare(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -223,105 +217,6 @@ async fn prepare(
     .await
     .map_err(|error| migration_failed(TAKEN_OVER, &error))?;
     execute(connection, TAKEN_OVER, AssertSqlSafe(schema.fill(legacy.clocks))).await.map(drop)
-}
-
-/// POSIX zones are refused: `UTC+2` would be two hours west.
-async fn check_zones(connection: &mut PgConnection, zones: &Zones) -> Result<()> {
-    let unknown: Option<String> = sqlx::query_scalar(
-        "SELECT zone
-           FROM unnest($1) AS zone
-          WHERE NOT EXISTS (SELECT FROM pg_timezone_names known WHERE lower(known.name) = lower(zone))
-          LIMIT 1",
-    )
-    .bind([zones.server.as_str(), zones.client.as_str()].as_slice())
-    .persistent(false)
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(|error| failure(&error).error)?;
-    if unknown.is_some() {
-        return Err(Error::invalid_input("legacyTimeZone", "is not the name of a time zone that the server knows"));
-    }
-    for zone in [&zones.server, &zones.client] {
-        confirm_zone(connection, zone).await?;
-    }
-    Ok(())
-}
-
-/// Some names are abbreviations as well (`CET`, `EET`, `MET`, `WET`), and as such have no summer: an expression then
-/// reads them otherwise than the setting `timezone` does, which knows the zone alone. `$1` is the zone.
-const UNCONFIRMED: &str = "
-    SELECT EXISTS (
-        SELECT FROM generate_series(TIMESTAMP '2000-01-01', TIMESTAMP '2037-12-31', INTERVAL '1 day') AS shown
-         WHERE (shown AT TIME ZONE $1) <> shown::timestamptz
-    )";
-
-async fn confirm_zone(connection: &mut PgConnection, zone: &str) -> Result<()> {
-    sqlx::query("SELECT set_config('timezone', $1, true)")
-        .bind(zone)
-        .persistent(false)
-        .execute(&mut *connection)
-        .await
-        .map_err(|error| failure(&error).error)?;
-    let is_unconfirmed: bool = sqlx::query_scalar(UNCONFIRMED)
-        .bind(zone)
-        .persistent(false)
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(|error| failure(&error).error)?;
-    execute(connection, TAKEN_OVER, "SET LOCAL timezone TO DEFAULT").await?;
-    if is_unconfirmed {
-        return Err(Error::invalid_input(
-            "legacyTimeZone",
-            "is read by the server as an abbreviation without summer time: give the name of a place, such as Europe/Paris",
-        ));
-    }
-    Ok(())
-}
-
-/// How many ids an error lists of each rule.
-const LISTED: i32 = 20;
-
-async fn check_rules(connection: &mut PgConnection, schema: &Schema, rules: &str, outcome: &str) -> Result<()> {
-    let rules = schema.fill(rules);
-    let started = Instant::now();
-    let broken: Vec<Violation> = sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT rule
-              , \"table\"
-              , reason
-              , count(*) AS count
-              , (array_agg(id ORDER BY id COLLATE \"C\"))[1:$1] AS ids
-           FROM (SELECT DISTINCT rule, \"table\", reason, id::text FROM ({rules}) AS broken (rule, \"table\", reason, id)) AS broken
-          GROUP BY rule, \"table\", reason
-          ORDER BY \"table\", rule"
-    )))
-    .bind(LISTED)
-    .persistent(false)
-    .fetch_all(connection)
-    .await
-    .map_err(|error| migration_failed(TAKEN_OVER, &error))?;
-    tracing::info!(
-        migration = TAKEN_OVER,
-        broken = broken.len(),
-        durationMs = millis(started.elapsed()),
-        "rules checked"
-    );
-    if broken.is_empty() {
-        return Ok(());
-    }
-    let list: Vec<_> = broken.iter().map(describe).collect();
-    let mut error = Error::new(
-        Code::MigrationFailed,
-        format!("{outcome}, and nothing was changed, because of rows that must be repaired first: {}", list.join("; ")),
-    );
-    error.context.migration = Some(TAKEN_OVER.to_owned());
-    error.context.violations = Some(broken);
-    Err(error)
-}
-
-fn describe(violation: &Violation) -> String {
-    let Violation { rule, table, reason, count, ids } = violation;
-    let more = if *count > i64::from(LISTED) { ", …" } else { "" };
-    format!("{table}: {reason} ({rule}, {count} rows: {}{more})", ids.join(", "))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What can be said of a database without changing it.
+//! What can be found out about a database without changing it.
 
 use super::execute::{execute, failure};
 use super::migration::Migration;
@@ -13,7 +13,7 @@ use crate::error::Result;
 use sqlx::PgConnection;
 use std::sync::Arc;
 
-/// Runs something in a read-only transaction, and ends that. `$schema` is the one of our tables.
+/// Runs the body in a read-only transaction, and ends the transaction. `$schema` is the schema of our tables.
 macro_rules! looking {
     ($pool:expr, $plan:expr, |$transaction:ident, $schema:ident| $work:expr) => {{
         let mut lease = acquire($pool, None, $pool.connecting_end()).await?;
@@ -27,7 +27,7 @@ macro_rules! looking {
     }};
 }
 
-/// What `migrate()` would apply, and its SQL. Changes nothing.
+/// The migrations that `migrate()` would apply, and their SQL.
 pub async fn pending_script(pool: &Arc<Pool>, plan: &Plan, count: usize) -> Result<(Vec<String>, String)> {
     looking!(pool, plan, |transaction, schema| {
         let applied = history::read(&mut transaction, &schema).await?;
@@ -64,7 +64,7 @@ pub async fn progress_in(connection: &mut PgConnection, schema: &Schema, plan: &
     progress::read(connection, schema, plan.migrations).await
 }
 
-/// What a rollback would come to. Changes nothing.
+/// What a rollback would do.
 pub async fn rollback_preview(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<RollbackPreview> {
     rollback.check(plan.migrations)?;
     looking!(pool, plan, |transaction, schema| {
@@ -73,7 +73,7 @@ pub async fn rollback_preview(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback
     })
 }
 
-/// The statements that give a role what the store needs.
+/// The statements that give a role the privileges that the store needs.
 pub async fn grants(pool: &Arc<Pool>, plan: &Plan, role: &str, tables: &[&str]) -> Result<Vec<String>> {
     looking!(pool, plan, |transaction, schema| {
         let database: String = sqlx::query_scalar("SELECT current_database()::text")

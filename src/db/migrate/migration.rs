@@ -11,8 +11,8 @@ pub struct Migration {
     pub id: &'static str,
     pub up: &'static str,
     pub down: &'static str,
-    /// Parts of `up` that are replaced before it runs, because the file of a released migration, and so its checksum,
-    /// never changes.
+    /// Parts of `up` that are replaced before it runs. The file itself cannot be changed after the migration was released,
+    /// because its checksum must stay the same.
     pub replaced: &'static [(&'static str, &'static str)],
     /// A query for the next statement that has to run before `up`, outside of its transaction; see `prepare.rs`. `$1` is
     /// the schema.
@@ -51,7 +51,7 @@ impl Migration {
     }
 }
 
-/// The name that follows these words, of each line that begins with them.
+/// The names that follow the given words at the beginning of a line.
 pub fn names_after<'s>(sql: &'s str, words: &str) -> Vec<&'s str> {
     sql.lines()
         .filter_map(|line| line.strip_prefix(words))

@@ -2,10 +2,13 @@
 //! `auth_migrations`, and a rollback is one transaction altogether. If nothing is pending, there is one query and no
 //! lock.
 
+mod apply;
 mod catalogue;
 mod condition;
+mod difference;
 mod drift;
 mod execute;
+mod functions;
 mod generated;
 mod history;
 mod legacy;
@@ -16,40 +19,45 @@ mod plan;
 mod prepare;
 mod progress;
 mod rebuild;
+mod replay;
 mod rights;
+mod rules;
 mod schema;
 mod script;
 mod session;
+mod set_aside;
 mod shape;
 mod undo;
+mod zones;
 
+use self::apply::{Direction, locked};
 pub use self::condition::{Condition, Told};
 pub use self::drift::{Deviation, deviations};
-use self::execute::{execute, failure};
+use self::execute::failure;
+pub use self::functions::Function;
 pub use self::history::TABLE as HISTORY;
 use self::history::{Applied, mismatch};
-pub use self::legacy::{Legacy, Zones};
+pub use self::legacy::Legacy;
 pub use self::look::{grants, pending_script, progress, progress_in, rollback_preview};
 pub use self::migration::Migration;
-use self::plan::Steps;
 pub use self::plan::{Plan, Upkeep};
 pub use self::progress::{MigrationPhase, Progress};
-pub use self::rebuild::Function;
 pub use self::rights::TriggerRight;
 pub use self::schema::{Schema, quote_identifier};
 pub use self::script::{Range, RangeEnd, of_range};
 pub use self::session::begin_read_only;
 pub use self::shape::{History, Shape};
 pub use self::undo::{Rollback, RollbackPreview};
+pub use self::zones::Zones;
 use super::deadline::millis;
 use super::error::Failure;
 use super::pool::{Lease, Pool};
 use super::run::acquire::{acquire, refuse_unusable_schema};
 use super::run::pooler::one_row;
 use crate::error::{Code, Error, Result};
-use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+use sqlx::Row as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What `healthCheck()` says of the schema.
 pub struct Status {
@@ -57,10 +65,7 @@ pub struct Status {
     pub pending: Vec<&'static str>,
 }
 
-/// The migration lock, an advisory lock on the database (its two halves read "auth" and "pgmi" in ASCII).
-const LOCK: i64 = 0x6175_7468_7067_6d69;
-
-/// Applies what is pending, or only checks that nothing is.
+/// Applies the pending migrations, or only checks that there are none.
 pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
     let migrations = plan.migrations;
     let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
@@ -83,7 +88,7 @@ pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
     }
     drop(lease);
     up_to(pool, plan, migrations.len()).await?;
-    // The tables that were there before, or the role's privileges on those of now, may still be wrong.
+    // Tables that existed before may still be wrong, and so may the role's privileges on the new ones.
     let mut lease = acquire(pool, None, pool.connecting_end()).await?;
     match check(&mut lease, plan, "connect").await? {
         Some(applied) => settle_condition(&mut lease, plan, &applied).await,
@@ -91,7 +96,7 @@ pub async fn up(pool: &Arc<Pool>, plan: &Plan, applies: bool) -> Result<()> {
     }
 }
 
-/// Applies what is pending among the first `count` migrations. Returns what was applied.
+/// Applies the pending ones of the first `count` migrations. Returns their ids.
 pub async fn up_to(pool: &Arc<Pool>, plan: &Plan, count: usize) -> Result<Vec<String>> {
     prepare_pending(pool, plan, count).await?;
     let mut lease = acquire(pool, None, pool.connecting_end()).await?;
@@ -108,7 +113,7 @@ pub async fn up_to(pool: &Arc<Pool>, plan: &Plan, count: usize) -> Result<Vec<St
     }
 }
 
-/// Does what takes long in large tables before the transactions of the migrations that are pending.
+/// Prepares the pending migrations: does what would take long in large tables before their transactions begin.
 async fn prepare_pending(pool: &Arc<Pool>, plan: &Plan, count: usize) -> Result<()> {
     let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
     let Some(applied) = check(&mut lease, plan, "connect").await? else { return Ok(()) };
@@ -116,20 +121,20 @@ async fn prepare_pending(pool: &Arc<Pool>, plan: &Plan, count: usize) -> Result<
     prepare::prepare(lease, &pending, applied.condition.schema(), pool.connecting_end()).await
 }
 
-/// How many migrations are applied when `to` is the last one.
+/// How many migrations there are up to the one with the id `to`, or all of them.
 pub fn count_up_to(plan: &Plan, to: Option<&str>) -> Result<usize> {
     to.map_or(Ok(plan.migrations.len()), |to| script::position(plan.migrations, Some(to), "to"))
 }
 
-/// Notes migrations whose SQL has been run by hand. Returns their ids; none if there is a bookkeeping already.
+/// Records migrations whose SQL has been run by hand. Returns their ids, which are none if `auth_migrations` exists already.
 pub async fn baseline(pool: &Arc<Pool>, plan: &Plan) -> Result<Vec<String>> {
     let mut lease = acquire(pool, None, pool.connecting_end()).await?;
     let noted = locked(&mut lease, plan, Direction::Baseline, pool.connecting_end()).await.map_err(permission)?;
     Ok(noted.into_iter().map(|(id, _)| id.to_owned()).collect())
 }
 
-/// Refuses tables that cannot be used, and does what they need from time to time. Calls work without that as well, so that
-/// a failure is only logged.
+/// Refuses tables that cannot be used, and runs their upkeep if it is due. Calls work without it, so a failure of the upkeep
+/// is only logged.
 async fn settle_condition(lease: &mut Lease, plan: &Plan, applied: &Applied) -> Result<()> {
     applied.condition.check(&plan.told)?;
     if !applied.condition.is_upkeep_due {
@@ -151,7 +156,7 @@ async fn settle_condition(lease: &mut Lease, plan: &Plan, applied: &Applied) -> 
     Ok(())
 }
 
-/// If the role lacks a privilege, the error says so instead of blaming the migration.
+/// Changes the error if the role lacks a privilege, so that it says this instead of blaming the migration.
 fn permission(mut error: Error) -> Error {
     if error.context.sql_state.as_deref() == Some("42501") {
         error.code = Code::PermissionDenied;
@@ -164,7 +169,7 @@ fn permission(mut error: Error) -> Error {
     error
 }
 
-/// Runs down migrations. Returns what was rolled back.
+/// Rolls migrations back. Returns their ids.
 pub async fn down(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<Vec<String>> {
     rollback.check(plan.migrations)?;
     let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
@@ -195,7 +200,7 @@ pub async fn status(pool: &Arc<Pool>, plan: &Plan) -> Result<Status> {
     }
 }
 
-/// `None` when there is no bookkeeping table yet.
+/// Sends the one query of a `connect()` with nothing to do. Returns `None` if there is no table `auth_migrations`.
 async fn check(lease: &mut Lease, plan: &Plan, operation: &'static str) -> Result<Option<Applied>> {
     let started = Instant::now();
     let result = one_row(lease, history::check(plan.migrations, plan.old_indexes(), plan.upkeep.is_due)).await?;
@@ -226,7 +231,7 @@ async fn check(lease: &mut Lease, plan: &Plan, operation: &'static str) -> Resul
     }
 }
 
-/// What is amiss with the tables and the privileges; `None` when there is no bookkeeping table.
+/// What is wrong with the tables and the privileges, or `None` if there is no table `auth_migrations`.
 pub async fn condition(lease: &mut Lease, plan: &Plan) -> Result<Option<Condition>> {
     Ok(check(lease, plan, "diagnose").await?.map(|applied| applied.condition))
 }
@@ -237,156 +242,4 @@ pub async fn check_sight(lease: &mut Lease, plan: &Plan) -> Result<()> {
         Some(applied) => applied.condition.check_sight(&plan.told),
         None => Ok(()),
     }
-}
-
-#[derive(Clone, Copy)]
-enum Direction<'d> {
-    /// The next one of so many migrations.
-    Up(usize),
-    /// None: what is there already is only noted.
-    Baseline,
-    /// All that are to be undone, together.
-    Down(&'d Rollback),
-}
-
-/// Works in one transaction, under the migration lock, which is waited for up to `end`. Gives the connection up after
-/// a failure.
-async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, end: Option<Instant>) -> Result<Steps> {
-    let mut pause = Duration::from_millis(10);
-    let is_pooled = lease.target().is_pooled();
-    loop {
-        let mut transaction = session::begin(lease).await?;
-        let is_ours: bool = sqlx::query_scalar("SELECT pg_catalog.pg_try_advisory_xact_lock($1)")
-            .bind(LOCK)
-            .persistent(false)
-            .fetch_one(&mut *transaction)
-            .await
-            .map_err(|error| failure(&error).error)?;
-        if is_ours {
-            let schema = Schema::find(&mut transaction, plan.schema.as_deref(), is_pooled).await?;
-            session::prepare(&mut transaction).await?;
-            let done = match direction {
-                Direction::Up(count) => apply_next(&mut transaction, schema, plan, count).await?,
-                Direction::Baseline => note_only(&mut transaction, &schema, plan).await?,
-                Direction::Down(rollback) => undo::undo(&mut transaction, &schema, plan, rollback).await?,
-            };
-            transaction.commit().await.map_err(|error| failure(&error).error)?;
-            lease.settle(true);
-            return Ok(done);
-        }
-        // Waiting for the lock inside a statement would block a concurrent index build.
-        transaction.rollback().await.map_err(|error| failure(&error).error)?;
-        if end.is_some_and(|end| Instant::now() >= end) {
-            lease.settle(true);
-            return Err(lock_is_held());
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_millis(250));
-    }
-}
-
-fn lock_is_held() -> Error {
-    let mut error = Error::new(
-        Code::LockTimeout,
-        "another process holds the migration lock for longer than connectionTimeoutMillis",
-    );
-    error.retryable = true;
-    error
-}
-
-/// In another encoding some texts could not be stored, and in SQL_ASCII other programs would store what is no text.
-async fn check_encoding(connection: &mut PgConnection) -> Result<()> {
-    let encoding: String = sqlx::query_scalar("SELECT current_setting('server_encoding')")
-        .persistent(false)
-        .fetch_one(connection)
-        .await
-        .map_err(|error| failure(&error).error)?;
-    if encoding == "UTF8" {
-        return Ok(());
-    }
-    let message = format!(
-        "the encoding of the database is {encoding}: it has to be UTF8 (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0)"
-    );
-    Err(Error::new(Code::SchemaMismatch, message))
-}
-
-async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan, count: usize) -> Result<Steps> {
-    check_encoding(connection).await?;
-    if !schema.exists {
-        execute(connection, "schema", AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", schema.quoted())))
-            .await?;
-    }
-    let started = Instant::now();
-    let pending = if let Some(applied) = history::read(connection, &schema).await? {
-        applied.pending(plan.migrations)?
-    } else {
-        let made = shape::baseline(connection, &schema, plan.migrations).await?;
-        if made == 0
-            && let Some(first) = plan.migrations.first()
-            && legacy::take_over(connection, &schema, plan.legacy, &plan.zones, first).await?
-        {
-            let mut steps = vec![(first.id, started.elapsed())];
-            for migration in plan.migrations.iter().take(count).skip(1) {
-                steps.push((migration.id, apply_and_note(connection, &schema, migration, true).await?));
-            }
-            return Ok(steps);
-        }
-        if made == 0 {
-            shape::refuse_elsewhere(connection, &schema, plan.legacy.shapes).await?;
-        }
-        let (there, pending) = plan.migrations.split_at(made);
-        note(connection, &schema, there).await?;
-        if let Some(last) = there.last() {
-            return Ok(vec![(last.id, started.elapsed())]);
-        }
-        pending.iter().collect()
-    };
-    let is_wanted = |migration: &&&Migration| plan.migrations.iter().take(count).any(|each| each.id == migration.id);
-    let Some(migration) = pending.first().filter(is_wanted) else { return Ok(Vec::new()) };
-    let is_later = plan.migrations.first().is_some_and(|first| first.id != migration.id);
-    Ok(vec![(migration.id, apply_and_note(connection, &schema, migration, is_later).await?)])
-}
-
-/// Makes the bookkeeping of migrations that are there.
-async fn note(connection: &mut PgConnection, schema: &Schema, there: &[Migration]) -> Result<()> {
-    execute(connection, history::TABLE, AssertSqlSafe(schema.fill(history::CREATE))).await?;
-    for migration in there {
-        history::insert(connection, schema, migration.id, &migration.checksum(), Duration::ZERO).await?;
-    }
-    if there.iter().any(|migration| migration.functions().contains(&history::KEEPER)) {
-        execute(connection, history::TABLE, AssertSqlSafe(schema.fill(history::KEEP))).await?;
-    }
-    Ok(())
-}
-
-/// Refuses tables that are not recognised, and says why.
-async fn note_only(connection: &mut PgConnection, schema: &Schema, plan: &Plan) -> Result<Steps> {
-    check_encoding(connection).await?;
-    if history::is_there(connection, schema).await? {
-        return Ok(Vec::new());
-    }
-    let made = shape::baseline(connection, schema, plan.migrations).await?;
-    if made == 0 {
-        shape::refuse_unrecognised(connection, schema, plan.migrations).await?;
-    }
-    let there = plan.migrations.get(..made).unwrap_or_default();
-    note(connection, schema, there).await?;
-    Ok(there.iter().map(|migration| (migration.id, Duration::ZERO)).collect())
-}
-
-/// Applies a migration with what belongs to it, and returns how long that took.
-async fn apply_and_note(
-    connection: &mut PgConnection,
-    schema: &Schema,
-    migration: &Migration,
-    is_later: bool,
-) -> Result<Duration> {
-    let started = Instant::now();
-    migration.apply(connection, schema).await?;
-    if is_later {
-        rebuild::join_users(connection, schema, migration.id, &migration.tables(), &migration.functions()).await?;
-    }
-    let took = started.elapsed();
-    history::insert(connection, schema, migration.id, &migration.checksum(), took).await?;
-    Ok(took)
 }

@@ -1,12 +1,13 @@
-//! What the migrator is to bring a database to, and what it has done for that.
+//! What the migrator has to do, and the steps that it has done.
 
 use super::condition::Told;
-use super::legacy::{Legacy, Zones};
+use super::legacy::Legacy;
 use super::migration::Migration;
 use super::shape::Shape;
+use super::zones::Zones;
 use std::time::Duration;
 
-/// What `connect()` brings a database to, and from where.
+/// The migrations that `connect()` applies, the databases that it takes over, and the options for this.
 pub struct Plan {
     pub migrations: &'static [Migration],
     pub legacy: &'static Legacy,
@@ -18,13 +19,14 @@ pub struct Plan {
     pub told: Told,
 }
 
-/// What the tables need from time to time, and `connect()` does if it is due.
+/// Work that the tables need from time to time. `connect()` does it if it is due.
 #[derive(Debug, Clone, Copy)]
 pub struct Upkeep {
-    /// A condition about the schema in `own.name`, part of the one query of a `connect()` with nothing else to do. Every
-    /// function and operator is the server's own, whatever the search path is.
+    /// An SQL condition: whether the upkeep is due. It is part of the one query of a `connect()` with nothing else to do,
+    /// in which `own.name` is the schema. All functions and operators are qualified, so that they are the server's own
+    /// whatever the search path is.
     pub is_due: &'static str,
-    /// The statement.
+    /// The statement that does the work.
     pub run: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! Which migrations have been applied to a database, which have not, and which are not as this package has them.
+//! Which migrations have been applied to a database, which are pending, and which differ from those of this package.
 
 use super::execute::failure;
 use super::history;
@@ -11,9 +11,9 @@ use sqlx::{AssertSqlSafe, PgConnection};
 pub enum MigrationPhase {
     Applied,
     Pending,
-    /// It was applied in another form than this package has.
+    /// It was applied, but its SQL was not the one that this package has.
     Edited,
-    /// This package does not know it.
+    /// It was applied, and this package does not have it.
     Newer,
 }
 

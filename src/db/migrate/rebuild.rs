@@ -1,111 +1,53 @@
-//! Replaces a set of tables by another set and carries the rows over, in the transaction that is open: the old
-//! tables go aside, the new ones are made as in an empty database, rows are copied while no index, foreign key or
-//! trigger slows them down, and the old tables go. Owners, grants and other tables' foreign keys are kept.
-//! Which tables those are, and how rows become rows, the caller says.
+//! Replaces a set of tables by another one and copies the rows, all in the transaction that is open. The old tables are
+//! renamed, the new ones are created as in an empty database, and the rows are copied while there are no indexes, foreign
+//! keys or triggers that would slow this down. Then the old tables are dropped. Owners, grants and the foreign keys of
+//! other tables are kept. The caller says which tables these are, and which SQL copies the rows.
 //!
-//! The statements are made by queries over the catalogue, which all take a list of names as `$1` and the schema as `$2`.
+//! Queries over the catalogue write the statements. Each of them takes a list of names as `$1` and the schema as `$2`.
 
 use super::execute::{execute, migration_failed};
+use super::functions::{self, Function};
 use super::generated::{execute_each, execute_for, statements};
 use super::rights::{TriggerRight, inherit};
 use super::schema::Schema;
+use super::set_aside::set_aside;
 use crate::db::deadline::millis;
 use crate::error::Result;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Instant;
 
 pub struct Rebuild<'r> {
-    /// The migration in whose name this happens.
+    /// The id of the migration, for errors and the log.
     pub id: &'static str,
+    /// The tables that are replaced.
     pub old: &'r [&'r str],
-    /// SQL that makes the new tables, whose names follow.
+    /// SQL that creates the new tables and functions.
     pub create: &'r [&'r str],
+    /// The names of the new tables.
     pub new: &'r [&'r str],
-    /// Functions that it makes as well: they get the owner of the tables.
+    /// The names of the new functions, which get the owner of the tables.
     pub new_functions: &'r [&'r str],
-    /// SQL that fills them from the old ones, named `auth_old_…`: parts that begin with a line `-- into <table>`.
+    /// SQL that copies the rows from the old tables, which are named `auth_old_…` by then. The part for each new table
+    /// begins with a line `-- into <table>`.
     pub rows: &'r str,
-    /// SQL to run when the rows are there, before owners and grants are set.
+    /// SQL that runs after the rows have been copied, and before owners and grants are set.
     pub finish: &'r [&'r str],
-    /// New tables, and the old ones whose owner and grants they get.
+    /// Pairs of a new table and the old one whose owner and grants it gets.
     pub inherits_from: &'r [(&'r str, &'r str)],
-    /// Rights that follow from others, because triggers run as whoever writes.
+    /// Rights to give to the roles that need them for triggers, because a trigger runs with the rights of the role that
+    /// writes.
     pub gained: &'r [TriggerRight],
-    /// Those that had been given in that manner, and that end here.
+    /// Rights that were given to roles for triggers, and that are taken back.
     pub lost: &'r [TriggerRight],
-    /// Functions without arguments that go with the old tables, unless something else needs them.
+    /// Functions that are dropped together with the old tables, unless something else needs them.
     pub functions: &'r [Function],
 }
-
-/// A function without arguments.
-#[derive(Debug, Clone, Copy)]
-pub struct Function {
-    pub name: &'static str,
-    /// How its body reads in lower case, with a space for what parts words; `None` when the name alone is enough.
-    pub body: Option<&'static str>,
-}
-
-/// Indexes, sequences and the names that PostgreSQL 18 gives to NOT NULL too: they are wanted again. The sequence of
-/// a column keeps its own name behind the prefix, as the tables do, so that SQL can name it.
-/// Partitions go with their table.
-const SET_ASIDE: &str = "
-    WITH named AS (
-        SELECT c.oid, c.relname
-          FROM pg_class c
-         WHERE c.relname = ANY($1)
-           AND c.relkind IN ('r', 'p')
-           AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
-    ), tables AS (
-        SELECT oid, relname FROM named
-         UNION ALL
-        SELECT c.oid, c.relname
-          FROM named
-          JOIN pg_inherits h ON h.inhparent = named.oid
-          JOIN pg_class c ON c.oid = h.inhrelid
-         WHERE c.relispartition
-           AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
-    )
-    SELECT format('ALTER TABLE %I.%I RENAME TO %I', $2, t.relname, 'auth_old_' || t.relname)
-      FROM tables t
-     UNION ALL
-    SELECT format('ALTER INDEX %I.%I RENAME TO %I', $2, c.relname, 'auth_old_' || c.oid)
-      FROM tables t
-      JOIN pg_index i ON i.indrelid = t.oid
-      JOIN pg_class c ON c.oid = i.indexrelid
-     UNION ALL
-    SELECT format('ALTER TABLE %I.%I RENAME CONSTRAINT %I TO %I', $2, 'auth_old_' || t.relname, o.conname, 'auth_old_' || o.oid)
-      FROM tables t
-      JOIN pg_constraint o ON o.conrelid = t.oid AND o.contype = 'n'
-     WHERE NOT EXISTS (SELECT FROM pg_inherits h WHERE t.oid IN (h.inhparent, h.inhrelid))
-     UNION ALL
-    SELECT format('ALTER SEQUENCE %I.%I RENAME TO %I', $2, s.relname, 'auth_old_' || s.relname)
-      FROM pg_class s
-     WHERE s.relkind = 'S'
-       AND s.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
-       AND EXISTS (
-               SELECT FROM tables t
-                 JOIN pg_depend p ON p.refobjid = t.oid AND p.refclassid = 'pg_class'::regclass
-                WHERE p.objid = s.oid
-                  AND p.classid = 'pg_class'::regclass
-                UNION ALL
-               SELECT FROM tables t
-                 JOIN pg_attrdef d ON d.adrelid = t.oid
-                 JOIN pg_depend p ON p.objid = d.oid AND p.classid = 'pg_attrdef'::regclass
-                WHERE p.refobjid = s.oid
-                  AND p.refclassid = 'pg_class'::regclass
-           )";
-
-const SET_FUNCTIONS_ASIDE: &str = "
-    SELECT format('ALTER FUNCTION %s RENAME TO %I', f.oid::regprocedure, 'auth_old_' || f.oid)
-      FROM pg_proc f
-     WHERE f.proname = ANY($1)
-       AND (f.pronargs = 0 OR starts_with(f.proname::text, 'auth_'))
-       AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)";
 
 const DROP_TABLES: &str =
     "SELECT 'DROP TABLE ' || string_agg(format('%I.%I', $2, 'auth_old_' || name), ', ') FROM unnest($1) AS name";
 
-/// What else bears the prefix, which is `$1`: sequences that no column owned, and functions that helped with the rows.
+/// Drops what else has the prefix, which is `$1`: sequences that no column owned, and functions that helped to copy the
+/// rows.
 const DROP_REST: &str = "
     SELECT format('DROP SEQUENCE %I.%I', $2, s.relname)
       FROM pg_class s
@@ -118,7 +60,8 @@ const DROP_REST: &str = "
      WHERE starts_with(f.proname::text, $1[1])
        AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)";
 
-/// Foreign keys of tables that stay to tables that go. A partition's is its parent's.
+/// Statements for the foreign keys that lead from other tables to those that are replaced. The foreign key of a partition
+/// belongs to its partitioned table, and needs no statement of its own.
 macro_rules! references {
     ($statement:literal) => {
         concat!(
@@ -156,7 +99,9 @@ const ADD_REFERENCES: &str = references!(
     )"
 );
 
-/// What of the new tables is cheaper to make when the rows are there. Foreign keys hang on the indexes of the tables that they refer to.
+/// The indexes and foreign keys of the new tables: it is cheaper to create them after the rows have been copied. Foreign
+/// keys are dropped before the indexes, and created after them, because they depend on the unique indexes of the tables that
+/// they refer to.
 const SUSPENDED: &str = "
     WITH tables AS (
         SELECT c.oid
@@ -188,49 +133,7 @@ const DISABLE_TRIGGERS: &str =
 const ENABLE_TRIGGERS: &str =
     "SELECT format('ALTER TABLE %I.%I ENABLE TRIGGER USER', $2, name) FROM unnest($1) AS name";
 
-/// Functions belong to the owner of the tables: whoever owns these can roll back. Those with our prefix are ours,
-/// whatever arguments they take.
-const OWN_FUNCTIONS: &str = "
-    SELECT format('ALTER FUNCTION %s OWNER TO %I', f.oid::regprocedure, pg_get_userbyid(t.relowner))
-      FROM pg_proc f
-      JOIN pg_class t ON t.relnamespace = f.pronamespace AND t.relname = 'users'
-     WHERE f.proname = ANY($1)
-       AND (f.pronargs = 0 OR starts_with(f.proname::text, 'auth_'))
-       AND f.proowner <> t.relowner
-       AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)";
-
-/// A function's body without what means nothing.
-macro_rules! plain_body {
-    () => {
-        "btrim(regexp_replace(replace(lower(f.prosrc), ':=', '='), '[[:space:];]+', ' ', 'g'))"
-    };
-}
-
-/// The names in `$1` that stand for another function than the one whose [`plain_body`] is in `$3` are left alone.
-const UNUSED_FUNCTIONS: &str = concat!(
-    "SELECT format('DROP FUNCTION %s', f.oid::regprocedure)
-       FROM unnest($1, $3) AS known (name, body)
-       JOIN pg_proc f ON f.proname = known.name
-      WHERE (f.pronargs = 0 OR starts_with(f.proname::text, 'auth_'))
-        AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
-        AND (known.body IS NULL OR known.body = ",
-    plain_body!(),
-    ")
-        AND NOT EXISTS (SELECT FROM pg_depend p WHERE p.refclassid = 'pg_proc'::regclass AND p.refobjid = f.oid)"
-);
-
-/// The names in `$1` under which the schema has another function than the one whose [`plain_body`] is in `$3`.
-const OTHER_FUNCTIONS: &str = concat!(
-    "SELECT f.proname::text
-       FROM unnest($1, $3) AS known (name, body)
-       JOIN pg_proc f ON f.proname = known.name
-      WHERE f.pronargs = 0
-        AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)
-        AND known.body <> ",
-    plain_body!()
-);
-
-/// Whether it is a foreign key, its name, how to drop it, and how to make it again.
+/// Whether it is a foreign key, its name, the SQL that drops it, and the SQL that creates it again.
 type Suspended = (bool, String, String, String);
 
 impl Rebuild<'_> {
@@ -251,11 +154,10 @@ impl Rebuild<'_> {
         let inherits_from: Vec<_> =
             self.inherits_from.iter().map(|(new, old)| format!("{new} auth_old_{old}")).collect();
         inherit(connection, schema, id, &inherits_from, self.gained, self.lost).await?;
-        execute_for(connection, schema, id, OWN_FUNCTIONS, self.new_functions).await?;
+        functions::own(connection, schema, id, self.new_functions).await?;
         execute_for(connection, schema, id, DROP_TABLES, self.old).await?;
         execute_for(connection, schema, id, DROP_REST, &["auth_old_"]).await?;
-        let unused = functions(connection, schema, id, UNUSED_FUNCTIONS, self.functions).await?;
-        execute_each(connection, id, &unused).await
+        functions::drop_unused(connection, schema, id, self.functions).await
     }
 
     async fn fill(&self, connection: &mut PgConnection, schema: &Schema) -> Result<()> {
@@ -280,7 +182,8 @@ impl Rebuild<'_> {
         for (_, name, _, create) in &indexes {
             self.timed(connection, "building index", name, create).await?;
         }
-        // A foreign key is checked by a join, whose planner should know the sizes; so should the application's.
+        // A foreign key is checked by a join, and the planner needs statistics for that, as it does for the application's
+        // statements.
         execute_for(connection, schema, id, ANALYZE, self.new).await?;
         for (_, name, _, create) in &references {
             self.timed(connection, "checking foreign key", name, create).await?;
@@ -288,7 +191,7 @@ impl Rebuild<'_> {
         execute_for(connection, schema, id, ENABLE_TRIGGERS, self.new).await
     }
 
-    /// Runs one of the statements that take long with many rows, and logs it.
+    /// Runs a statement that takes long if there are many rows, and logs when it begins and ends.
     async fn timed(&self, connection: &mut PgConnection, step: &str, what: &str, sql: &str) -> Result<()> {
         let started = Instant::now();
         tracing::info!(migration = self.id, step, what, "step begins");
@@ -298,8 +201,8 @@ impl Rebuild<'_> {
     }
 }
 
-/// Tables that a later migration has made belong to the owner of `users`, as its functions do, and whoever has rights
-/// to `users` has them to these.
+/// Gives the tables and functions that a later migration has created to the owner of `users`. The roles that have rights to
+/// `users` get the same rights to these tables.
 pub async fn join_users(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -309,47 +212,5 @@ pub async fn join_users(
 ) -> Result<()> {
     let inherits_from: Vec<_> = tables.iter().map(|table| format!("{table} users")).collect();
     inherit(connection, schema, id, &inherits_from, &[], &[]).await?;
-    execute_for(connection, schema, id, OWN_FUNCTIONS, functions).await
-}
-
-/// Gives the tables, and what bears names of its own in them, names with the prefix `auth_old_`.
-pub async fn set_aside(connection: &mut PgConnection, schema: &Schema, id: &str, tables: &[&str]) -> Result<()> {
-    execute_for(connection, schema, id, SET_ASIDE, tables).await
-}
-
-/// Those of the names under which the schema has another function.
-pub async fn other_functions(
-    connection: &mut PgConnection,
-    schema: &Schema,
-    id: &str,
-    known: &[Function],
-) -> Result<Vec<String>> {
-    functions(connection, schema, id, OTHER_FUNCTIONS, known).await
-}
-
-async fn functions(
-    connection: &mut PgConnection,
-    schema: &Schema,
-    id: &str,
-    query: &'static str,
-    known: &[Function],
-) -> Result<Vec<String>> {
-    sqlx::query_scalar(query)
-        .bind(known.iter().map(|function| function.name).collect::<Vec<_>>())
-        .bind(&schema.name)
-        .bind(known.iter().map(|function| function.body).collect::<Vec<_>>())
-        .persistent(false)
-        .fetch_all(connection)
-        .await
-        .map_err(|error| migration_failed(id, &error))
-}
-
-/// The same for functions without arguments.
-pub async fn set_functions_aside(
-    connection: &mut PgConnection,
-    schema: &Schema,
-    id: &str,
-    functions: &[&str],
-) -> Result<()> {
-    execute_for(connection, schema, id, SET_FUNCTIONS_ASIDE, functions).await
+    functions::own(connection, schema, id, functions).await
 }

@@ -1,5 +1,5 @@
-//! Migrations as SQL that an administrator can read, and run with psql: each with its row in `auth_migrations`, in one
-//! transaction.
+//! Migrations as SQL that an administrator can read, and run with psql. Each migration is one transaction, which also inserts
+//! its row in `auth_migrations`.
 
 use super::history;
 use super::migration::Migration;
@@ -8,10 +8,10 @@ use super::schema::{Schema, quote_identifier};
 use crate::error::{Error, Result};
 use std::fmt::Write as _;
 
-/// Which migrations: those after `from`, up to `to`, or back from `from` to `to`.
+/// A range of migrations. If `to` comes before `from`, they are rolled back.
 #[derive(Debug)]
 pub struct Range {
-    /// `None` is an empty database.
+    /// `None` if the database is empty.
     pub from: Option<String>,
     pub to: RangeEnd,
 }
@@ -29,7 +29,7 @@ const SETTINGS: &str = "SET LOCAL lock_timeout = '10s';\nSET LOCAL statement_tim
 
 const SERVER_ONLY: &str = "SET LOCAL search_path = pg_catalog, pg_temp;\n";
 
-/// The SQL of a range of migrations. It needs no database.
+/// The SQL of a range of migrations. No database is asked for this.
 pub fn of_range(plan: &Plan, range: &Range) -> Result<String> {
     let name = plan.schema.clone().unwrap_or_else(|| "public".to_owned());
     let schema = Schema { exists: name == "public", name, later: Vec::new() };

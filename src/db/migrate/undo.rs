@@ -5,7 +5,7 @@ use super::history::{self, Applied, TAKEN_OVER, mismatch};
 use super::migration::Migration;
 use super::plan::{Plan, Steps};
 use super::schema::Schema;
-use super::{legacy, locks, shape};
+use super::{legacy, locks, replay};
 use crate::error::{Code, Error, Result};
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Instant;
@@ -31,7 +31,7 @@ impl Rollback {
     }
 }
 
-/// What a rollback would come to.
+/// What a rollback would do.
 pub struct RollbackPreview {
     pub migrations: Vec<&'static str>,
     /// The tables that would be dropped, and how many rows each has.
@@ -40,7 +40,7 @@ pub struct RollbackPreview {
     pub gives_back: bool,
 }
 
-/// The migrations to undo, the newest first; none if there is no bookkeeping.
+/// The migrations to undo, the newest first. There are none if there is no table `auth_migrations`.
 struct Undoing {
     applied: Applied,
     applied_here: Vec<&'static Migration>,
@@ -71,7 +71,7 @@ impl Undoing {
     }
 }
 
-/// Says what [`undo`] would do, and does nothing.
+/// What [`undo`] would do.
 pub async fn preview(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -93,7 +93,7 @@ pub async fn undo(connection: &mut PgConnection, schema: &Schema, plan: &Plan, r
     let Some(undoing) = Undoing::find(connection, schema, plan, to).await? else { return Ok(steps) };
     let Undoing { applied, applied_here, undone, dropped } = undoing;
     locks::lock(connection, schema, &dropped).await?;
-    shape::refuse_additions(connection, schema, &applied_here, &dropped).await?;
+    replay::refuse_additions(connection, schema, &applied_here, &dropped).await?;
     if let (None, Some(origin)) = (to, &applied.origin) {
         // All rows are kept. If the old tables have no place for some of them, the rollback is refused, whatever
         // `drops_data` says.

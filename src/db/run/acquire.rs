@@ -1,4 +1,4 @@
-//! Connections that lead to our tables.
+//! Acquires connections, and checks that our tables are found on them.
 
 use super::pooler::one_row;
 use crate::db::connect::{NO_ANSWER, unanswered};
@@ -10,11 +10,11 @@ use sqlx::Row as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A connection that has shown that it reaches the server with our options. `kind` is the call's, and `end` the time by
-/// which there must be one.
+/// A connection of which it is known that our start-up options have reached the server. `kind` is the kind of the call. The
+/// wait for a connection stops at `end`.
 pub async fn acquire(pool: &Arc<Pool>, kind: Option<&'static str>, end: Option<Instant>) -> Result<Lease> {
     let mut lease = Lease::acquire(pool, kind, end).await?;
-    // The tables may have been made since the connection was asked.
+    // If there were no tables when the connection was opened, there may be some by now.
     let is_asked = lease.is_identified() && (kind.is_none() || lease.has_tables());
     if !is_asked && !pool.options.target.is_pooled() {
         let target = Arc::clone(&pool.options.target);
@@ -36,7 +36,7 @@ pub async fn acquire(pool: &Arc<Pool>, kind: Option<&'static str>, end: Option<I
     Ok(lease)
 }
 
-/// PostgreSQL passes over a schema that the role may not use: tables in it look as if they were not there.
+/// Returns an error if the role may not use the schema. PostgreSQL skips such a schema, as if the tables did not exist.
 pub async fn refuse_unusable_schema(lease: &mut Lease) -> Result<()> {
     let result = one_row(lease, UNUSABLE.to_owned()).await?;
     lease.settle(result.is_ok());
@@ -50,8 +50,8 @@ pub async fn refuse_unusable_schema(lease: &mut Lease) -> Result<()> {
     }
 }
 
-/// The first schema of the search path that exists and that the role may not use, when there is none that it may; and
-/// the role.
+/// A query for a schema and the role. If the role may use no schema of the search path, it is the first one that exists, and
+/// otherwise NULL.
 const UNUSABLE: &str = "
     SELECT (
                SELECT n.nspname::pg_catalog.text

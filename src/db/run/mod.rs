@@ -1,16 +1,17 @@
-//! Running statements: the one place that awaits sqlx. Retries, classification and the log live here.
+//! Runs statements, with retries, time limits and lines in the log. Nothing else in `src/` sends a statement of the store's.
 
 pub mod acquire;
 pub mod pooler;
 mod retry;
+mod settle_failed;
 pub mod statement;
 mod statement_log;
 pub mod transaction;
+mod writes;
 
 pub use retry::Repeat;
 
 use super::deadline::{Allowance, attempt_limit, until, within};
-use super::driver_panic::catch_driver_panic;
 use super::error::{Failure, Remedy, silent_failure, statement_failure};
 use super::give_up::GiveUp;
 use super::pool::calls::aborted;
@@ -19,13 +20,15 @@ use crate::error::{Code, Error, Result};
 use crate::origin;
 use acquire::acquire;
 use retry::{back_off, judge, may_reconnect};
+use settle_failed::settle_failed;
+use sqlx::FromRow;
 use sqlx::postgres::PgRow;
-use sqlx::{Connection as _, FromRow};
 use statement::{All, Execute, One, PgQuery, Rows, Statement, Together, TransactionBody, Way};
 use statement_log::{log_retry, log_statement};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use transaction::TransactionCall;
+use writes::Writes;
 
 /// Runs the statements of one call. It acquires a connection for each statement, or keeps one while a batch worker has
 /// more to do.
@@ -35,32 +38,17 @@ pub struct Db {
     operation: &'static str,
     /// How long the call may still wait for connections, all attempts together.
     connecting: Allowance,
-    /// Who may give the call up.
-    caller: Option<Arc<GiveUp>>,
-    doubt: Doubt,
-    /// Whether the last statement was told that an attempt before may have taken effect.
-    was_in_doubt: bool,
+    writes: Writes,
     /// How often statements have been repeated.
     retries: u32,
     /// How long it has waited for connections.
     waited: Duration,
-    /// How long statements wait for a lock; `None` when the server's own limits say.
+    /// How long statements wait for a lock. `None` leaves that to the server's own limits.
     lock_limit: Option<Duration>,
-    /// The call of a transaction that this is for.
+    /// Present if this is a call in a transaction of the application's.
     transaction: Option<TransactionCall>,
-    // After the lease, so that a connection is back before the call counts as ended.
+    // Dropped after the lease, so that the connection is back in the pool before the call counts as ended.
     guard: CallGuard,
-}
-
-/// What is known of the call's writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doubt {
-    /// Nothing has been written.
-    None,
-    /// A write has been sent, and no answer says how it ended.
-    Sent,
-    /// Some have taken effect.
-    Written,
 }
 
 impl Db {
@@ -71,9 +59,7 @@ impl Db {
             keeps_lease: false,
             operation,
             connecting,
-            caller,
-            doubt: Doubt::None,
-            was_in_doubt: false,
+            writes: Writes::new(caller),
             retries: 0,
             waited: Duration::ZERO,
             lock_limit: None,
@@ -117,8 +103,8 @@ impl Db {
     pub async fn ready(&mut self, allowance: Allowance) -> Result<()> {
         let pool = Arc::clone(&self.guard.pool);
         self.connecting = allowance;
-        self.resume(false, 0);
-        self.was_in_doubt = false;
+        self.writes.reset();
+        self.retries = 0;
         if self.lease.is_none() {
             let operation = self.operation;
             let lease = tokio::select! {
@@ -135,7 +121,7 @@ impl Db {
 
     /// For a statement that has been sent before: whether it may have taken effect, and how often it has been repeated.
     pub fn resume(&mut self, is_in_doubt: bool, retries: u32) {
-        self.doubt = if is_in_doubt { Doubt::Sent } else { Doubt::None };
+        self.writes.resume(is_in_doubt);
         self.retries = retries;
     }
 
@@ -163,7 +149,7 @@ impl Db {
 
     /// Whether a statement whose answer was lost may have taken effect, as far as the last one did not settle that.
     pub fn is_in_doubt(&self) -> bool {
-        self.doubt == Doubt::Sent || self.was_in_doubt
+        self.writes.is_in_doubt()
     }
 
     pub fn retries(&self) -> u32 {
@@ -199,7 +185,7 @@ impl Db {
         Ok(row)
     }
 
-    /// The same, for a row that is read in a way of its own. Returns how many there were: one or none.
+    /// Does the same for a row that the caller's `row` decodes. Returns how many rows there were, which is one or none.
     pub async fn read_one<Q>(&mut self, repeat: Repeat, query: Q, row: &mut dyn Rows) -> Result<u64>
     where
         Q: Fn() -> PgQuery + Send + Sync,
@@ -218,7 +204,7 @@ impl Db {
         Ok(rows)
     }
 
-    /// The same, for rows that are read in a way of their own. Returns how many there were.
+    /// Does the same for rows that the caller's `rows` decode. Returns how many rows there were.
     pub async fn read_all<Q>(&mut self, repeat: Repeat, query: Q, rows: &mut dyn Rows) -> Result<u64>
     where
         Q: Fn() -> PgQuery + Send + Sync,
@@ -238,7 +224,7 @@ impl Db {
         Ok(row)
     }
 
-    /// The same for many rows.
+    /// Does the same for an insert of several rows.
     pub async fn create_all<R, Q>(&mut self, query: Q) -> Result<Vec<R>>
     where
         R: for<'r> FromRow<'r, PgRow> + Send,
@@ -265,23 +251,23 @@ impl Db {
         statement.result.ok_or_else(|| Error::new(Code::Internal, "a transaction ended without a result"))
     }
 
-    /// How many rows the statement came to.
+    /// Runs a statement, and returns how many rows it has returned or changed.
     async fn run(&mut self, repeat: Repeat, statement: &mut dyn Statement) -> Result<u64> {
         if let Some(call) = &mut self.transaction {
-            // Boxed, or the future of every statement would have room for it.
-            let result = Box::pin(call.run(self.operation, self.caller.as_deref(), repeat, statement)).await;
+            // Boxed, because otherwise the future of every statement would be as large as this one.
+            let result = Box::pin(call.run(self.operation, self.writes.caller.as_deref(), repeat, statement)).await;
             return result.map_err(|error| error.in_operation(self.operation));
         }
         let pool = Arc::clone(&self.guard.pool);
         let result = tokio::select! {
             biased;
             result = self.attempts(repeat, statement) => result,
-            // The attempt is dropped in the middle; its lease sees to the rest.
+            // The attempt is dropped while it runs. The drop of its lease cancels the statement.
             () = pool.calls.aborted() => Err(aborted()),
         };
         result.map_err(|mut error| {
             // Data that cannot be written at all was not written by an earlier attempt either.
-            if self.doubt != Doubt::None && !error.is_unwritable() {
+            if !self.writes.has_none() && !error.is_unwritable() {
                 error.context.outcome = Some("unknown");
                 error.retryable &= repeat == Repeat::Harmless;
             }
@@ -308,7 +294,7 @@ impl Db {
         may_reconnect(error) || (self.retries == 0 && self.guard.pool.options.target.may_have_rotated(error))
     }
 
-    /// Waits before the next attempt, or says with the error that there is none.
+    /// Waits before the next attempt, or returns the error if there is none.
     async fn pause(&mut self, mut error: Error, may_repeat: bool) -> Result<()> {
         let attempt = self.retries + 1;
         if !may_repeat || attempt > self.guard.pool.options.max_retries {
@@ -330,30 +316,16 @@ impl Db {
         };
         self.begin_unit(&mut lease, statement.is_snapshot()).await.map_err(AttemptError::Connecting)?;
         let attempt = self.retries + 1;
-        let doubt = self.doubt;
-        self.send(repeat).await;
+        let before = self.writes.send(repeat).await;
         let statement_timeout = self.guard.pool.options.statement_timeout;
         let pool = Arc::clone(&self.guard.pool);
         let running = pool.metrics.statement(self.operation, attempt);
         let started = Instant::now();
         let is_pooled = self.guard.pool.options.target.is_pooled();
-        let way = Way { is_pooled, has_begun: is_pooled, is_in_doubt: doubt == Doubt::Sent };
-        self.was_in_doubt = way.is_in_doubt;
-        let lock_limit = self.lock_limit;
+        let way = Way { is_pooled, has_begun: is_pooled, is_in_doubt: before.is_in_doubt() };
         let connection = lease.connection().map_err(AttemptError::Connecting)?;
-        let result = within(attempt_limit(statement_timeout), async move {
-            match lock_limit {
-                Some(limit) if !way.is_pooled => {
-                    // Boxed, since it is rare, and the future of every statement would have room for it.
-                    catch_driver_panic(Box::pin(pooler::with_lock_limit(connection, limit, statement, way))).await
-                }
-                _ => {
-                    let result = catch_driver_panic(statement.send(connection, way)).await;
-                    if way.is_pooled { catch_driver_panic(pooler::end(connection, result)).await } else { result }
-                }
-            }
-        })
-        .await;
+        let sending = pooler::send(connection, self.lock_limit, statement, way);
+        let result = within(attempt_limit(statement_timeout), sending).await;
         let ran = started.elapsed();
         drop(running);
         let failure = match result {
@@ -361,14 +333,17 @@ impl Db {
                 lease.settle(true);
                 log_statement(self.operation, ran, rows, attempt, None);
                 self.keep(lease);
-                if repeat.is_write() {
-                    self.doubt = Doubt::Written;
-                }
+                self.writes.succeeded(repeat);
                 return Ok(rows);
             }
             Some(Err(error)) => {
                 let failure = statement_failure(&error, ran, statement_timeout);
-                self.release(lease, &failure).await;
+                let usable = settle_failed(&pool, lease, &failure).await;
+                // A connection whose stale statements were cleared is kept for the next attempt, because those of another
+                // connection may be stale, too.
+                if self.keeps_lease || failure.remedy == Remedy::RepeatOnceCleared {
+                    self.lease = usable;
+                }
                 failure
             }
             None => {
@@ -378,12 +353,12 @@ impl Db {
         };
         log_statement(self.operation, ran, 0, attempt, Some(&failure.error));
         if failure.is_undone {
-            self.undone(doubt);
+            self.writes.undone(before);
         }
         Err(AttemptError::Running(failure))
     }
 
-    /// Through a transaction pooler a call has a connection only when it has a transaction.
+    /// Begins a transaction for the statement if there is a transaction pooler. Before that the call has no server process.
     async fn begin_unit(&mut self, lease: &mut Lease, is_snapshot: bool) -> Result<()> {
         let pool = Arc::clone(&self.guard.pool);
         let Some(settings) = &pool.options.target.unit_settings else { return Ok(()) };
@@ -395,7 +370,7 @@ impl Db {
         self.spend(started.elapsed());
         let begun = begun.unwrap_or_else(|| Err(pool.timed_out()));
         if begun.is_err() {
-            // The pooler may have gone, and all connections with it.
+            // If the pooler has stopped, all connections are lost.
             pool.suspect_idle();
         }
         begun?;
@@ -414,67 +389,14 @@ impl Db {
         self.waited += waited;
     }
 
-    /// Notes that the statement is sent now. If the caller has given up, this never returns, because the call is about to
-    /// be dropped.
-    async fn send(&mut self, repeat: Repeat) {
-        if let Some(caller) = &self.caller
-            && !caller.send(repeat.is_write())
-        {
-            return std::future::pending().await;
-        }
-        if repeat.is_write() && self.doubt == Doubt::None {
-            self.doubt = Doubt::Sent;
-        }
-    }
-
-    /// The server has undone the statement, so that what was known before it holds again.
-    fn undone(&mut self, before: Doubt) {
-        self.doubt = before;
-        if let Some(caller) = &self.caller
-            && before == Doubt::None
-        {
-            caller.undone();
-        }
-    }
-
     fn keep(&mut self, lease: Lease) {
         if self.keeps_lease {
             self.lease = Some(lease);
         }
     }
-
-    /// Decides what happens to a connection on which a statement failed.
-    async fn release(&mut self, mut lease: Lease, failure: &Failure) {
-        match failure.remedy {
-            Remedy::None | Remedy::Repeat => {
-                lease.settle(failure.connection_survives);
-                if lease.is_usable() {
-                    self.keep(lease);
-                }
-            }
-            Remedy::RepeatOnceCleared => {
-                let Ok(connection) = lease.connection() else { return };
-                let limit = attempt_limit(self.guard.pool.options.statement_timeout);
-                let cleared = within(limit, connection.clear_cached_statements()).await;
-                lease.settle(matches!(cleared, Some(Ok(()))));
-                // For the next attempt: another one's statements may be as stale.
-                if lease.is_usable() {
-                    self.lease = Some(lease);
-                }
-            }
-            Remedy::RepeatOnceReconnected => {
-                lease.settle(false);
-                self.guard.pool.replace_all();
-            }
-            Remedy::RepeatIfHarmless => {
-                lease.settle(false);
-                self.guard.pool.suspect_idle();
-            }
-        }
-    }
 }
 
-/// How far an attempt came.
+/// Where an attempt has failed.
 enum AttemptError {
     Connecting(Error),
     Running(Failure),

@@ -8,6 +8,7 @@ use super::statement::{Statement, Way};
 use crate::db::connect::search_path::{narrow_search_path, own_schema};
 use crate::db::connect::{Backend, Target};
 use crate::db::deadline::within;
+use crate::db::driver_panic::catch_driver_panic;
 use crate::db::error::is_from_pooler;
 use crate::db::pool::Lease;
 use crate::error::Result;
@@ -90,12 +91,32 @@ async fn has_no_transactions(target: &Target, host: usize) -> bool {
     probed.await.flatten().is_some()
 }
 
+/// Sends a statement. Through a pooler this ends the unit that has begun for it. Otherwise the statement is undone if it
+/// waits for a lock longer than the limit.
+pub async fn send(
+    connection: &mut PgConnection,
+    lock_limit: Option<Duration>,
+    statement: &mut dyn Statement,
+    way: Way,
+) -> sqlx::Result<u64> {
+    match lock_limit {
+        Some(limit) if !way.is_pooled => {
+            // Boxed, because otherwise the future of every statement would be as large as this one, which is rare.
+            catch_driver_panic(Box::pin(with_lock_limit(connection, limit, statement, way))).await
+        }
+        _ => {
+            let result = catch_driver_panic(statement.send(connection, way)).await;
+            if way.is_pooled { catch_driver_panic(end(connection, result)).await } else { result }
+        }
+    }
+}
+
 fn lock_limit_sql(limit: Duration) -> String {
     format!("SET LOCAL lock_timeout = {}", limit.as_millis())
 }
 
 /// Without a pooler: a statement in a transaction of its own, undone when it waits for a lock longer than that.
-pub async fn with_lock_limit(
+async fn with_lock_limit(
     connection: &mut PgConnection,
     limit: Duration,
     statement: &mut dyn Statement,

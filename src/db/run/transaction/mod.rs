@@ -34,7 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// How long a rollback may take that somebody waits for.
+/// How long a rollback may take if somebody waits for it.
 const ROLLBACK_LIMIT: Duration = Duration::from_secs(2);
 
 /// `SELECT` without columns costs the server next to nothing, and fails in a transaction that has failed before. `COMMIT`
@@ -46,17 +46,17 @@ pub struct Transaction {
     pool: Arc<Pool>,
     pub turns: Turns,
     state: Mutex<TransactionState>,
-    /// Ends what runs in it.
+    /// Given up when the transaction ends, which ends the statement that is running in it.
     ended: GiveUp,
-    /// It cannot be committed any more: its locks are not needed.
+    /// Notified when a call has failed: the transaction cannot be committed any more, so that its locks can be released.
     failed: Notify,
-    /// Held during the rollback, so that whoever waits for the end waits for that.
+    /// Locked during the rollback, so that whoever waits for the end of the transaction also waits for the rollback.
     rolling_back: tokio::sync::Mutex<()>,
     since: Instant,
 }
 
 impl Transaction {
-    /// Sends nothing yet.
+    /// Nothing is sent before the transaction begins.
     pub fn new(guard: CallGuard, plan: TransactionPlan) -> Arc<Self> {
         let pool = Arc::clone(&guard.pool);
         Arc::new(Self {
@@ -71,13 +71,13 @@ impl Transaction {
         })
     }
 
-    /// What a call holds while it is under way. It belongs to a transaction that has been admitted.
+    /// The guard of one of its calls. The call is never refused, because the transaction has been admitted.
     pub fn guard(&self) -> CallGuard {
         CallGuard::new(&self.pool)
     }
 
-    /// Resolves when it has ended, with an error if that was from outside: by its time limit, by `disconnect()`, or by
-    /// [`Self::give_up`].
+    /// Resolves when the transaction has ended. The result is an error if that was not by its own commit or rollback, but by
+    /// its time limit, by `disconnect()`, or by [`Self::give_up`].
     pub async fn keep(&self) -> Result<()> {
         loop {
             tokio::select! {
@@ -87,16 +87,16 @@ impl Transaction {
                 () = tokio::time::sleep_until(self.plan.end.into()) => {
                     self.end(cancelled(format!("gave up after {} ms", self.plan.limit_ms)));
                 }
-                // At once, although the application's function goes on.
+                // Locks are released at once, although the application's function is still running.
                 () = self.failed.notified() => self.release_locks().await,
             }
         }
         let mut state = self.lock();
         let (reason, guard) = (state.reason(), state.take_guard());
-        // Otherwise, whoever ends it sees to the connection.
+        // After a commit or a rollback of its own, the function that sent it releases the connection.
         let lease = if reason.is_some() { state.take_for_rollback() } else { None };
         drop(state);
-        // Between statements there is nothing to cancel, so that this rolls back.
+        // Dropping the lease rolls the transaction back. No statement is running that would have to be cancelled.
         drop(lease);
         drop(guard);
         let Some(reason) = reason else { return Ok(()) };
@@ -104,7 +104,8 @@ impl Transaction {
         Err(reason)
     }
 
-    /// Ends it wherever it is. [`Self::keep`] sees to the connection if no statement runs.
+    /// Ends the transaction, also while its function is running. If no statement is running, [`Self::keep`] releases the
+    /// connection.
     fn end(&self, mut reason: Error) {
         reason.context.attempts = Some(self.plan.attempt);
         if self.lock().end(reason.in_operation(OPERATION)) {
@@ -112,18 +113,18 @@ impl Transaction {
         }
     }
 
-    /// Whoever began it gives it up.
+    /// Ends the transaction because its caller has given it up.
     pub fn give_up(&self, reason: String) {
         self.end(cancelled(reason));
     }
 
-    /// A call has failed.
+    /// Notes that a call has failed.
     pub fn fail(&self) {
         self.lock().fail();
         self.failed.notify_one();
     }
 
-    /// The future's output, unless the transaction ends before.
+    /// The output of the future, or an error if the transaction ends before.
     pub async fn unless_ended<T>(&self, future: impl Future<Output = T>) -> Result<T> {
         tokio::select! {
             biased;

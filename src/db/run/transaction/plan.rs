@@ -1,11 +1,11 @@
-//! What a transaction is to be like.
+//! The isolation level, the access mode and the time limit of a transaction.
 
 use std::time::Instant;
 
-/// What errors and the log call it.
+/// The name of the operation in errors and in the log.
 pub const OPERATION: &str = "transaction";
 
-/// What other transactions' changes a transaction sees.
+/// An isolation level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isolation {
     ReadCommitted,
@@ -17,15 +17,16 @@ pub enum Isolation {
 pub struct TransactionPlan {
     pub isolation: Isolation,
     pub is_read_only: bool,
-    /// How often its function has been called, with this time.
+    /// How often the application's function has been called, including this time.
     pub attempt: u32,
-    /// When it is ended, wherever it is, and the time that it was given, in milliseconds.
+    /// When the transaction is ended, even if its function is still running.
     pub end: Instant,
+    /// The time limit in milliseconds, for the error's message.
     pub limit_ms: u32,
 }
 
 impl TransactionPlan {
-    /// The level is always stated, because the role's default may be another one.
+    /// The statement that begins it. It always states the level, because the role may have another default.
     pub const fn begin_sql(self) -> &'static str {
         match (self.isolation, self.is_read_only) {
             (Isolation::ReadCommitted, false) => "BEGIN ISOLATION LEVEL READ COMMITTED",

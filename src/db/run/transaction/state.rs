@@ -1,23 +1,23 @@
-//! What is known of a transaction: how far it is, and where its connection is.
+//! The state of a transaction: whether it is open, whether a call has failed, and its connection.
 
 use crate::db::pool::{CallGuard, Lease};
 use crate::error::{Code, Error, Result};
 
 pub struct TransactionState {
     stage: Stage,
-    /// The connection, while no statement runs on it.
+    /// The connection, unless a statement is running on it.
     lease: Option<Lease>,
-    /// A call of it has failed, so that it cannot be committed any more.
+    /// Whether one of its calls has failed, so that it cannot be committed any more.
     has_failed: bool,
     has_written: bool,
-    /// Until it has ended, it counts as a call under way.
+    /// A transaction counts as a running call until it has ended.
     guard: Option<CallGuard>,
 }
 
 enum Stage {
     Open,
     Committing,
-    /// With the reason, if it was ended from outside.
+    /// The error says why it was ended, if that was not by its own commit or rollback.
     Ended(Option<Error>),
 }
 
@@ -26,7 +26,7 @@ impl TransactionState {
         Self { stage: Stage::Open, lease: None, has_failed: false, has_written: false, guard: Some(guard) }
     }
 
-    /// The connection, for the next statement of a call.
+    /// Takes the connection for the next statement of a call.
     pub fn take_for_statement(&mut self) -> Result<Lease> {
         if !matches!(self.stage, Stage::Open) {
             return Err(ended());
@@ -37,7 +37,7 @@ impl TransactionState {
         self.lease.take().ok_or_else(failed)
     }
 
-    /// The connection, for `COMMIT`. If it comes too late, the error says why.
+    /// Takes the connection for `COMMIT`. If the transaction has ended already, the error says why.
     pub fn take_for_commit(&mut self) -> Result<Lease> {
         match self.take_for_statement() {
             Ok(lease) => {
@@ -48,12 +48,12 @@ impl TransactionState {
         }
     }
 
-    /// The connection, to be rolled back.
+    /// Takes the connection for a rollback.
     pub fn take_for_rollback(&mut self) -> Option<Lease> {
         self.lease.take()
     }
 
-    /// Returns the connection if the transaction has ended meanwhile.
+    /// Puts the connection back after a statement. Returns it if the transaction has ended meanwhile.
     pub fn put_back(&mut self, lease: Lease) -> Option<Lease> {
         if matches!(self.stage, Stage::Ended(_)) {
             return Some(lease);
@@ -74,7 +74,7 @@ impl TransactionState {
         self.has_failed
     }
 
-    /// Makes the error one of a `COMMIT` of which nobody knows whether it took effect.
+    /// Adds to the error that nobody knows whether the `COMMIT` took effect.
     pub fn doubt(&self, error: &mut Error) {
         if self.has_written {
             error.retryable = false;
@@ -82,7 +82,7 @@ impl TransactionState {
         }
     }
 
-    /// Ends it from outside. Returns whether it had not ended before.
+    /// Ends the transaction for another reason than its own commit or rollback. Returns `false` if it had ended before.
     pub fn end(&mut self, mut reason: Error) -> bool {
         match self.stage {
             Stage::Ended(_) => return false,
@@ -93,7 +93,7 @@ impl TransactionState {
         true
     }
 
-    /// Ends it by a commit or a rollback. Returns whether it had not ended before.
+    /// Ends the transaction after its own commit or rollback. Returns `false` if it had ended before.
     pub fn finish(&mut self) -> bool {
         if matches!(self.stage, Stage::Ended(_)) {
             return false;
@@ -102,7 +102,7 @@ impl TransactionState {
         true
     }
 
-    /// Why it was ended from outside, if it was.
+    /// Why it was ended, if that was not by its own commit or rollback.
     pub fn reason(&self) -> Option<Error> {
         match &self.stage {
             Stage::Ended(reason) => reason.clone(),
@@ -110,7 +110,7 @@ impl TransactionState {
         }
     }
 
-    /// Stops counting it as a call under way.
+    /// What makes it count as a running call. It does not count any more when this is dropped.
     pub fn take_guard(&mut self) -> Option<CallGuard> {
         self.guard.take()
     }
