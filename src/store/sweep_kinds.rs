@@ -102,7 +102,7 @@ macro_rules! sweep_statements {
                 $condition,
                 ") IS TRUE AS is_over FROM ",
                 $table,
-                " WHERE id > $2 ORDER BY id LIMIT 5000
+                " WHERE id > $2 ORDER BY id LIMIT $4
                  ), gone AS (
                     DELETE FROM ",
                 $table,
@@ -127,7 +127,7 @@ macro_rules! sweep_statements {
                 $condition,
                 ") IS TRUE AS is_over FROM ",
                 $table,
-                " WHERE id > $2 ORDER BY id LIMIT 5000
+                " WHERE id > $2 ORDER BY id LIMIT $4
                  )
                  SELECT LEAST($3::int8, (SELECT count(*) FROM step WHERE is_over)) AS swept
                       , (SELECT pg_catalog.max(id) FROM step) AS last"

@@ -9,6 +9,7 @@ use crate::input::{Natural, input};
 use futures_core::future::BoxFuture;
 use serde::Serialize;
 use sqlx::query;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 input! {
@@ -100,9 +101,17 @@ pub struct SweepOrder {
 const DEFAULT_BATCH: u32 = 1_000;
 const MAX_BATCH: u32 = 10_000;
 
-/// Pages of a table that one statement looks at. Counting them costs less than deleting rows from them.
-const PAGES: i64 = 256;
+/// Pages of a table that one statement looks at: few while statements take long, so that none keeps a processor of the
+/// server for long at a stretch, and more while they find nothing to delete. Counting costs less than deleting.
+const PAGES: RangeInclusive<i64> = 32..=256;
 const COUNTED_PAGES: i64 = 4_096;
+
+/// About as many rows as fit in a page, for the walk by id.
+const ROWS_OF_A_PAGE: i64 = 20;
+
+/// Statements that take less time than this look at more pages the next time, and those that take more at fewer.
+const SHORT: Duration = Duration::from_millis(2);
+const LONG: Duration = Duration::from_millis(4);
 
 impl SweepOrder {
     /// Everything, as a sweep in the background deletes it.
@@ -198,6 +207,7 @@ pub async fn run(db: &mut Db, start: &SweepStart, order: &SweepOrder, pace: &mut
             db.begin_batch();
             let is_over = if start.has_ranges { walk.step_by_pages(db).await? } else { walk.step_by_id(db).await? };
             took = started.elapsed();
+            walk.adapt(took);
             if is_over {
                 break;
             }
@@ -212,13 +222,27 @@ struct Walk<'o> {
     order: &'o SweepOrder,
     statements: &'static SweepStatements,
     swept: u32,
+    pages: i64,
     first_page: i64,
     last_id: String,
 }
 
 impl<'o> Walk<'o> {
     fn new(statements: &'static SweepStatements, order: &'o SweepOrder) -> Self {
-        Self { order, statements, swept: 0, first_page: 0, last_id: String::new() }
+        let pages = if order.is_dry_run { COUNTED_PAGES } else { *PAGES.start() };
+        Self { order, statements, swept: 0, pages, first_page: 0, last_id: String::new() }
+    }
+
+    /// Chooses how many pages the next statement looks at, after how long the last one took.
+    fn adapt(&mut self, took: Duration) {
+        if self.order.is_dry_run {
+            return;
+        }
+        if took < SHORT {
+            self.pages = (self.pages * 2).min(*PAGES.end());
+        } else if took > LONG {
+            self.pages = (self.pages / 2).max(*PAGES.start());
+        }
     }
 
     /// How many rows may still be swept.
@@ -238,12 +262,9 @@ impl<'o> Walk<'o> {
     /// Returns whether this was the last step. A step that has deleted as many rows as it may is repeated.
     async fn step_by_pages(&mut self, db: &mut Db) -> Result<bool> {
         let &SweepStatements { delete_in_pages, count_in_pages, .. } = self.statements;
-        let (sql, repeat, pages) = if self.order.is_dry_run {
-            (count_in_pages, Repeat::Read, COUNTED_PAGES)
-        } else {
-            (delete_in_pages, Repeat::Never, PAGES)
-        };
-        let (older_than, first, rows) = (self.order.older_than, self.first_page, self.next_batch());
+        let (sql, repeat) =
+            if self.order.is_dry_run { (count_in_pages, Repeat::Read) } else { (delete_in_pages, Repeat::Never) };
+        let (older_than, first, pages, rows) = (self.order.older_than, self.first_page, self.pages, self.next_batch());
         let step: Option<(i64, i64)> =
             db.optional(repeat, || query(sql).bind(older_than).bind(first).bind(first + pages).bind(rows)).await?;
         let (swept, all_pages) = step.ok_or_else(no_row)?;
@@ -259,9 +280,9 @@ impl<'o> Walk<'o> {
         let &SweepStatements { delete_after_id, count_after_id, .. } = self.statements;
         let (sql, repeat) =
             if self.order.is_dry_run { (count_after_id, Repeat::Read) } else { (delete_after_id, Repeat::Never) };
-        let (older_than, rows) = (self.order.older_than, self.next_batch());
+        let (older_than, ids, rows) = (self.order.older_than, self.pages * ROWS_OF_A_PAGE, self.next_batch());
         let step: Option<(i64, Option<String>)> =
-            db.optional(repeat, || query(sql).bind(older_than).bind(&self.last_id).bind(rows)).await?;
+            db.optional(repeat, || query(sql).bind(older_than).bind(&self.last_id).bind(rows).bind(ids)).await?;
         let (swept, last) = step.ok_or_else(no_row)?;
         self.add(swept);
         let Some(last) = last else { return Ok(true) };
