@@ -47,13 +47,19 @@ export class Model implements World {
     return rows[at % Math.max(rows.length, 1)]?.[1];
   }
 
+  /** The adapter whose turn it is. */
+  next(): PostgresStorageAdapter {
+    return this.adapters[this.calls++ % this.adapters.length] as PostgresStorageAdapter;
+  }
+
   /** Makes one call on both sides and compares. */
-  async call(method: string, templates: unknown[]): Promise<void> {
+  async call(method: string, templates: unknown[], storage: object = this.next()): Promise<Outcome> {
     const args = resolve(templates, this) as unknown[];
-    const adapter = this.adapters[this.calls++ % this.adapters.length] as unknown as Callable;
+    const adapter = storage as Callable;
     this.facts.begin();
     const actual = await outcomeOf(() => (adapter[method] as Callable[string]).apply(adapter, args));
     await this.replay(method, args, actual);
+    return actual;
   }
 
   /** Makes a call that an adapter has answered on the other side, too, and compares. */
@@ -77,9 +83,9 @@ function resolve(template: unknown, world: World): unknown {
   }, {});
 }
 
-type Command = AsyncCommand<Model, Adapters>;
+export type Command = AsyncCommand<Model, Adapters>;
 
-class Call implements Command {
+export class Call implements Command {
   constructor(
     readonly method: string,
     readonly args: unknown[],

@@ -1,7 +1,8 @@
 /** What the database made up (ids, times, secrets), read off the adapter's answers for the reference to use. */
 
+import type { PostgresTransaction } from '@kitiumai/auth-postgres';
 import type { TestDatabase } from '../helpers/database';
-import type { Path, Sources } from '../helpers/reference';
+import type { Path, Sources, State } from '../helpers/reference';
 import { Mismatch, type Outcome, rejected } from './compare';
 
 /** Clocks of client and server, and rounding, may differ by so much. */
@@ -17,12 +18,49 @@ const SECRET_HANDLES = new Set([
   'createTwoFactorSession',
 ]);
 
+type Row = Record<string, unknown>;
+
+/** A time that a transaction has written and no answer has shown. */
+async function timeWithin(
+  tx: PostgresTransaction,
+  state: State,
+  table: string,
+  column: string,
+  row: Row,
+): Promise<Date | undefined> {
+  const id = row.id as string;
+  const field = column.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+  const found = async (): Promise<unknown> => {
+    switch (table) {
+      case 'organizations':
+        return tx.getOrganization(id);
+      case 'sessions':
+        // One that has expired is shown to nobody.
+        return (await tx.getSession(id)) ?? { updatedAt: new Date() };
+      case 'api_keys':
+        return tx.getApiKey(id);
+      case 'tenant_saml_configs':
+        return tx.getTenantSAMLConfigRecord(row.tenantId as string);
+      case 'twofa_sessions':
+        return tx.getTwoFactorSession(id);
+      case 'twofa_backup_codes': {
+        const codes = await tx.getBackupCodes(state.backupCodes.get(id)?.userId as string);
+        return codes.find((code) => code.id === id);
+      }
+      default:
+        return undefined;
+    }
+  };
+  return ((await found()) as Record<string, Date> | null | undefined)?.[field];
+}
+
 export class Facts implements Sources {
   readonly generated: string[] = [];
   readonly secrets: string[] = [];
   private method = '';
   private startedAt = 0;
   private actual: Outcome = { value: undefined };
+  private reader: ((table: string, column: string, row: Row) => Promise<Date | undefined>) | undefined;
 
   constructor(private readonly query: TestDatabase['query']) {}
 
@@ -65,16 +103,28 @@ export class Facts implements Sources {
     return digits;
   }
 
-  async storedTime(table: string, column: string, row: Record<string, unknown>): Promise<Date> {
+  async storedTime(table: string, column: string, row: Row): Promise<Date> {
     if ('error' in this.actual) throw rejected(this.actual.error);
-    const columns = Object.keys(row).map((key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
-    const where = columns.map((name, at) => `${name} = $${at + 1}`).join(' AND ');
-    const [found] = await this.query(`SELECT ${column} AS time FROM ${table} WHERE ${where}`, Object.values(row));
-    const time = this.aboutNow(found?.time ? new Date(found.time) : undefined, `${table}.${column}`);
+    const found = await (this.reader ?? this.stored)(table, column, row);
+    const time = this.aboutNow(found, `${table}.${column}`);
     // It is rounded to a millisecond, maybe upwards: what expires now has expired from here on.
     while (Date.now() <= time.getTime()) await new Promise((resolve) => setTimeout(resolve, 1));
     return time;
   }
+
+  /** Within a transaction, what it has written is read through its own methods. */
+  readThrough(tx: PostgresTransaction, state: State): void;
+  readThrough(tx: undefined): void;
+  readThrough(tx: PostgresTransaction | undefined, state?: State): void {
+    this.reader = tx && ((table, column, row) => timeWithin(tx, state as State, table, column, row));
+  }
+
+  private readonly stored = async (table: string, column: string, row: Row): Promise<Date | undefined> => {
+    const columns = Object.keys(row).map((key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+    const where = columns.map((name, at) => `${name} = $${at + 1}`).join(' AND ');
+    const [found] = await this.query(`SELECT ${column} AS time FROM ${table} WHERE ${where}`, Object.values(row));
+    return found?.time ? new Date(found.time) : undefined;
+  };
 
   private aboutNow(time: unknown, name: string): Date {
     if (!(time instanceof Date)) throw new Mismatch(`${name} is no Date: ${time}`);

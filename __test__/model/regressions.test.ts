@@ -127,3 +127,13 @@ it('takes no list for options', async () => {
   await db.storage.createSession(sessionInput(userId, { expiresAt: inAnHour() }));
   await expectInvalidInput(db.storage.deleteUserSessions(userId, ['x'] as never), 'options');
 });
+
+it('names the field at fault also in a transaction, where nothing can be looked up any more', async () => {
+  const oidc = await db.storage.createSSOProvider(oidcProviderInput());
+  const saml = await db.storage.createSSOProvider(samlProviderInput());
+  const within = (id: string, patch: object) =>
+    db.storage.transaction((tx) => tx.updateSSOProvider(id, patch as never)) as Promise<unknown>;
+  await expectInvalidInput(within(oidc.id, { client_id: null, idp_entity_id: null }), 'client_id');
+  await expectInvalidInput(within(saml.id, { type: 'oidc' }), 'type');
+  await expectInvalidInput(within(saml.id, { idp_sso_url: null, client_id: null }), 'idp_sso_url');
+});

@@ -9,6 +9,7 @@ import { sso, tenants } from './calls/sso';
 import { backupCodes, twoFactor } from './calls/two-factor';
 import { sessions, users } from './calls/users';
 import { checkEverything, RESET } from './state';
+import { transactionOf } from './transaction';
 
 const ALL = {
   users: [...users, ...sessions],
@@ -56,7 +57,9 @@ export async function compareSequences(
   calls: Group,
   parameters: fc.Parameters<unknown>,
 ): Promise<void> {
-  const commands = fc.commands([...calls, everything], { maxCommands: 40, size: 'medium' });
+  // One command in six is a transaction.
+  const parts = Array.from({ length: Math.ceil(calls.length / 5) }, () => transactionOf(calls));
+  const commands = fc.commands([...calls, ...parts, everything], { maxCommands: 40, size: 'medium' });
   const property = fc.asyncProperty(commands, async (sequence) => {
     await db.query(RESET);
     const model = new Model(adapters, db.query);

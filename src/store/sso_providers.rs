@@ -261,7 +261,8 @@ fn broken_protocol() -> Error {
 }
 
 /// Adds the field to the error. It is a field of the protocol that was cleared, or else the type, because the new type
-/// needs fields that are missing.
+/// needs fields that are missing. In a transaction the stored type cannot be read any more; then any field that was cleared
+/// and that a protocol needs counts.
 async fn protocol_error(
     db: &mut Db,
     error: Error,
@@ -269,11 +270,20 @@ async fn protocol_error(
     new_type: Option<String>,
     cleared: &[&str],
 ) -> Result<Error> {
-    let stored: Option<(String,)> =
-        db.optional(Repeat::Harmless, || query("SELECT type FROM sso_providers WHERE id = $1").bind(id)).await?;
-    let Some((stored_type,)) = stored else { return Ok(Error::not_found("SSO provider")) };
-    let r#type = new_type.or(Some(stored_type));
-    let needed = REQUIRED.iter().filter(|(name, _)| r#type.as_deref() == Some(name)).flat_map(|(_, keys)| *keys);
+    let r#type = if new_type.is_some() {
+        new_type
+    } else {
+        let stored: Result<Option<(String,)>> =
+            db.optional(Repeat::Harmless, || query("SELECT type FROM sso_providers WHERE id = $1").bind(id)).await;
+        match stored {
+            Ok(Some((stored_type,))) => Some(stored_type),
+            Ok(None) => return Ok(Error::not_found("SSO provider")),
+            Err(failure) if failure.code == Code::TransactionAborted => None,
+            Err(failure) => return Err(failure),
+        }
+    };
+    let is_meant = |name: &str| r#type.as_deref().is_none_or(|r#type| r#type == name);
+    let needed = REQUIRED.iter().filter(|(name, _)| is_meant(name)).flat_map(|(_, keys)| *keys);
     let field = needed.copied().find(|key| cleared.contains(key)).unwrap_or("type");
     Ok(error.with_field(field))
 }

@@ -9,6 +9,7 @@ import { emailTokens } from './email-tokens';
 import { events } from './events';
 import { housekeeping } from './housekeeping';
 import { organizations } from './organizations';
+import { personalData } from './personal-data';
 import { roles } from './roles';
 import { saml } from './saml';
 import { sessions } from './sessions';
@@ -35,7 +36,7 @@ export function referenceOf(state: State) {
     ...backupCodes(state),
     ...housekeeping(state),
   };
-  return { ...tables, ...contexts(state, tables) };
+  return { ...tables, ...contexts(state, tables), ...personalData(state, tables) };
 }
 
 export type Reference = ReturnType<typeof referenceOf>;

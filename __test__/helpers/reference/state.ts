@@ -62,6 +62,15 @@ export class State {
     this.sources = sources;
   }
 
+  /** Returns what takes all tables back to how they are now. Cursors are only places, and stay. */
+  remember(): () => void {
+    const { sources, cursors, ...tables } = this;
+    const before = Object.entries(tables).map(([name, rows]) => [name, copyOfTable(rows)] as const);
+    return () => {
+      for (const [name, rows] of before) Object.assign(this, { [name]: rows });
+    };
+  }
+
   async deleteUser(id: string): Promise<void> {
     if (!this.users.delete(id)) return;
     this.passwordHashes.delete(id);
@@ -116,6 +125,11 @@ export class State {
       if (!this.devices.has(deviceId as string)) this.twoFactorSessions.delete(id);
     }
   }
+}
+
+function copyOfTable(rows: Row[] | Map<string, unknown>): unknown {
+  if (Array.isArray(rows)) return rows.map(copyOf);
+  return new Map([...rows].map(([id, row]) => [id, copyOf(row)]));
 }
 
 /** A row as a caller sees it: absent fields are absent. */

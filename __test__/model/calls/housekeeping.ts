@@ -1,7 +1,7 @@
-/** Random calls of `sweep`, `eraseUser` and `countRecords`. */
+/** Random calls of `sweep`, `exportUser`, `eraseUser` and `countRecords`. */
 import fc from 'fast-check';
 import { call, callWithOptional } from '../call';
-import { id, readId } from '../values';
+import { hostile, hostileOptions, id, readId } from '../values';
 
 const DAY = 86_400_000;
 
@@ -21,7 +21,16 @@ const sweepOptions = fc.record(
 /** A pseudonym is known to nobody, so that the reference could not compare the events. */
 const erasure = fc.constantFrom({ events: 'keep' }, { events: 'delete' }, {}, { events: 'forget' }, { events: null });
 
+/** The place of an event holds an id that only the database knows. */
+const exportOptions = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ eventLimit: fc.nat(3) }) },
+  { weight: 1, arbitrary: fc.record({ eventLimit: hostile, eventsBefore: hostile }, { noNullPrototype: true }) },
+  { weight: 1, arbitrary: hostileOptions },
+);
+
 export const housekeeping = [
+  callWithOptional('exportUser', [readId], exportOptions),
+  call('exportUser', id),
   call('countRecords'),
   callWithOptional('sweep', [], sweepOptions),
   call('eraseUser', readId, erasure),
