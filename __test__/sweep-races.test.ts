@@ -23,11 +23,15 @@ it.each([64, 256])(
   async (calls) => {
     let renewed = 0;
     let missed = 0;
-    for (let round = 0; round < 6; round += 1) {
+    // On a machine that is busy they have to live longer, or none is left to be renewed.
+    let lives = 1;
+    for (let round = 0; round < 6 || ((renewed === 0 || missed === 0) && round < 12); round += 1) {
       const names = Array.from({ length: calls }, () => unique('s'));
       // They expire one after the other, while they are renewed.
       await race(calls, adapters, (storage, at) =>
-        storage.createSession(sessionInput(userId, { id: names[at] as string, expiresAt: inMs(60 + (at % 40) * 2) })),
+        storage.createSession(
+          sessionInput(userId, { id: names[at] as string, expiresAt: inMs(lives * (60 + (at % 40) * 2)) }),
+        ),
       );
       let isOver = false;
       const sweeping = adapters.map(async (storage) => {
@@ -51,7 +55,10 @@ it.each([64, 256])(
       await db.storage.sweep();
       const left = await ids();
       for (const { id, isRenewed } of outcomes) expect({ id, isLeft: left.has(id) }).toEqual({ id, isLeft: isRenewed });
-      renewed += outcomes.filter(({ isRenewed }) => isRenewed).length;
+      const count = outcomes.filter(({ isRenewed }) => isRenewed).length;
+      if (count === 0) lives *= 2;
+      if (count === calls) lives /= 2;
+      renewed += count;
       missed += outcomes.filter(({ isRenewed }) => !isRenewed).length;
       await db.query('DELETE FROM sessions');
     }
@@ -59,7 +66,7 @@ it.each([64, 256])(
     expect(renewed).toBeGreaterThan(0);
     expect(missed).toBeGreaterThan(0);
   },
-  60_000,
+  120_000,
 );
 
 it.each([64, 256])(
