@@ -6,35 +6,33 @@ mod cancel;
 mod connection;
 pub mod guard;
 pub mod lease;
+mod permits;
 mod recover;
 pub mod sight;
 pub mod transactions;
 
 pub use guard::CallGuard;
 pub use lease::Lease;
+pub use permits::Permit;
 pub use sight::Sight;
 
 use super::connect::{Opened, Target};
-use super::deadline::{Allowance, Watermark, until};
+use super::deadline::{Allowance, Watermark};
 use crate::error::{Code, Error, Result};
 use crate::metrics::Metrics;
 use calls::{RunningCalls, not_connected};
 use cancel::CancelConnection;
 use connection::{Connection, close, close_in_background, is_alive};
-use std::collections::HashMap;
-use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use permits::Permits;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use transactions::OpenTransactions;
 
 /// A connection that has been idle for longer than this is pinged before it is used.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
-
-/// How long a call waits for a connection before transactions that hold them are worth a line of the log.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is wrong if a transaction waits for itself.
 const USE_TX: &str = "Inside of a transaction's function, calls have to be made on its `tx`, because each call on the adapter needs a connection of its own";
@@ -56,13 +54,7 @@ pub struct PoolOptions {
 
 pub struct Pool {
     pub options: PoolOptions,
-    permits: Arc<Semaphore>,
-    /// The permits of each kind of call, because no kind may use all connections: see [`Pool::share_of`].
-    shares: Mutex<HashMap<&'static str, Arc<Semaphore>>>,
-    /// How many more connections may wait for locks of other transactions: see [`Pool::patience`].
-    patience: Arc<Semaphore>,
-    /// How many calls wait for a permit. A batch worker gives its connection up if there are any.
-    waiting: AtomicUsize,
+    permits: Permits,
     idle: Mutex<Idle>,
     /// A connection that was last used before this moment is pinged before it is used.
     suspected: Watermark,
@@ -84,9 +76,6 @@ struct Idle {
     is_closed: bool,
 }
 
-/// The right to one connection, and to a part of the pool that calls of one kind share.
-pub type Permit = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
-
 /// Numbers for `healthCheck()`.
 #[derive(Debug, Clone, Copy)]
 pub struct Gauges {
@@ -98,11 +87,8 @@ pub struct Gauges {
 impl Pool {
     pub fn new(options: PoolOptions, sight: Sight, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
-            permits: Arc::new(Semaphore::new(options.max)),
-            patience: Arc::new(Semaphore::new(options.max.saturating_sub(1))),
+            permits: Permits::new(options.max),
             options,
-            shares: Mutex::default(),
-            waiting: AtomicUsize::new(0),
             idle: Mutex::default(),
             suspected: Watermark::new(),
             outdated: Watermark::new(),
@@ -117,12 +103,12 @@ impl Pool {
     }
 
     pub fn has_waiters(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0
+        self.permits.waiting() > 0
     }
 
     /// Whether a call would get a connection at once, and no call waits for one.
     pub fn has_free_connection(&self) -> bool {
-        self.permits.available_permits() > 0 && !self.has_waiters()
+        self.permits.used() < self.options.max && !self.has_waiters()
     }
 
     /// For when a connection was lost: the idle ones may have been lost as well.
@@ -137,11 +123,7 @@ impl Pool {
 
     pub fn gauges(&self) -> Gauges {
         let idle = lock(&self.idle).connections.len();
-        Gauges {
-            total: self.options.max - self.permits.available_permits() + idle,
-            idle,
-            waiting: self.waiting.load(Ordering::Relaxed),
-        }
+        Gauges { total: self.permits.used() + idle, idle, waiting: self.permits.waiting() }
     }
 
     /// When a wait for a connection that begins now has to end.
@@ -177,60 +159,28 @@ impl Pool {
         }
     }
 
-    /// The right to one connection, for a call of that kind.
+    /// The right to one connection, for a call of that kind. `end` is the time by which there must be one.
     pub async fn permit(&self, kind: Option<&'static str>, end: Option<Instant>) -> Result<Permit> {
-        let share = kind.and_then(|kind| self.share_of(kind));
-        let of_kind = match share {
-            Some(share) => Some(self.take_permit(share, end).await?),
-            None => None,
-        };
-        Ok((self.take_permit(Arc::clone(&self.permits), end).await?, of_kind))
-    }
-
-    /// One kind of call leaves a quarter of the connections to the others, so that calls that wait for a lock do not
-    /// make all calls wait. A pool of fewer than four connections is too small to be shared.
-    fn share_of(&self, kind: &'static str) -> Option<Arc<Semaphore>> {
-        (self.share() < self.options.max).then(|| {
-            let mut shares = lock(&self.shares);
-            Arc::clone(shares.entry(kind).or_insert_with(|| Arc::new(Semaphore::new(self.share()))))
-        })
+        match self.permits.take(kind, end, &|| self.warn_of_transactions()).await {
+            Some(Ok(permit)) => Ok(permit),
+            Some(Err(_)) => Err(not_connected()),
+            None => Err(self.timed_out()),
+        }
     }
 
     /// How many connections one kind of call may use.
     pub fn share(&self) -> usize {
-        self.options.max - self.options.max / 4
+        self.permits.share()
     }
 
-    /// The right to wait for a lock of another transaction as long as it takes, with a connection that serves nobody
-    /// meanwhile. `None` if too many do already: one connection is always left to calls that need not wait.
+    /// The right to wait for a lock of another transaction: see [`Permits::patience`].
     pub fn patience(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.patience).try_acquire_owned().ok()
+        self.permits.patience()
     }
 
     /// How long a statement may wait for one lock.
     pub fn lock_limit(&self) -> Option<Duration> {
         [self.options.statement_timeout, self.options.lock_timeout].into_iter().flatten().min()
-    }
-
-    async fn take_permit(&self, of: Arc<Semaphore>, end: Option<Instant>) -> Result<OwnedSemaphorePermit> {
-        if let Ok(permit) = Arc::clone(&of).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let waiting = CountedWait::new(&self.waiting);
-        let mut acquired = pin!(of.acquire_owned());
-        let permit = match until(Some(patience(end)), &mut acquired).await {
-            None => {
-                self.warn_of_transactions();
-                until(end, acquired).await
-            }
-            permit => permit,
-        };
-        drop(waiting);
-        match permit {
-            Some(Ok(permit)) => Ok(permit),
-            Some(Err(_)) => Err(not_connected()),
-            None => Err(self.timed_out()),
-        }
     }
 
     pub fn timed_out(&self) -> Error {
@@ -254,7 +204,7 @@ impl Pool {
         if let Some(held) = self.held_by_transactions()
             && self.transactions.begin_report()
         {
-            let (connections, waiting) = (self.options.max, self.waiting.load(Ordering::Relaxed));
+            let (connections, waiting) = (self.options.max, self.permits.waiting());
             tracing::warn!(
                 transactions = held,
                 connections,
@@ -354,28 +304,6 @@ impl Pool {
         let mut closing: JoinSet<_> = connections.into_iter().map(close).collect();
         while closing.join_next().await.is_some() {}
     }
-}
-
-/// Counts a call for as long as it waits, however its wait ends.
-struct CountedWait<'p>(&'p AtomicUsize);
-
-impl<'p> CountedWait<'p> {
-    fn new(count: &'p AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for CountedWait<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// When a call has waited for a connection so long that the log has to be told of transactions that hold them.
-fn patience(end: Option<Instant>) -> Instant {
-    let now = Instant::now();
-    now + end.map_or(PATIENCE, |end| PATIENCE.min(end.saturating_duration_since(now) / 2))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,0 +1,130 @@
+//! Which calls may use a connection, and how many calls wait for that.
+
+use crate::db::deadline::until;
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+
+/// A wait for a connection that takes longer than this is reported, because transactions may hold all of them.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The right to one connection, and to a part of the pool that calls of one kind share.
+pub type Permit = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
+
+/// The permits of one pool.
+pub struct Permits {
+    max: usize,
+    all: Arc<Semaphore>,
+    /// The permits of each kind of call, because no kind may use all connections: see [`Self::share_of`].
+    shares: Mutex<HashMap<&'static str, Arc<Semaphore>>>,
+    /// How many more connections may wait for locks of other transactions: see [`Self::patience`].
+    patience: Arc<Semaphore>,
+    /// How many calls wait for a permit. A batch worker gives its connection up if there are any.
+    waiting: AtomicUsize,
+}
+
+impl Permits {
+    pub fn new(max: usize) -> Self {
+        Self {
+            max,
+            all: Arc::new(Semaphore::new(max)),
+            shares: Mutex::default(),
+            patience: Arc::new(Semaphore::new(max.saturating_sub(1))),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    /// How many connections are in use.
+    pub fn used(&self) -> usize {
+        self.max - self.all.available_permits()
+    }
+
+    /// How many calls wait for a connection.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// How many connections one kind of call may use.
+    pub fn share(&self) -> usize {
+        self.max - self.max / 4
+    }
+
+    /// The right to wait for a lock of another transaction as long as it takes, with a connection that serves nobody
+    /// meanwhile. `None` if too many do already: one connection is always left to calls that need not wait.
+    pub fn patience(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.patience).try_acquire_owned().ok()
+    }
+
+    /// Waits for the right to one connection, for a call of that kind. Returns `None` if there is none up to `end`. If the
+    /// wait takes long, `report` is called.
+    pub async fn take(
+        &self,
+        kind: Option<&'static str>,
+        end: Option<Instant>,
+        report: &(dyn Fn() + Sync),
+    ) -> Option<Result<Permit, AcquireError>> {
+        let of_kind = match kind.and_then(|kind| self.share_of(kind)) {
+            Some(share) => match self.take_from(share, end, report).await? {
+                Ok(permit) => Some(permit),
+                Err(closed) => return Some(Err(closed)),
+            },
+            None => None,
+        };
+        let permit = self.take_from(Arc::clone(&self.all), end, report).await?;
+        Some(permit.map(|permit| (permit, of_kind)))
+    }
+
+    /// One kind of call leaves a quarter of the connections to the others, so that calls that wait for a lock do not
+    /// make all calls wait. A pool of fewer than four connections is too small to be shared.
+    fn share_of(&self, kind: &'static str) -> Option<Arc<Semaphore>> {
+        (self.share() < self.max).then(|| {
+            let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(shares.entry(kind).or_insert_with(|| Arc::new(Semaphore::new(self.share()))))
+        })
+    }
+
+    async fn take_from(
+        &self,
+        semaphore: Arc<Semaphore>,
+        end: Option<Instant>,
+        report: &(dyn Fn() + Sync),
+    ) -> Option<Result<OwnedSemaphorePermit, AcquireError>> {
+        if let Ok(permit) = Arc::clone(&semaphore).try_acquire_owned() {
+            return Some(Ok(permit));
+        }
+        let _waiting = CountedWait::new(&self.waiting);
+        let mut acquired = pin!(semaphore.acquire_owned());
+        match until(Some(end_of_patience(end)), &mut acquired).await {
+            None => {
+                report();
+                until(end, acquired).await
+            }
+            permit => permit,
+        }
+    }
+}
+
+/// Counts a call for as long as it waits, however its wait ends.
+struct CountedWait<'p>(&'p AtomicUsize);
+
+impl<'p> CountedWait<'p> {
+    fn new(count: &'p AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for CountedWait<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// When a wait for a connection has taken so long that it is reported, if it may take until `end`.
+fn end_of_patience(end: Option<Instant>) -> Instant {
+    let now = Instant::now();
+    now + end.map_or(PATIENCE, |end| PATIENCE.min(end.saturating_duration_since(now) / 2))
+}
