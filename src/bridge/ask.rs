@@ -25,7 +25,7 @@ pub fn password_asker(queue: Arc<CompletionQueue>) -> AskPassword {
 
 async fn ask(queue: Arc<CompletionQueue>) -> Result<String> {
     let (question, answer) = Question::open(queue.id());
-    // This is checked after the question was registered, or a JavaScript thread that ends in between would be missed.
+    // This is checked after the question was registered, because JavaScript's thread may end in between.
     if !queue.is_heard() {
         question.withdraw();
     }
@@ -33,7 +33,7 @@ async fn ask(queue: Arc<CompletionQueue>) -> Result<String> {
     answer.await.unwrap_or_else(|_| Err(failed("the password function could not be asked", None)))
 }
 
-/// The facade's answer: a password, or why there is none, and the error's code.
+/// The facade's answer: a password, or an error's text and code.
 #[napi(skip_typescript)]
 #[cfg_attr(test, allow(dead_code, reason = "napi exports nothing from a test"))]
 pub fn answer_question(id: u32, password: Option<String>, reason: Option<String>, code: Option<String>) {

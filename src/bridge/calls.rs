@@ -21,15 +21,15 @@ pub struct Calls {
     tickets: Tickets,
 }
 
-/// The calls that may be given up.
+/// The calls that their callers may give up, by id.
 type Tickets = Arc<Mutex<HashMap<CallId, Arc<Ticket>>>>;
 
-/// What a call and the one who may give it up share.
+/// What a call shares with the caller, who may give it up.
 struct Ticket {
     operation: &'static str,
     give_up: Arc<GiveUp>,
     measured: Option<Measured>,
-    /// The call's result and its caller's leaving may meet: the first is the answer.
+    /// A result may arrive at the same time as the caller gives up. Whichever sets this first is the answer.
     is_answered: AtomicBool,
 }
 
@@ -45,7 +45,7 @@ impl Calls {
         }
     }
 
-    /// The next call may be given up. Both are made by JavaScript's thread, one right after the other.
+    /// Says that the caller of the next call may give it up. JavaScript's thread makes that call right after this one.
     pub fn expect_give_up(&self) {
         self.expects_give_up.store(true, Ordering::Relaxed);
     }
@@ -55,7 +55,7 @@ impl Calls {
         self.begin_call(operation, Some(self.metrics.calls.begin(operation)))
     }
 
-    /// The same for a part of a call that is measured as a whole.
+    /// Begins a part of a call. It is not measured itself, because the whole call is.
     pub fn begin_part<T>(&self, operation: &'static str) -> (Pending<T>, Answer) {
         self.begin_call(operation, None)
     }
@@ -96,10 +96,10 @@ impl Calls {
         Some((ticket, Arc::clone(&self.tickets)))
     }
 
-    /// The caller waits no longer: it is answered at once, and the call ends wherever it is.
+    /// Gives a call up: its caller is answered at once, and its work is ended.
     pub fn give_up(&self, id: CallId, reason: String) {
         let Some(ticket) = lock(&self.tickets).remove(&id) else { return };
-        // First, for the call that is dropped owes an answer as well.
+        // The caller is answered before the work is ended, because the work would answer, too, when it is dropped.
         if ticket.is_answered.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -113,13 +113,13 @@ impl Calls {
         self.queue.fail(id, &error.in_operation(ticket.operation));
     }
 
-    /// Whether no call is under way.
+    /// Whether no call is running.
     pub fn is_idle(&self) -> bool {
         self.in_flight.load(Ordering::Relaxed) == 0
     }
 
     fn next_id(&self) -> CallId {
-        // 0 is taken by log lines.
+        // The id 0 stands for log lines.
         match self.last_id.fetch_add(1, Ordering::Relaxed).wrapping_add(1) {
             0 => self.next_id(),
             id => id,
@@ -127,8 +127,8 @@ impl Calls {
     }
 }
 
-/// Owes one call its answer. Dropped without one (a panic, an aborted task), it answers with an error:
-/// no promise is left hanging.
+/// Sends the answer to one call. If it is dropped before that, because of a panic or an aborted task, it sends an error, so
+/// that no promise stays pending.
 pub struct Answer {
     id: CallId,
     operation: &'static str,
@@ -173,7 +173,7 @@ impl Answer {
         self.turn = Some(turn);
     }
 
-    /// The call is not one of those that are under way, see [`Calls::is_idle`].
+    /// Does not count the call as running: see [`Calls::is_idle`].
     pub fn uncounted(mut self) -> Self {
         self.stop_counting();
         self
@@ -185,12 +185,12 @@ impl Answer {
         }
     }
 
-    /// The caller's way out, when it has asked for one.
+    /// How the caller may give the call up, if it has asked for that.
     pub fn give_up(&self) -> Option<Arc<GiveUp>> {
         self.ticket.as_ref().map(|(ticket, _)| Arc::clone(&ticket.give_up))
     }
 
-    /// Whether the call has not been answered before.
+    /// Whether this is the first answer to the call. Further ones are dropped.
     fn is_first(&mut self) -> bool {
         self.is_given = true;
         self.ticket.take().is_none_or(|(ticket, tickets)| {

@@ -1,4 +1,4 @@
-//! Outside of every async context of JavaScript's.
+//! Calls functions outside of every async context of JavaScript's (`AsyncLocalStorage`).
 #![expect(unsafe_code, reason = "napi-rs has no safe way to call a function without an async context")]
 
 use napi::bindgen_prelude::{Function, JsValue, Object, sys};
@@ -6,13 +6,13 @@ use napi::{Env, check_status};
 use napi_derive::napi;
 use std::ptr;
 
-/// Calls the function as if nothing had led there. What it makes that lives long (a timer, a thread-safe function) would
-/// otherwise hold the `AsyncLocalStorage` stores of whoever came first, for ever, and what comes out of it would run in
-/// that context. Node documents the loss for a call without an async context.
+/// Calls the function without an async context. Without this, a timer or a thread-safe function that it makes would keep the
+/// stores of the first caller for ever, and its callbacks would run in that caller's context. According to Node's
+/// documentation, a call that is given no async context loses the current one.
 #[napi(skip_typescript)]
 #[cfg_attr(test, allow(dead_code, reason = "napi exports nothing from a test"))]
 pub fn without_context(env: Env, work: Function<'_, (), ()>) -> napi::Result<()> {
-    // Node looks for stores on the object that the function is called on.
+    // Node.js takes the stores from the object that the function is called on.
     let nobody = Object::new(&env)?;
     // Deno writes the result wherever it is told to, even to nowhere, although it may be left out in Node.
     let mut result = ptr::null_mut();

@@ -11,7 +11,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::span;
 use tracing::{Event, Metadata, Subscriber};
 
-/// Our events carry this target's prefix; sqlx's own, which quote statements, do not.
+/// The targets of our events begin with this. Those of sqlx do not, and are left out, because they quote statements.
 const TARGET: &str = "auth_postgres";
 
 pub struct LogSubscriber {

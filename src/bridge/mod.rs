@@ -1,6 +1,6 @@
-//! Between JavaScript and the core. A call comes in as a plain synchronous method, starts its work on the
-//! runtime and returns its id; its result goes out through the [`queue::CompletionQueue`] as JSON text, with that id.
-//! The facade (`lib/`) makes promises, Dates and errors of it, in the caller's own realm.
+//! The bridge between JavaScript and the core. A call is a synchronous method, which starts the work on the runtime and
+//! returns the call's id. The result is sent through the [`queue::CompletionQueue`] as JSON text, with that id. The facade
+//! (`lib/`) makes promises, Dates and errors of it, in the caller's own realm.
 //!
 //! Nothing outside this module and `adapter` touches napi.
 

@@ -8,12 +8,12 @@ use tokio::sync::oneshot;
 
 static OPEN: LazyLock<Mutex<HashMap<u32, OpenQuestion>>> = LazyLock::new(Mutex::default);
 
-/// Names a completion queue for as long as the process lives.
+/// The id of a completion queue. No other queue of the process ever gets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueId(u32);
 
 impl Default for QueueId {
-    /// A new one.
+    /// A new id.
     fn default() -> Self {
         static LAST: AtomicU32 = AtomicU32::new(0);
         Self(LAST.fetch_add(1, Ordering::Relaxed))

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// A method's name, or an error's code. The core's own are static.
+/// The name of a method or the code of an error. Those that the core itself has are static.
 pub type Name = Cow<'static, str>;
 
 #[derive(Default)]

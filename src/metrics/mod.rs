@@ -30,7 +30,7 @@ pub struct Metrics {
     pub observed: Observed,
 }
 
-/// The figures of a moment, without those of the calls.
+/// The current figures, without those of the calls.
 pub struct Figures {
     pub statements: u64,
     pub retries: u64,
@@ -70,13 +70,13 @@ impl Metrics {
         RunningStatement { metrics: self, number }
     }
 
-    /// A statement leaves for so many calls.
+    /// Counts a statement that serves so many calls.
     pub fn batch(&self, calls: usize) {
         #[expect(clippy::cast_precision_loss, reason = "at most 256")]
         lock(&self.batch_sizes).add(calls as f64);
     }
 
-    /// A connection was opened, or could not be, and how long that took.
+    /// Counts a connection that was opened or could not be opened, and how long that took.
     pub fn connecting(&self, succeeded: bool, took: Duration) {
         let count = if succeeded { &self.opened } else { &self.failed };
         count.fetch_add(1, Ordering::Relaxed);

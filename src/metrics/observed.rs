@@ -1,5 +1,5 @@
-//! What is only kept while somebody observes the adapter: the times of single connections, and how often the calls were
-//! tried that took more than one attempt.
+//! What is recorded only while somebody observes the adapter: how long single connections took, and the number of attempts of
+//! calls that needed more than one.
 
 use super::lock;
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ pub enum ConnectionTime {
     Use,
 }
 
-/// More values are dropped, should nobody fetch them.
+/// How many values are kept. If nobody fetches them, further ones are dropped.
 const MAX_VALUES: usize = 10_000;
 
 #[derive(Default)]

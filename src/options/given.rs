@@ -1,11 +1,11 @@
-//! The options as they are given, field by field.
+//! The constructor's options, as the caller has given them.
 
 use super::zones::LegacyTimeZone;
 use crate::error::{Error, Result};
 use crate::input::{Input, Natural, Path, Secret, Text, closed_set, input};
 use serde_json::value::RawValue;
 
-/// A limit that node-postgres also takes as `false`: none.
+/// A time limit. As in node-postgres, `false` means that there is none.
 #[derive(Debug, Clone, Copy)]
 pub struct NaturalOrFalse(pub Natural);
 
@@ -188,7 +188,7 @@ input! {
     }
 }
 
-/// `PoolConfig` keys that mean nothing here, and why.
+/// Keys of node-postgres' `PoolConfig` that are refused, and what the error says.
 const REFUSED: [(&str, &str); 20] = [
     ("connectionString", "is the first argument"),
     ("types", "is not supported: values are converted in the core"),

@@ -7,7 +7,7 @@
 use super::environment::Environment;
 use crate::error::{Error, Result};
 
-/// What becomes of a parameter without a meaning here.
+/// What happens to a parameter that has no effect here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// It is ignored, with this remark if there is something to say.
@@ -16,7 +16,7 @@ pub enum Fate {
     Refused(&'static str),
 }
 
-/// `None` for a name that nobody knows.
+/// Returns `None` if the name is not known.
 pub fn fate_of(name: &str, value: &str) -> Option<Fate> {
     use Fate::{Ignored, Refused};
     let is_on = matches!(value, "1" | "true" | "on" | "yes");

@@ -24,12 +24,15 @@ pub struct Limits {
     pub idle_in_transaction_session_timeout: Option<Natural>,
 }
 
-/// What the caller may set otherwise. All statements find rows by indexes, so that a plan is as good for one value as for
-/// any other; the server would plan look-ups of two to nine keys anew each time, which takes longer than they do. A plan
-/// that was made while a table was empty must not read it from end to end when it has grown. Where there is no
-/// index the table is read all the same, and its price on paper must not make the server compile the statement.
-/// Statements are written for the isolation level of PostgreSQL's own default: under a stricter one, which a role or a
-/// database may have, calls that meet would fail where they wait for each other now.
+/// Settings of each connection, unless the caller sets them differently.
+///
+/// - `plan_cache_mode`: all statements find rows by indexes, so that one plan is good for all values. Without this setting,
+///   the server would plan look-ups of two to nine keys each time, which takes longer than the look-ups.
+/// - `enable_seqscan`: a plan that was made while a table was empty must not read the whole table after it has grown. Where
+///   there is no index, the table is read all the same.
+/// - `jit`: such a table has a high estimated cost, because of which the server would compile the statement.
+/// - `default_transaction_isolation`: statements are written for PostgreSQL's own default. A role or a database may have a
+///   stricter one, under which calls would fail instead of waiting for each other.
 const DEFAULTS: [(&str, &str); 4] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
@@ -39,7 +42,7 @@ const DEFAULTS: [(&str, &str); 4] = [
 
 pub struct StartUp {
     pub settings: Vec<Setting>,
-    /// Words that are no settings, but tell a proxy of Neon's where to lead the connection.
+    /// Words that are not settings, but tell Neon's proxy where to route the connection.
     pub routing: Vec<String>,
     pub probe: String,
     pub statement_timeout: Option<Duration>,
@@ -70,7 +73,7 @@ pub fn start_up(
             .map(|limit| (!limit.is_zero()).then_some(limit))?,
         (option, _) => limit(option, 5_000),
     };
-    // What is no time here is refused by the server.
+    // The server refuses a value that is not a time.
     let lock_timeout = match (limits.lock_timeout, in_text("lock_timeout")) {
         (None, Some((_, value))) => read_duration(value).filter(|limit| !limit.is_zero()),
         (option, _) => limit(option, 0),
@@ -141,7 +144,7 @@ fn is_routing(word: &str) -> bool {
     })
 }
 
-/// Spaces part words; a backslash takes the next character as it is.
+/// Splits a text at spaces. A character after a backslash is taken as it is.
 fn split_words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -158,7 +161,7 @@ fn split_words(text: &str) -> Vec<String> {
     words
 }
 
-/// A time setting's value: a number of milliseconds, or one with a unit. `None` when it is neither.
+/// Reads the value of a setting that is a time: a number of milliseconds, or a number with a unit.
 fn read_duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     let unit_at = text.find(|char: char| char.is_ascii_alphabetic()).unwrap_or(text.len());

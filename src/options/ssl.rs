@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::sync::Arc;
 
-/// A PEM text, and what to call it in errors.
+/// A PEM text, and its name in errors.
 struct Source {
     pem: String,
     field: &'static str,
@@ -34,7 +34,7 @@ impl Source {
     }
 }
 
-/// What the option and the URL come to, and what the log should be told. `None` is no encryption.
+/// The result of the option, the URL and the variables: how connections are encrypted, or `None`, and warnings for the log.
 pub fn read_tls(
     ssl: Option<Ssl>,
     url: &ConnectionUrl,
@@ -76,9 +76,9 @@ pub fn read_tls(
     Ok(Some((Tls { verification, roots, identity: identity(cert, key)?, server_name }, warnings)))
 }
 
-/// node-postgres' meanings: whatever asks for encryption verifies the certificate and the host, but for `no-verify`.
-/// libpq's, which are weaker, only on request, and then as node-postgres has them: `prefer` never falls back to plain
-/// text. Source: node-postgres' pg-connection-string.
+/// Reads `sslmode` as node-postgres does: every mode with encryption verifies the certificate and the host, except
+/// `no-verify`. libpq's meanings are weaker, and are used only on request. Even then, as in node-postgres, `prefer` never
+/// falls back to plain text. Source: node-postgres' pg-connection-string.
 fn read_mode(url: &ConnectionUrl, roots_file: Option<&str>, environment: &Environment) -> Result<Option<Verification>> {
     let names_files = url.ssl_root_cert.is_some() || url.ssl_cert.is_some() || url.ssl_key.is_some();
     let (mode, uses_libpq_meanings) = match (url.ssl_mode.as_deref(), url.ssl.as_deref()) {
@@ -95,7 +95,8 @@ fn read_mode(url: &ConnectionUrl, roots_file: Option<&str>, environment: &Enviro
         "disable" => Ok(None),
         "no-verify" => Ok(Some(Verification::None)),
         "allow" | "verify-full" => Ok(Some(Verification::Full)),
-        // The system's authorities vouch for a name, and for nothing without it: libpq insists on it as well.
+        // Any host on the internet can get a certificate of one of the system's authorities, so that the name has to be
+        // verified. libpq demands this as well.
         "prefer" | "require" | "verify-ca" if !uses_libpq_meanings || roots_file == Some("system") => {
             Ok(Some(Verification::Full))
         }
@@ -115,7 +116,7 @@ fn read_mode(url: &ConnectionUrl, roots_file: Option<&str>, environment: &Enviro
     }
 }
 
-/// Prisma's `sslaccept`, which is not ignored where it asks for more than the rest.
+/// Prisma's `sslaccept`. It is not ignored if it asks for more than the other parameters.
 fn check_accept(url: &ConnectionUrl, verification: Verification) -> Result<()> {
     match url.ssl_accept.as_deref() {
         None => Ok(()),
@@ -127,8 +128,8 @@ fn check_accept(url: &ConnectionUrl, verification: Verification) -> Result<()> {
     }
 }
 
-/// libpq's `channel_binding`, which ties the password exchange to the TLS connection. It is not done here; where it is
-/// required, a verified certificate keeps an impostor out all the same. Returns whether it was required.
+/// libpq's `channel_binding`, which ties the password exchange to the TLS connection. It is not supported here. If it is
+/// required, the certificate has to be verified, which protects from impostors as well. Returns whether it was required.
 pub fn check_channel_binding(url: &ConnectionUrl, environment: &Environment, tls: Option<&Tls>) -> Result<bool> {
     let (text, field) = match (url.channel_binding.as_deref(), environment.get("PGCHANNELBINDING")) {
         (Some(text), _) => (text, "connectionString"),
@@ -170,7 +171,7 @@ fn certificates(source: &Source) -> Result<Vec<CertificateDer<'static>>> {
     }
 }
 
-/// Both or neither, and of one another.
+/// The client's certificate and its key. Both must be given, or neither, and they must belong together.
 fn identity(cert: Option<Source>, key: Option<Source>) -> Result<Option<Identity>> {
     let (cert, key) = match (cert, key) {
         (None, None) => return Ok(None),

@@ -1,5 +1,5 @@
-//! The connection URL, as libpq and node-postgres read it. It holds a password, so that errors repeat nothing of it but
-//! the name of a parameter, and that only where it cannot be a part of the password.
+//! The connection URL, as libpq and node-postgres read it. It contains a password. So errors repeat nothing of it but the
+//! name of a parameter, and that only if it cannot be a part of the password.
 
 use super::given::PostgresStorageAdapterOptions;
 use super::host_list::{BAD_HOST, GivenHost, split_hosts};
@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 use crate::input::nearest;
 use percent_encoding::percent_decode_str;
 
-/// What a URL says; `None` where it is silent.
+/// The parts of a URL. Those that it does not have are `None`.
 #[derive(Default)]
 pub struct ConnectionUrl {
-    /// Those before the path.
+    /// The hosts before the path.
     pub authority: Vec<GivenHost>,
     /// The parameters of these names.
     pub host: Option<String>,
@@ -77,7 +77,7 @@ const PARAMETERS: [&str; 26] = [
     "schema",
 ];
 
-/// What a `/`, `?` or `#` in a password makes of the rest of the URL.
+/// The advice of an error if a `/`, `?` or `#` in the password seems to have ended it.
 const UNENCODED: &str = "must have every @ / ? # and % of the user, the password and the database percent-encoded, as encodeURIComponent does (@ is %40, / is %2F)";
 
 pub fn fault(reason: &str) -> Error {
@@ -85,7 +85,7 @@ pub fn fault(reason: &str) -> Error {
 }
 
 impl ConnectionUrl {
-    /// White space around the URL is what a line of a file has left, and is no part of it.
+    /// Reads a URL. White space around it is ignored, because it often comes from a line of a file.
     pub fn read(text: &str) -> Result<Self> {
         let rest = match text.trim().split_once("://") {
             Some((scheme, rest))
@@ -101,7 +101,7 @@ impl ConnectionUrl {
         }
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-        // What stands before such an @ may be a part of the password: nothing of it may be taken for a host.
+        // What comes before such an @ may be a part of the password, so that it must not be used as a host.
         if database.contains('@') {
             return Err(fault(UNENCODED));
         }
@@ -122,7 +122,8 @@ impl ConnectionUrl {
             let reason = if is_whole { BAD_HOST } else { UNENCODED };
             url.authority = split_hosts(hosts).ok_or_else(|| fault(reason))?;
             for host in &mut url.authority {
-                // A port is split off first: a socket's directory is written with %2F, and may hold a colon.
+                // The port is split off before decoding, because the directory of a socket, which is written with %2F, may
+                // contain a colon.
                 host.name = decode(&host.name)?;
             }
         }
@@ -185,18 +186,19 @@ impl ConnectionUrl {
     }
 }
 
-/// As node-postgres does: a plus sign is a space here.
+/// Reads a parameter. As in node-postgres, a plus sign stands for a space.
 fn read_pair(pair: &str) -> Result<(String, String)> {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
     Ok((decode(&name.replace('+', " "))?, decode(&value.replace('+', " "))?))
 }
 
-/// Whether the query is certainly one, and no part of a password that holds a question mark or an ampersand.
+/// Whether this is certainly a query, and not a part of a password with a question mark or an ampersand.
 fn is_whole(query: &str, pairs: &[(String, String)]) -> bool {
     !query.contains('@') && pairs.iter().all(|(name, _)| !name.contains("password"))
 }
 
-/// The value may hold a secret; the name cannot, unless the URL is broken: then it is not repeated.
+/// The error for an unknown parameter. It never repeats the value, which may be a secret. It repeats the name, unless the URL
+/// may be broken, so that the name may be a part of the password.
 fn unknown_parameter(name: &str, is_whole: bool) -> Error {
     let is_word = name.len() <= 63 && name.chars().all(|char| char.is_ascii_alphanumeric() || "_.-".contains(char));
     let named = if is_whole && is_word { format!("parameter `{name}`") } else { "parameter".to_owned() };

@@ -1,6 +1,6 @@
-//! Statements that return records of several kinds: the rows have the columns of all kinds, and each kind leaves those of the
-//! others NULL. So each record is read as it is elsewhere, and a user or an organization that several calls need comes
-//! once. Joined rows would repeat them, and JSON made by the server costs it more.
+//! Statements that return records of several kinds. Their rows have the columns of all kinds, and the columns of the other
+//! kinds are NULL. So each record is read as in other statements, and a user or an organization that several calls need is
+//! returned once. A join would repeat it for each call, and JSON would cost the server more.
 
 use super::organizations::OrganizationRecord;
 use super::users::UserRecord;
@@ -10,7 +10,7 @@ use sqlx::{FromRow, Row};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The rows do not have all that belongs together: something cannot be read, or has changed while the statement ran.
+/// Why a context is incomplete: a row cannot be read, or something has changed while the statement ran.
 #[derive(Debug, Clone, Copy)]
 pub struct Incomplete;
 

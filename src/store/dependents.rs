@@ -1,13 +1,13 @@
-//! Deleting a user, an organization, a role or a provider together with what is theirs.
+//! Deletes a user, an organization, a role or a provider together with everything that belongs to it.
 //!
-//! The foreign keys delete everything that refers to the row, in the same statement. For an owner of a million rows that
-//! statement would never end before the statement timeout. So the statement leaves an owner alone that has more than
-//! [`BATCH`] rows in one of the tables. Then these rows are deleted first, in statements of their own that take at most
-//! [`BATCH`] rows each, and the owner's row goes last, with what is left.
+//! The foreign keys delete everything that refers to the row, in the same statement. If the owner had a million rows, that
+//! statement would run into the statement timeout. So it deletes nothing if the owner has more than [`BATCH`] rows in one of
+//! the tables. Then further statements delete these rows, at most [`BATCH`] each, and the last one deletes the owner with
+//! the rows that are left.
 //!
-//! A delete that is interrupted keeps what it did, and the next one goes on from there. What is deleted first is what
-//! opens something: keys, sessions, tokens, assignments. Nothing is deleted before its owner whose absence would open
-//! something: second factors stay until the end, but for those beyond the newest.
+//! If a delete is interrupted, the rows that it has deleted stay deleted, and the next one continues. What gives access is
+//! deleted first: keys, sessions, tokens and assignments. What restricts access is deleted last, together with the owner:
+//! the newest second factors.
 
 use super::sweep::BATCH;
 use crate::db::{Db, Repeat};
@@ -23,9 +23,9 @@ pub struct Owner {
     pub batches: &'static [&'static str],
 }
 
-/// Rows are found in the order of an index on the owner's column. Equality would leave the planner free to read them all
-/// before it takes the first (a bitmap scan), which it does when its statistics are older than the owner's growth; a
-/// range has an order, and the index has it already.
+/// Finds the rows of the owner in the order of an index on the column, so that only as many are read as are needed. With
+/// `column = $1` the planner may choose a bitmap scan, which reads all of them first. It does so if its statistics are from
+/// before the owner had many rows. A range with an order rules that out.
 macro_rules! of_owner {
     ($column:literal) => {
         crate::store::dependents::of_owner!($column, "$1")
@@ -56,7 +56,7 @@ macro_rules! has_more {
 }
 pub(super) use has_more;
 
-/// The end of the statement that deletes the owner, whose row it has as `gone`: what [`Owner::delete`] returns.
+/// The end of the statement that deletes the owner, whose deleted row is in `gone`: see [`Owner::delete`].
 macro_rules! owner_has_more {
     ($table:literal) => {
         concat!(

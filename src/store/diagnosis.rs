@@ -1,5 +1,5 @@
-//! What the rows themselves tell: how many have expired, how old the audit log is, and secrets that nobody has hashed.
-//! Large tables are sampled, so that no answer takes long.
+//! Checks of the rows: how many have expired, how old the audit log is, and whether there are secrets that were not hashed.
+//! Of large tables only a sample is read, so that no check takes long.
 
 use crate::db::diagnose::{Check, Topic};
 use crate::db::{Db, Repeat};

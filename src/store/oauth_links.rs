@@ -35,9 +35,9 @@ pub async fn find_user(db: &mut Db, provider: &str, sub: &str) -> Result<Option<
     .await
 }
 
-/// A link that replaces another one frees a pair of provider and account, and takes another pair. Two users that swap
-/// their accounts could deadlock. So an advisory lock lets the replacements of one provider run one after the other.
-/// First links do not need it.
+/// Links a user to an account. If this replaces another link, it frees one pair of provider and account and takes another, so
+/// that two users who swap their accounts could deadlock. So an advisory lock makes the replacements of one provider run one
+/// after the other. A first link does not need it.
 pub async fn link(db: &mut Db, user_id: &str, provider: &str, link: OAuthLinkInput) -> Result<UserRecord> {
     let OAuthLinkInput { provider: Key(own_provider), sub, email, name, linked_at } = link;
     if own_provider != provider {

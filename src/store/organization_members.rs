@@ -1,7 +1,7 @@
 //! Adding, changing and removing one member of an organization.
 //!
-//! Each statement locks the organization first, and decides by the row that it has locked. So what a call is refused for
-//! holds when it is refused, and calls for one organization take effect one after the other.
+//! Each statement locks the organization first, and decides by the locked row. So the reason why a call is refused is true at
+//! that moment, and calls for one organization take effect one after the other.
 
 use super::organizations::{OrganizationRecord, OrganizationRole};
 use super::{columns, set_column};
@@ -28,7 +28,7 @@ closed_set! {
 }
 set_column!(MemberRefusal);
 
-/// What became of the list of members of an organization that was found.
+/// The result for the list of members of an organization that was found.
 enum MemberEdit {
     Written(OrganizationRecord),
     Refused(MemberRefusal),

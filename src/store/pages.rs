@@ -1,5 +1,5 @@
-//! Lists in pages. The order is total, newest first, and a page begins behind the last item of the one before, wherever
-//! that item would stand now. So rows that come and go in between make no other row appear twice or not at all.
+//! Lists in pages. Items have a total order, the newest first. A page begins after the position of the last item of the page
+//! before, even if that item has been deleted. So no item appears twice or is left out because others come and go.
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -59,8 +59,8 @@ pub struct PageRequest {
     pub after: Option<Position>,
 }
 
-/// How many bytes of a cursor say which list, filters and position it is of. It is no secret, so that this need only tell
-/// mistakes: anybody could compute it.
+/// How many bytes of a cursor are a digest of its list, filters and position. The digest only finds mistakes: it is not
+/// secret, and anybody could compute it.
 const DIGEST_BYTES: usize = 12;
 
 impl PageRequest {
@@ -132,12 +132,12 @@ impl PageRequest {
     }
 }
 
-/// The error of a cursor that is none of the list.
+/// The error for a cursor that does not belong to the list.
 pub fn refused() -> Error {
     Error::invalid_input("after", "is no cursor of this list with these filters: take it from `next`")
 }
 
-/// With its length in front, so that two texts cannot be read as one.
+/// Adds a text with its length in front, so that two texts never look like another pair of texts.
 fn add_text(digest: &mut Sha256, text: &str) {
     digest.update([2]);
     digest.update((text.len() as u64).to_be_bytes());

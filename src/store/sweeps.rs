@@ -145,7 +145,7 @@ pub fn pause_after(took: Duration) -> Duration {
     (took * 3).clamp(Duration::from_millis(20), Duration::from_secs(1))
 }
 
-/// The pace of a call of `sweep`.
+/// How a call of `sweep` waits between its statements.
 pub struct CallPace;
 
 impl Pace for CallPace {
@@ -207,7 +207,7 @@ pub async fn run(db: &mut Db, start: &SweepStart, order: &SweepOrder, pace: &mut
     Ok(swept)
 }
 
-/// The walk through one table.
+/// A walk through one table, step by step.
 struct Walk<'o> {
     order: &'o SweepOrder,
     statements: &'static SweepStatements,
@@ -235,7 +235,7 @@ impl<'o> Walk<'o> {
         self.swept += u32::try_from(rows).unwrap_or(0).min(self.left());
     }
 
-    /// Says whether this was the last step. A step that was stopped by its number of rows is made again.
+    /// Returns whether this was the last step. A step that has deleted as many rows as it may is repeated.
     async fn step_by_pages(&mut self, db: &mut Db) -> Result<bool> {
         let &SweepStatements { delete_in_pages, count_in_pages, .. } = self.statements;
         let (sql, repeat, pages) = if self.order.is_dry_run {

@@ -163,7 +163,7 @@ macro_rules! read_unchanged {
 }
 pub(super) use read_unchanged;
 
-/// What became of a row that an update has found.
+/// The result of an update that has found its row.
 pub enum Edit<R> {
     Written(R),
     /// Its `updated_at` is not the one that was asked for.
