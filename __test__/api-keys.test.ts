@@ -153,7 +153,7 @@ it('rotateApiKey copies every field but id, hash and last four to the new key, a
   expect(ids(await db.storage.listApiKeys(orgId))).toEqual(expect.arrayContaining([old.id, record.id]));
 });
 
-it('that a later call has rotated are not rotated again by a call whose transaction began before', async () => {
+it('rotateApiKey rejects a key that a later call has rotated, although its own transaction began before', async () => {
   const { id: owner } = await db.storage.createUser({});
   const { record } = await db.storage.createApiKeyWithSecret(owner, ['read']);
   const relay = await Relay.start(db.url);

@@ -83,7 +83,7 @@ it('deleteExpiredEmailVerificationTokens deletes used tokens once they have expi
   await expect(db.storage.getEmailVerificationTokenById(living)).resolves.toMatchObject({ id: living });
 });
 
-it('that have expired are swept while somebody has locked one of them, which stays', async () => {
+it('deleteExpiredEmailVerificationTokens passes over a token that somebody has locked', async () => {
   const expired = { expiresAt: anHourAgo() };
   const tokens = await Promise.all(
     [1, 2, 3].map(() => db.storage.createEmailVerificationToken(emailTokenInput(expired))),

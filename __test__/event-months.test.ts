@@ -225,6 +225,6 @@ describe('The functions that change the table', () => {
   });
 });
 
-it('connect() on a role without tables says so as before', async () => {
+it('connect() without migrations rejects with schema_mismatch if the schema has no tables', async () => {
   await expectCode(db.adapter({ schema: 'nowhere', migrate: false }).connect(), 'schema_mismatch');
 });

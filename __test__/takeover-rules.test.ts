@@ -336,14 +336,14 @@ const ODDER: Record<string, (readonly [string, Row])[]> = {
   ],
 };
 
-describe('each kind of repair, tried alone', () => {
+describe('the repairs of the guide, each kind by itself,', () => {
   const db = useDatabase({ migrated: false });
 
   const kindOf = (rule: string) =>
     KINDS.find(({ rules }) => rules.includes(rule)) ??
     KINDS.find(({ rules }) => rules.some((each) => new RegExp(`^${each.replace('…', '.*')}$`).test(rule)));
 
-  it('every rule but that of time zones has one', () => {
+  it('cover every rule but that of time zones', () => {
     expect(BREAKERS.map(([rule]) => rule).filter((rule) => !kindOf(rule))).toEqual([]);
     expect(Object.keys(ODDER).filter((rule) => !kindOf(rule))).toEqual([]);
   });

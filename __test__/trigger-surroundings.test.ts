@@ -36,7 +36,7 @@ beforeAll(async () => {
     CREATE OPERATOR hostile.<> (FUNCTION = hostile.differ, LEFTARG = jsonb, RIGHTARG = jsonb)`);
 });
 
-it('the path leads to them', async () => {
+it('the tables, functions and operators of the writer’s schema are found before the server’s own', async () => {
   await expect(hostileQuery(`SELECT format('%I', 'x'::name)`)).rejects.toThrow('shadow called');
   await expect(hostileQuery(`SELECT '{}'::jsonb <> '[]'::jsonb`)).rejects.toThrow('shadow called');
 });
@@ -50,7 +50,7 @@ const hostileRows = async () =>
     )
   )[0];
 
-it('OAuth accounts follow a user that is created and changed', async () => {
+it('user_oauth_accounts in our schema follows a user that such a writer creates and changes', async () => {
   const id = unique('user');
   const accounts = () => db.query('SELECT provider, sub FROM public.user_oauth_accounts WHERE user_id = $1', [id]);
   const sub = unique('sub');
@@ -61,7 +61,7 @@ it('OAuth accounts follow a user that is created and changed', async () => {
   expect(await hostileRows()).toEqual({ accounts: 0, members: 0, organizations: 0 });
 });
 
-it('members follow an organization that is created and changed, and a user that is deleted', async () => {
+it('organization_members in our schema follows an organization and a user that such a writer changes and deletes', async () => {
   const [first, second, orgId] = [unique('first'), unique('second'), unique('org')];
   for (const id of [first, second]) await db.storage.createUser({ id });
   const members = async () =>

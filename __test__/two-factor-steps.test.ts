@@ -119,10 +119,15 @@ describe.each([64, 256])('of %i concurrent calls', (callers) => {
   });
 });
 
-it('useTwoFactorStep waits neither for an edit of the device nor lets one wait', async () => {
+it('useTwoFactorStep and an edit of the device do not wait for each other', async () => {
   const { id } = await makeDevice();
-  await whileLocked(db, `UPDATE twofa_devices SET name = 'edited' WHERE id = $1`, [id], async () => {
-    await db.adapter({ statementTimeoutMs: 2_000, maxRetries: 0 }).useTwoFactorStep(id, 1);
+  const storage = db.adapter({ statementTimeoutMs: 2_000, maxRetries: 0 });
+  await whileLocked(db, `UPDATE twofa_devices SET name = 'edited' WHERE id = $1`, [id], () =>
+    storage.useTwoFactorStep(id, 1),
+  );
+  await storage.transaction(async (tx) => {
+    await tx.useTwoFactorStep(id, 2);
+    await expect(storage.updateTwoFactorDevice(id, { name: 'later' })).resolves.toMatchObject({ name: 'later' });
   });
 });
 

@@ -25,7 +25,7 @@ beforeAll(async () => {
   });
 });
 
-it('is later after an older transaction than after the newer one that it waited for', async () => {
+it('updated_at is later after an older transaction than after the newer one that it waited for', async () => {
   const older = new Client({ connectionString: db.url });
   const newer = new Client({ connectionString: db.url });
   await Promise.all([older.connect(), newer.connect()]);
@@ -132,7 +132,7 @@ describe.each([
   });
 });
 
-it('is kept so in every table that has it', async () => {
+it('the tests in this file cover every table with a trigger for updated_at', async () => {
   const tables = await db.query(
     `SELECT DISTINCT tgrelid::regclass::text AS name FROM pg_trigger WHERE tgname LIKE '%_set_updated_at'`,
   );
