@@ -51,7 +51,7 @@ function checkCore(core, method) {
 }
 
 /**
- * Makes a call, and lets those know of it who observe such calls.
+ * Makes a call, and tells its observers about it.
  *
  * @template {MethodName} Name
  * @param {unknown} adapter

@@ -58,7 +58,7 @@ function failure(code, message, { retryable = false, context = {} } = {}) {
 }
 
 /**
- * The caller gave something that is not allowed.
+ * The failure for an argument, an option or a field that is not allowed.
  *
  * @param {string} name of the argument, option or field
  * @param {string} reason
@@ -69,7 +69,7 @@ function invalidInput(name, reason) {
 }
 
 /**
- * A getter or a proxy of the caller's threw while an argument was read.
+ * The failure if a getter or a proxy of the caller's throws while an argument is read.
  *
  * @param {string} name
  * @param {unknown} error
@@ -79,14 +79,14 @@ function unreadable(name, error) {
 }
 
 /**
- * The caller gave up before the call was made, so that it is safe to make it again.
+ * The failure for a call that was given up before it was made, so that it is safe to make it again.
  *
  * @param {string} reason
  */
 const cancelled = (reason) => failure('auth_postgres/cancelled', reason, { retryable: true });
 
 /**
- * A call of a transaction that takes no more calls.
+ * The failure for a call of a transaction that has ended or has failed.
  *
  * @param {string} reason
  * @param {InternalError} [cause] what ended it

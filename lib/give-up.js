@@ -13,7 +13,7 @@ const { cancelled } = require('./errors.js');
 const gaveUpAfter = (ms) => `gave up after ${ms} ms`;
 
 /**
- * What a call is answered that must not be made any more.
+ * The failure for a call that was given up before it was made, so that it must not be made.
  *
  * @param {AbortSignal | undefined} signal
  * @param {number | undefined} timeoutMs
@@ -24,7 +24,7 @@ function givenUpBefore(signal, timeoutMs) {
 }
 
 /**
- * The core answers a call that is given up like any other one: with an error, at once.
+ * Makes a call that can be given up. If it is, the core answers it at once, with an error.
  *
  * @param {Core} core
  * @param {() => number} start makes the call, and returns its id

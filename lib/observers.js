@@ -29,7 +29,7 @@ function channelOf(name) {
 }
 
 /**
- * Who observes the next call of a method, the outermost first. Costs some nanoseconds when nobody does.
+ * The observers of the next call of a method, the outermost first. If there are none, this takes some nanoseconds.
  *
  * @param {Core} core
  * @param {MethodName} name
@@ -71,7 +71,7 @@ function publishTo(channel) {
 }
 
 /**
- * Makes a call while it is observed.
+ * Makes a call with its observers around it.
  *
  * @template T
  * @param {Core} core

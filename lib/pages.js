@@ -6,9 +6,9 @@ const { METHODS } = require('./methods.js');
 /** @import { ListName, MethodName, ResultOf } from './types.js' */
 
 /**
- * A promise that does nothing before somebody waits for it. It is not settled itself: `then`, by which everything else
- * that waits for a promise goes, leads to the promise of the call. So if it is only iterated over, there is no call whose
- * rejection nobody handles.
+ * A promise whose call is made when somebody waits for it. It is never settled itself: everything that waits for a promise
+ * uses `then`, which leads to the promise of the call. So if the list is only iterated over, there is no promise of a call
+ * whose rejection nobody handles.
  *
  * @template T
  * @extends {Promise<T>}
@@ -46,7 +46,7 @@ class LazyPages extends Promise {
 }
 
 /**
- * Each iteration asks anew, so that it sees what is there by then.
+ * Each iteration reads the pages again, so that it sees what is there by then.
  *
  * @param {unknown} adapter
  * @param {ListName} name

@@ -1,4 +1,4 @@
-/** Tells objects that `JSON.stringify` reads as their author meant them from those of which it would find nothing. */
+/** Finds objects whose content `JSON.stringify` would not see, so that they can be refused. */
 
 const { isNativeError, isPromise } = require('node:util/types');
 const { invalidInput } = require('./errors.js');

@@ -9,7 +9,7 @@ const { LIFECYCLE } = require('./lifecycle.js');
  * @import { CheckedCallOptions, Encoded, MethodName, NativeTransaction, ObservedCall } from './types.js'
  */
 
-/** What a transaction has in the place of an adapter's core. */
+/** Takes the place of an adapter's core for the calls of a transaction. */
 class TransactionCore {
   /**
    * @param {Core} core of the adapter
@@ -26,7 +26,7 @@ class TransactionCore {
     this.firstError = undefined;
     /** Whether a call has failed, if its error has not been made yet. */
     this.hasFailed = false;
-    /** Whether it takes no more calls, however it ended. */
+    /** Whether the transaction has ended, so that it takes no more calls. */
     this.isOver = false;
   }
 

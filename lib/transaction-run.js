@@ -13,7 +13,7 @@ const { TransactionCore } = require('./transaction-core.js');
  * @import { Core } from './core.js'
  */
 
-/** What the function is called with. */
+/** The `tx` that the function is called with. */
 class PostgresTransaction {
   /** @param {TransactionCore} core */
   constructor(core) {

@@ -16,7 +16,7 @@ const NOT_REACHED = new Set([
   ...['connection_failed', 'authentication_failed', 'tls_failed', 'pool_timeout', 'too_many_connections'],
 ]);
 
-/** The command was called in a way that it does not understand, or not allow. */
+/** The command was called with arguments that it does not know or does not allow. */
 class UsageError extends Error {}
 
 /**

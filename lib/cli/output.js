@@ -1,4 +1,4 @@
-/** What the command writes: results to stdout, what happens meanwhile and errors to stderr. */
+/** Writes the output of the command: results to stdout, and progress and errors to stderr. */
 
 const { coloursFor } = require('./colours.js');
 const { redact } = require('./secrets.js');

@@ -7,7 +7,7 @@
 
 const CLOCK = 'auth_postgres_testing.clock';
 
-/** What `CURRENT_TIMESTAMP` and the like say is no function, and stays: nothing of ours says it. */
+/** `CURRENT_TIMESTAMP` and the like are not functions, and cannot be replaced. None of our statements uses them. */
 const FUNCTIONS = [
   ['now', 'STABLE'],
   ['transaction_timestamp', 'STABLE'],

@@ -13,7 +13,7 @@ const { resetClock, setClock } = require('./server-clock.js');
 /** @import { TestStorage, TestStorageOptions, TravelOptions } from './index.js' */
 /** @import { TestServer } from './server.js' */
 
-/** These say where the database is, which is for `serverUrl` to say. */
+/** These options are refused, because `serverUrl` says where the database is. */
 const OF_SERVER = ['host', 'port', 'user', 'password', 'database', 'pooler', 'migrate'];
 /** Test files run in parallel, and a server takes a hundred connections by default. */
 const DEFAULT_MAX = 4;
