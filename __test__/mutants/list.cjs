@@ -54,8 +54,8 @@ module.exports = [
   {
     name: 'waits-for-locks-take-the-last-connection',
     mistake: 'statements that wait for locks may hold all connections of the pool',
-    find: 'Semaphore::new(options.max.saturating_sub(1))',
-    replace: 'Semaphore::new(options.max)',
+    find: 'Semaphore::new(max.saturating_sub(1))',
+    replace: 'Semaphore::new(max)',
     tests: ['batching-few-connections'],
   },
   {
