@@ -6,7 +6,9 @@ import { pathToFileURL } from 'node:url';
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { transformSync } from '@swc/core';
 import { useDatabase } from './helpers/database';
+import { runScript } from './helpers/process';
 
+const { callDiagram } = require('../scripts/build/call-diagram.cjs');
 const { diagramOf } = require('../scripts/build/schema-diagram.cjs');
 
 const ROOT = join(__dirname, '..');
@@ -121,9 +123,9 @@ it.each(PAGES)('the links of %s lead to files and headings that exist', (page) =
   expect(broken).toEqual([]);
 });
 
-it('every page of docs/ can be reached from the list of pages', () => {
+it('every page of docs/ and every recipe can be reached from the list of pages', () => {
   const listed = [...read('docs/README.md').matchAll(/\]\(([\w./-]+\.md)\)/g)].map(([, link]) => link);
-  const pages = PAGES.filter((page) => dirname(page) === 'docs' && page !== 'docs/README.md');
+  const pages = PAGES.filter((page) => /^docs(\/recipes)?$/.test(dirname(page)) && page !== 'docs/README.md');
   expect(pages.map((page) => page.slice('docs/'.length)).filter((page) => !listed.includes(page))).toEqual([]);
 });
 
@@ -142,6 +144,62 @@ it('the README’s figures are those of the last benchmark', () => {
     /^\| session look-ups a second.*?\| (\S+) \| 1 \| (\S+) \| (\S+) \|$/m.exec(read('README.md')) ?? [];
   expect(columns).toEqual([ratio('ours'), ratio('authjs'), ratio('better-auth')]);
   expect(read('README.md')).toContain(`**${ratio('ours')} times**`);
+});
+
+/** The lines of a piece of code, without the indentation of the place where it stands. */
+const linesOf = (code: string) =>
+  code
+    .split('\n')
+    .map((line) => line.trim())
+    .join('\n');
+/** What a recipe shows of an example: `From [a file](its path):`, and a block of it. */
+const EXCERPT = /^From \[[^\]]*\]\(([^)]+)\):\n\n```typescript\n(.*?)```/gms;
+const excerpts = PAGES.flatMap((page) =>
+  [...read(page).matchAll(EXCERPT)].map(([, path = '', code = '']) => ({
+    page,
+    file: join(dirname(page), path),
+    code,
+  })),
+);
+
+it.each(excerpts)('what $page shows of $file is there', ({ file, code }) => {
+  expect(linesOf(read(file))).toContain(linesOf(code));
+});
+
+it.each(['light', 'dark'])('docs/call-%s.svg is as `npm run docs` draws it', (theme) => {
+  expect(read(`docs/call-${theme}.svg`)).toBe(callDiagram(theme));
+});
+
+describe('what the README says about others', () => {
+  const database = useDatabase({ migrated: false });
+
+  it('is about the versions that are installed', () => {
+    const installed = (name: string) => JSON.parse(read(`node_modules/${name}/package.json`)).version;
+    for (const name of ['@auth/pg-adapter', 'better-auth', 'pg']) {
+      expect(read('README.md')).toContain(`\`${name}\` ${installed(name)}`);
+    }
+  });
+
+  it('holds: Auth.js deletes a user with three statements, and Better Auth begins with four tables', async () => {
+    const script = `
+      import PostgresAdapter from '@auth/pg-adapter';
+      import { getMigrations } from 'better-auth/db/migration';
+      import pg from 'pg';
+      const sent = [];
+      await PostgresAdapter({ query: async (text) => sent.push(text) }).deleteUser('1');
+      const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL });
+      const options = { database: pool, logger: { disabled: true }, telemetry: { enabled: false } };
+      const { toBeCreated } = await getMigrations(options);
+      await pool.end();
+      console.log(JSON.stringify({ sent, tables: toBeCreated.map(({ table }) => table) }));`;
+    const { stdout, stderr } = await runScript(script, { env: { DATABASE_URL: database.url } });
+    if (!stdout) throw new Error(stderr);
+    const { sent, tables } = JSON.parse(stdout);
+    expect(sent.map((statement: string) => statement.split(' where ')[0])).toEqual(
+      ['users', 'sessions', 'accounts'].map((table) => `delete from ${table}`),
+    );
+    expect(tables.sort()).toEqual(['account', 'session', 'user', 'verification']);
+  });
 });
 
 describe('docs/schema.md', () => {

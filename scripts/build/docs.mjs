@@ -1,8 +1,9 @@
-/** `npm run docs`: writes the generated parts of the documentation, the API reference and the diagram of the tables. */
+/** `npm run docs`: writes the generated parts of the documentation, the API reference and the diagrams. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import server from '../test/postgres-server.cjs';
+import call from './call-diagram.cjs';
 import { ROOT } from './inputs.mjs';
 import diagram from './schema-diagram.cjs';
 import { setup } from './setup.mjs';
@@ -11,6 +12,10 @@ const MARKED = /(?<=<!-- diagram:begin -->\n)[\s\S]*(?=<!-- diagram:end -->)/;
 
 await setup();
 await import('./reference.mjs').then(({ writeReference }) => writeReference());
+
+for (const theme of /** @type {const} */ (['light', 'dark'])) {
+  writeFileSync(join(ROOT, 'docs', `call-${theme}.svg`), call.callDiagram(theme));
+}
 
 const { PostgresStorageAdapter } = await import('@kitiumai/auth-postgres');
 const postgres = await server.startPostgres();
