@@ -170,6 +170,22 @@ it.each(['light', 'dark'])('docs/call-%s.svg is as `npm run docs` draws it', (th
   expect(read(`docs/call-${theme}.svg`)).toBe(callDiagram(theme));
 });
 
+it('on the npm page, the links and pictures of the README lead to the repository as it was at the release', async () => {
+  const script = `
+    import { readFileSync } from 'node:fs';
+    import { withAbsoluteLinks } from './scripts/release/npm-page.mjs';
+    console.log(withAbsoluteLinks(readFileSync('README.md', 'utf8'), 'https://github.com/owner/name', 'v1.2.3'));`;
+  const { stdout } = await runScript(script);
+  const page = withoutCode(stdout);
+  const links = [...page.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link as string);
+  const pictures = [...page.matchAll(/(?:src|srcset)="([^"]+)"/g)].map(([, link]) => link as string);
+  expect([links.length > 30, pictures.length > 1]).toEqual([true, true]);
+  expect(links.filter((link) => !/^https:|^#/.test(link))).toEqual([]);
+  expect(links).toContain('https://github.com/owner/name/blob/v1.2.3/docs/README.md');
+  // A page of the repository around a picture would not be a picture.
+  expect(pictures.filter((link) => !link.startsWith('https://github.com/owner/name/raw/v1.2.3/'))).toEqual([]);
+});
+
 describe('what the README says about others', () => {
   const database = useDatabase({ migrated: false });
 
