@@ -10,6 +10,7 @@ import { runScript } from './helpers/process';
 
 const { callDiagram } = require('../scripts/build/call-diagram.cjs');
 const { diagramOf } = require('../scripts/build/schema-diagram.cjs');
+const { pictureOf } = require('../scripts/build/schema-picture.cjs');
 
 const ROOT = join(__dirname, '..');
 const COMPILER = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
@@ -225,4 +226,11 @@ describe('docs/schema.md', () => {
     const drawn = await diagramOf((sql: string) => database.query(sql));
     expect(read('docs/schema.md')).toContain(drawn);
   });
+
+  it.each(['light', 'dark'])(
+    'has a picture of their references, for %s pages, as the catalogue has them',
+    async (theme) => {
+      expect(read(`docs/schema-${theme}.svg`)).toBe(await pictureOf((sql: string) => database.query(sql), theme));
+    },
+  );
 });
