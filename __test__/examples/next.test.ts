@@ -15,7 +15,8 @@ let site: Application;
 const start = (DATABASE_URL: string) =>
   Application.start({
     name: 'next',
-    args: [NEXT, 'start', '--port', '0', '--hostname', '127.0.0.1'],
+    // A connection that it closes because it is idle may be the one on which the next form is being sent.
+    args: [NEXT, 'start', '--port', '0', '--hostname', '127.0.0.1', '--keepAliveTimeout', '120000'],
     env: { DATABASE_URL, NEXT_TELEMETRY_DISABLED: '1' },
     ready: /Local:\s+(http:\S+)[\s\S]*Ready in/,
   });
@@ -100,12 +101,24 @@ describe('The site of examples/next', () => {
 
   it('says what is wrong with what was entered, and at sign-in not which e-mails there are', async () => {
     expect((await signUp('ada@example.com')).location).toBe('/sign-up?problem=taken');
+    expect((await signUp('ada\0@example.com')).location).toBe('/sign-up?problem=email');
     expect((await signUp('kay@example.com', 'short')).location).toBe('/sign-up?problem=password');
     const wrong = { location: '/sign-in?problem=credentials', cookie: undefined };
     expect(await submit('/sign-in', { email: 'ada@example.com', password: 'a wrong one' })).toMatchObject(wrong);
+    expect(await submit('/sign-in', { email: 'ada\0@example.com', password: PASSWORD })).toMatchObject(wrong);
     expect(await submit('/sign-in', { email: 'nobody@example.com', password: PASSWORD })).toMatchObject(wrong);
     expect(await textOf('/sign-in?problem=credentials')).toContain('The e-mail or the password is wrong.');
     expect(await textOf('/sign-in?problem=<b>')).not.toContain('role="alert"');
+  });
+
+  it.each([
+    ['empty', ''],
+    ['no text that the database takes', '%00'],
+    ['long', 'x'.repeat(2_000)],
+    ['unknown', '00000000-0000-4000-8000-000000000000'],
+  ])('takes somebody whose cookie is %s for a visitor', async (_, value) => {
+    const page = await get('/', `__Host-session=${value}`);
+    expect([page.status, visible(await page.text())]).toEqual([200, expect.stringContaining('You are not signed in')]);
   });
 
   it('refuses a form that another site has sent', async () => {

@@ -14,7 +14,7 @@ const MAX_PASSWORD = 200;
 
 export async function signUp(form: FormData): Promise<void> {
   const { email, password } = credentials(form);
-  if (!email.includes('@')) redirect('/sign-up?problem=email');
+  if (!isEmail(email)) redirect('/sign-up?problem=email');
   if (password.length < MIN_PASSWORD || password.length > MAX_PASSWORD) redirect('/sign-up?problem=password');
   // `redirect` throws, so that it stands outside of what catches.
   const problem = await problemOf(async () => {
@@ -30,7 +30,7 @@ export async function signIn(form: FormData): Promise<void> {
   const { email, password } = credentials(form);
   const problem = await problemOf(async () => {
     const storage = await store();
-    const user = email ? await storage.getUserByEmail(email) : null;
+    const user = isEmail(email) ? await storage.getUserByEmail(email) : null;
     const stored = user && (await storage.getPasswordHash(user.id));
     if (!(await isPassword(stored, password.slice(0, MAX_PASSWORD))) || user === null) return 'credentials';
     await startSession(async () => user.id);
@@ -59,6 +59,9 @@ async function problemOf(work: () => Promise<ProblemName | null>): Promise<Probl
     return error.context.outcome === 'unknown' ? 'unknown' : 'unavailable';
   }
 }
+
+/** Whether mails can be sent there is something that only a mail can tell. */
+const isEmail = (text: string) => text.length <= 320 && /^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u.test(text);
 
 function credentials(form: FormData): { email: string; password: string } {
   const text = (name: string) => {

@@ -11,11 +11,11 @@ interface Shared {
  * Next.js evaluates a module more than once: for each bundle that has it, and in development again after each change. What
  * belongs to the process is kept in a place that belongs to the process.
  */
-const process_ = globalThis as typeof globalThis & { exampleStore?: Shared };
+const ofProcess = globalThis as typeof globalThis & { exampleStore?: Shared };
 
 /** The store, connected. The first call makes the tables, or brings them up to date. */
 export async function store(): Promise<PostgresStorageAdapter> {
-  process_.exampleStore ??= {
+  ofProcess.exampleStore ??= {
     // Made when it is first needed: `next build` loads this module, too, and has no database.
     storage: new PostgresStorageAdapter(process.env.DATABASE_URL ?? '', {
       max: 10,
@@ -27,7 +27,7 @@ export async function store(): Promise<PostgresStorageAdapter> {
     }),
     connected: undefined,
   };
-  const shared = process_.exampleStore;
+  const shared = ofProcess.exampleStore;
   shared.connected ??= shared.storage.connect().catch((error: unknown) => {
     // The next call tries again.
     shared.connected = undefined;
