@@ -11,7 +11,7 @@ const { logger, setLog } = loggerOfStore();
 const storage = new PostgresStorageAdapter(DATABASE_URL, {
   max: Number(POOL_SIZE),
   // A request must not wait for a connection for longer than its client does.
-  connectionTimeoutMillis: 5_000,
+  connectionTimeoutMillis: 10_000,
   sweepIntervalMs: 60_000,
   slowCallMs: 500,
   logger,

@@ -20,7 +20,7 @@ export async function store(): Promise<PostgresStorageAdapter> {
     storage: new PostgresStorageAdapter(process.env.DATABASE_URL ?? '', {
       max: 10,
       // A page must not wait for long while the database is away.
-      connectionTimeoutMillis: 3_000,
+      connectionTimeoutMillis: 10_000,
       sweepIntervalMs: 60_000,
       logger: console,
       logLevel: 'warn',
