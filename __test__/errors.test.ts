@@ -95,6 +95,25 @@ it('InternalError can be constructed, and its code has the format of the library
   expect(Object.keys(error)).not.toContain('name');
 });
 
+it('instanceof is true for an error of another copy of the class, and for no other error', () => {
+  let Copy = InternalError;
+  jest.isolateModules(() => {
+    Copy = require('../lib/internal-error.js').InternalError;
+  });
+  const fields = { message: 'm', code: 'auth_postgres/internal', context: {} };
+  const make = (Class: unknown) => new (Class as new (fields: object) => InternalError)(fields);
+  expect(Copy).not.toBe(InternalError);
+  expect(make(Copy)).toBeInstanceOf(InternalError);
+  expect(make(InternalError)).toBeInstanceOf(Copy);
+  class Special extends (InternalError as unknown as new (fields: object) => Error) {}
+  expect(make(Special)).toBeInstanceOf(InternalError);
+  expect(make(Special)).toBeInstanceOf(Special);
+  expect(make(InternalError)).not.toBeInstanceOf(Special);
+  expect(
+    [new Error('m'), null, undefined, 'InternalError'].map((each) => (each as unknown) instanceof InternalError),
+  ).toEqual(Array(4).fill(false));
+});
+
 describe('an error of the server', () => {
   it.each<[string, Code]>([
     ['40001', 'serialization_failure'],

@@ -6,8 +6,11 @@ import { pathToFileURL } from 'node:url';
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { transformSync } from '@swc/core';
 import { useDatabase } from './helpers/database';
+import { runScript } from './helpers/process';
 
+const { callDiagram } = require('../scripts/build/call-diagram.cjs');
 const { diagramOf } = require('../scripts/build/schema-diagram.cjs');
+const { pictureOf } = require('../scripts/build/schema-picture.cjs');
 
 const ROOT = join(__dirname, '..');
 const COMPILER = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
@@ -121,9 +124,9 @@ it.each(PAGES)('the links of %s lead to files and headings that exist', (page) =
   expect(broken).toEqual([]);
 });
 
-it('every page of docs/ can be reached from the list of pages', () => {
+it('every page of docs/ and every recipe can be reached from the list of pages', () => {
   const listed = [...read('docs/README.md').matchAll(/\]\(([\w./-]+\.md)\)/g)].map(([, link]) => link);
-  const pages = PAGES.filter((page) => dirname(page) === 'docs' && page !== 'docs/README.md');
+  const pages = PAGES.filter((page) => /^docs(\/recipes)?$/.test(dirname(page)) && page !== 'docs/README.md');
   expect(pages.map((page) => page.slice('docs/'.length)).filter((page) => !listed.includes(page))).toEqual([]);
 });
 
@@ -144,6 +147,78 @@ it('the README’s figures are those of the last benchmark', () => {
   expect(read('README.md')).toContain(`**${ratio('ours')} times**`);
 });
 
+/** The lines of a piece of code, without the indentation of the place where it stands. */
+const linesOf = (code: string) =>
+  code
+    .split('\n')
+    .map((line) => line.trim())
+    .join('\n');
+/** What a recipe shows of an example: `From [a file](its path):`, and a block of it. */
+const EXCERPT = /^From \[[^\]]*\]\(([^)]+)\):\n\n```typescript\n(.*?)```/gms;
+const excerpts = PAGES.flatMap((page) =>
+  [...read(page).matchAll(EXCERPT)].map(([, path = '', code = '']) => ({
+    page,
+    file: join(dirname(page), path),
+    code,
+  })),
+);
+
+it.each(excerpts)('what $page shows of $file is there', ({ file, code }) => {
+  expect(linesOf(read(file))).toContain(linesOf(code));
+});
+
+it.each(['light', 'dark'])('docs/call-%s.svg is as `npm run docs` draws it', (theme) => {
+  expect(read(`docs/call-${theme}.svg`)).toBe(callDiagram(theme));
+});
+
+it('on the npm page, the links and pictures of the README lead to the repository as it was at the release', async () => {
+  const script = `
+    import { readFileSync } from 'node:fs';
+    import { withAbsoluteLinks } from './scripts/release/npm-page.mjs';
+    console.log(withAbsoluteLinks(readFileSync('README.md', 'utf8'), 'https://github.com/owner/name', 'v1.2.3'));`;
+  const { stdout } = await runScript(script);
+  const page = withoutCode(stdout);
+  const links = [...page.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link as string);
+  const pictures = [...page.matchAll(/(?:src|srcset)="([^"]+)"/g)].map(([, link]) => link as string);
+  expect([links.length > 30, pictures.length > 1]).toEqual([true, true]);
+  expect(links.filter((link) => !/^https:|^#/.test(link))).toEqual([]);
+  expect(links).toContain('https://github.com/owner/name/blob/v1.2.3/docs/README.md');
+  // A page of the repository around a picture would not be a picture.
+  expect(pictures.filter((link) => !link.startsWith('https://github.com/owner/name/raw/v1.2.3/'))).toEqual([]);
+});
+
+describe('what the README says about others', () => {
+  const database = useDatabase({ migrated: false });
+
+  it('is about the versions that are installed', () => {
+    const installed = (name: string) => JSON.parse(read(`node_modules/${name}/package.json`)).version;
+    for (const name of ['@auth/pg-adapter', 'better-auth', 'pg']) {
+      expect(read('README.md')).toContain(`\`${name}\` ${installed(name)}`);
+    }
+  });
+
+  it('holds: Auth.js deletes a user with three statements, and Better Auth begins with four tables', async () => {
+    const script = `
+      import PostgresAdapter from '@auth/pg-adapter';
+      import { getMigrations } from 'better-auth/db/migration';
+      import pg from 'pg';
+      const sent = [];
+      await PostgresAdapter({ query: async (text) => sent.push(text) }).deleteUser('1');
+      const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL });
+      const options = { database: pool, logger: { disabled: true }, telemetry: { enabled: false } };
+      const { toBeCreated } = await getMigrations(options);
+      await pool.end();
+      console.log(JSON.stringify({ sent, tables: toBeCreated.map(({ table }) => table) }));`;
+    const { stdout, stderr } = await runScript(script, { env: { DATABASE_URL: database.url } });
+    if (!stdout) throw new Error(stderr);
+    const { sent, tables } = JSON.parse(stdout);
+    expect(sent.map((statement: string) => statement.split(' where ')[0])).toEqual(
+      ['users', 'sessions', 'accounts'].map((table) => `delete from ${table}`),
+    );
+    expect(tables.sort()).toEqual(['account', 'session', 'user', 'verification']);
+  });
+});
+
 describe('docs/schema.md', () => {
   const database = useDatabase();
 
@@ -151,4 +226,11 @@ describe('docs/schema.md', () => {
     const drawn = await diagramOf((sql: string) => database.query(sql));
     expect(read('docs/schema.md')).toContain(drawn);
   });
+
+  it.each(['light', 'dark'])(
+    'has a picture of their references, for %s pages, as the catalogue has them',
+    async (theme) => {
+      expect(read(`docs/schema-${theme}.svg`)).toBe(await pictureOf((sql: string) => database.query(sql), theme));
+    },
+  );
 });

@@ -2,6 +2,9 @@
 
 /** @import { CauseFields, ErrorFields } from './types.js' */
 
+/** The same in every copy of this module, whichever version it is of. */
+const BRAND = Symbol.for('@kitiumai/auth-postgres/InternalError');
+
 class InternalError extends Error {
   /** @param {ErrorFields} fields */
   constructor({ message, code, kind, severity, statusCode, retryable, context, cause }) {
@@ -24,7 +27,21 @@ class InternalError extends Error {
     };
   }
 }
+Object.defineProperty(InternalError.prototype, BRAND, { value: true });
+Object.defineProperty(InternalError, Symbol.hasInstance, { value: isInstance });
 Object.defineProperty(InternalError.prototype, 'name', { value: 'InternalError', configurable: true, writable: true });
+
+/**
+ * A bundler gives each bundle a copy of this module, but an application shares one adapter between its bundles. So
+ * `instanceof` has to be true for the errors of other copies as well. What a subclass has made is found as usual.
+ *
+ * @this {Function} the class
+ * @param {unknown} value
+ */
+function isInstance(value) {
+  if (this !== InternalError) return Function.prototype[Symbol.hasInstance].call(this, value);
+  return typeof value === 'object' && value !== null && BRAND in value;
+}
 
 /**
  * The reason given by the server, the system or the TLS library.

@@ -28,7 +28,7 @@ export function runProgram(command: string[], cwd: string, env: Record<string, s
 }
 
 /** Ours without what jest, and the npm that runs us, have put there. */
-function inheritedEnvironment(): NodeJS.ProcessEnv {
+export function inheritedEnvironment(): NodeJS.ProcessEnv {
   const isOurs = (name: string) => !/^(npm_|NODE_ENV$|NODE_OPTIONS$|JEST_|INIT_CWD$|YARN_)/i.test(name);
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => isOurs(name)));
 }

@@ -28,11 +28,22 @@ const REFERENCES = `
 /** @type {Record<string, string>} */
 const ON_DELETE = { c: 'deleted with it', n: 'cleared', a: 'keeps it', r: 'keeps it' };
 
+/**
+ * The names of the tables, their columns and what they refer to.
+ *
+ * @param {(sql: string) => Promise<any[]>} query of a connection whose search path leads to the tables
+ */
+async function catalogueOf(query) {
+  const columns = await query(COLUMNS);
+  /** @type {string[]} */
+  const tables = [...new Set(columns.map(({ table }) => table))];
+  return { tables, columns, references: await query(REFERENCES) };
+}
+
 /** @param {(sql: string) => Promise<any[]>} query of a connection whose search path leads to the tables */
 async function diagramOf(query) {
-  const columns = await query(COLUMNS);
-  const references = await query(REFERENCES);
-  const tables = [...new Set(columns.map(({ table }) => table))].map((table) => {
+  const { tables: names, columns, references } = await catalogueOf(query);
+  const tables = names.map((table) => {
     const own = columns.filter((each) => each.table === table);
     return `  ${table} {\n${own.map(lineOf).join('\n')}\n  }`;
   });
@@ -48,4 +59,4 @@ function lineOf({ type, column, required, primary, foreign }) {
   return `    ${type} ${column}${keys && ` ${keys}`}${required ? '' : ' "may be NULL"'}`;
 }
 
-module.exports = { diagramOf };
+module.exports = { catalogueOf, diagramOf };

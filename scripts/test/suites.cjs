@@ -40,6 +40,10 @@ const SUITES = {
     about: 'the published package, installed by npm, pnpm and yarn',
     ...{ files: 'package/*.test.ts', isApart: true, timeoutMs: 120_000 },
   },
+  examples: {
+    about: 'the example applications, over HTTP',
+    ...{ files: 'examples/*.test.ts', isApart: true, timeoutMs: 60_000 },
+  },
 };
 
 module.exports = { SUITES };
