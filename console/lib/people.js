@@ -1,6 +1,6 @@
-/** Users by their ids, for lists that have only these. */
+/** Users and organizations by their ids, for lists that have only these. */
 
-/** @import { UserRecord } from '@kitiumai/auth-postgres' */
+/** @import { OrganizationRecord, UserRecord } from '@kitiumai/auth-postgres' */
 /** @import { Visit } from './visit.js' */
 
 /**
@@ -15,9 +15,20 @@ async function usersById({ storage }, ids) {
   return new Map(found.flatMap((user) => (user ? [[user.id, user]] : [])));
 }
 
+/**
+ * @param {Visit} visit
+ * @param {readonly (string | undefined)[]} ids
+ * @returns {Promise<Map<string, OrganizationRecord>>}
+ */
+async function organizationsById({ storage }, ids) {
+  const known = ids.flatMap((id) => (id === undefined ? [] : [id]));
+  const found = await Promise.all([...new Set(known)].map((id) => storage.getOrganization(id)));
+  return new Map(found.flatMap((organization) => (organization ? [[organization.id, organization]] : [])));
+}
+
 /** @param {UserRecord} user */
 function nameOf({ name, email, id }) {
   return name ?? email ?? id;
 }
 
-module.exports = { nameOf, usersById };
+module.exports = { nameOf, organizationsById, usersById };

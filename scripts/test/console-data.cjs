@@ -18,6 +18,11 @@ const PLANS = ['free', 'pro', 'pro', 'team'];
 const COMPANIES = ['Analytical Engines', 'Bletchley Labs', 'Apollo Guidance', 'Spanning Tree', 'Compiler Works'];
 const AGENTS = ['Firefox 144 on Linux', 'Safari 26 on macOS', 'Chrome 142 on Windows', 'Chrome 142 on Android'];
 
+/** @param {string} text */
+function sha256(text) {
+  return createHash('sha256').update(text).digest('hex');
+}
+
 /** Numbers from 0 to 1 that are the same in each run. */
 function makeRandom() {
   let count = 0;
@@ -72,7 +77,7 @@ async function fillOrganizations(storage, users, now) {
   for (const [index, name] of COMPANIES.entries()) {
     const members = users.slice(index === 0 ? 0 : index * 5, index * 5 + 4 + index).map(({ id }, place) => ({
       userId: id,
-      role: /** @type {const} */ (place === 0 ? 'owner' : place === 1 ? 'admin' : 'member'),
+      role: memberRole(place),
       joinedAt: new Date(now - (place + 2) * 9 * DAY),
     }));
     const organization = await storage.createOrganization({
@@ -121,6 +126,15 @@ async function fillOrganizations(storage, users, now) {
 }
 
 /**
+ * @param {number} place
+ * @returns {import('@kitiumai/auth-postgres').OrganizationRole}
+ */
+function memberRole(place) {
+  if (place > 1) return 'member';
+  return place === 0 ? 'owner' : 'admin';
+}
+
+/**
  * A user who has something of everything.
  *
  * @param {PostgresStorageAdapter} storage
@@ -139,7 +153,8 @@ async function fillFirst(storage, user, organizations, now) {
     lastUsedAt: new Date(now - 3 * HOUR),
   });
   await storage.createTwoFactorDevice({ userId: user.id, method: 'sms', name: 'Work', phoneNumber: '+15555550100' });
-  await storage.createBackupCodes(user.id, ['hash-1', 'hash-2', { code: 'hash-3', used: true }, 'hash-4']);
+  const codes = ['1', '2', '3', '4'].map((each) => ({ code: sha256(each), used: each === '3' }));
+  await storage.createBackupCodes(user.id, codes);
   const { record } = await storage.createApiKeyWithSecret(user.id, ['documents:read'], 'kit');
   await storage.updateApiKey(record.id, { metadata: { name: 'Laptop' } });
   const [provider] = await storage.listSSOProviders();
@@ -148,7 +163,13 @@ async function fillFirst(storage, user, organizations, now) {
     providerEmail: `${user.email}`,
   });
   await storage.createEmailVerificationToken({
-    ...{ email: `${user.email}`, userId: user.id, code: '123456', codeHash: 'hash', type: 'change_email' },
+    ...{
+      email: `${user.email}`,
+      userId: user.id,
+      code: sha256('123456'),
+      codeHash: sha256('123456'),
+      type: 'change_email',
+    },
     expiresAt: new Date(now + HOUR),
   });
 }

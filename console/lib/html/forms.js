@@ -79,10 +79,11 @@ function hidden(name, value) {
  * @param {string} path of the action
  * @param {unknown} fields
  * @param {string} button
- * @param {{ tone?: 'danger' | 'quiet' | 'primary', describes?: string, className?: string }} [options]
+ * @param {{ tone?: 'danger' | 'quiet' | 'primary', describes?: string, className?: string, asks?: boolean }} [options]
+ *   `asks`: the action asks first
  */
-function actionForm(visit, path, fields, button, { tone = 'primary', describes, className = '' } = {}) {
-  return html`<form method="post" action="${visit.href(path)}" class="${className}">${hidden(FIELD, visit.token)}${fields}<button class="button ${tone}" type="submit">${button}${
+function actionForm(visit, path, fields, button, { tone = 'primary', describes, className = '', asks } = {}) {
+  return html`<form method="post" action="${visit.href(path)}" class="${className}"${asks && html` data-asks`}>${hidden(FIELD, visit.token)}${fields}<button class="button ${tone}" type="submit">${button}${
     describes && html`<span class="hidden"> ${describes}</span>`
   }</button></form>`;
 }

@@ -101,6 +101,17 @@ function userLink(visit, { id, name, email }) {
 }
 
 /**
+ * An organization by its name, or by its id if it is not there any more.
+ *
+ * @param {Visit} visit
+ * @param {string} id
+ * @param {{ name: string } | undefined} organization
+ */
+function organizationLink(visit, id, organization) {
+  return html`<a href="${visit.href(`/organizations/${toSegment(id)}`)}">${organization?.name ?? code(id)}</a>`;
+}
+
+/**
  * @param {Visit} visit
  * @param {Partial<Record<string, string>>} query of this page
  * @param {string | undefined} next the cursor
@@ -127,4 +138,18 @@ function notice(text, tone = 'notice') {
   return html`<p class="notice ${tone}" role="${tone === 'bad' ? 'alert' : 'status'}">${text}</p>`;
 }
 
-module.exports = { avatar, badge, badges, card, code, empty, facts, figure, notice, pager, slug, userLink };
+module.exports = {
+  avatar,
+  badge,
+  badges,
+  card,
+  code,
+  empty,
+  facts,
+  figure,
+  notice,
+  organizationLink,
+  pager,
+  slug,
+  userLink,
+};

@@ -2,10 +2,10 @@
 
 const { html } = require('../html/html.js');
 const { jsonLine } = require('../html/json.js');
-const { badge, code, userLink } = require('../html/parts.js');
+const { badge, code, organizationLink, userLink } = require('../html/parts.js');
 const { table } = require('../html/table.js');
 const { exactTime, time } = require('../html/time.js');
-const { usersById } = require('../people.js');
+const { nameOf, organizationsById, usersById } = require('../people.js');
 
 /** @import { EventRecord } from '@kitiumai/auth-postgres' */
 /** @import { Html } from '../html/html.js' */
@@ -20,29 +20,26 @@ const { usersById } = require('../people.js');
  */
 async function eventTable(visit, events, { isShort = false, isAboutOne = false } = {}) {
   const { settings } = visit;
-  const users = isAboutOne
-    ? new Map()
-    : await usersById(
-        visit,
-        events.map(({ principalId }) => principalId),
-      );
+  const isFull = !isShort && !isAboutOne;
+  const [users, organizations] = await Promise.all([
+    usersById(visit, isAboutOne ? [] : events.map(({ principalId }) => principalId)),
+    organizationsById(visit, isFull ? events.map(({ orgId }) => orgId) : []),
+  ]);
   const about = (/** @type {EventRecord} */ { principalId }) => {
     const user = users.get(principalId);
     return user
-      ? userLink(visit, user)
+      ? userLink(visit, { id: user.id, name: nameOf(user) })
       : html`<a href="${visit.href('/events', { principal: principalId })}">${code(principalId)}</a>`;
   };
+  const organization = (/** @type {EventRecord} */ { orgId }) =>
+    orgId !== undefined && organizationLink(visit, orgId, organizations.get(orgId));
   /** @type {import('../html/table.js').Column<EventRecord>[]} */
   const columns = [
     { head: 'Type', kind: 'main', cell: ({ type }) => badge(type, toneOf(visit, type)) },
-    { head: 'Time', cell: ({ timestamp }) => (isShort || isAboutOne ? time(timestamp) : exactTime(timestamp)) },
+    { head: 'Time', cell: ({ timestamp }) => (isFull ? exactTime(timestamp) : time(timestamp)) },
   ];
   if (!isAboutOne) columns.push({ head: 'About', cell: about });
-  if (!isShort && !isAboutOne) {
-    const cell = (/** @type {EventRecord} */ { orgId }) =>
-      orgId && html`<a href="${visit.href('/events', { org: orgId })}">${code(orgId)}</a>`;
-    columns.push({ head: 'Organization', cell });
-  }
+  if (isFull) columns.push({ head: 'Organization', cell: organization });
   if (!isShort) columns.push({ head: 'Data', kind: 'wide', cell: ({ data }) => jsonLine(data, settings.hiddenKeys) });
   return table('Audit events, newest first', columns, events, ({ id }) => id);
 }

@@ -1,6 +1,14 @@
 /** All pages by their paths. */
 
+const { apiKeyPage, apiKeysPage } = require('./api-keys.js');
+const { eventsPage } = require('./events.js');
+const { healthPage } = require('./health.js');
+const { organizationPage } = require('./organization.js');
+const { organizationsPage } = require('./organizations.js');
 const { overviewPage } = require('./overview.js');
+const { rolePage } = require('./role.js');
+const { ssoPage, ssoProviderPage } = require('./sso.js');
+const { userPage } = require('./user.js');
 const { usersPage } = require('./users.js');
 
 /** @import { Page } from '../html/layout.js' */
@@ -16,6 +24,16 @@ const { usersPage } = require('./users.js');
 const PAGES = [
   { path: '/', render: overviewPage },
   { path: '/users', render: usersPage },
+  { path: '/users/:id', render: userPage },
+  { path: '/organizations', render: organizationsPage },
+  { path: '/organizations/:id', render: organizationPage },
+  { path: '/organizations/:id/roles/:role', render: rolePage },
+  { path: '/api-keys', render: apiKeysPage },
+  { path: '/api-keys/:id', render: apiKeyPage },
+  { path: '/sso', render: ssoPage },
+  { path: '/sso/:id', render: ssoProviderPage },
+  { path: '/events', render: eventsPage },
+  { path: '/health', render: healthPage },
 ];
 
 module.exports = { PAGES };

@@ -30,6 +30,7 @@ async function overviewPage(visit) {
   const signIns = total(buckets, 0);
   const failures = total(buckets, 1);
   const attempts = signIns + failures;
+  const isUp = health.status === 'ok';
   const body = html`<dl class="figures">
 ${figure('Live sessions', compact(records.liveSessions), 'signed in now')}
 ${figure('Users', compact(records.users), counted(records.organizations, 'organization'))}
@@ -50,9 +51,11 @@ ${card(
   ),
   { wide: true, id: 'sign-ins', aside: rangeLinks(visit, range) },
 )}
-${card('Connections', connections(stats, health), { aside: badge(health.status === 'ok' ? 'database answers' : 'no answer', health.status === 'ok' ? 'good' : 'bad') })}
-${card('Latency', latency(stats), { aside: html`<span class="faint">of this process, since it started</span>` })}
+<div class="stack">
+${card('Connections', connections(stats, health), { aside: badge(isUp ? 'database answers' : 'no answer', isUp ? 'good' : 'bad') })}
 ${card('Expired rows', expiredRows(visit, records.expiredSessions, health))}
+</div><div class="stack">
+${card('Latency', latency(stats), { aside: html`<span class="faint">of this process, since it started</span>` })}
 ${card(
   'Newest events',
   events.items.length === 0
@@ -62,6 +65,7 @@ ${card(
     aside: html`<a href="${visit.href('/events')}">Audit log</a>`,
   },
 )}
+</div>
 </div>`;
   return { title: 'Overview', body };
 }
@@ -145,7 +149,7 @@ function expiredRows(visit, expiredSessions, { lastSweep }) {
     visit,
     'system:write',
     () =>
-      html`<div class="card-foot">${actionForm(visit, '/health/sweep', '', 'Delete what has expired', { tone: 'quiet' })}</div>`,
+      html`<div class="card-foot">${actionForm(visit, '/health/sweep', '', 'Delete what has expired', { tone: 'quiet', asks: true })}</div>`,
   )}`;
 }
 
