@@ -30,7 +30,9 @@ export function createApp(site: Site, lifecycle: Lifecycle, apiErrors?: ErrorReq
 
   app.use(lifecycle.middleware());
   app.use(secureHeaders(config.isEncrypted));
-  app.use(express.static(PUBLIC, { index: false, cacheControl: false, setHeaders: (response) => cacheFor(response, 3_600) }));
+  app.use(
+    express.static(PUBLIC, { index: false, cacheControl: false, setHeaders: (response) => cacheFor(response, 3_600) }),
+  );
 
   // For load balancers: a site that ends is not ready any more, although it still answers.
   app.get('/healthz', async (_request, response) => {

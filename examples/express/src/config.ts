@@ -49,7 +49,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     origin: site.origin,
     isEncrypted,
     secret: data.SECRET,
-    adminEmails: new Set(data.ADMIN_EMAILS.toLowerCase().split(/[\s,]+/).filter(Boolean)),
+    adminEmails: new Set(
+      data.ADMIN_EMAILS.toLowerCase()
+        .split(/[\s,]+/)
+        .filter(Boolean),
+    ),
     host: data.HOST,
     port: data.PORT,
     trustedProxies: data.TRUSTED_PROXIES,

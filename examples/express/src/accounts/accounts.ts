@@ -73,8 +73,5 @@ export async function choosePassword(
 
 /** Whether somebody else was first, or the time is over. */
 export function isTooLate(error: unknown): boolean {
-  return (
-    error instanceof InternalError && ['auth_postgres/already_used', 'auth_postgres/expired'].includes(error.code)
-  );
+  return error instanceof InternalError && ['auth_postgres/already_used', 'auth_postgres/expired'].includes(error.code);
 }
-

@@ -30,7 +30,9 @@ export async function sendWayIn(site: Site, user: UserRecord, reason: 'sign-up' 
     to: email,
     subject: reason === 'sign-up' ? 'You have an account already' : 'Choose a new password',
     text: `${
-      reason === 'sign-up' ? 'Somebody, probably you, has signed up again.' : 'Somebody, probably you, has asked for it.'
+      reason === 'sign-up'
+        ? 'Somebody, probably you, has signed up again.'
+        : 'Somebody, probably you, has asked for it.'
     } If you have forgotten your password, choose a new one; the link works for an hour.`,
     link: linkTo(site.config.origin, token),
   });

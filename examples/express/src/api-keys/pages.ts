@@ -7,7 +7,8 @@ import { SCOPES } from './scopes.ts';
 
 export function apiKeysPage(request: Request, keys: ApiKeyRecord[], problem?: string): Page {
   const scopes = Object.entries(SCOPES).map(
-    ([scope, label]) => html`<label class="check"><input type="checkbox" name="scopes" value="${scope}"> ${label}</label>`,
+    ([scope, label]) =>
+      html`<label class="check"><input type="checkbox" name="scopes" value="${scope}"> ${label}</label>`,
   );
   const content = html`
     <h1>API keys</h1>
@@ -49,8 +50,12 @@ function keyRow(request: Request, { id, prefix, lastFour, metadata, scopes, expi
         <strong>${metadata.name ?? 'Without a name'}</strong> <code>${prefix}_…${lastFour}</code>
         <p class="muted">${scopes.join(', ')}${expiresAt && html`, until ${time(expiresAt)}`}</p>
       </div>
-      ${form(request, '/account/api-keys/revoke', html`
+      ${form(
+        request,
+        '/account/api-keys/revoke',
+        html`
         <input type="hidden" name="id" value="${id}">
-        <button class="danger" aria-label="Revoke ${metadata.name ?? lastFour}">Revoke</button>`)}
+        <button class="danger" aria-label="Revoke ${metadata.name ?? lastFour}">Revoke</button>`,
+      )}
     </li>`;
 }

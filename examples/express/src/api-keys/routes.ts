@@ -55,7 +55,11 @@ export function apiKeyRoutes({ storage }: Site): Router {
     const key = (await storage.listApiKeys(userId)).find(({ id }) => id === data?.id);
     if (key) {
       await storage.deleteApiKey(key.id);
-      await record(storage, request, { type: 'api_key.revoked', principalId: userId, data: { name: key.metadata.name } });
+      await record(storage, request, {
+        type: 'api_key.revoked',
+        principalId: userId,
+        data: { name: key.metadata.name },
+      });
     }
     response.redirect(303, withNotice('/account/api-keys', 'key-revoked'));
   });

@@ -1,10 +1,10 @@
 import { type Request, Router } from 'express';
+import { roleOf } from '../organizations/rules.ts';
+import type { Site } from '../site.ts';
 import { Forbidden } from '../web/errors.ts';
 import { html } from '../web/html.ts';
 import { sendPage } from '../web/layout.ts';
 import { organizationOf, userOf } from '../web/signed-in.ts';
-import { roleOf } from '../organizations/rules.ts';
-import type { Site } from '../site.ts';
 import { eventTable } from './pages.ts';
 
 const PAGE_SIZE = 25;
@@ -14,7 +14,11 @@ export function auditRoutes({ storage }: Site): Router {
   const router = Router();
 
   router.get('/account/events', async (request, response) => {
-    const events = await storage.listEvents({ principalId: userOf(request).id, limit: PAGE_SIZE, after: afterOf(request) });
+    const events = await storage.listEvents({
+      principalId: userOf(request).id,
+      limit: PAGE_SIZE,
+      after: afterOf(request),
+    });
     const content = html`<h1>Your audit log</h1>${eventTable(events, request.path)}`;
     sendPage(request, response, { title: 'Audit log', content });
   });

@@ -1,7 +1,7 @@
 import { Router } from 'express';
-import type { Mail, Mailer } from './mailer.ts';
 import { html } from '../web/html.ts';
 import { sendPage } from '../web/layout.ts';
+import type { Mail, Mailer } from './mailer.ts';
 
 const KEPT = 200;
 

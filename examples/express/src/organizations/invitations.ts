@@ -39,7 +39,11 @@ export interface NewInvitation {
   role: OrganizationRole;
 }
 
-export async function invite(site: Site, request: Request, { orgId, actorId, email, role }: NewInvitation): Promise<void> {
+export async function invite(
+  site: Site,
+  request: Request,
+  { orgId, actorId, email, role }: NewInvitation,
+): Promise<void> {
   const { token, name } = await decided(site, async (tx) => {
     const organization = await findOrganization(tx, orgId);
     if (!mayGrant(roleOf(organization, actorId), role)) throw new Forbidden();
@@ -63,7 +67,13 @@ export async function invite(site: Site, request: Request, { orgId, actorId, ema
 }
 
 /** Nobody can accept it any more. Whether it was accepted before, or is too old, makes no difference. */
-export async function withdraw(site: Site, request: Request, orgId: string, actorId: string, id: string): Promise<void> {
+export async function withdraw(
+  site: Site,
+  request: Request,
+  orgId: string,
+  actorId: string,
+  id: string,
+): Promise<void> {
   const organization = await site.storage.getOrganization(orgId);
   const invitation = organization && pendingInvitations(organization).find((each) => each.id === id);
   if (!organization || !invitation) throw new NotFound();

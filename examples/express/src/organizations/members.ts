@@ -7,7 +7,12 @@ import { mayChangeRoles, mayGrant, mayRemove, roleOf } from './rules.ts';
 
 const FREE = { plan: 'free', seats: 10 };
 
-export async function createOrganization({ storage }: Site, request: Request, userId: string, name: string): Promise<string> {
+export async function createOrganization(
+  { storage }: Site,
+  request: Request,
+  userId: string,
+  name: string,
+): Promise<string> {
   return storage.transaction(async (tx) => {
     const members = [{ userId, role: 'owner' as const, joinedAt: new Date() }];
     const { id } = await tx.createOrganization({ name, ...FREE, members });
@@ -24,7 +29,12 @@ export interface MemberChange {
   userId: string;
 }
 
-export function changeRole(site: Site, request: Request, { orgId, actorId, userId }: MemberChange, role: OrganizationRole) {
+export function changeRole(
+  site: Site,
+  request: Request,
+  { orgId, actorId, userId }: MemberChange,
+  role: OrganizationRole,
+) {
   return decided(site, async (tx) => {
     const organization = await findOrganization(tx, orgId);
     const actor = roleOf(organization, actorId);
@@ -67,7 +77,8 @@ export async function findOrganization(tx: PostgresTransaction, orgId: string) {
 function refusalOfStore(error: unknown): WebError | undefined {
   if (!(error instanceof InternalError)) return undefined;
   const { operation, field } = error.context;
-  if (error.code === 'auth_postgres/invalid_input' && field === 'members') return new WebError(409, 'All seats are taken.');
+  if (error.code === 'auth_postgres/invalid_input' && field === 'members')
+    return new WebError(409, 'All seats are taken.');
   if (error.code === 'auth_postgres/invalid_input' && (field === 'role' || field === 'userId')) {
     return new WebError(409, 'An organization keeps at least one owner. Make somebody else an owner first.');
   }

@@ -51,10 +51,24 @@ function memberRow(request: Request, { organization, viewer }: OrganizationView,
   return html`
     <li class="card row">
       <div><strong>${user.name ?? 'Without a name'}</strong> <span class="muted">${user.email}, ${role}</span></div>
-      ${mayChangeRoles(actor) && form(request, `${path}/role`, html`${who}${roleSelect(`Role of ${user.email}`, ROLES, role)}
-        <button class="quiet">Change</button>`)}
-      ${mayRemove(actor, role, isSelf) && form(request, `${path}/remove`, html`${who}
-        <button class="danger" aria-label="${isSelf ? 'Leave' : `Remove ${user.email}`}">${isSelf ? 'Leave' : 'Remove'}</button>`)}
+      ${
+        mayChangeRoles(actor) &&
+        form(
+          request,
+          `${path}/role`,
+          html`${who}${roleSelect(`Role of ${user.email}`, ROLES, role)}
+        <button class="quiet">Change</button>`,
+        )
+      }
+      ${
+        mayRemove(actor, role, isSelf) &&
+        form(
+          request,
+          `${path}/remove`,
+          html`${who}
+        <button class="danger" aria-label="${isSelf ? 'Leave' : `Remove ${user.email}`}">${isSelf ? 'Leave' : 'Remove'}</button>`,
+        )
+      }
     </li>`;
 }
 
@@ -64,18 +78,29 @@ function invitationPart(request: Request, organization: OrganizationRecord, acto
   const row = ({ id, email, role }: PendingInvitation) => html`
     <li class="card row">
       <div><strong>${email}</strong> <span class="muted">${role}</span></div>
-      ${mayGrant(actor, role) && form(request, `${path}/withdraw`, html`<input type="hidden" name="id" value="${id}">
-        <button class="quiet" aria-label="Withdraw the invitation of ${email}">Withdraw</button>`)}
+      ${
+        mayGrant(actor, role) &&
+        form(
+          request,
+          `${path}/withdraw`,
+          html`<input type="hidden" name="id" value="${id}">
+        <button class="quiet" aria-label="Withdraw the invitation of ${email}">Withdraw</button>`,
+        )
+      }
     </li>`;
   const pending = pendingInvitations(organization);
   return html`
     ${pending.length > 0 && html`<h2>Invitations</h2><ul class="plain">${pending.map(row)}</ul>`}
     <section class="card">
       <h2>Invite somebody</h2>
-      ${form(request, path, html`
+      ${form(
+        request,
+        path,
+        html`
         ${field({ label: 'E-mail', name: 'email', type: 'email' })}
         <label>Role ${roleSelect('Role of the new member', roles, 'member')}</label>
-        <button>Invite</button>`)}
+        <button>Invite</button>`,
+      )}
     </section>`;
 }
 
@@ -86,16 +111,24 @@ function roleSelect(label: string, roles: readonly OrganizationRole[], chosen: O
 }
 
 /** What somebody sees who opens the link of an invitation. */
-export function invitationPage(request: Request, invitation: FoundInvitation, link: { token: string; isFor: boolean }): Page {
+export function invitationPage(
+  request: Request,
+  invitation: FoundInvitation,
+  link: { token: string; isFor: boolean },
+): Page {
   const { organization, role, token } = invitation;
   const next = new URLSearchParams({ next: request.originalUrl });
   const content = html`
     <h1>Invitation to ${organization.name}</h1>
     ${
       link.isFor
-        ? form(request, '/invitations', html`
+        ? form(
+            request,
+            '/invitations',
+            html`
             <p>You become ${role} of ${organization.name}.</p>
-            <input type="hidden" name="token" value="${link.token}"><button>Accept</button>`)
+            <input type="hidden" name="token" value="${link.token}"><button>Accept</button>`,
+          )
         : html`<p>It is for <strong>${token.email}</strong>. <a href="/sign-in?${next.toString()}">Sign in</a> with that address, or
             <a href="/sign-up">sign up</a> first and open this link again.</p>`
     }`;

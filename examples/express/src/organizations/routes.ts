@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isTooLate } from '../accounts/accounts.ts';
 import { deadLinkPage } from '../accounts/pages.ts';
 import type { Site } from '../site.ts';
+import { WebError } from '../web/errors.ts';
 import { Email, Name, readForm } from '../web/forms.ts';
 import { sendPage } from '../web/layout.ts';
 import { withNotice } from '../web/notices.ts';
@@ -12,7 +13,6 @@ import { accept, findInvitation, invite, isFor, withdraw } from './invitations.t
 import { changeRole, createOrganization, removeMember } from './members.ts';
 import { invitationPage, listPage, organizationPage } from './pages.ts';
 import { ROLES } from './rules.ts';
-import { WebError } from '../web/errors.ts';
 
 const MOST_SHOWN = 100;
 const NameForm = z.object({ name: Name });

@@ -17,6 +17,10 @@ export function mayChangeRoles(actor: OrganizationRole | undefined): boolean {
 }
 
 /** Owners remove everybody, admins remove members, and everybody may leave. */
-export function mayRemove(actor: OrganizationRole | undefined, target: OrganizationRole | undefined, isSelf: boolean): boolean {
+export function mayRemove(
+  actor: OrganizationRole | undefined,
+  target: OrganizationRole | undefined,
+  isSelf: boolean,
+): boolean {
   return actor !== undefined && (isSelf || mayGrant(actor, target ?? 'owner'));
 }

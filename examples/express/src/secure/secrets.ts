@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
@@ -17,7 +25,9 @@ export class Secrets {
 
   /** A signature that nobody can make without the secret. */
   sign(purpose: string, text: string): string {
-    return createHmac('sha256', this.#key(`sign ${purpose}`)).update(text).digest('base64url');
+    return createHmac('sha256', this.#key(`sign ${purpose}`))
+      .update(text)
+      .digest('base64url');
   }
 
   /** Encrypts a text, so that it can be opened only with the same purpose and context. */

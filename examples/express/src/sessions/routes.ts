@@ -1,6 +1,6 @@
+import type { SessionRecord } from '@kitiumai/auth-postgres';
 import { Router } from 'express';
 import { z } from 'zod';
-import type { SessionRecord } from '@kitiumai/auth-postgres';
 import { record } from '../audit/events.ts';
 import type { Site } from '../site.ts';
 import { form, readForm } from '../web/forms.ts';
@@ -28,9 +28,13 @@ export function sessionRoutes({ storage, secrets, cookies }: Site): Router {
             <strong>${String(session.metadata.userAgent)}</strong>
             <p class="muted">${String(session.metadata.ip)}, since ${time(session.createdAt)}${isThis && ', this browser'}</p>
           </div>
-          ${form(request, '/account/sessions/end', html`
+          ${form(
+            request,
+            '/account/sessions/end',
+            html`
             <input type="hidden" name="session" value="${handleOf(session)}">
-            <button class="quiet">End this session</button>`)}
+            <button class="quiet">End this session</button>`,
+          )}
         </li>`;
     });
     const content = html`

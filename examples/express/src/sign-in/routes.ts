@@ -1,6 +1,6 @@
+import type { SessionRecord } from '@kitiumai/auth-postgres';
 import { type Request, type Response, Router } from 'express';
 import { z } from 'zod';
-import type { SessionRecord } from '@kitiumai/auth-postgres';
 import { NOBODY, record } from '../audit/events.ts';
 import type { Site } from '../site.ts';
 import { Email, GivenPassword, readForm } from '../web/forms.ts';

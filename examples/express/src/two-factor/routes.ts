@@ -12,7 +12,12 @@ import { beginSetUp, confirmSetUp, replaceBackupCodes, turnOff } from './set-up.
 
 const PATH = '/account/two-factor';
 const PasswordForm = z.object({ password: GivenPassword });
-const CodeForm = z.object({ code: z.string().trim().regex(/^\d{6}$/, 'A code has six digits.') });
+const CodeForm = z.object({
+  code: z
+    .string()
+    .trim()
+    .regex(/^\d{6}$/, 'A code has six digits.'),
+});
 
 /** Setting up an authenticator. Whoever changes how an account is protected enters the password once more. */
 export function twoFactorRoutes(site: Site): Router {
@@ -54,7 +59,8 @@ export function twoFactorRoutes(site: Site): Router {
 
   async function currentPage(request: Request, problem?: string): Promise<Page> {
     const user = userOf(request);
-    if (await verifiedDeviceOf(storage, user.id)) return onPage(request, await storage.getBackupCodes(user.id), problem);
+    if (await verifiedDeviceOf(storage, user.id))
+      return onPage(request, await storage.getBackupCodes(user.id), problem);
     const device = await newDeviceOf(storage, user.id);
     return device ? setUpPage(request, openDevice(site, device, labelOf(user)), problem) : offPage(request, problem);
   }

@@ -23,7 +23,12 @@ export interface Confirmed {
 }
 
 /** Turns two-factor authentication on, and ends all sessions but a new one. `null` if the code is wrong. */
-export async function confirmSetUp(site: Site, request: Request, user: UserRecord, code: string): Promise<Confirmed | null> {
+export async function confirmSetUp(
+  site: Site,
+  request: Request,
+  user: UserRecord,
+  code: string,
+): Promise<Confirmed | null> {
   const device = await newDeviceOf(site.storage, user.id);
   const step = device ? stepOf(openDevice(site, device), code) : null;
   if (!device || step === null) return null;
@@ -35,7 +40,13 @@ export async function confirmSetUp(site: Site, request: Request, user: UserRecor
   }
 }
 
-async function enable(site: Site, tx: PostgresTransaction, request: Request, { id, userId }: TwoFactorDevice, step: number) {
+async function enable(
+  site: Site,
+  tx: PostgresTransaction,
+  request: Request,
+  { id, userId }: TwoFactorDevice,
+  step: number,
+) {
   await tx.useTwoFactorStep(id, step);
   await tx.updateTwoFactorDevice(id, { verified: true });
   const codes = await replaceCodes(site, tx, userId);

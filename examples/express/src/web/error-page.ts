@@ -1,8 +1,8 @@
 import { InternalError } from '@kitiumai/auth-postgres';
 import type { ErrorRequestHandler } from 'express';
+import { TooManyRequests, WebError } from './errors.ts';
 import { html } from './html.ts';
 import { barePage } from './layout.ts';
-import { TooManyRequests, WebError } from './errors.ts';
 
 export interface Refusal {
   status: number;
@@ -38,7 +38,10 @@ export const sendErrorPage: ErrorRequestHandler = (error, request, response, nex
   if (response.headersSent) return next(error);
   if (retryAfterSeconds !== undefined) response.set('Retry-After', String(retryAfterSeconds));
   const content = html`<p>${message}</p><p><a href="/">To the first page</a></p>`;
-  response.status(status).type('html').send(barePage(TITLES[status] ?? 'Not possible', content).text);
+  response
+    .status(status)
+    .type('html')
+    .send(barePage(TITLES[status] ?? 'Not possible', content).text);
 };
 
 const TITLES: Record<number, string> = {
@@ -50,7 +53,8 @@ const TITLES: Record<number, string> = {
 };
 
 export function logError(error: unknown, method: string, path: string): void {
-  const details = error instanceof InternalError ? error.toJSON() : { stack: error instanceof Error ? error.stack : error };
+  const details =
+    error instanceof InternalError ? error.toJSON() : { stack: error instanceof Error ? error.stack : error };
   console.error(JSON.stringify({ level: 'error', method, path, ...details }));
 }
 

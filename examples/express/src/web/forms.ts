@@ -40,7 +40,15 @@ export interface Field {
   inputmode?: 'text' | 'numeric';
 }
 
-export function field({ label, name, type = 'text', autocomplete = 'off', value, hint, inputmode = 'text' }: Field): Html {
+export function field({
+  label,
+  name,
+  type = 'text',
+  autocomplete = 'off',
+  value,
+  hint,
+  inputmode = 'text',
+}: Field): Html {
   return html`
     <label>
       ${label}

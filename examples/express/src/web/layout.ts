@@ -17,7 +17,10 @@ export function sendPage(request: Request, response: Response, page: Page, statu
     ${notice && html`<p class="notice" role="status">${notice}</p>`}
     ${page.problem && html`<p class="problem" role="alert">${page.problem}</p>`}
     ${page.content}`;
-  response.status(status).type('html').send(documentOf(page.title, visitOf(request), content).text);
+  response
+    .status(status)
+    .type('html')
+    .send(documentOf(page.title, visitOf(request), content).text);
 }
 
 /** A page for somebody of whom nothing is known, such as one about a failure. */
