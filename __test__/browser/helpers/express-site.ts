@@ -9,7 +9,8 @@ export const ADMIN = 'admin@example.com';
 export const SETTINGS = { SECRET: 'thirty-two characters of a test, at least', ADMIN_EMAILS: ADMIN };
 
 export interface SiteOptions {
-  databaseUrl: string;
+  /** Default: none, so that what starts the site has to bring one. */
+  databaseUrl?: string;
   env?: Record<string, string>;
   /** Arguments of node. Default: those of `npm run serve`. */
   args?: string[];
@@ -41,7 +42,7 @@ export class ExpressSite {
       cwd: EXAMPLE,
       env: {
         ...{ ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '', PORT: String(port), HOST: 'localhost' },
-        ...{ DATABASE_URL: databaseUrl, SITE_URL: origin, ...SETTINGS, ...env },
+        ...{ ...(databaseUrl && { DATABASE_URL: databaseUrl }), SITE_URL: origin, ...SETTINGS, ...env },
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

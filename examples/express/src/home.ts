@@ -5,6 +5,15 @@ import { sendPage } from './web/layout.ts';
 import { isAdmin, userOf } from './web/signed-in.ts';
 import { visitOf } from './web/visit.ts';
 
+const FEATURES = [
+  ['Sign-up', 'The address is confirmed by choosing a password at a link, and nobody learns who has an account.'],
+  ['Two factors', 'Codes of an authenticator and backup codes, each of which works once.'],
+  ['Sessions', 'In cookies that no script reads. A new one for each sign-in, and an end to all of them at once.'],
+  ['API keys', 'Shown once, stored as a hash, for what they are made for.'],
+  ['Organizations', 'Invitations, roles, and at least one owner, whoever does what at the same time.'],
+  ['Audit log', 'What has happened, to whom, and from where.'],
+];
+
 /** The first page, and that of one's own account. */
 export function homeRoutes(site: Site): Router {
   const router = Router();
@@ -15,14 +24,17 @@ export function homeRoutes(site: Site): Router {
       const content = html`
         <h1>Welcome, ${context.user.name ?? context.user.email}</h1>
         <p class="lead">You are signed in.</p>
-        <p><a class="button" href="/account">Your account</a> <a class="button quiet" href="/organizations">Organizations</a></p>`;
+        <p class="buttons"><a class="button" href="/account">Your account</a> <a class="button quiet" href="/organizations">Organizations</a></p>`;
       return sendPage(request, response, { title: 'Welcome', content });
     }
     const content = html`
       <h1>Accounts, done properly</h1>
       <p class="lead">Sign-up, two-factor authentication, sessions, API keys, organizations and an audit log, on
         <code>@kitiumai/auth-postgres</code>.</p>
-      <p><a class="button" href="/sign-up">Sign up</a> <a class="button quiet" href="/sign-in">Sign in</a></p>`;
+      <p class="buttons"><a class="button" href="/sign-up">Sign up</a> <a class="button quiet" href="/sign-in">Sign in</a></p>
+      <ul class="plain grid">${FEATURES.map(
+        ([title, text]) => html`<li class="card"><h2>${title}</h2><p class="muted">${text}</p></li>`,
+      )}</ul>`;
     sendPage(request, response, { title: 'Welcome', content });
   });
 

@@ -34,7 +34,7 @@ export function organizationPage(request: Request, view: OrganizationView, probl
   const path = `/organizations/${organization.id}`;
   const content = html`
     <h1>${organization.name}</h1>
-    <p class="muted">${organization.members.length} of ${organization.seats} seats are taken. You are ${role ?? 'a guest'}.
+    <p class="muted">${organization.members.length} of ${organization.seats} seats are taken. Your role: ${role ?? 'none'}.
       ${mayGrant(role, 'member') && html`<a href="${path}/events">Audit log</a>`}</p>
     <h2>Members</h2>
     <ul class="plain">${users.map((user) => memberRow(request, view, user))}</ul>
