@@ -1,5 +1,6 @@
 /** The Express example when many requests come at once: by fetch, since no browser is quick enough. */
 import { TOTP } from 'otpauth';
+import { Client } from 'pg';
 import { useDatabase } from '../helpers/database';
 import { useExpressSite } from './helpers/express-site';
 import { PASSWORD } from './helpers/people';
@@ -106,13 +107,24 @@ it('Two owners who take the role from each other at once leave one owner', async
   await second.post('/invitations', { token: new URL(link).searchParams.get('token') ?? '' });
   await second.get(path);
 
-  const answers = await Promise.all([
+  // Both have found two owners before either of them can change anything.
+  const orgId = path.split('/')[2] ?? '';
+  const locker = new Client({ connectionString: database.url });
+  await locker.connect();
+  await locker.query('BEGIN');
+  await locker.query('SELECT id FROM organizations WHERE id = $1 FOR UPDATE', [orgId]);
+  const changes = [
     first.post(`${path}/members/role`, { userId: ids.get('two@example.com') ?? '', role: 'member' }),
     second.post(`${path}/members/role`, { userId: ids.get('one@example.com') ?? '', role: 'member' }),
-  ]);
+  ];
+  const waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+  while ((await database.query(waiting)).length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+  await locker.query('COMMIT');
+  await locker.end();
+  const answers = await Promise.all(changes);
   // Whoever comes second is no owner any more, and so may not do it.
   expect(answers.map(({ status }) => status).sort()).toEqual([303, 403]);
-  const organization = await database.storage.getOrganization(path.split('/')[2] ?? '');
+  const organization = await database.storage.getOrganization(orgId);
   expect(organization?.members.map(({ role }) => role).sort()).toEqual(['member', 'owner']);
 });
 

@@ -49,6 +49,25 @@ it('A form is refused without its token, with that of somebody else, and from an
   expect(await statusOf({}, { origin: 'null' })).toBe(403);
 });
 
+it('An address that only looks like that of an administrator does not open the console', async () => {
+  const { site } = running;
+  const statusFor = async (email: string) => {
+    const user = await database.storage.createUser({ email });
+    const expiresAt = new Date(Date.now() + 3_600_000);
+    const session = await database.storage.createSession({
+      userId: user.id,
+      expiresAt,
+      metadata: { secondFactor: true },
+    });
+    const visitor = new Visitor(site.origin);
+    visitor.cookies.set('session', session.id);
+    return (await visitor.get('/admin/users')).status;
+  };
+  expect(await statusFor('Kim@example.com')).toBe(200);
+  // The first letter is the Kelvin sign, of which `toLowerCase()` makes a `k`.
+  expect(await statusFor('\u212aim@example.com')).toBe(404);
+});
+
 it('After signing in, the browser stays on this site, whatever the address said', async () => {
   const { site } = running;
   const visitor = new Visitor(site.origin);

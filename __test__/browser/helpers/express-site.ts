@@ -6,7 +6,10 @@ const EXAMPLE = path.join(__dirname, '..', '..', '..', 'examples', 'express');
 
 export const ADMIN = 'admin@example.com';
 /** What the site needs beside DATABASE_URL. */
-export const SETTINGS = { SECRET: 'thirty-two characters of a test, at least', ADMIN_EMAILS: ADMIN };
+export const SETTINGS = {
+  SECRET: 'thirty-two characters of a test, at least',
+  ADMIN_EMAILS: `${ADMIN}, kim@example.com`,
+};
 
 export interface SiteOptions {
   /** Default: none, so that what starts the site has to bring one. */

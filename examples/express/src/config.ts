@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { foldAddress } from './accounts/address.ts';
 
 /** What `local.env` begins its SECRET with, which is no secret. */
 const PUBLIC_SECRET = 'insecure-';
@@ -50,7 +51,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     isEncrypted,
     secret: data.SECRET,
     adminEmails: new Set(
-      data.ADMIN_EMAILS.toLowerCase()
+      foldAddress(data.ADMIN_EMAILS)
         .split(/[\s,]+/)
         .filter(Boolean),
     ),

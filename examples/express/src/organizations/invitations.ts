@@ -3,6 +3,7 @@ import { InternalError } from '@kitiumai/auth-postgres';
 import type { Request } from 'express';
 import { z } from 'zod';
 import { isTooLate } from '../accounts/accounts.ts';
+import { foldAddress } from '../accounts/address.ts';
 import { isVerified } from '../accounts/mails.ts';
 import { findToken, issueToken } from '../accounts/tokens.ts';
 import { record } from '../audit/events.ts';
@@ -103,7 +104,7 @@ export async function findInvitation({ storage }: Site, text: unknown): Promise<
 
 /** Whether it is for this user: whoever has the link but not the address cannot use it. */
 export function isFor({ token }: FoundInvitation, user: UserRecord): boolean {
-  return isVerified(user) && user.email?.toLowerCase() === token.email.toLowerCase();
+  return isVerified(user) && user.email !== undefined && foldAddress(user.email) === foldAddress(token.email);
 }
 
 /** Makes the user a member. Of several who accept at once one succeeds; the others get `already_used`. */

@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import { foldAddress } from '../accounts/address.ts';
 import { TooManyRequests } from '../web/errors.ts';
 import { RateLimit } from './rate-limit.ts';
 
@@ -16,7 +17,7 @@ export class Limits {
   /** Throws if there were too many attempts to sign in, from there or to that account. */
   countSignIn(request: Request, email: string): void {
     const network = networkOf(request);
-    const account = email.toLowerCase();
+    const account = foldAddress(email);
     refuseAfter(this.#signInFromNetworkToAccount.take(`${network} ${account}`));
     refuseAfter(this.#signInFromNetwork.take(network));
     refuseAfter(this.#signInToAccount.take(account));
@@ -29,7 +30,7 @@ export class Limits {
 
   /** Whether an address may get one more mail. Nobody is told if not, since that would say that there is an account. */
   mayMail(email: string): boolean {
-    return this.#mailsToAddress.take(email.toLowerCase()) === 0;
+    return this.#mailsToAddress.take(foldAddress(email)) === 0;
   }
 
   /** Throws if somebody who is signed in has tried too many codes or passwords. */

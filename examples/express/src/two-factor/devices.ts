@@ -4,6 +4,7 @@ import type { Site } from '../site.ts';
 
 const PERIOD_SECONDS = 30;
 const PURPOSE = 'totp';
+const SET_UP_MS = 15 * 60_000;
 
 type DeviceStore = Pick<PostgresStorageAdapter, 'listTwoFactorDevices'>;
 
@@ -13,10 +14,11 @@ export async function verifiedDeviceOf(store: DeviceStore, userId: string): Prom
   return devices.find(({ method, verified }) => method === 'totp' && verified);
 }
 
-/** The authenticator that a user is setting up. */
+/** The authenticator that a user is setting up. Its secret is not shown for longer than that takes. */
 export async function newDeviceOf(store: DeviceStore, userId: string): Promise<TwoFactorDevice | undefined> {
   const devices = await store.listTwoFactorDevices(userId);
-  return devices.find(({ method, verified }) => method === 'totp' && !verified);
+  const isNew = ({ createdAt }: TwoFactorDevice) => createdAt.getTime() + SET_UP_MS > Date.now();
+  return devices.find((device) => device.method === 'totp' && !device.verified && isNew(device));
 }
 
 /** A new secret, encrypted for its user, so that the table alone is of no use to a thief. */

@@ -1,5 +1,6 @@
 import type { OrganizationRecord, SessionRecord, UserRecord } from '@kitiumai/auth-postgres';
 import type { Request, RequestHandler } from 'express';
+import { foldAddress } from '../accounts/address.ts';
 import type { Site } from '../site.ts';
 import { NotFound } from './errors.ts';
 import { visitOf } from './visit.ts';
@@ -27,7 +28,7 @@ export function organizationOf(request: Request): OrganizationRecord {
 
 /** Whether somebody may use the console, once signed in with a second factor. */
 export function isAdmin({ config }: Site, user: UserRecord): boolean {
-  return user.email !== undefined && config.adminEmails.has(user.email.toLowerCase());
+  return user.email !== undefined && config.adminEmails.has(foldAddress(user.email));
 }
 
 export function hasSecondFactor(session: SessionRecord): boolean {
