@@ -71,7 +71,14 @@ it('An address that only looks like that of an administrator does not open the c
 it('After signing in, the browser stays on this site, whatever the address said', async () => {
   const { site } = running;
   const visitor = new Visitor(site.origin);
-  for (const next of ['https://evil.example/', '//evil.example', '/\\evil.example', 'javascript:alert(1)']) {
+  const foreign = [
+    'https://evil.example/',
+    '//evil.example/a',
+    '/\\evil.example/a',
+    '/.//evil.example',
+    '/a/..//evil.example',
+  ];
+  for (const next of [...foreign, 'javascript:alert(1)', '/\t/evil.example/a']) {
     const { text } = await visitor.get(`/sign-in?${new URLSearchParams({ next })}`);
     expect(text).toContain('name="next" value="/"');
   }
