@@ -25,6 +25,11 @@ const SUITES = {
     env: { PLANS_ROWS: '1000000' },
   },
   system: { about: 'with PgBouncer and another PostgreSQL', files: 'system/**/*.test.ts', isApart: true },
+  // The first page of a browser that has just started is slow beside a build.
+  browser: {
+    about: "pages in the system's Chromium",
+    ...{ files: 'browser/*.test.ts', isApart: true, timeoutMs: 90_000 },
+  },
   faults: { about: 'network, server and database break', files: 'faults/**/*.test.ts', isApart: true },
   soak: { about: 'load for long, with a fault every few seconds', files: 'soak/**/*.test.ts', isApart: true },
   // A debug build in a hundred threads, and package managers started cold, on a machine that does more than this.

@@ -11,6 +11,9 @@ export function finish(passed, given) {
   console.log('\nRust unit tests');
   const locked = process.env.CI ? ['--locked'] : [];
   const { status } = spawnSync('cargo', ['test', '--quiet', ...locked], { cwd: ROOT, stdio: 'inherit' });
-  console.log('\nLeft out: "npm run test:system", whose programs (PgBouncer, another PostgreSQL) npm cannot install.');
+  console.log(
+    '\nLeft out: "npm run test:system" and "npm run test:browser", whose programs (PgBouncer, another PostgreSQL,',
+  );
+  console.log('Chromium) npm cannot install.');
   return passed && status === 0;
 }

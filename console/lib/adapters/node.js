@@ -1,0 +1,67 @@
+/** Node's requests and responses as those of the web, for frameworks that are built on the former. */
+
+const { Readable } = require('node:stream');
+const { pipeline } = require('node:stream/promises');
+
+/** @import { IncomingMessage, ServerResponse } from 'node:http' */
+
+/**
+ * @param {IncomingMessage} incoming
+ * @param {string} url in full
+ * @param {unknown} [parsedBody] if another middleware has read the body
+ * @returns {Request}
+ */
+function toRequest(incoming, url, parsedBody) {
+  const method = incoming.method ?? 'GET';
+  const headers = new Headers();
+  for (let index = 0; index < incoming.rawHeaders.length; index += 2) {
+    const name = `${incoming.rawHeaders[index]}`;
+    // Those of HTTP/2 that begin with a colon are no headers.
+    if (!name.startsWith(':')) headers.append(name, `${incoming.rawHeaders[index + 1]}`);
+  }
+  /** @type {RequestInit & { duplex?: 'half' }} */
+  const init = { method, headers };
+  if (method !== 'GET' && method !== 'HEAD') {
+    const body = incoming.readableEnded && parsedBody !== undefined ? toForm(parsedBody) : Readable.toWeb(incoming);
+    if (typeof body === 'string') headers.delete('content-length');
+    init.body = /** @type {BodyInit} */ (body);
+    init.duplex = 'half';
+  }
+  return new Request(url, init);
+}
+
+/**
+ * The form again from what a middleware has made of it.
+ *
+ * @param {unknown} body
+ */
+function toForm(body) {
+  if (typeof body === 'string') return body;
+  if (Buffer.isBuffer(body)) return body.toString('latin1');
+  const entries = Object.entries(/** @type {Record<string, unknown>} */ (body ?? {}));
+  return `${new URLSearchParams(entries.flatMap(([name, value]) => [value].flat().map((each) => [name, `${each}`])))}`;
+}
+
+/**
+ * @param {Response} response
+ * @param {ServerResponse} outgoing
+ */
+async function sendResponse(response, outgoing) {
+  outgoing.statusCode = response.status;
+  for (const [name, value] of response.headers) {
+    if (name === 'set-cookie') outgoing.appendHeader(name, value);
+    else outgoing.setHeader(name, value);
+  }
+  if (response.body === null) {
+    outgoing.end();
+    return;
+  }
+  try {
+    await pipeline(Readable.fromWeb(/** @type {any} */ (response.body)), outgoing);
+  } catch (error) {
+    // Whoever asked has gone away.
+    if (!outgoing.destroyed) throw error;
+  }
+}
+
+module.exports = { sendResponse, toRequest };
