@@ -329,10 +329,10 @@ const CASES: Record<string, Prepare> = {
       fields: { name: 'Renamed', idp_sso_url: 'https://idp.example.com/new', idp_certificate: '', force_authn: 'no' },
       ...{ principalId: provider.id, data: { name: 'Renamed' } },
       expectDone: async () => {
-        const { updatedAt, ...after } = { ...(await storage.getSSOProvider(provider.id)) };
         // What the form left empty stays, the certificate above all.
-        expect({ ...provider, ...after }).toEqual({
+        expect(await storage.getSSOProvider(provider.id)).toEqual({
           ...{ ...provider, name: 'Renamed', idp_sso_url: 'https://idp.example.com/new', force_authn: false },
+          updatedAt: expect.any(Date),
         });
       },
     };

@@ -48,6 +48,8 @@ async function performAction(action, visit, params) {
     });
     return result;
   });
+  // The page that follows shows how it is now.
+  visit.caches.records.forget();
   if (done.response) return done.response();
   if (done.page) return respond(visit, done.page);
   const location = visit.href(done.to ?? '/', { done: done.done });

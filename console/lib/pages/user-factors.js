@@ -91,7 +91,7 @@ async function linksCard(visit, user) {
               head: 'Account',
               kind: 'main',
               cell: ({ kind, provider, subject, email }) =>
-                html`<span class="who"><span class="first">${email ?? subject}</span><span class="second">${kind}, ${provider}</span></span>`,
+                html`<span class="who"><span class="first">${email ?? subject}</span><span class="second">${kind}, ${provider}${email !== undefined && `, ${subject}`}</span></span>`,
             },
             { head: 'Linked', cell: ({ at }) => time(at) },
             { head: 'Unlink', kind: 'actions', cell: ({ form }) => form() },
