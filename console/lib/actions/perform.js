@@ -65,6 +65,10 @@ function toForm(fields) {
   return {
     fields,
     text,
+    required: (name) => {
+      if (text(name) === '') throw new Refusal(422, `The field "${name}" is empty.`);
+      return text(name);
+    },
     optional: (name) => text(name) || null,
     lines: (name) => [
       ...new Set(
