@@ -10,19 +10,21 @@ const { busiestMethods } = require('../latency.js');
 const { rangeName, RANGES } = require('../sign-ins.js');
 const { eventTable } = require('./event-table.js');
 
-/** @import { HealthStatus, Stats, SweptRows } from '@kitiumai/auth-postgres' */
+/** @import { HealthStatus, RecordCounts, Stats, SweptRows } from '@kitiumai/auth-postgres' */
 /** @import { Bucket } from '../html/charts.js' */
 /** @import { Visit } from '../visit.js' */
 
 const NEWEST_EVENTS = 6;
 const METHODS = 6;
+/** Instead of what could not be counted in time. */
+const UNKNOWN = '…';
 
 /** @param {Visit} visit */
 async function overviewPage(visit) {
   const { storage, caches, query } = visit;
   const name = rangeName(query.range);
   const [buckets, records, health, events] = await Promise.all([
-    caches.signIns.get(name)?.().catch(tooMany),
+    caches.signIns.get(name)?.(),
     caches.records(),
     storage.healthCheck(),
     storage.listEvents({ limit: NEWEST_EVENTS }),
@@ -30,11 +32,9 @@ async function overviewPage(visit) {
   const stats = storage.stats();
   const isUp = health.status === 'ok';
   const body = html`<dl class="figures">
-${figure('Live sessions', compact(records.liveSessions), 'signed in now')}
-${figure('Users', compact(records.users), counted(records.organizations, 'organization'))}
-${figure('API keys', compact(records.apiKeys), 'of users and organizations')}
+${recordFigures(records)}
 ${signInFigure(name, buckets)}
-${figure('Events', compact(records.estimatedEvents), 'estimated')}
+${figure('Events', records ? compact(records.estimatedEvents) : UNKNOWN, 'estimated')}
 </dl>
 <div class="grid">
 ${card(
@@ -44,7 +44,7 @@ ${card(
 )}
 <div class="stack">
 ${card('Connections', connections(stats, health), { aside: badge(isUp ? 'database answers' : 'no answer', isUp ? 'good' : 'bad') })}
-${card('Expired rows', expiredRows(visit, records.expiredSessions, health))}
+${card('Expired rows', expiredRows(visit, records?.expiredSessions, health))}
 </div><div class="stack">
 ${card('Latency', latency(stats), { aside: html`<span class="faint">of this process, since it started</span>` })}
 ${card(
@@ -61,14 +61,12 @@ ${card(
   return { title: 'Overview', body };
 }
 
-/**
- * The page is worth having without the chart.
- *
- * @param {unknown} error
- */
-function tooMany(error) {
-  if (/** @type {{ code?: string }} */ (error).code !== 'auth_postgres/statement_timeout') throw error;
-  return undefined;
+/** @param {RecordCounts | undefined} records */
+function recordFigures(records) {
+  const shown = (/** @type {number | undefined} */ count) => (count === undefined ? UNKNOWN : compact(count));
+  return html`${figure('Live sessions', shown(records?.liveSessions), 'signed in now')}
+${figure('Users', shown(records?.users), records && counted(records.organizations, 'organization'))}
+${figure('API keys', shown(records?.apiKeys), 'of users and organizations')}`;
 }
 
 /**
@@ -77,7 +75,7 @@ function tooMany(error) {
  */
 function signInFigure(name, buckets) {
   const title = `Sign-ins, ${RANGES[name]?.label}`;
-  if (buckets === undefined) return figure(title, '…', 'not counted');
+  if (buckets === undefined) return figure(title, UNKNOWN, 'not counted');
   const [signIns, failures] = [total(buckets, 0), total(buckets, 1)];
   const attempts = signIns + failures;
   const note = attempts === 0 ? 'no attempts' : `${percent(failures / attempts)} of the attempts failed`;
@@ -160,11 +158,13 @@ function latency(stats) {
 
 /**
  * @param {Visit} visit
- * @param {number} expiredSessions
+ * @param {number | undefined} expiredSessions
  * @param {HealthStatus} health
  */
 function expiredRows(visit, expiredSessions, { lastSweep }) {
-  const entries = /** @type {[string, unknown][]} */ ([['Sessions that have expired', number(expiredSessions)]]);
+  const entries = /** @type {[string, unknown][]} */ ([
+    ['Sessions that have expired', expiredSessions === undefined ? UNKNOWN : number(expiredSessions)],
+  ]);
   if (lastSweep) {
     entries.push(
       ['Last sweep', html`${time(lastSweep.startedAt)}, ${lastSweep.isBackground ? 'in the background' : 'by hand'}`],
