@@ -10,6 +10,7 @@ export type HealthState = 'ok' | 'error';
 export type MigrationState = 'applied' | 'pending' | 'edited' | 'newer';
 export type FindingSeverity = 'ok' | 'notice' | 'warning' | 'error';
 export type EventErasure = 'keep' | 'pseudonymise' | 'delete';
+export type EventCountStep = 'hour' | 'day';
 export type SweepKind =
   | 'emailVerificationTokens'
   | 'twoFactorSessions'
@@ -440,6 +441,15 @@ export declare class PostgresStorageAdapter {
    */
   listEvents(options?: ListEventsOptions | null | undefined): Pages<EventRecord>
   /**
+   * Counts events by type and by hour or day, in UTC: sorted by `start` and `type`, and without those that are zero. The
+   * first and the last count hold only what is between `from` and `to`.
+   *
+   * Rejects with `invalid_input` if there are more than 1 000 hours or days between `from` and `to`, and if the events
+   * are of so many types that there would be more than 50 000 counts. Every event of the time asked for is read, so that
+   * a long time of a large log may take longer than `statementTimeoutMs` allows.
+   */
+  countEvents(options?: CountEventsOptions | null | undefined): Promise<Array<EventCount>>
+  /**
    * Applies pending migrations, whatever the option `migrate` is. `connect()` does this as well; here one can stop at a
    * migration, or only look at the SQL. Resolves with what was applied.
    *
@@ -545,6 +555,13 @@ export declare class PostgresStorageAdapter {
    * by `deleteUser`. A call that is given up in between keeps what it has done, and the next one goes on from there.
    */
   eraseUser(id: string, options: EraseUserOptions): Promise<void>
+  /**
+   * How many users, organizations, sessions and API keys there are, at one moment, and about how many events. Sessions
+   * count as live or as expired by the clock of the server.
+   *
+   * All users, sessions and so on are counted, which takes the server some hundred milliseconds for a million of each.
+   */
+  countRecords(options?: CallOptions | null | undefined): Promise<RecordCounts>
   /**
    * Creates a role of an organization.
    *
@@ -1005,6 +1022,23 @@ export interface ConnectionStats {
   failed: number
 }
 
+/** The options of `countEvents`. */
+export interface CountEventsOptions extends CallOptions {
+  /** Events of this time or later. Default: 24 hours before `to`. */
+  from?: Date | string | null | undefined
+  /** Events before this time. Default: now, by the clock of the server. */
+  to?: Date | string | null | undefined
+  /**
+   * Whether there is a count for each hour or for each day, in UTC. There may be up to 1 000 of them between `from` and
+   * `to`. Default: `'hour'`.
+   */
+  step?: EventCountStep | null | undefined
+  /** Only events of these types, up to 1 000. Default: all. */
+  types?: Array<string> | null | undefined
+  orgId?: string | null | undefined
+  principalId?: string | null | undefined
+}
+
 /** The options of `deleteExpiredSessions`. */
 export interface DeleteExpiredSessionsOptions extends CallOptions {
   /** How many sessions are deleted at most. Default: all. */
@@ -1075,6 +1109,14 @@ export interface EraseUserOptions extends CallOptions {
    * `principalId` by a random one, the same in all of them, and empties their `data`. `'delete'` deletes them.
    */
   events: EventErasure
+}
+
+/** How many events of a type there were in an hour or a day. */
+export interface EventCount {
+  /** When the hour or the day begins. */
+  start: Date
+  type: string
+  count: number
 }
 
 /** What `emitEvent` takes. */
@@ -1592,6 +1634,22 @@ export interface PostgresStorageAdapterOptions {
   retainEventsForDays?: number | null | undefined
   /** The time zone of the times in a database of version 3.x, for when `connect()` takes it over. Default `'UTC'`. */
   legacyTimeZone?: string | LegacyTimeZones | null | undefined
+}
+
+/** How many records there are, at one moment. */
+export interface RecordCounts {
+  users: number
+  organizations: number
+  liveSessions: number
+  /** Sessions that have expired and have not been deleted yet. */
+  expiredSessions: number
+  /** Also those that have expired. */
+  apiKeys: number
+  /**
+   * About how many events there are. Up to 10 000 are counted. If there are more, this is what the server has learnt
+   * about the table when it was last vacuumed or analysed, in proportion to the present size of the table.
+   */
+  estimatedEvents: number
 }
 
 /** What `createRole` takes. */

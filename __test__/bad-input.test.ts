@@ -119,6 +119,8 @@ const SIGNATURES: Record<
   incrementEmailVerificationTokenAttempts: [['id', 'text']],
   emitEvent: [['event', 'record']],
   listEvents: [],
+  countEvents: [],
+  countRecords: [],
   createRole: [['role', 'record']],
   getRole: [['id', 'text']],
   updateRole: [

@@ -70,6 +70,8 @@ it.each<[string, Call]>([
   ['listOrganizations', (s) => s.listOrganizations()],
   ['listUserOrganizations', (s, { userId }) => s.listUserOrganizations(userId)],
   ['listEvents', (s) => s.listEvents({ principalId: 'p' })],
+  ['countEvents', (s) => s.countEvents({ types: ['t'], principalId: 'p' })],
+  ['countRecords', (s) => s.countRecords()],
   ['setPasswordHash', (s, { userId }) => s.setPasswordHash(userId, 'x')],
   ['setPasswordHash to null', (s, { userId }) => s.setPasswordHash(userId, null)],
   ['getPasswordHash', (s, { userId }) => s.getPasswordHash(userId)],

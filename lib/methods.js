@@ -11,7 +11,7 @@ const { userExport } = require('./user-export.js');
 
 const { apiKey, apiKeyWithSecret, backupCode, device, emailToken, event, health, organization, role, session } =
   results;
-const { apiKeyContext, sessionContext } = results;
+const { apiKeyContext, eventCount, sessionContext } = results;
 const { ssoLink, ssoProvider, ssoSession, tenantConfig, tenantConfigRecord, twoFactorSession, user } = results;
 
 /**
@@ -31,6 +31,7 @@ const METHODS = {
   healthCheck: method([], health),
   ...ADMINISTRATION,
   sweep: methodWithOptions([], unchanged),
+  countRecords: method([], unchanged),
   exportUser: methodWithOptions([text('id')], orNull(userExport)),
   eraseUser: methodWithOptions([text('id')], toUndefined),
 
@@ -87,6 +88,7 @@ const METHODS = {
 
   emitEvent: method([json('event')], toUndefined),
   listEvents: listMethod([], event),
+  countEvents: methodWithOptions([], list(eventCount)),
 
   createRole: method([json('role')], role),
   getRole: method([text('id')], orNull(role)),

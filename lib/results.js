@@ -3,7 +3,7 @@
 const { dates } = require('./decoders.js');
 
 /**
- * @import { ApiKeyContext, ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, EventRecord, HealthStatus,
+ * @import { ApiKeyContext, ApiKeyRecord, ApiKeyWithSecret, BackupCode, EmailVerificationToken, EventCount, EventRecord, HealthStatus,
  *   OAuthLink, OrganizationMember, OrganizationRecord, RoleRecord, SessionContext, SessionRecord, SSOLink,
  *   SSOProvider, SSOSession, SweepRecord, TenantSAMLConfig, TenantSAMLConfigRecord, TwoFactorDevice, TwoFactorSession,
  *   UserRecord } from '../index.js'
@@ -54,6 +54,8 @@ const emailToken = dates('expiresAt', 'createdAt', 'usedAt');
 
 /** @type {Decode<EventRecord>} */
 const event = dates('timestamp');
+/** @type {Decode<EventCount>} */
+const eventCount = dates('start');
 
 /** @type {Decode<RoleRecord>} */
 const role = dates('createdAt', 'updatedAt');
@@ -114,6 +116,6 @@ const twoFactorSession = dates('expiresAt', 'createdAt', 'completedAt');
 
 module.exports = {
   ...{ apiKey, apiKeyWithSecret, backupCode, device, emailToken, event, health, organization, role, session },
-  ...{ apiKeyContext, sessionContext },
+  ...{ apiKeyContext, eventCount, sessionContext },
   ...{ ssoLink, ssoProvider, ssoSession, tenantConfig, tenantConfigRecord, twoFactorSession, user },
 };

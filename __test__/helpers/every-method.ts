@@ -228,6 +228,10 @@ export function argumentsOf(scene: Scene): Record<Method, unknown[]> {
       { type: text('type'), principalId: userId, orgId, data: { [text('key')]: name }, timestamp: anHourAgo() },
     ],
     listEvents: [{ principalId: userId, orgId, type: text('type'), limit: 10 }],
+    countEvents: [
+      { from: anHourAgo(), to: inAnHour(), step: 'day', types: [text('type')], orgId, principalId: userId },
+    ],
+    countRecords: [],
     createRole: [inputs.role],
     getRole: [roleId],
     updateRole: [roleId, { name, permissions: [permissionInput({ name: text('permission') })] }],

@@ -6,6 +6,8 @@ export interface Plan {
   sql: string;
   /** Tables that were read from end to end, although the statement came with a key. */
   sequentialScans: string[];
+  /** Tables, or partitions of them, that the plan opens. */
+  tables: string[];
   /** Pages read, from the cache or not. */
   pages: number;
   /** Rows and entries of indexes that were looked at, also those that a condition then left out. */
@@ -84,6 +86,7 @@ function planOf(notice: string): Plan | undefined {
   return {
     rows: reading.reduce((sum, node) => sum + lookedAt(node) * node['Actual Loops'], 0),
     sql: sql.replace(/\s+/g, ' '),
+    tables: nodesOf(plan).flatMap((node) => node['Relation Name'] ?? []),
     sequentialScans: scans.map((node) => node['Relation Name'] ?? '?'),
     pages: (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0),
   };

@@ -34,6 +34,7 @@ const IN_RESULTS = { Timestamp: 'Date' };
 
 /** The options of methods that have options of their own. They hold `signal` and `timeoutMs` as well. */
 const TAKE_CALL_OPTIONS = [
+  'CountEventsOptions',
   'DeleteExpiredSessionsOptions',
   'DeleteUserSessionsOptions',
   'DiagnoseOptions',

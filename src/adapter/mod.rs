@@ -16,6 +16,7 @@ mod organizations;
 #[cfg(debug_assertions)]
 mod panics;
 mod personal_data;
+mod record_counts;
 #[cfg(debug_assertions)]
 mod retention;
 mod roles;

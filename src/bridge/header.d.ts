@@ -10,6 +10,7 @@ export type HealthState = 'ok' | 'error';
 export type MigrationState = 'applied' | 'pending' | 'edited' | 'newer';
 export type FindingSeverity = 'ok' | 'notice' | 'warning' | 'error';
 export type EventErasure = 'keep' | 'pseudonymise' | 'delete';
+export type EventCountStep = 'hour' | 'day';
 export type SweepKind =
   | 'emailVerificationTokens'
   | 'twoFactorSessions'

@@ -1,5 +1,6 @@
-import { key, object, optional, type Row, required, text, time } from './fields';
+import { key, object, oneOf, optional, type Row, readOptions, required, text, texts, time } from './fields';
 import { pageOf } from './pages';
+import { Faults } from './refusal';
 import { merge, readRecord, type State, visible } from './state';
 
 const EVENT = {
@@ -13,10 +14,56 @@ const EVENT = {
   ours: [],
 };
 
+const COUNTS = {
+  fields: {
+    from: optional(time),
+    to: optional(time),
+    step: optional(oneOf('hour', 'day')),
+    types: optional(texts),
+    orgId: optional(text),
+    principalId: optional(text),
+  },
+  ours: [],
+};
+const HOUR = 3_600_000;
+const MAX_STEPS = 1_000;
+const MAX_TYPES = 1_000;
+
 export function events(state: State) {
   return {
     async emitEvent(event: unknown) {
       state.events.push(merge(readRecord(event, 'event', EVENT), {}));
+    },
+
+    async countEvents(options?: unknown) {
+      const faults = new Faults();
+      const given = readOptions(options, COUNTS, faults);
+      faults.settle();
+      const to = (given.to as Date | undefined)?.getTime() ?? Date.now();
+      const from = (given.from as Date | undefined)?.getTime() ?? to - 24 * HOUR;
+      const types = given.types as string[] | undefined;
+      const step = given.step === 'day' ? 24 * HOUR : HOUR;
+      const steps = Math.floor((to - 1) / step) - Math.floor(from / step) + 1;
+      if (from > to || steps > MAX_STEPS) faults.invalid('from');
+      if (types !== undefined && types.length > MAX_TYPES) faults.invalid('types');
+      faults.settle();
+      const counts = new Map<string, { start: Date; type: string; count: number }>();
+      for (const event of state.events) {
+        const ms = (event.timestamp as Date).getTime();
+        const type = event.type as string;
+        const isMeant =
+          ms >= from &&
+          ms < to &&
+          (types?.includes(type) ?? true) &&
+          ['orgId', 'principalId'].every((name) => given[name] === undefined || event[name] === given[name]);
+        if (!isMeant) continue;
+        const start = new Date(Math.floor(ms / step) * step);
+        const place = `${start.getTime()} ${type}`;
+        counts.set(place, { start, type, count: (counts.get(place)?.count ?? 0) + 1 });
+      }
+      return [...counts.values()].sort(
+        (a, b) => a.start.getTime() - b.start.getTime() || Buffer.compare(Buffer.from(a.type), Buffer.from(b.type)),
+      );
     },
 
     async listEvents(options?: unknown) {

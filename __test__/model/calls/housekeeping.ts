@@ -1,4 +1,4 @@
-/** Random calls of `sweep` and `eraseUser`. */
+/** Random calls of `sweep`, `eraseUser` and `countRecords`. */
 import fc from 'fast-check';
 import { call, callWithOptional } from '../call';
 import { id, readId } from '../values';
@@ -22,6 +22,7 @@ const sweepOptions = fc.record(
 const erasure = fc.constantFrom({ events: 'keep' }, { events: 'delete' }, {}, { events: 'forget' }, { events: null });
 
 export const housekeeping = [
+  call('countRecords'),
   callWithOptional('sweep', [], sweepOptions),
   call('eraseUser', readId, erasure),
   call('eraseUser', id, erasure),

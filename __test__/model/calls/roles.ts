@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { call, callOf, callWithOptional } from '../call';
 import { edit, input, patch } from '../records';
-import { hostile, id, jsonObject, key, pageOptions, readId, text, time, writtenId } from '../values';
+import { hostile, hostileOptions, id, jsonObject, key, pageOptions, readId, text, time, writtenId } from '../values';
 
 const permission = fc.oneof(
   {
@@ -74,10 +74,47 @@ export const emailTokens = [
   call('incrementEmailVerificationTokenAttempts', readId),
 ];
 
+/** Within a thousand hours. */
+const closeTime = fc.nat(20_000).map((minutes) => new Date(Date.UTC(2100, 0, 30) + minutes * 60_000));
+const eventTime = fc.oneof({ weight: 2, arbitrary: closeTime }, { weight: 1, arbitrary: time });
+
+const countOptions = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record(
+      {
+        from: fc.constantFrom(new Date(Date.UTC(2100, 0, 1)), new Date(Date.UTC(2100, 0, 31, 5, 30))),
+        to: fc.constantFrom(new Date(Date.UTC(2100, 1, 11, 16)), new Date(Date.UTC(2100, 1, 3, 1))),
+        step: fc.constantFrom('hour', 'day'),
+        types: fc.array(text, { maxLength: 3 }),
+        orgId: id,
+        principalId: id,
+      },
+      { requiredKeys: ['from', 'to'], noNullPrototype: true },
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record(
+      { from: eventTime, to: eventTime, step: fc.constantFrom('hour', 'day') },
+      { requiredKeys: [], noNullPrototype: true },
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record(
+      { from: hostile, to: hostile, step: hostile, types: hostile, orgId: hostile, principalId: hostile },
+      { requiredKeys: [], noNullPrototype: true },
+    ),
+  },
+  { weight: 1, arbitrary: hostileOptions },
+);
+
 export const events = [
+  callWithOptional('countEvents', [], countOptions),
   call(
     'emitEvent',
-    input({ type: text, principalId: id, data: jsonObject, timestamp: time }, { orgId: id }).map((event) => {
+    input({ type: text, principalId: id, data: jsonObject, timestamp: eventTime }, { orgId: id }).map((event) => {
       // An event has no id and no times of its own.
       if (typeof event !== 'object' || event === null || Object.getPrototypeOf(event) !== Object.prototype)
         return event;
