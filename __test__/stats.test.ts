@@ -79,7 +79,8 @@ it('statements that serve many calls are counted with the number of their calls'
   expect(after.batchSizes.sum - before.batchSizes.sum).toBe(256);
   const statements = after.batchSizes.count - before.batchSizes.count;
   expect(after.statements - before.statements).toBe(statements);
-  expect(statements).toBeLessThan(64);
+  // How many travel together depends on how busy the machine is; that some do does not.
+  expect(statements).toBeLessThan(256);
 });
 
 it('a statement that is running is listed with its method and its time', async () => {

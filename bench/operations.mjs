@@ -96,17 +96,25 @@ export const OPERATIONS = {
     const emit = candidate.emitEvent;
     return emit && (() => emit(event('session.seen', userId(draw.user()))));
   },
-  'sign-up': ({ createUser, createSession, emitEvent }, sessions) => {
+  'sign-up': (candidate, sessions) => {
     const draw = draws(sessions);
-    if (!createUser || !createSession || !emitEvent) return undefined;
-    return async () => {
-      const { id } = await createUser(newUser());
-      await createSession(newSession(id, draw.expiry()));
-      await emitEvent(event('user.signed-up', id));
-    };
+    if (!candidate.createUser || !candidate.createSession || !candidate.emitEvent) return undefined;
+    return () => signUp(candidate, draw.expiry());
+  },
+  'sign-up in a transaction': ({ transaction }, sessions) => {
+    const draw = draws(sessions);
+    return transaction && (() => transaction((tx) => signUp(tx, draw.expiry())));
   },
   'request mix': mix,
 };
+
+/** @param {import('./candidates/types.js').Calls} calls @param {Date} expiry */
+async function signUp({ createUser, createSession, emitEvent }, expiry) {
+  if (!createUser || !createSession || !emitEvent) throw new Error('This candidate cannot make an account.');
+  const { id } = await createUser(newUser());
+  await createSession(newSession(id, expiry));
+  await emitEvent(event('user.signed-up', id));
+}
 
 /** 80 % session, 10 % roles, 5 % API key, 4 % update, 1 % sign-in. @type {typeof OPERATIONS[string]} */
 function mix(candidate, sessions) {

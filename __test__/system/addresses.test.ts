@@ -23,6 +23,8 @@ beforeAll(async () => {
   const port = Number(new URL(server.url).port);
   await makeSilent('127.0.0.2', port);
   await makeSilent('::1', port);
+  // Makes the tables, which is not a matter of addresses.
+  await connectTo(['127.0.0.1']);
 }, 60_000);
 
 afterAll(async () => {

@@ -27,8 +27,21 @@ export function openFrom(path, { url, max }) {
   /** @type {typeof import('../../index.js')} */
   const { PostgresStorageAdapter } = require(path);
   const storage = new PostgresStorageAdapter(url, { max, schema: SCHEMA });
-  /** @type {Awaited<ReturnType<import('./types.js').Open>>} */
+  /** @type {import('./types.js').Candidate} */
   const candidate = {
+    ...callsOf(storage),
+    transaction: (work) => storage.transaction((tx) => work(callsOf(tx))),
+    close: () => storage.disconnect(),
+  };
+  return { candidate, storage };
+}
+
+/**
+ * @param {import('../../index.js').PostgresStorageAdapter | import('../../index.js').PostgresTransaction} storage
+ * @returns {import('./types.js').Calls}
+ */
+function callsOf(storage) {
+  return {
     getSession: (id) => storage.getSession(id),
     getUserByEmail: (email) => storage.getUserByEmail(email),
     getApiKeyByHash: (hash) => storage.getApiKeyByHash(hash),
@@ -38,7 +51,5 @@ export function openFrom(path, { url, max }) {
     createSession: (session) => storage.createSession(session),
     updateSession: (id, patch) => storage.updateSession(id, patch),
     emitEvent: (event) => storage.emitEvent(event),
-    close: () => storage.disconnect(),
   };
-  return { candidate, storage };
 }

@@ -5,23 +5,21 @@
  */
 import pg from 'pg';
 import { SCHEMA } from '../data.mjs';
-import { candidateOf } from './pg.mjs';
+import { callsOf } from './pg.mjs';
 
 /** @type {import('./types.js').Open} */
 export async function open({ url, max }) {
   const config = { connectionString: url, options: `-c search_path=${SCHEMA}`, pipeline: true };
   const lines = Array.from({ length: max }, () => ({ client: new pg.Client(config), waiting: 0 }));
   await Promise.all(lines.map(({ client }) => client.connect()));
-  return candidateOf(
-    async (query) => {
-      const line = lines.reduce((least, each) => (each.waiting < least.waiting ? each : least));
-      line.waiting += 1;
-      try {
-        return await line.client.query(query);
-      } finally {
-        line.waiting -= 1;
-      }
-    },
-    () => Promise.all(lines.map(({ client }) => client.end())),
-  );
+  const calls = callsOf(async (query) => {
+    const line = lines.reduce((least, each) => (each.waiting < least.waiting ? each : least));
+    line.waiting += 1;
+    try {
+      return await line.client.query(query);
+    } finally {
+      line.waiting -= 1;
+    }
+  });
+  return { ...calls, close: () => Promise.all(lines.map(({ client }) => client.end())) };
 }

@@ -10,20 +10,41 @@ const USER = 'id, email, name, picture, plan, entitlements, oauth, metadata, cre
 /** @type {import('./types.js').Open} */
 export async function open({ url, max }) {
   const pool = new pg.Pool({ connectionString: url, max, options: `-c search_path=${SCHEMA}` });
-  return candidateOf(
-    (query) => pool.query(query),
-    () => pool.end(),
-  );
+  return {
+    ...callsOf((query) => pool.query(query)),
+    transaction: (work) => inTransaction(pool, work),
+    close: () => pool.end(),
+  };
+}
+
+/**
+ * As its documentation has it.
+ *
+ * @param {pg.Pool} pool
+ * @param {(tx: import('./types.js').Calls) => Promise<unknown>} work
+ */
+async function inTransaction(pool, work) {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    const result = await work(callsOf((query) => client.query(query)));
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK');
+    throw error;
+  } finally {
+    client.release();
+  }
 }
 
 /**
  * The same statements, however they are sent.
  *
  * @param {(query: pg.QueryConfig) => Promise<pg.QueryResult>} send
- * @param {() => Promise<unknown>} close
- * @returns {import('./types.js').Candidate}
+ * @returns {import('./types.js').Calls}
  */
-export function candidateOf(send, close) {
+export function callsOf(send) {
   /** @param {string} name @param {string} text */
   const statement =
     (name, text) =>
@@ -77,6 +98,5 @@ export function candidateOf(send, close) {
       first(await createSession(randomUUID(), userId, expiresAt, metadata), session),
     updateSession: async (id, { expiresAt }) => first(await updateSession(id, expiresAt), session),
     emitEvent: ({ type, principalId, data, timestamp }) => emit(type, principalId, data, timestamp),
-    close,
   };
 }

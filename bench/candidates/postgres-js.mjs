@@ -7,6 +7,18 @@ import { apiKey, first, role, session, user } from './rows.mjs';
 /** @type {import('./types.js').Open} */
 export async function open({ url, max }) {
   const sql = postgres(url, { max, connection: { search_path: SCHEMA }, onnotice: () => {} });
+  return {
+    ...callsOf(sql),
+    transaction: (work) => sql.begin((tx) => work(callsOf(tx))),
+    close: () => sql.end(),
+  };
+}
+
+/**
+ * @param {import('postgres').ISql<{}>} sql
+ * @returns {import('./types.js').Calls}
+ */
+function callsOf(sql) {
   const sessionColumns = sql(
     'id, user_id, org_id, plan, entitlements, expires_at, metadata, created_at, updated_at'.split(', '),
   );
@@ -56,6 +68,5 @@ export async function open({ url, max }) {
     emitEvent: ({ type, principalId, data, timestamp }) =>
       sql`INSERT INTO auth_events (type, principal_id, data, timestamp)
           VALUES (${type}, ${principalId}, ${sql.json(data)}, ${timestamp})`,
-    close: () => sql.end(),
   };
 }

@@ -10,8 +10,13 @@ export interface Candidate {
   createSession?(session: NewSession): PromiseLike<unknown>;
   updateSession?(id: string, patch: { expiresAt: Date }): PromiseLike<unknown>;
   emitEvent?(event: NewEvent): PromiseLike<unknown>;
+  /** Runs the function on a candidate whose statements are one transaction. */
+  transaction?(work: (tx: Calls) => Promise<unknown>): PromiseLike<unknown>;
   close(): PromiseLike<unknown>;
 }
+
+/** What a candidate can do within a transaction, too. */
+export type Calls = Omit<Candidate, 'transaction' | 'close'>;
 
 export interface NewUser {
   email: string;

@@ -1,7 +1,8 @@
 /** Runs jest with its results kept as JSON under target/, where CI counts them. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { ROOT } from '../build/inputs.mjs';
 
 const DIRECTORY = join(ROOT, 'target', 'test-results');
@@ -30,17 +31,43 @@ export function runJest(name, args, suite = 'jest') {
  * What the last run of this name came to; a suite that did not even run is one failure.
  *
  * @param {string} name
- * @returns {{ passed: number, failed: number }}
+ * @returns {{ passed: number, failed: number, failures: string[] }} `failures` names each, with what it says first
  */
 export function jestCounts(name) {
   let results;
   try {
     results = JSON.parse(readFileSync(resultsFile(name), 'utf8'));
   } catch {
-    return { passed: 0, failed: 0 };
+    return { passed: 0, failed: 0, failures: [] };
   }
   const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = results;
-  return { passed: numPassedTests, failed: numFailedTests + numRuntimeErrorTestSuites };
+  return {
+    passed: numPassedTests,
+    failed: numFailedTests + numRuntimeErrorTestSuites,
+    failures: results.testResults.flatMap(failuresOf),
+  };
+}
+
+/**
+ * @param {{ name: string, message: string, assertionResults: Array<{ status: string, fullName: string, failureMessages: string[] }> }} file
+ * @returns {string[]}
+ */
+function failuresOf({ name, message, assertionResults }) {
+  const file = relative(ROOT, name);
+  const failed = assertionResults.filter(({ status }) => status === 'failed');
+  // A file that could not be run has no results of tests.
+  if (assertionResults.length === 0 && message) return [`${file}: ${shortened(message)}`];
+  return failed.map(
+    ({ fullName, failureMessages }) => `${file}: ${fullName}: ${shortened(failureMessages.join('\n'))}`,
+  );
+}
+
+/** A failure's message up to the first line of the stack. @param {string} message */
+function shortened(message) {
+  return stripVTControlCharacters(message)
+    .split(/\n\s+at /)[0]
+    .replace(/\s+/g, ' ')
+    .slice(0, 500);
 }
 
 /** @param {string} name */
