@@ -89,7 +89,7 @@ describe.each([
       await takeScreenshot(page, `console-${name}-${width}-${colorScheme}`);
     }
     await closePage(page);
-  }, 120_000);
+  }, 300_000);
 });
 
 describe.each([true, false])('with JavaScript %s', (javaScriptEnabled) => {
