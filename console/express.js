@@ -1,6 +1,6 @@
 /** The console as a middleware of Express. */
 
-const { sendResponse, toRequest } = require('./lib/adapters/node.js');
+const { sendResponse, toRequest, urlOf } = require('./lib/adapters/node.js');
 
 /** @import { ConsoleHandler } from './index.js' */
 /** @import { ExpressMiddleware } from './express.js' */
@@ -11,10 +11,8 @@ const { sendResponse, toRequest } = require('./lib/adapters/node.js');
  */
 function expressConsole(handler) {
   return (request, response, next) => {
-    const path = request.originalUrl ?? request.url ?? '/';
     // Express knows by its setting `trust proxy` whether the outer connection is encrypted.
-    const scheme = request.protocol === 'https' ? 'https' : 'http';
-    const url = toUrl(scheme, request.headers.host, path);
+    const url = urlOf(request, request.protocol, request.originalUrl ?? request.url);
     if (url === null) {
       response.statusCode = 400;
       response.end();
@@ -28,16 +26,6 @@ function expressConsole(handler) {
       .then((answer) => sendResponse(answer, response))
       .catch(next);
   };
-}
-
-/**
- * @param {string} scheme
- * @param {string | undefined} host
- * @param {string} path
- */
-function toUrl(scheme, host, path) {
-  const url = `${scheme}://${host ?? 'localhost'}${path.startsWith('/') ? path : '/'}`;
-  return URL.canParse(url) ? url : null;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The console as a plugin of Fastify. */
 
-const { sendResponse, toRequest } = require('./lib/adapters/node.js');
+const { sendResponse, toRequest, urlOf } = require('./lib/adapters/node.js');
 
 /** @import { ConsoleHandler } from './index.js' */
 /** @import { FastifyPlugin } from './fastify.js' */
@@ -19,8 +19,8 @@ function fastifyConsole(handler) {
     );
     const answer = async (/** @type {any} */ request, /** @type {any} */ reply) => {
       reply.hijack();
-      const url = `${request.protocol}://${request.headers.host ?? 'localhost'}${request.raw.url}`;
-      if (!URL.canParse(url)) {
+      const url = urlOf(request.raw, request.protocol, request.raw.url);
+      if (url === null) {
         reply.raw.statusCode = 400;
         reply.raw.end();
         return;

@@ -18,7 +18,7 @@ interface Tarball {
 
 const ROOT = join(__dirname, '..', '..');
 const directory = process.env.PACKAGE_DIRECTORY as string;
-const { main, own }: { main: Tarball; own: Tarball } = JSON.parse(
+const { main, own, ofConsole }: { main: Tarball; own: Tarball; ofConsole: Tarball } = JSON.parse(
   readFileSync(join(directory, 'tarballs.json'), 'utf8'),
 );
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
@@ -66,6 +66,32 @@ describe('the main package', () => {
 
 it('the package of a platform contains the binary, and nothing else', () => {
   expect(own.files).toEqual(['LICENSE', 'README.md', `auth-postgres.${platform}.node`, 'package.json']);
+});
+
+describe('the console', () => {
+  it('contains its pages, their assets and its typings, and nothing else', () => {
+    const entries = ['express', 'fastify', 'index', 'next'].flatMap((name) => [`${name}.js`, `${name}.d.ts`]);
+    const code = (readdirSync(join(ROOT, 'console', 'lib'), { recursive: true }) as string[])
+      .filter((name) => name.endsWith('.js'))
+      .map((name) => `lib/${name}`);
+    const assets = ['console.css', 'console.js', 'icon.svg'].map((name) => `assets/${name}`);
+    expect(ofConsole.files).toEqual([...entries, ...code, ...assets, 'README.md', 'package.json'].sort());
+    expect(ofConsole.unpackedSize).toBeLessThan(260_000);
+  });
+
+  it('has the version of the store that it asks for, and depends on Hono alone', () => {
+    const contents = JSON.parse(readFileSync(join(ROOT, 'console', 'package.json'), 'utf8'));
+    expect(contents).toMatchObject({ version, peerDependencies: { [main.name]: `^${version}` } });
+    expect(Object.keys(contents.dependencies)).toEqual(['@hono/node-server', 'hono']);
+    expect(contents).not.toHaveProperty('scripts');
+  });
+
+  it('has no findings by publint, and types that resolve in every way', async () => {
+    const publint = join(installedPackage('publint', '0.3.25'), 'src', 'cli.js');
+    expect(await runProgram([process.execPath, publint, ofConsole.path, '--strict'], directory)).toContain('All good!');
+    const types = join(installedPackage('@arethetypeswrong/cli', '0.18.5'), 'dist', 'index.js');
+    expect(await runProgram([process.execPath, types, ofConsole.path], directory)).toContain('No problems found');
+  });
 });
 
 it('the bill of materials names each crate that is compiled into the addon, with its licence and checksum', async () => {
@@ -133,7 +159,7 @@ describe('from a registry', () => {
 
   it('a release that is repeated skips what is published already', async () => {
     const output = await publish();
-    expect(output.match(/is published already/g)).toHaveLength(9);
+    expect(output.match(/is published already/g)).toHaveLength(10);
     const published = await (await fetch(`${registry.url}${main.name}`)).json();
     expect(published['dist-tags'].latest).toBe(version);
     const repository = 'https://example.com/owner/repository';

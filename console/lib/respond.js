@@ -4,6 +4,7 @@ const { html } = require('./html/html.js');
 const { barePage, pageOf } = require('./html/layout.js');
 const { notice } = require('./html/parts.js');
 const { doneText } = require('./actions/done.js');
+const { pathBelow } = require('./paths.js');
 const { Refusal } = require('./refusal.js');
 
 /** @import { Html } from './html/html.js' */
@@ -82,7 +83,7 @@ function errorResponse(settings, visit, request, error) {
   if (status >= 500) settings.onError(error, request);
   const title = TITLES[status] ?? 'Something went wrong';
   if (visit === undefined) return htmlResponse(barePage(settings, title, html`<p>${message}</p>`), status, headers);
-  const body = html`<div class="card message"><p>${message}</p><p><a class="button" href="${visit.href('/')}">To the overview</a></p></div>`;
+  const body = html`<div class="card message"><p>${message}</p><p><a class="button" href="${wayBack(visit)}">Back</a></p></div>`;
   const response = htmlResponse(
     status === 403 && !visit.may('read')
       ? barePage(settings, title, html`<p>${message}</p>`)
@@ -109,12 +110,39 @@ function explain(error) {
       'The connection was lost before the database answered. Look whether it has been done before you repeat it.';
     return { status: 500, message: unknown, headers: {} };
   }
-  if (SAID.has(reason)) return { status: statusCode ?? 400, message: `${message}`, headers: {} };
+  if (SAID.has(reason))
+    return { status: statusCode ?? 400, message: sentenceOf(reason, `${message}`, context), headers: {} };
   return {
     status: statusCode ?? 500,
     message: `The database did not answer as it should (${reason}). The log of the application says more.`,
     headers: {},
   };
+}
+
+/**
+ * @param {string} reason
+ * @param {string} message of the store, which begins with the method
+ * @param {import('@kitiumai/auth-postgres').ErrorContext} [context]
+ */
+function sentenceOf(reason, message, { field, constraint } = {}) {
+  if (reason === 'conflict' && field === 'updatedAt') {
+    return 'Somebody has changed this since you opened the page. Open it again, and repeat what you did.';
+  }
+  if (reason === 'conflict' && constraint) return `Another record has the same value (${constraint}).`;
+  const text = message.replace(/^\w+: /, '');
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
+}
+
+/**
+ * The page that the form was on, if it is one of the console; else the overview.
+ *
+ * @param {Visit} visit
+ */
+function wayBack({ settings: { basePath }, request, href }) {
+  const referer = request.headers.get('referer') ?? '';
+  if (!URL.canParse(referer) || pathBelow(referer, basePath) === null) return href('/');
+  const { host, pathname, search } = new URL(referer);
+  return host === new URL(request.url).host && request.method === 'POST' ? `${pathname}${search}` : href('/');
 }
 
 module.exports = { errorResponse, explain, htmlResponse, refusedResponse, respond };

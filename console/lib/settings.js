@@ -22,7 +22,8 @@ const { makeKeys } = require('./secure/keys.js');
  * @property {(error: unknown, request: Request) => void} onError
  */
 
-const KNOWN = new Set([
+/** The names of all options. */
+const OPTIONS = new Set([
   ...['authorize', 'basePath', 'signInUrl', 'title', 'events', 'secret', 'origin', 'requestsPerMinute', 'csvRows'],
   ...['hiddenKeys', 'onError'],
 ]);
@@ -43,7 +44,7 @@ function readSettings(storage, options) {
   if (typeof options?.authorize !== 'function') {
     throw new TypeError('createConsole needs the option authorize: a function that says who may see the console.');
   }
-  const unknown = Object.keys(options).find((name) => !KNOWN.has(name));
+  const unknown = Object.keys(options).find((name) => !OPTIONS.has(name));
   if (unknown !== undefined) throw new TypeError(`createConsole has no option "${unknown}".`);
   const {
     authorize,
@@ -91,4 +92,4 @@ function wholeNumber(name, value) {
   return value;
 }
 
-module.exports = { readSettings };
+module.exports = { OPTIONS, readSettings };

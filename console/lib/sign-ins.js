@@ -20,9 +20,12 @@ const RANGES = {
   month: { label: '30 days', step: 'day', count: 30 },
 };
 
-/** @param {string | undefined} name */
-function rangeOf(name) {
-  return /** @type {Range} */ (name !== undefined && Object.hasOwn(RANGES, name) ? RANGES[name] : RANGES.day);
+/**
+ * @param {string | undefined} name
+ * @returns {string} the name of a range that there is
+ */
+function rangeName(name) {
+  return name !== undefined && Object.hasOwn(RANGES, name) ? name : 'day';
 }
 
 /**
@@ -60,4 +63,4 @@ function labelsOf(start, step) {
   return step === 'hour' ? { label: hour, title: `${day}, ${hour}` } : { label: day, title: day };
 }
 
-module.exports = { RANGES, countSignIns, rangeOf };
+module.exports = { countSignIns, rangeName, RANGES };

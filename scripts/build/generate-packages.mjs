@@ -1,6 +1,6 @@
 /**
  * Writes everything that follows from the list of platforms (package.json's `napi.targets`) and the version: the loader
- * `native.js`, the platform packages under npm/, and the main package's `optionalDependencies`.
+ * `native.js`, the platform packages under npm/, the main package's `optionalDependencies`, and the version of the console.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
@@ -21,6 +21,10 @@ export function generatePackages() {
   write('native.js', HEADER + loader(entries, main));
   const optionalDependencies = Object.fromEntries(list.map(({ name }) => [packageName(name), main.version]));
   write('package.json', asJson({ ...main, optionalDependencies }));
+
+  const ofConsole = JSON.parse(readFileSync(join(ROOT, 'console', 'package.json'), 'utf8'));
+  const peerDependencies = { [main.name]: `^${main.version}` };
+  write('console/package.json', asJson({ ...ofConsole, version: main.version, peerDependencies }));
 
   for (const directory of readdirSync(join(ROOT, 'npm'))) {
     if (!list.some(({ name }) => name === directory)) rmSync(join(ROOT, 'npm', directory), { recursive: true });

@@ -1,4 +1,5 @@
 /** What only a published package has: where it comes from, and a README whose links and pictures work on its npm page. */
+import { posix } from 'node:path';
 
 /**
  * @param {string} repository its address on the web
@@ -18,10 +19,11 @@ export function originOf(repository, directory) {
  * @param {string} readme
  * @param {string} repository
  * @param {string} tag
+ * @param {string} [directory] of the README in the repository
  */
-export function withAbsoluteLinks(readme, repository, tag) {
-  const page = (/** @type {string} */ path) => `${repository}/blob/${tag}/${path}`;
-  const file = (/** @type {string} */ path) => `${repository}/raw/${tag}/${path}`;
+export function withAbsoluteLinks(readme, repository, tag, directory = '') {
+  const page = (/** @type {string} */ path) => `${repository}/blob/${tag}/${posix.join(directory, path)}`;
+  const file = (/** @type {string} */ path) => `${repository}/raw/${tag}/${posix.join(directory, path)}`;
   const isRelative = (/** @type {string} */ path) => !/^([a-z]+:|#|\/)/i.test(path);
   return readme
     .replace(/(!?)(\[[^\]]*\]\()([^)\s]+)\)/g, (all, isPicture, before, path) =>

@@ -35,6 +35,14 @@ export function packMain(destination) {
 }
 
 /**
+ * @param {string} destination
+ * @returns {Tarball}
+ */
+export function packConsole(destination) {
+  return packDirectory(join(ROOT, 'console'), destination);
+}
+
+/**
  * Puts a platform's package together.
  *
  * @param {string} binary

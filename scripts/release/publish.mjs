@@ -1,21 +1,21 @@
 /**
- * Publishes the platform packages and then the main one; for the release workflow:
+ * Publishes the platform packages, then the main one and then the console; for the release workflow:
  * `node scripts/release/publish.mjs [directory]`, which holds the binaries as `<platform>/auth-postgres.<platform>.node`.
  * What is published already is passed over, so that a run that broke off can be repeated. npm takes registry, token and
  * provenance from its own configuration.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ROOT } from '../build/inputs.mjs';
 import { platforms, readPackage } from '../build/platforms.mjs';
 import { originOf, withAbsoluteLinks } from './npm-page.mjs';
-import { packMain, stagePlatform, unpackInto } from './pack.mjs';
+import { packConsole, packMain, stagePlatform, unpackInto } from './pack.mjs';
 
 const binaries = resolve(process.argv[2] ?? join(ROOT, 'npm'));
 const staging = join(ROOT, 'target', 'publish');
 
-const { version, name: mainName } = readPackage();
+const { version } = readPackage();
 const tag = process.env.GITHUB_REF_NAME;
 if (tag !== `v${version}`) throw new Error(`The tag ${tag} does not fit version ${version} of package.json.`);
 const repository = `${process.env.GITHUB_SERVER_URL}/${process.env.GITHUB_REPOSITORY}`;
@@ -24,7 +24,8 @@ rmSync(staging, { recursive: true, force: true });
 // All of it is there before anything is published.
 const packages = [
   ...platforms().map(({ name }) => ({ directory: stageBinary(name), source: `npm/${name}` })),
-  { directory: stageMain(), source: undefined },
+  { directory: stage(packMain(join(staging, 'packed'))), source: undefined },
+  { directory: stage(packConsole(join(staging, 'packed')), 'console'), source: 'console' },
 ];
 for (const { directory, source } of packages) publish(directory, source);
 
@@ -35,12 +36,18 @@ function stageBinary(platform) {
   return stagePlatform(binary, platform, staging);
 }
 
-function stageMain() {
-  const project = join(staging, 'main');
-  unpackInto([packMain(join(staging, 'packed'))], project);
-  const directory = join(project, 'node_modules', mainName);
+/**
+ * @param {import('./pack.mjs').Tarball} tarball
+ * @param {string} [source] where the package is in the repository
+ */
+function stage(tarball, source) {
+  const project = join(staging, source ?? 'main');
+  unpackInto([tarball], project);
+  const directory = join(project, 'node_modules', tarball.name);
   const readme = join(directory, 'README.md');
-  writeFileSync(readme, withAbsoluteLinks(readFileSync(readme, 'utf8'), repository, tag ?? ''));
+  writeFileSync(readme, withAbsoluteLinks(readFileSync(readme, 'utf8'), repository, tag ?? '', source));
+  // Only a package at the root of the repository finds it there by itself.
+  copyFileSync(join(ROOT, 'LICENSE'), join(directory, 'LICENSE'));
   return directory;
 }
 

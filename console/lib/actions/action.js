@@ -15,6 +15,7 @@
 /**
  * @typedef {object} Form
  * @property {(name: string) => string} text without blanks around it, empty if it was not sent
+ * @property {(name: string) => string} required the same, but refused if it is empty
  * @property {(name: string) => string | null} optional `null` instead of empty
  * @property {(name: string) => string[]} lines without empty ones
  * @property {URLSearchParams} fields

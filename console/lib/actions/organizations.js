@@ -43,8 +43,15 @@ function readRole(form) {
 }
 
 /** @param {Form} form */
+function readSeats(form) {
+  const seats = Number(form.required('seats'));
+  if (!Number.isSafeInteger(seats) || seats < 1) throw new Refusal(422, 'Seats are a whole number from 1 on.');
+  return seats;
+}
+
+/** @param {Form} form */
 function readSettings(form) {
-  return { name: form.text('name'), plan: form.text('plan'), seats: Number(form.text('seats') || Number.NaN) };
+  return { name: form.required('name'), plan: form.required('plan'), seats: readSeats(form) };
 }
 
 /** @type {Action} */

@@ -48,6 +48,8 @@ async function performAction(action, visit, params) {
     });
     return result;
   });
+  // The page that follows shows how it is now.
+  visit.caches.records.forget();
   if (done.response) return done.response();
   if (done.page) return respond(visit, done.page);
   const location = visit.href(done.to ?? '/', { done: done.done });
@@ -63,6 +65,10 @@ function toForm(fields) {
   return {
     fields,
     text,
+    required: (name) => {
+      if (text(name) === '') throw new Refusal(422, `The field "${name}" is empty.`);
+      return text(name);
+    },
     optional: (name) => text(name) || null,
     lines: (name) => [
       ...new Set(

@@ -50,7 +50,7 @@ const createRole = {
   async run(tx, { params: { id = '' }, form }) {
     const permissions = readPermissions(form);
     const role = await tx.createRole({
-      ...{ orgId: id, name: form.text('name'), description: form.optional('description'), permissions },
+      ...{ orgId: id, name: form.required('name'), description: form.optional('description'), permissions },
     });
     const data = { roleId: role.id, name: role.name };
     return { about: { principalId: id, orgId: id, data }, to: pathOf({ id, role: role.id }), done: 'role-created' };
@@ -66,7 +66,7 @@ const editRole = {
     const { id = '' } = params;
     const role = await getRole(tx, params);
     const permissions = readPermissions(form, role.permissions);
-    const patch = { name: form.text('name'), description: form.optional('description'), permissions };
+    const patch = { name: form.required('name'), description: form.optional('description'), permissions };
     await tx.updateRole(role.id, patch, { ifUpdatedAt: form.optional('seen') });
     const data = {
       roleId: role.id,

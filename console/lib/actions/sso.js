@@ -54,7 +54,7 @@ const createProvider = {
   async run(tx, { form }) {
     const type = form.text('type');
     if (type !== 'oidc' && type !== 'saml') throw new Refusal(400, 'A provider is of the type oidc or saml.');
-    const input = { type, name: form.text('name'), orgId: form.optional('org'), ...readFields(form, type) };
+    const input = { type, name: form.required('name'), orgId: form.optional('org'), ...readFields(form, type) };
     const provider = await tx.createSSOProvider(/** @type {SSOProviderInput} */ (input));
     return { about: aboutProvider(provider), to: pathOf(provider.id), done: 'sso-provider-created' };
   },
@@ -80,7 +80,7 @@ const editProvider = {
     const fields = readFields(form, type);
     const provider = await tx.updateSSOProvider(
       id,
-      { name: form.text('name'), ...fields },
+      { name: form.required('name'), ...fields },
       { ifUpdatedAt: form.optional('seen') },
     );
     return { about: aboutProvider(provider), to: pathOf(id), done: 'sso-provider-changed' };

@@ -1,5 +1,6 @@
 /** What can be done to a user. */
 
+const { withoutSecrets } = require('../html/json.js');
 const { jsonResponse } = require('./download.js');
 const { sealPurpose } = require('../pages/user-lists.js');
 const { nameOf } = require('../people.js');
@@ -54,12 +55,32 @@ const exportUser = {
   path: '/users/:id/export',
   permission: 'users:export',
   event: 'console.user.exported',
-  async run(tx, { params: { id = '' } }) {
+  async run(tx, { visit, params: { id = '' } }) {
     const found = await tx.exportUser(id, { eventLimit: 10_000 });
     if (found === null) throw notFound('user');
-    return { about: { principalId: id, data: {} }, response: () => jsonResponse(found, `user-${toSegment(id)}.json`) };
+    return {
+      about: { principalId: id, data: {} },
+      response: () => jsonResponse(exportable(found, visit.settings.hiddenKeys), `user-${toSegment(id)}.json`),
+    };
   },
 };
+
+/**
+ * What the application keeps in metadata and in the data of events gets no further here than on a page.
+ *
+ * @param {unknown} value
+ * @param {readonly string[]} hiddenKeys
+ * @returns {unknown}
+ */
+function exportable(value, hiddenKeys) {
+  if (Array.isArray(value)) return value.map((each) => exportable(each, hiddenKeys));
+  if (value === null || typeof value !== 'object' || value instanceof Date) return value;
+  const entries = Object.entries(value).map(([key, each]) => [
+    key,
+    key === 'metadata' || key === 'data' ? withoutSecrets(each, hiddenKeys) : exportable(each, hiddenKeys),
+  ]);
+  return Object.fromEntries(entries);
+}
 
 /** @type {Action} */
 const eraseUser = {

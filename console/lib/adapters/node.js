@@ -6,6 +6,20 @@ const { pipeline } = require('node:stream/promises');
 /** @import { IncomingMessage, ServerResponse } from 'node:http' */
 
 /**
+ * The address of a request; `null` if its host is none.
+ *
+ * @param {IncomingMessage} incoming
+ * @param {string | undefined} scheme of the outer connection, as the framework knows it
+ * @param {string | undefined} path
+ */
+function urlOf(incoming, scheme, path = '/') {
+  // HTTP/2 has the host under another name.
+  const host = incoming.headers.host ?? incoming.headers[':authority'] ?? 'localhost';
+  const url = `${scheme === 'https' ? 'https' : 'http'}://${host}${path.startsWith('/') ? path : '/'}`;
+  return URL.canParse(url) ? url : null;
+}
+
+/**
  * @param {IncomingMessage} incoming
  * @param {string} url in full
  * @param {unknown} [parsedBody] if another middleware has read the body
@@ -64,4 +78,4 @@ async function sendResponse(response, outgoing) {
   }
 }
 
-module.exports = { sendResponse, toRequest };
+module.exports = { sendResponse, toRequest, urlOf };

@@ -135,7 +135,7 @@ function pager(visit, query, next, parameter = 'after') {
  * @param {Tone} [tone]
  */
 function notice(text, tone = 'notice') {
-  return html`<p class="notice ${tone}" role="${tone === 'bad' ? 'alert' : 'status'}">${text}</p>`;
+  return html`<p class="flash ${tone}" role="${tone === 'bad' ? 'alert' : 'status'}">${text}</p>`;
 }
 
 module.exports = {

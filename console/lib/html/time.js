@@ -28,7 +28,7 @@ function relative(date, now = Date.now()) {
   const difference = date.getTime() - now;
   const [unit, length] = UNITS.find((each) => Math.abs(difference) >= each[1]) ?? [];
   if (unit === undefined || length === undefined)
-    return Math.abs(difference) < 45 * SECOND ? 'just now' : 'a minute ago';
+    return Math.abs(difference) < 45 * SECOND ? 'just now' : difference < 0 ? 'a minute ago' : 'in a minute';
   return RELATIVE.format(Math.trunc(difference / length), unit);
 }
 

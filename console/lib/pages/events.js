@@ -1,5 +1,6 @@
 /** The audit log. */
 
+const { setTimeout } = require('node:timers/promises');
 const { actionForm, hidden, input, offered } = require('../html/forms.js');
 const { html } = require('../html/html.js');
 const { card, empty, pager } = require('../html/parts.js');
@@ -10,6 +11,7 @@ const { eventTable } = require('./event-table.js');
 /** @import { Visit } from '../visit.js' */
 
 const PAGE = 50;
+const PATIENCE_MS = 200;
 const FIELDS = /** @type {const} */ (['type', 'principal', 'org', 'from', 'to']);
 
 /** @param {Visit} visit */
@@ -18,8 +20,7 @@ async function eventsPage(visit) {
   const filters = readEventFilters((name) => query[name]);
   const [{ items, next }, types] = await Promise.all([
     storage.listEvents({ ...filters, after: query.after, limit: PAGE }),
-    // The list of types is a convenience, and not worth a page that fails.
-    visit.caches.eventTypes().catch(() => []),
+    typesSoon(visit),
   ]);
   const kept = Object.fromEntries(FIELDS.map((name) => [name, query[name]]));
   const isFiltered = FIELDS.some((name) => query[name] !== undefined);
@@ -33,6 +34,17 @@ async function eventsPage(visit) {
   const body = html`${filterForm(visit, types, isFiltered)}
 ${card('Events', html`<div id="log">${list}</div>${pager(visit, { ...kept, after: query.after }, next)}`, { aside: live })}`;
   return { title: 'Audit log', body, tools: exportForm(visit, kept) };
+}
+
+/**
+ * The types that the field proposes. They are a convenience, which no page waits for: the next one has them.
+ *
+ * @param {Visit} visit
+ * @returns {Promise<string[]>}
+ */
+async function typesSoon({ caches }) {
+  const types = caches.eventTypes().catch(() => undefined);
+  return (await Promise.race([types, setTimeout(PATIENCE_MS)])) ?? [];
 }
 
 /**

@@ -7,53 +7,44 @@ const { badge, card, empty, facts, figure } = require('../html/parts.js');
 const { table } = require('../html/table.js');
 const { compact, counted, duration, number, time } = require('../html/time.js');
 const { busiestMethods } = require('../latency.js');
-const { countSignIns, RANGES, rangeOf } = require('../sign-ins.js');
+const { rangeName, RANGES } = require('../sign-ins.js');
 const { eventTable } = require('./event-table.js');
 
-/** @import { HealthStatus, Stats, SweptRows } from '@kitiumai/auth-postgres' */
+/** @import { HealthStatus, RecordCounts, Stats, SweptRows } from '@kitiumai/auth-postgres' */
+/** @import { Bucket } from '../html/charts.js' */
 /** @import { Visit } from '../visit.js' */
 
 const NEWEST_EVENTS = 6;
 const METHODS = 6;
+/** Instead of what could not be counted in time. */
+const UNKNOWN = '…';
 
 /** @param {Visit} visit */
 async function overviewPage(visit) {
-  const { storage, settings, caches, query } = visit;
-  const range = rangeOf(query.range);
+  const { storage, caches, query } = visit;
+  const name = rangeName(query.range);
   const [buckets, records, health, events] = await Promise.all([
-    countSignIns(storage, settings.events, range),
+    caches.signIns.get(name)?.(),
     caches.records(),
     storage.healthCheck(),
     storage.listEvents({ limit: NEWEST_EVENTS }),
   ]);
   const stats = storage.stats();
-  const signIns = total(buckets, 0);
-  const failures = total(buckets, 1);
-  const attempts = signIns + failures;
   const isUp = health.status === 'ok';
   const body = html`<dl class="figures">
-${figure('Live sessions', compact(records.liveSessions), 'signed in now')}
-${figure('Users', compact(records.users), counted(records.organizations, 'organization'))}
-${figure('API keys', compact(records.apiKeys), 'of users and organizations')}
-${figure(`Sign-ins, ${range.label}`, compact(signIns), attempts === 0 ? 'no attempts' : `${percent(failures / attempts)} of the attempts failed`)}
-${figure('Events', compact(records.estimatedEvents), 'estimated')}
+${recordFigures(records)}
+${signInFigure(name, buckets)}
+${figure('Events', records ? compact(records.estimatedEvents) : UNKNOWN, 'estimated')}
 </dl>
 <div class="grid">
 ${card(
   'Sign-ins and failures',
-  barChart(
-    `Sign-ins and failures, ${range.label}`,
-    [
-      { name: 'Sign-ins', tone: 'accent' },
-      { name: 'Failures', tone: 'bad' },
-    ],
-    buckets,
-  ),
-  { wide: true, id: 'sign-ins', aside: rangeLinks(visit, range) },
+  buckets ? signInChart(name, buckets) : empty('There are so many events that they could not be counted in time.'),
+  { wide: true, id: 'sign-ins', aside: rangeLinks(visit, name) },
 )}
 <div class="stack">
 ${card('Connections', connections(stats, health), { aside: badge(isUp ? 'database answers' : 'no answer', isUp ? 'good' : 'bad') })}
-${card('Expired rows', expiredRows(visit, records.expiredSessions, health))}
+${card('Expired rows', expiredRows(visit, records?.expiredSessions, health))}
 </div><div class="stack">
 ${card('Latency', latency(stats), { aside: html`<span class="faint">of this process, since it started</span>` })}
 ${card(
@@ -70,8 +61,44 @@ ${card(
   return { title: 'Overview', body };
 }
 
+/** @param {RecordCounts | undefined} records */
+function recordFigures(records) {
+  const shown = (/** @type {number | undefined} */ count) => (count === undefined ? UNKNOWN : compact(count));
+  return html`${figure('Live sessions', shown(records?.liveSessions), 'signed in now')}
+${figure('Users', shown(records?.users), records && counted(records.organizations, 'organization'))}
+${figure('API keys', shown(records?.apiKeys), 'of users and organizations')}`;
+}
+
 /**
- * @param {import('../html/charts.js').Bucket[]} buckets
+ * @param {string} name of the range
+ * @param {Bucket[] | undefined} buckets
+ */
+function signInFigure(name, buckets) {
+  const title = `Sign-ins, ${RANGES[name]?.label}`;
+  if (buckets === undefined) return figure(title, UNKNOWN, 'not counted');
+  const [signIns, failures] = [total(buckets, 0), total(buckets, 1)];
+  const attempts = signIns + failures;
+  const note = attempts === 0 ? 'no attempts' : `${percent(failures / attempts)} of the attempts failed`;
+  return figure(title, compact(signIns), note);
+}
+
+/**
+ * @param {string} name of the range
+ * @param {Bucket[]} buckets
+ */
+function signInChart(name, buckets) {
+  return barChart(
+    `Sign-ins and failures, ${RANGES[name]?.label}`,
+    [
+      { name: 'Sign-ins', tone: 'accent' },
+      { name: 'Failures', tone: 'bad' },
+    ],
+    buckets,
+  );
+}
+
+/**
+ * @param {Bucket[]} buckets
  * @param {number} series
  */
 function total(buckets, series) {
@@ -85,12 +112,12 @@ function percent(share) {
 
 /**
  * @param {Visit} visit
- * @param {import('../sign-ins.js').Range} shown
+ * @param {string} shown
  */
 function rangeLinks(visit, shown) {
   return html`<nav class="segments" aria-label="Time shown">${Object.entries(RANGES).map(
     ([name, range]) =>
-      html`<a href="${visit.href('/', { range: name })}"${range === shown && html` aria-current="true"`}>${range.label}</a>`,
+      html`<a href="${visit.href('/', { range: name })}"${name === shown && html` aria-current="true"`}>${range.label}</a>`,
   )}</nav>`;
 }
 
@@ -131,11 +158,13 @@ function latency(stats) {
 
 /**
  * @param {Visit} visit
- * @param {number} expiredSessions
+ * @param {number | undefined} expiredSessions
  * @param {HealthStatus} health
  */
 function expiredRows(visit, expiredSessions, { lastSweep }) {
-  const entries = /** @type {[string, unknown][]} */ ([['Sessions that have expired', number(expiredSessions)]]);
+  const entries = /** @type {[string, unknown][]} */ ([
+    ['Sessions that have expired', expiredSessions === undefined ? UNKNOWN : number(expiredSessions)],
+  ]);
   if (lastSweep) {
     entries.push(
       ['Last sweep', html`${time(lastSweep.startedAt)}, ${lastSweep.isBackground ? 'in the background' : 'by hand'}`],

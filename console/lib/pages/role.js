@@ -86,12 +86,13 @@ ${textarea('permissions', 'Permissions', { value: permissions.map(permissionLine
  * @param {RoleRecord} role
  */
 function assignCard(visit, role) {
-  const user = (/** @type {string} */ scope) => input('user', 'User', { hint: 'E-mail or id', required: true, scope });
+  const user = (/** @type {string} */ label, /** @type {string} */ scope) =>
+    input('user', `${label} (e-mail or id)`, { required: true, scope });
   return card(
     'Who has it',
     html`<p>The roles of a user stand on the user’s page, and those of members on the organization’s.</p>
-${actionForm(visit, `${pathOf(role)}/assign`, user('assign'), 'Assign', { className: 'form narrow' })}
-${actionForm(visit, `${pathOf(role)}/revoke`, user('revoke'), 'Take away', { tone: 'danger', className: 'form narrow', asks: true })}`,
+${actionForm(visit, `${pathOf(role)}/assign`, user('Give it to', 'assign'), 'Assign', { className: 'row' })}
+${actionForm(visit, `${pathOf(role)}/revoke`, user('Take it from', 'revoke'), 'Take away', { tone: 'danger', className: 'row', asks: true })}`,
   );
 }
 

@@ -31,12 +31,8 @@ async function devicesCard(visit, user) {
             {
               head: 'Device',
               kind: 'main',
-              cell: ({ name, method, phoneNumber }) =>
-                html`${name ?? method} ${badge(method)}${phoneNumber && html` <span class="faint">${phoneNumber}</span>`}`,
-            },
-            {
-              head: 'State',
-              cell: ({ verified }) => (verified ? badge('verified', 'good') : badge('not verified', 'notice')),
+              cell: ({ name, method, phoneNumber, verified }) =>
+                html`<span class="who"><span class="first">${name ?? method}</span><span class="second">${method}${phoneNumber && ` ${phoneNumber}`}</span></span>${verified ? badge('verified', 'good') : badge('not verified', 'notice')}`,
             },
             { head: 'Last used', cell: ({ lastUsedAt }) => time(lastUsedAt) },
             {
@@ -60,13 +56,18 @@ async function devicesCard(visit, user) {
  */
 async function linksCard(visit, user) {
   const links = await visit.storage.getUserSSOLinks(user.id);
+  const providers = await Promise.all(links.map(({ providerId }) => visit.storage.getSSOProvider(providerId)));
   const rows = [
     ...Object.values(user.oauth ?? {}).map((link) => ({
       ...{ kind: 'OAuth', provider: link.provider, subject: link.sub, email: link.email, at: link.linkedAt },
       form: () => removeForm(visit, user, 'oauth/unlink', 'provider', link.provider, link.provider, 'Unlink'),
     })),
-    ...links.map((link) => ({
-      ...{ kind: link.providerType.toUpperCase(), provider: link.providerId, subject: link.providerSubject },
+    ...links.map((link, index) => ({
+      ...{
+        kind: link.providerType.toUpperCase(),
+        provider: providers[index]?.name ?? link.providerId,
+        subject: link.providerSubject,
+      },
       ...{ email: link.providerEmail, at: link.linkedAt },
       form: () =>
         removeForm(
@@ -90,7 +91,7 @@ async function linksCard(visit, user) {
               head: 'Account',
               kind: 'main',
               cell: ({ kind, provider, subject, email }) =>
-                html`<span class="who"><span class="first">${email ?? subject} ${badge(kind)}</span><span class="second">${provider}</span></span>`,
+                html`<span class="who"><span class="first">${email ?? subject}</span><span class="second">${kind}, ${provider}${email !== undefined && `, ${subject}`}</span></span>`,
             },
             { head: 'Linked', cell: ({ at }) => time(at) },
             { head: 'Unlink', kind: 'actions', cell: ({ form }) => form() },

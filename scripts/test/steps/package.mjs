@@ -6,7 +6,7 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../build/inputs.mjs';
 import { platforms } from '../../build/platforms.mjs';
-import { debugBinary, pack } from '../../release/pack.mjs';
+import { debugBinary, pack, packConsole } from '../../release/pack.mjs';
 
 const directory = join(ROOT, 'target', 'package');
 
@@ -14,7 +14,7 @@ const directory = join(ROOT, 'target', 'package');
 export function prepare(given) {
   const { binary, platform } = debugBinary(join(ROOT, 'target', 'stripped'));
   const { main, platform: own } = pack(binary, platform, directory);
-  writeFileSync(join(directory, 'tarballs.json'), JSON.stringify({ main, own }));
+  writeFileSync(join(directory, 'tarballs.json'), JSON.stringify({ main, own, ofConsole: packConsole(directory) }));
   // As the release finds them. For other platforms a stand-in will do: no installation here may take it.
   for (const { name } of platforms()) {
     const target = join(directory, 'binaries', name);
