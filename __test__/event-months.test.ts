@@ -116,7 +116,15 @@ it('more events than can be moved stay together, in a partition that ends with t
     INSERT INTO auth_events (type, principal_id, timestamp)
     SELECT 'many', 'many', '${monthStart(-2).toISOString()}'::timestamptz + n * interval '1 minute' FROM generate_series(0, 60000) n;
     INSERT INTO auth_events (type, principal_id, timestamp) VALUES ('many', 'many', '${monthStart(1).toISOString()}'), ('many', 'many', '9000-01-01')`);
+  const snoop = `${db.name}_snoop`;
+  await db.query(`CREATE ROLE ${snoop}; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO ${snoop}`);
   await db.adapter().connect();
+  await db.query(`ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM ${snoop}`);
+  const read = await db.query(
+    `SELECT relname FROM pg_class WHERE has_table_privilege('${snoop}', oid, 'SELECT') AND relname LIKE 'auth_events%'`,
+  );
+  await db.query(`DROP OWNED BY ${snoop}; DROP ROLE ${snoop}`);
+  expect(read).toEqual([]);
   const together = `${monthName(-2)}_on`;
   expect(await partitions(db)).toEqual(['auth_events_past', together, ...range(1, 6), 'auth_events_future']);
   const places = await db.query(

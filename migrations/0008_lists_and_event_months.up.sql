@@ -37,11 +37,12 @@ DECLARE
     last CONSTANT TIMESTAMPTZ := present + make_interval(months => least(greatest(ahead, 0), 60) + 1);
     place TEXT;
     future REGCLASS;
+    fresh REGCLASS[] := '{}';
     month TIMESTAMPTZ;
     month_name TEXT;
     made INTEGER := 0;
     are_many BOOLEAN;
-    grantee TEXT;
+    statement TEXT;
 BEGIN
     SELECT n.nspname
       INTO place
@@ -110,6 +111,7 @@ BEGIN
           , month
         );
         future := format('%I.auth_events_future', place)::regclass;
+        fresh := fresh || future;
         made := 1;
     END IF;
 
@@ -123,18 +125,24 @@ BEGIN
           , month
           , month + INTERVAL '1 month'
         );
-        -- Nobody needs rights to a month, whatever the default privileges say.
-        FOR grantee IN
-            SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
-              FROM pg_class c
-             CROSS JOIN aclexplode(c.relacl) a
-             WHERE c.oid = format('%I.%I', place, month_name)::regclass
-               AND a.grantee <> c.relowner
-        LOOP
-            EXECUTE format('REVOKE ALL ON %I.%I FROM %s', place, month_name, grantee);
-        END LOOP;
+        fresh := fresh || format('%I.%I', place, month_name)::regclass;
         month := month + INTERVAL '1 month';
         made := made + 1;
+    END LOOP;
+
+    -- Nobody needs rights to a part of the table, whatever the default privileges say.
+    FOR statement IN
+        SELECT DISTINCT format(
+                   'REVOKE ALL ON %s FROM %s'
+                 , c.oid::regclass
+                 , CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
+               )
+          FROM pg_class c
+         CROSS JOIN aclexplode(c.relacl) a
+         WHERE c.oid = ANY (fresh)
+           AND a.grantee <> c.relowner
+    LOOP
+        EXECUTE statement;
     END LOOP;
 
     EXECUTE format(
