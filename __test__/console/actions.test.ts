@@ -92,6 +92,22 @@ it('each action has an event of its own and a path of its own', () => {
   for (const { event } of ACTIONS) expect(event).toMatch(/^console(\.[a-z_]+){2}$/);
 });
 
+it('an action that cannot be committed leaves no event', async () => {
+  const user = await db.storage.createUser(userInput({ name: 'Stays' }));
+  await db.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$`);
+  await db.query(
+    'CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()',
+  );
+  try {
+    const broken = new Visitor(makeConsole(db.storage, { onError: () => undefined }));
+    const before = await snapshot();
+    expect((await broken.post(`/admin/users/${user.id}/edit`, { name: 'Changes' })).status).toBe(500);
+    expect(await snapshot()).toEqual(before);
+  } finally {
+    await db.query('DROP TRIGGER refuse ON users');
+  }
+});
+
 describe('what the store refuses', () => {
   it('is said in words, and leaves no event', async () => {
     const [one, other] = [await db.storage.createUser(userInput()), await db.storage.createUser(userInput())];

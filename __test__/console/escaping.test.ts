@@ -1,4 +1,5 @@
 /** What may not get out of the store: markup as markup, and secrets at all. */
+import { html } from '../../console/lib/html/html';
 import { useDatabase } from '../helpers/database';
 import { makeScene } from '../helpers/every-method';
 import { inAnHour, memberInput, samlProviderInput, sessionInput } from '../helpers/fixtures';
@@ -223,6 +224,19 @@ it('an object in metadata that claims to be HTML is shown as JSON', async () => 
     expect(page).not.toContain('<script>x');
     expect(page).toContain('&lt;script&gt;x&lt;/script&gt;');
   }
+});
+
+it('an object cannot be filled into a page, whatever it says about itself', () => {
+  for (const value of [
+    { isEscaped: true },
+    new Date(),
+    { isEscaped: true, callbacks: [] },
+    [{ isEscaped: true }],
+    Promise.resolve('x'),
+  ]) {
+    expect(() => html`<p>${value}</p>`).toThrow(TypeError);
+  }
+  expect(`${html`<p title="${'"'}">${html`<b>`}${['<', 1, null, false]}</p>`}`).toBe('<p title="&quot;"><b>&lt;1</p>');
 });
 
 describe('the CSV file', () => {
