@@ -1,4 +1,5 @@
 /** The configuration of every suite; TEST_SUITE names one of scripts/test/suites.cjs, or `npm test`'s is taken. */
+const { availableParallelism } = require('node:os');
 const { SUITES } = require('./scripts/test/suites.cjs');
 
 const name = process.env.TEST_SUITE || 'jest';
@@ -21,5 +22,5 @@ module.exports = {
   testTimeout: suite.timeoutMs ?? 30_000,
   // With a worker for each processor, every other processor is idle: tests wait for the server, for time limits and for
   // pauses. What is apart measures times, or starts servers and processes of its own.
-  maxWorkers: suite.isApart ? '100%' : '150%',
+  maxWorkers: suite.isApart ? '100%' : Math.ceil(availableParallelism() * 1.5),
 };

@@ -1,18 +1,21 @@
 /**
- * A walk through the product: `npm run demo`.
+ * A walk through the product: `npm run demo`, or `npm run demo -- --console` to look at its users and events afterwards.
  *
  * Starts a PostgreSQL server of its own, or, with DATABASE_URL, works in that database in a schema of
  * its own, which it drops at the end.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Secret, TOTP } from 'otpauth';
 import { freePort } from '../../scripts/test/postgres-server.cjs';
-import { call, chapter, refused, summary } from './output.mjs';
+import { showConsole } from './console.mjs';
+import { call, chapter, refused, say, summary } from './output.mjs';
 import { findServer } from './server.mjs';
 
 const HOUR = 3_600_000;
 
+const { values: flags } = parseArgs({ options: { console: { type: 'boolean', default: false } } });
 const server = await findServer();
 const storage = new PostgresStorageAdapter(server.url, server.options);
 try {
@@ -26,12 +29,14 @@ try {
   await singleSignOn(user.id);
   await auditTrail(user.id);
   await whatGoesWrong();
+  if (flags.console) await showConsole(storage);
   await goodbye();
 } finally {
   await storage.disconnect();
   await server.cleanUp();
 }
 summary();
+if (!flags.console) say('The same, with a console to look at what it has made: npm run demo -- --console');
 
 async function connectAndMigrate() {
   chapter('Connect, which also creates the tables');
