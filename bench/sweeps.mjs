@@ -25,7 +25,7 @@ const LIVE = TOTAL - EXPIRED;
 const ROUNDS = Number(flags.rounds);
 const MS = 3_000;
 
-/** Sessions that have expired lie among the others, as in a table that has been in use. @param {import('pg').Client} client */
+/** Sessions that have expired lie among the others, by their place and by their id, as in a table that has been in use. @param {import('pg').Client} client */
 async function addExpired(client) {
   await client.query(`SET search_path = ${SCHEMA}; SET session_replication_role = replica`);
   await client.query(`
@@ -33,7 +33,7 @@ async function addExpired(client) {
     SELECT * FROM (
       SELECT * FROM sessions
        UNION ALL
-      SELECT (jsonb_populate_record(like_it.s, jsonb_build_object('id', 'expired ' || n, 'expires_at', now() - interval '1 day'))).*
+      SELECT (jsonb_populate_record(like_it.s, jsonb_build_object('id', pg_catalog.md5('expired ' || n), 'expires_at', now() - interval '1 day'))).*
         FROM (SELECT s FROM sessions s LIMIT 1) like_it CROSS JOIN generate_series(1, ${EXPIRED}) n
     ) every ORDER BY random();
     TRUNCATE sessions;
