@@ -14,6 +14,10 @@ type Lifecycle = 'connect' | 'disconnect' | 'rollback' | 'healthCheck' | 'stats'
 
 export type Method = Exclude<keyof PostgresStorageAdapter, Lifecycle | Administration>;
 
+/** Whether a method changes nothing, as its name says; `getSessionContext` does with `extendTo`, which the calls here have. */
+export const isReading = (method: string) =>
+  /^(count|export|get|list|verify)/.test(method) && method !== 'getSessionContext';
+
 /** Makes a different text each time, so that a test can look for it in logs, errors or tables. */
 export type MakeText = (what: string) => string;
 
