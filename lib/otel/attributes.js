@@ -25,7 +25,7 @@ const TABLES = [
 ];
 
 /** Methods that are about the whole database. @type {ReadonlySet<string>} */
-const OF_NO_TABLE = new Set([...LIFECYCLE, 'sweep']);
+const OF_NO_TABLE = new Set([...LIFECYCLE, 'countRecords', 'sweep']);
 
 /** @param {MethodName} method */
 function tableOf(method) {
