@@ -25,7 +25,11 @@ const LIVE = TOTAL - EXPIRED;
 const ROUNDS = Number(flags.rounds);
 const MS = 3_000;
 
-/** Sessions that have expired lie among the others, by their place and by their id, as in a table that has been in use. @param {import('pg').Client} client */
+/**
+ * Sessions that have expired lie among the others, by their place and by their id, as in a table that has been in use.
+ *
+ * @param {import('pg').Client} client
+ */
 async function addExpired(client) {
   await client.query(`SET search_path = ${SCHEMA}; SET session_replication_role = replica`);
   await client.query(`
