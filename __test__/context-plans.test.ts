@@ -54,7 +54,7 @@ it.each<[string, Call]>([
   const alone = await explained.plansOf(() => call(storage, 2));
   const shared = await explained.plansOf(together);
   await explained.stop();
-  expect(shared.length).toBeLessThan(MANY / 4);
+  expect(shared.length).toBeLessThan(MANY / 2);
   for (const { rows, sql } of alone) expect({ sql, rows: rows > 20 && rows }).toEqual({ sql, rows: false });
   for (const { rows, sql } of shared) expect({ sql, rows: rows > 20 * MANY && rows }).toEqual({ sql, rows: false });
 });
