@@ -37,12 +37,10 @@ DECLARE
     last CONSTANT TIMESTAMPTZ := present + make_interval(months => least(greatest(ahead, 0), 60) + 1);
     place TEXT;
     future REGCLASS;
-    fresh REGCLASS[] := '{}';
     month TIMESTAMPTZ;
     month_name TEXT;
     made INTEGER := 0;
-    are_many BOOLEAN;
-    statement TEXT;
+    grantee TEXT;
 BEGIN
     SELECT n.nspname
       INTO place
@@ -81,9 +79,9 @@ BEGIN
     -- If nobody has made months for long, they are too many to be moved. Then their table becomes a partition that
     -- ends with the present month.
     EXECUTE format('SELECT count(*) > 50000 FROM (SELECT FROM %s WHERE timestamp < $1 LIMIT 50001) AS few', future)
-       INTO STRICT are_many
+       INTO STRICT grantee
       USING last;
-    IF are_many AND month <= present THEN
+    IF grantee::boolean AND month <= present THEN
         month_name := 'auth_events_' || to_char(month, 'YYYY_MM') || '_on';
         month := present + INTERVAL '1 month';
         EXECUTE format('ALTER TABLE %s RENAME TO %I', future, month_name);
@@ -111,7 +109,6 @@ BEGIN
           , month
         );
         future := format('%I.auth_events_future', place)::regclass;
-        fresh := fresh || future;
         made := 1;
     END IF;
 
@@ -125,24 +122,18 @@ BEGIN
           , month
           , month + INTERVAL '1 month'
         );
-        fresh := fresh || format('%I.%I', place, month_name)::regclass;
+        -- Nobody needs rights to a month, whatever the default privileges say.
+        FOR grantee IN
+            SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
+              FROM pg_class c
+             CROSS JOIN aclexplode(c.relacl) a
+             WHERE c.oid = format('%I.%I', place, month_name)::regclass
+               AND a.grantee <> c.relowner
+        LOOP
+            EXECUTE format('REVOKE ALL ON %I.%I FROM %s', place, month_name, grantee);
+        END LOOP;
         month := month + INTERVAL '1 month';
         made := made + 1;
-    END LOOP;
-
-    -- Nobody needs rights to a part of the table, whatever the default privileges say.
-    FOR statement IN
-        SELECT DISTINCT format(
-                   'REVOKE ALL ON %s FROM %s'
-                 , c.oid::regclass
-                 , CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
-               )
-          FROM pg_class c
-         CROSS JOIN aclexplode(c.relacl) a
-         WHERE c.oid = ANY (fresh)
-           AND a.grantee <> c.relowner
-    LOOP
-        EXECUTE statement;
     END LOOP;
 
     EXECUTE format(
@@ -178,7 +169,6 @@ DECLARE
     pending TEXT;
     old_parts TEXT[];
     new_start TIMESTAMPTZ;
-    is_empty BOOLEAN;
     grantee TEXT;
 BEGIN
     SELECT n.nspname
@@ -220,12 +210,12 @@ BEGIN
                 WHERE i.inhparent = events
            ) AS part (name, ends)
      WHERE part.ends <= least(until, now());
-    IF old_parts IS NULL THEN
-        RETURN 0;
-    END IF;
-    IF cardinality(old_parts) = 1 AND old_parts[1] = format('%I.auth_events_past', place) THEN
-        EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', old_parts[1]) INTO STRICT is_empty;
-        IF is_empty THEN
+    IF old_parts IS NULL OR cardinality(old_parts) = 1 AND old_parts[1] = format('%I.auth_events_past', place) THEN
+        IF old_parts IS NULL THEN
+            RETURN 0;
+        END IF;
+        EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', old_parts[1]) INTO STRICT pending;
+        IF pending::boolean THEN
             RETURN 0;
         END IF;
     END IF;

@@ -31,6 +31,7 @@ pub const MIGRATIONS: &[Migration] = &[
         prepare: Some(include_str!("../../migrations/0008_lists_and_event_months.prepare.sql"))
     ),
     migration!("0009_sweeps"),
+    migration!("0010_rights_to_future_events"),
 ];
 
 /// Replacements in the first migration, which was released before the rule that our SQL must not call functions or
