@@ -106,7 +106,8 @@ const MAX_BATCH: u32 = 10_000;
 const PAGES: RangeInclusive<i64> = 32..=256;
 const COUNTED_PAGES: i64 = 4_096;
 
-/// About as many rows as fit in a page, for the walk by id.
+/// About as many rows as fit in a page, for the walk by id. Each may lie in a page of its own, so that counting costs as
+/// much there as deleting.
 const ROWS_OF_A_PAGE: i64 = 20;
 
 /// Statements that take less time than this look at more pages the next time, and those that take more at fewer.
@@ -280,7 +281,8 @@ impl<'o> Walk<'o> {
         let &SweepStatements { delete_after_id, count_after_id, .. } = self.statements;
         let (sql, repeat) =
             if self.order.is_dry_run { (count_after_id, Repeat::Read) } else { (delete_after_id, Repeat::Never) };
-        let (older_than, ids, rows) = (self.order.older_than, self.pages * ROWS_OF_A_PAGE, self.next_batch());
+        let ids = self.pages.min(*PAGES.end()) * ROWS_OF_A_PAGE;
+        let (older_than, rows) = (self.order.older_than, self.next_batch());
         let step: Option<(i64, Option<String>)> =
             db.optional(repeat, || query(sql).bind(older_than).bind(&self.last_id).bind(rows).bind(ids)).await?;
         let (swept, last) = step.ok_or_else(no_row)?;
