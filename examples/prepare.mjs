@@ -7,33 +7,36 @@ import { basename, join } from 'node:path';
 import { ROOT } from '../scripts/build/inputs.mjs';
 import { runQuietly } from '../scripts/build/progress.mjs';
 import { setup } from '../scripts/build/setup.mjs';
-import { debugBinary, pack, packDirectory, unpackInto } from '../scripts/release/pack.mjs';
+import { debugBinary, pack, packConsole, unpackInto } from '../scripts/release/pack.mjs';
 
 const CONSOLE = '@kitiumai/auth-postgres-console';
 
-/** @param {string} directory of the example */
-export async function prepareExample(directory) {
+/** @param {string[]} names of examples */
+export async function prepareExamples(names) {
   await setup();
-  await installDependencies(basename(directory));
+  await installDependencies(names);
   const packed = join(ROOT, 'target', 'examples', 'packed');
   const { binary, platform } = debugBinary(join(ROOT, 'target', 'examples', 'stripped'));
-  const tarballs = Object.values(pack(binary, platform, packed));
-  const { dependencies } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
-  if (CONSOLE in dependencies) tarballs.push(packDirectory(join(ROOT, 'console'), packed));
+  const store = Object.values(pack(binary, platform, packed));
+  const withConsole = [...store, packConsole(packed)];
 
-  rmSync(join(directory, 'node_modules', '@kitiumai'), { recursive: true, force: true });
-  unpackInto(tarballs, directory);
-  if (CONSOLE in dependencies) linkDependencies(join(directory, 'node_modules', CONSOLE));
+  for (const directory of names.map((name) => join(ROOT, 'examples', name))) {
+    const { dependencies } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
+    const hasConsole = CONSOLE in dependencies;
+    rmSync(join(directory, 'node_modules', '@kitiumai'), { recursive: true, force: true });
+    unpackInto(hasConsole ? withConsole : store, directory);
+    if (hasConsole) linkDependencies(join(directory, 'node_modules', CONSOLE));
+  }
 }
 
-/** @param {string} name of the example */
-async function installDependencies(name) {
+/** @param {string[]} names of examples */
+async function installDependencies(names) {
   const { packageManager } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const options = ['--frozen-lockfile', '--config.confirmModulesPurge=false', '--reporter=append-only'];
   const isDone = await runQuietly(
-    `installing the dependencies of ${name}`,
+    `installing the dependencies of ${names.join(', ')}`,
     'npx',
-    ['--yes', packageManager, 'install', '--filter', `./${name}`, ...options],
+    ['--yes', packageManager, 'install', ...names.flatMap((name) => ['--filter', `./${name}`]), ...options],
     // npx is a batch file there.
     { cwd: join(ROOT, 'examples'), shell: process.platform === 'win32' },
   );
@@ -49,4 +52,4 @@ function linkDependencies(unpacked) {
   }
 }
 
-if (import.meta.filename === process.argv[1]) await prepareExample(process.cwd());
+if (import.meta.filename === process.argv[1]) await prepareExamples([basename(process.cwd())]);

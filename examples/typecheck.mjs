@@ -2,15 +2,16 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { prepareExample } from './prepare.mjs';
+import { prepareExamples } from './prepare.mjs';
 
 const compiler = join(import.meta.dirname, '..', 'node_modules', 'typescript', 'bin', 'tsc');
-const projects = readdirSync(import.meta.dirname)
-  .map((name) => join(import.meta.dirname, name))
-  .filter((directory) => existsSync(join(directory, 'tsconfig.json')));
+const names = readdirSync(import.meta.dirname).filter((name) =>
+  existsSync(join(import.meta.dirname, name, 'tsconfig.json')),
+);
 
-for (const project of projects) {
-  await prepareExample(project);
+await prepareExamples(names);
+for (const name of names) {
+  const project = join(import.meta.dirname, name);
   const { status } = spawnSync(process.execPath, [compiler, '--project', project], { stdio: 'inherit' });
   if (status !== 0) process.exitCode = 1;
 }

@@ -1,7 +1,7 @@
 /** `npm run test:browser`: pages in the system's Chromium. Their pictures are in target/screenshots afterwards. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { prepareExample } from '../../../examples/prepare.mjs';
+import { prepareExamples } from '../../../examples/prepare.mjs';
 import { ROOT } from '../../build/inputs.mjs';
 import chromium from '../chromium.cjs';
 
@@ -13,7 +13,7 @@ export async function prepare(given) {
     console.error(`test:browser: ${/** @type {Error} */ (error).message}`);
     process.exit(1);
   }
-  await prepareExample(join(ROOT, 'examples', 'express'));
+  await prepareExamples(['express']);
   rmSync(join(ROOT, 'target', 'screenshots'), { recursive: true, force: true });
   return given;
 }
