@@ -1,6 +1,7 @@
 /** The examples work as an application would use them. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { Application } from './examples/application';
 import { useDatabase } from './helpers/database';
 import { createRole, type DatabaseRole } from './helpers/database-role';
 
@@ -27,27 +28,18 @@ it.each(['--maxWorkers=2', '--detectOpenHandles'])(
 );
 
 it('the demo serves the console with --console until SIGINT, and then ends as it does without', async () => {
-  const child = spawn(process.execPath, [join(__dirname, '..', 'examples', 'demo', 'index.mjs'), '--console'], {
-    env: { ...process.env, DATABASE_URL: db.url },
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const demo = await Application.start({
+    name: 'demo',
+    args: ['index.mjs', '--console'],
+    env: { DATABASE_URL: db.url },
+    ready: /(http:\/\/127\.0\.0\.1:\S+)/,
   });
-  let output = '';
-  const closed = new Promise((resolve) => child.once('close', resolve));
-  const link = await new Promise<string>((resolve, reject) => {
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-      const [found] = output.match(/http:\/\/127\.0\.0\.1:\S+/) ?? [];
-      if (found) resolve(found);
-    });
-    child.once('close', () => reject(new Error(`the demo has ended:\n${output}`)));
-  });
-  const signedIn = await fetch(link, { redirect: 'manual' });
+  const signedIn = await fetch(demo.url, { redirect: 'manual' });
   const cookie = signedIn.headers.getSetCookie().map((each) => each.split(';')[0]);
-  const users = await fetch(new URL('/users', link), { headers: { cookie: cookie.join('; ') } });
+  const users = await fetch(new URL('/users', demo.url), { headers: { cookie: cookie.join('; ') } });
   expect([users.status, await users.text()]).toEqual([200, expect.stringContaining('Ada@example.com')]);
-  child.kill('SIGINT');
-  expect(await closed).toBe(0);
-  expect(output).toContain('nothing left open');
+  expect(await demo.stop('SIGINT')).toBe(0);
+  expect(demo.output).toContain('nothing left open');
   expect(await db.query(`SELECT FROM pg_namespace WHERE nspname LIKE 'auth_postgres_demo%'`)).toEqual([]);
 });
 
