@@ -61,8 +61,3 @@ export class Application {
     return this.ended;
   }
 }
-
-/** Asks again and again until it is so. */
-export async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 50));
-}

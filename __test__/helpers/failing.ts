@@ -44,7 +44,7 @@ export async function whileLocked(
 }
 
 /** Resolves once the condition holds. If it never does, the time limit of the test ends the wait. */
-export async function until(condition: () => Promise<boolean>): Promise<void> {
+export async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
