@@ -1,7 +1,7 @@
 /** The examples work as an application would use them. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { Application } from './examples/application';
+import { Application } from './helpers/application';
 import { useDatabase } from './helpers/database';
 import { createRole, type DatabaseRole } from './helpers/database-role';
 

@@ -16,26 +16,32 @@ it.each<[string, Move]>([
   ['updateSession', (storage, id, expiresAt) => storage.updateSession(id, { expiresAt })],
   ['getSessionContext', (storage, id, extendTo) => storage.getSessionContext(id, { extendTo })],
 ])('%s moves the expiry of a session as a heap-only (HOT) update', async (_, move) => {
-  // A snapshot of autovacuum's would keep the server from clearing old versions away, and a page from having room.
   await db.query('ALTER TABLE sessions SET (autovacuum_enabled = off)');
-  const storage = db.adapter();
-  const { id: userId } = await storage.createUser(userInput());
+  const { id: userId } = await db.storage.createUser(userInput());
   const sessions = await Promise.all(
-    Array.from({ length: SESSIONS }, () => storage.createSession(sessionInput(userId))),
+    Array.from({ length: SESSIONS }, () => db.storage.createSession(sessionInput(userId))),
   );
-  const before = await updates();
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const { id } of sessions.filter((_, at) => at % STEP === round)) {
-      // One after the other: what others still see cannot make room.
-      await move(storage, id, inMs(1e7 + round * 1e6));
+  /** The share of heap-only updates while each session of these rounds is moved, one after the other. */
+  const shareOf = async (from: number, to: number) => {
+    const storage = db.adapter();
+    const before = await updates();
+    for (let round = from; round < to; round += 1) {
+      for (const { id } of sessions.filter((_, at) => at % STEP === round)) {
+        await move(storage, id, inMs(1e7 + round * 1e6));
+      }
     }
-  }
-  // The server counts with a delay; connections that end hand in what they have counted.
-  await storage.disconnect();
-  let after = before;
-  while (after.all - before.all < (ROUNDS * SESSIONS) / STEP) after = await updates();
-  // All of them, as long as pages keep room for a second version of a row; none, if `expires_at` had a btree.
-  expect((after.hot - before.hot) / (after.all - before.all)).toBeGreaterThan(0.95);
+    // The server counts with a delay; connections that end hand in what they have counted.
+    await storage.disconnect();
+    let after = before;
+    while (after.all - before.all < ((to - from) * SESSIONS) / STEP) after = await updates();
+    return (after.hot - before.hot) / (after.all - before.all);
+  };
+  // Each page has room for a second version of a row from the start: none of them would be, were the pages full,
+  // or if `expires_at` had a btree.
+  expect(await shareOf(0, 1)).toBeGreaterThan(0.95);
+  // Old versions make room for the next ones as soon as nobody's snapshot sees them. On a busy server snapshots
+  // of autovacuum's, which reads other tables, stay long enough to cost some.
+  expect(await shareOf(1, ROUNDS)).toBeGreaterThan(0.7);
 });
 
 async function updates(): Promise<{ all: number; hot: number }> {

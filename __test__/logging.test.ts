@@ -245,7 +245,8 @@ describe('slowCallMs', () => {
     const storage = await connected(logger, 200);
     await whileLocked(db, HOLD, [id], async (release) => {
       const waiting = storage.updateUser(id, { name: 'late' });
-      setTimeout(release, 250);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      await release();
       await waiting;
     });
     const lines = logger.take('slow call');

@@ -1,9 +1,9 @@
 /** examples/fastify-api, over HTTP. */
 import { Client } from 'pg';
+import { Application } from '../helpers/application';
 import { useDatabase } from '../helpers/database';
 import { until } from '../helpers/failing';
 import { TcpProxy } from '../helpers/proxy';
-import { Application } from './application';
 
 const SCOPES = ['keys:read', 'keys:write', 'organizations:read', 'organizations:write', 'members:read'];
 const ALL = [...SCOPES, 'members:write', 'events:read'];

@@ -1,10 +1,10 @@
 /** examples/next, built and started, over HTTP as a browser without JavaScript uses it. */
 import { join } from 'node:path';
+import { Application } from '../helpers/application';
 import { useDatabase } from '../helpers/database';
 import { until } from '../helpers/failing';
 import { TcpProxy } from '../helpers/proxy';
 import { runProgram } from '../package/run';
-import { Application } from './application';
 
 const DIRECTORY = join(__dirname, '..', '..', 'examples', 'next');
 const NEXT = 'node_modules/next/dist/bin/next';

@@ -42,6 +42,18 @@ export function start(program: string, args: string[], options: SpawnOptionsWith
   return { child, result, ended, shows };
 }
 
+/** Starts `auth-postgres` in a terminal of its own. What it writes to stdout and stderr comes together. */
+export function startInTerminal(args: string[], env: Record<string, string> = {}, timeoutMs?: number) {
+  // `exec`, since Ctrl-C would end a shell that stays, whatever the command does with it.
+  const line = `exec ${[process.execPath, COMMAND, ...args].map((word) => `'${word}'`).join(' ')}`;
+  return start(
+    'script',
+    ['--quiet', '--return', '--command', line, '/dev/null'],
+    { env: commandEnvironment({ TERM: 'xterm', ...env }) },
+    timeoutMs,
+  );
+}
+
 /** Runs `auth-postgres` in a pipe, with nothing on stdin. */
 export function command(args: string[], env: Record<string, string> = {}): Promise<CommandResult> {
   const { child, ended } = start(process.execPath, [COMMAND, ...args], { env: commandEnvironment(env) });

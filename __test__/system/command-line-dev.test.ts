@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { COMMAND, commandEnvironment, start } from '../helpers/command';
+import { COMMAND, commandEnvironment, start, startInTerminal } from '../helpers/command';
 
 const PREFIX = 'auth-postgres-dev-';
 const URL_OF_SERVER = /postgres:\/\/\S+/;
@@ -42,13 +42,7 @@ it('prints the URL of a migrated server, and Ctrl-C stops it and removes its dat
 
 it('in a terminal is stopped by Ctrl-C, which reaches the server as well', async () => {
   const before = directories();
-  const line = `'${process.execPath}' '${COMMAND}' dev --json`;
-  const { child, result, ended, shows } = start(
-    'script',
-    ['--quiet', '--return', '--command', line, '/dev/null'],
-    { env: commandEnvironment({ TERM: 'xterm' }) },
-    55_000,
-  );
+  const { child, result, ended, shows } = startInTerminal(['dev', '--json'], {}, 55_000);
   await shows('Ctrl-C stops the server.');
   const url = urlIn(result).replace(/".*/, '');
   child.stdin.write('\x03');

@@ -1,6 +1,6 @@
 /** The command `auth-postgres` in a terminal, which `script` of util-linux makes: colours, progress, questions, Ctrl-C. */
 import { Client } from 'pg';
-import { COMMAND, commandEnvironment, start } from '../helpers/command';
+import { startInTerminal } from '../helpers/command';
 import { useDatabase } from '../helpers/database';
 import { MIGRATIONS } from '../helpers/migrations';
 
@@ -8,13 +8,8 @@ const db = useDatabase({ migrated: false });
 const ESCAPE = '\x1b[';
 const CTRL_C = '\x03';
 
-/** Runs the command in a terminal. What it writes to stdout and stderr comes together. */
-function inTerminal(args: string[], env: Record<string, string> = {}) {
-  const line = [process.execPath, COMMAND, ...args].map((word) => `'${word}'`).join(' ');
-  return start('script', ['--quiet', '--return', '--command', line, '/dev/null'], {
-    env: commandEnvironment({ DATABASE_URL: db.url, TERM: 'xterm', ...env }),
-  });
-}
+const inTerminal = (args: string[], env: Record<string, string> = {}) =>
+  startInTerminal(args, { DATABASE_URL: db.url, ...env });
 
 beforeEach(() => db.storage.migrate());
 

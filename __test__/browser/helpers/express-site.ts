@@ -1,8 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import path from 'node:path';
 import { freePort } from '../../../scripts/test/postgres-server.cjs';
-
-const EXAMPLE = path.join(__dirname, '..', '..', '..', 'examples', 'express');
+import { Application } from '../../helpers/application';
 
 export const ADMIN = 'admin@example.com';
 /** What the site needs beside DATABASE_URL. */
@@ -21,50 +18,37 @@ export interface SiteOptions {
 
 /** The example in a process of its own. */
 export class ExpressSite {
-  /** What it has printed so far. */
-  output = '';
-  readonly ended: Promise<number | null>;
-
   private constructor(
     readonly origin: string,
-    private readonly child: ChildProcess,
-  ) {
-    this.ended = new Promise((resolve) => child.once('close', resolve));
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        this.output += text;
-      });
-    }
-  }
+    private readonly application: Application,
+  ) {}
 
   /** Starts it, and resolves when it takes requests. Rejects with what it has printed if it ends before. */
   static async start({ databaseUrl, env = {}, args = ['--import', 'tsx', 'src/main.ts'] }: SiteOptions) {
     const port = await freePort();
     const origin = `http://localhost:${port}`;
-    const child = spawn(process.execPath, args, {
-      cwd: EXAMPLE,
+    const application = await Application.start({
+      ...{ name: 'express', args, ready: /The site is at (\S+)/ },
       env: {
-        ...{ ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '', PORT: String(port), HOST: 'localhost' },
-        ...{ ...(databaseUrl && { DATABASE_URL: databaseUrl }), SITE_URL: origin, ...SETTINGS, ...env },
+        ...{ NODE_ENV: 'production', PORT: String(port), HOST: 'localhost', SITE_URL: origin },
+        ...{ ...(databaseUrl && { DATABASE_URL: databaseUrl }), ...SETTINGS, ...env },
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const site = new ExpressSite(origin, child);
-    let hasEnded = false;
-    void site.ended.then(() => {
-      hasEnded = true;
-    });
-    while (!site.output.includes('The site is at')) {
-      if (hasEnded) throw new Error(`The site has ended:\n${site.output}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    return site;
+    return new ExpressSite(origin, application);
+  }
+
+  /** What it has printed so far. */
+  get output(): string {
+    return this.application.output;
+  }
+
+  get ended(): Promise<number | null> {
+    return this.application.ended;
   }
 
   /** Sends a signal; resolves with the exit code. */
   stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    this.child.kill(signal);
-    return this.ended;
+    return this.application.stop(signal);
   }
 
   /** The links in the mails to an address, the newest first. */

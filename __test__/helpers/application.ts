@@ -23,7 +23,8 @@ export interface ApplicationOptions {
 export class Application {
   /** What it has printed so far. */
   output = '';
-  private readonly ended: Promise<number | null>;
+  /** Resolves with the exit code. */
+  readonly ended: Promise<number | null>;
 
   private constructor(
     private readonly child: ChildProcess,
