@@ -1,8 +1,9 @@
 /**
  * `node bench/sweeps.mjs [--sessions 1000000] [--expired 0.3] [--per-second 2000] [--rounds 7] [--batch 1000]`: the latency of
- * look-ups without a sweep and beside one, by turns, and how long the whole sweep takes. `TEST_POSTGRES_VERSION` chooses the
- * server.
+ * look-ups without a sweep, beside one in the background and beside a call of `sweep`, by turns, and how long the whole sweep
+ * takes. `TEST_POSTGRES_VERSION` chooses the server.
  */
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Contestant } from './contestant.mjs';
@@ -57,35 +58,51 @@ try {
   const measure = () => lookups.ask({ operation: 'session by id', perSecond: Number(flags['per-second']), ms: MS });
   await measure();
 
-  /** @type {Record<string, {p50: number, p99: number}[]>} */
-  const found = { without: [], beside: [] };
-  let swept = 0;
-  for (let round = 0; round < ROUNDS; round += 1) {
-    found.without?.push(await measure());
+  const besideCall = async () => {
     const abort = new AbortController();
     const sweeping = sweeper
       .sweep({ kinds: ['sessions'], batchSize: Number(flags.batch), signal: abort.signal })
-      .then((counts) => {
-        swept += counts.sessions ?? 0;
-        process.stderr.write('the sweep ended within a round\n');
-      })
+      .then(() => process.stderr.write('the sweep ended within a round\n'))
       .catch(() => undefined);
-    found.beside?.push(await measure());
+    const figures = await measure();
     abort.abort();
     await sweeping;
-    process.stderr.write('.');
+    return figures;
+  };
+  const inBackground = async () => {
+    await server.query((client) => client.query(`DELETE FROM ${SCHEMA}.auth_sweeps`));
+    const background = new PostgresStorageAdapter(`${server.url}?schema=${SCHEMA}`, { max: 2, sweepIntervalMs: 1_000 });
+    await background.connect();
+    // It starts within a second, and has come to the sessions, the last kind of all, within another.
+    await setTimeout(2_000);
+    const figures = await measure();
+    await background.disconnect();
+    return figures;
+  };
+  const left = async () => (await sweeper.sweep({ kinds: ['sessions'], dryRun: true })).sessions ?? 0;
+
+  /** @type {Record<string, () => Promise<{p50: number, p99: number}>>} */
+  const ways = { 'without a sweep': measure, 'in the background': inBackground, 'a call': besideCall };
+  /** @type {Record<string, {p50: number, p99: number, swept: number}[]>} */
+  const found = {};
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [name, way] of Object.entries(ways)) {
+      const before = await left();
+      const figures = await way();
+      found[name] = [...(found[name] ?? []), { ...figures, swept: before - (await left()) }];
+      process.stderr.write('.');
+    }
   }
   process.stderr.write('\n');
-  const { sessions: left = 0 } = await sweeper.sweep({ kinds: ['sessions'], dryRun: true });
   for (const [name, rounds] of Object.entries(found)) {
-    const of = (/** @type {'p50' | 'p99'} */ figure) => median(rounds.map((round) => round[figure]));
-    console.log(`${name}: p50 ${of('p50').toFixed(2)} ms, p99 ${of('p99').toFixed(2)} ms`);
+    const of = (/** @type {'p50' | 'p99' | 'swept'} */ figure) => median(rounds.map((round) => round[figure]));
+    const latency = `p50 ${of('p50').toFixed(2)} ms, p99 ${of('p99').toFixed(2)} ms`;
+    console.log(`${name}: ${latency}, ${of('swept')} rows in a round`);
   }
-  const inRounds = EXPIRED - left;
-  console.log(`swept in these ${(ROUNDS * MS) / 1000} s: ${inRounds} (${swept} in sweeps that ended)`);
+  const rest = await left();
   const started = performance.now();
   await sweeper.sweep({ kinds: ['sessions'], batchSize: Number(flags.batch) });
-  console.log(`the other ${left} without load: ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  console.log(`the other ${rest} without load: ${((performance.now() - started) / 1000).toFixed(1)} s`);
   await lookups.close();
 } finally {
   await sweeper.disconnect();

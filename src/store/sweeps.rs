@@ -143,25 +143,23 @@ impl SweepOrder {
     }
 }
 
+/// The pause between two statements is never shorter, however little they took.
+pub const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+
 /// What a sweep waits for before each of its statements.
 pub trait Pace: Send {
     /// `took` is how long the last statement took. An error ends the sweep.
     fn wait<'a>(&'a mut self, db: &'a mut Db, took: Duration) -> BoxFuture<'a, Result<()>>;
 }
 
-/// The pause after a statement, so that a sweep takes up at most a quarter of the time of one connection, and less of a
-/// server that is busy.
-pub fn pause_after(took: Duration) -> Duration {
-    (took * 3).clamp(Duration::from_millis(20), Duration::from_secs(1))
-}
-
-/// How a call of `sweep` waits between its statements.
+/// How a call of `sweep` waits between its statements: it takes up at most a quarter of the time of one connection, and less
+/// of a server that is busy.
 pub struct CallPace;
 
 impl Pace for CallPace {
     fn wait<'a>(&'a mut self, _: &'a mut Db, took: Duration) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            tokio::time::sleep(pause_after(took)).await;
+            tokio::time::sleep((took * 3).clamp(SHORTEST_PAUSE, Duration::from_secs(1))).await;
             Ok(())
         })
     }
