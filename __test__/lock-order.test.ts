@@ -23,10 +23,12 @@ const free = async (table: string, ids: string[]): Promise<string[]> =>
 
 /** Joins that leave rows in the order in which they came: a sort or a hash could bring about the right one by chance. */
 const PLAIN_JOINS = '-c enable_mergejoin=off -c enable_hashjoin=off';
+/** Joins that return rows in no order, as the server chooses them for many rows. */
+const HASH_JOINS = '-c enable_mergejoin=off -c enable_nestloop=off';
 
 /** A program that writes without the adapter. */
-async function withClient<T>(work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: db.url, application_name: NAME, options: PLAIN_JOINS });
+async function withClient<T>(work: (client: Client) => Promise<T>, options = PLAIN_JOINS): Promise<T> {
+  const client = new Client({ connectionString: db.url, application_name: NAME, options });
   await client.connect();
   try {
     return await work(client);
@@ -125,6 +127,28 @@ describe('members', () => {
       await storage.disconnect();
     },
   );
+});
+
+describe('members that join many others', () => {
+  it('are locked in the order of bytes, whatever plan the server makes of so many', async () => {
+    const many = numbers(2_000).map((at) => `${unique('m')}.${at}`);
+    const added = ['B', ...numbers(16).map((at) => `a${10 + at}`)].map((name) => unique(name));
+    await db.query('INSERT INTO users (id) SELECT unnest($1::text[])', [[...many, ...added]]);
+    const members = many.map((id) => memberInput(id));
+    const { id } = await db.storage.createOrganization(organizationInput({ members, seats: 5_000 }));
+    await db.query('ANALYZE organization_members');
+    const [first, ...others] = added as [string, ...string[]];
+    const all = [...members, ...added.map((newId) => memberInput(newId))];
+    await withClient(async (client) => {
+      await whileLocked(db, 'SELECT FROM users WHERE id = $1 FOR UPDATE', [first], async (release) => {
+        const written = client.query('UPDATE organizations SET members = $2 WHERE id = $1', [id, JSON.stringify(all)]);
+        await until(isWaiting);
+        expect(await free('users', others)).toEqual(others);
+        await release();
+        await written;
+      });
+    }, HASH_JOINS);
+  });
 });
 
 describe('OAuth accounts', () => {
