@@ -43,7 +43,8 @@ async function addExpired(client) {
     ) every ORDER BY random();
     TRUNCATE sessions;
     INSERT INTO sessions SELECT * FROM shuffled;
-    DROP TABLE shuffled`);
+    DROP TABLE shuffled;
+    TRUNCATE api_keys`);
   await client.query('VACUUM ANALYZE sessions');
   await client.query('CHECKPOINT');
 }
@@ -69,12 +70,21 @@ try {
     await sweeping;
     return figures;
   };
+  const deletedRows = () =>
+    server.query(async (client) => {
+      const { rows } = await client.query(
+        'SELECT n_tup_del FROM pg_stat_user_tables WHERE schemaname = $1 AND relname = $2',
+        [SCHEMA, 'sessions'],
+      );
+      return rows[0].n_tup_del;
+    });
   const inBackground = async () => {
     await server.query((client) => client.query(`DELETE FROM ${SCHEMA}.auth_sweeps`));
     const background = new PostgresStorageAdapter(`${server.url}?schema=${SCHEMA}`, { max: 2, sweepIntervalMs: 1_000 });
     await background.connect();
-    // It starts within a second, and has come to the sessions, the last kind of all, within another.
-    await setTimeout(2_000);
+    // The sessions are the last of all kinds.
+    const before = await deletedRows();
+    while ((await deletedRows()) === before) await setTimeout(200);
     const figures = await measure();
     await background.disconnect();
     return figures;
