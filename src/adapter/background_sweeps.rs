@@ -23,10 +23,10 @@ const BUSY_LIMIT: Duration = Duration::from_secs(10);
 /// How often it looks for one.
 const BUSY_STEP: Duration = Duration::from_millis(50);
 
-/// Nobody waits for a sweep in the background. After a statement it rests this many times as long, so that at most one call in
-/// a hundred meets one of its statements: the 99th percentile of the calls' latency stays what it is without a sweep.
-const REST: u32 = 100;
-const LONGEST_REST: Duration = Duration::from_secs(2);
+/// Nobody waits for a sweep in the background. After a statement it rests this many times as long, so that far fewer than one
+/// call in a hundred meets one: the 99th percentile of the calls' latency stays what it is without a sweep.
+const REST: u32 = 300;
+const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// The sweeps of one adapter. They run from `connect()` to `disconnect()`, or until the adapter is dropped.
 pub struct BackgroundSweeps {

@@ -148,7 +148,7 @@ pub const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 
 /// What a sweep waits for before each of its statements.
 pub trait Pace: Send {
-    /// `took` is how long the last statement took. An error ends the sweep.
+    /// `took` is how long the last statement on the same table took. An error ends the sweep.
     fn wait<'a>(&'a mut self, db: &'a mut Db, took: Duration) -> BoxFuture<'a, Result<()>>;
 }
 
@@ -186,8 +186,9 @@ pub async fn start(db: &mut Db) -> Result<SweepStart> {
 
 pub async fn run(db: &mut Db, start: &SweepStart, order: &SweepOrder, pace: &mut dyn Pace) -> Result<SweptRows> {
     let mut swept = SweptRows::default();
-    let mut took = Duration::ZERO;
     for &kind in &order.kinds {
+        // One statement for each kind keeps nobody waiting: the long pauses are for tables that take many.
+        let mut took = Duration::ZERO;
         let Some(statements) = kind.statements() else {
             if let Some(days) = order.retained_days
                 && !order.is_dry_run
@@ -199,9 +200,7 @@ pub async fn run(db: &mut Db, start: &SweepStart, order: &SweepOrder, pace: &mut
         };
         let mut walk = Walk::new(statements, order);
         while walk.left() > 0 {
-            if took > Duration::ZERO {
-                pace.wait(db, took).await?;
-            }
+            pace.wait(db, took).await?;
             let started = Instant::now();
             db.begin_batch();
             let is_over = if start.has_ranges { walk.step_by_pages(db).await? } else { walk.step_by_id(db).await? };
