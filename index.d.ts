@@ -517,7 +517,7 @@ export declare class PostgresStorageAdapter {
    * Gives a member of an organization another role, and resolves with the organization.
    *
    * Rejects with `not_found` if there is no such organization or the user is not a member of it, and with
-   * `invalid_input` (`field` is `'role'`) if its last owner would be none any more.
+   * `invalid_input` (`field` is `'role'`) if that would leave it without an owner.
    */
   setOrganizationMemberRole(orgId: string, userId: string, role: OrganizationRole, options?: CallOptions | null | undefined): Promise<OrganizationRecord>
   /**
@@ -701,7 +701,7 @@ export declare class PostgresStorageAdapter {
   deleteTenantSAMLConfig(tenantId: string, options?: CallOptions | null | undefined): Promise<void>
   /**
    * The figures of this adapter: calls and errors by method, how long they took, statements, retries, batches, and the
-   * connections of the moment. It asks nobody, so that it costs microseconds, and it never throws.
+   * connections of the moment. It sends nothing to the server, costs microseconds, and never throws.
    */
   stats(): Stats
   /**

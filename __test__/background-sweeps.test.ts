@@ -41,8 +41,8 @@ async function sweeping(
 }
 
 beforeEach(async () => {
-  await db.query('DELETE FROM auth_sweeps');
-  await db.query('DELETE FROM sessions');
+  // Not deleted: a sweep walks through the pages of a table, even of one that has become empty.
+  await db.query('TRUNCATE auth_sweeps, sessions');
 });
 
 it('an adapter with sweepIntervalMs deletes expired rows again and again, and healthCheck() of every process shows when', async () => {

@@ -14,10 +14,10 @@ use tracing::instrument::WithSubscriber;
 /// The first sweep begins within this time after `connect()`, so that processes which are started again and again sweep, too.
 const FIRST_WITHIN: Duration = Duration::from_mins(1);
 
-/// How long a sweep that failed waits at least. Its claim keeps the other processes from trying for as long.
+/// How long a process waits at least after a sweep that failed. Its claim keeps the other processes from trying for as long.
 const AFTER_FAILURE: Duration = CLAIM;
 
-/// A sweep waits for a free connection so long, and then leaves the rest to the next one.
+/// How long a sweep waits for a free connection before it leaves the rest to the next one.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often it looks for one.
@@ -26,7 +26,8 @@ const BUSY_STEP: Duration = Duration::from_millis(50);
 /// Nobody waits for a sweep in the background. After a statement it rests this many times as long, so that far fewer than one
 /// call in a hundred meets one: the 99th percentile of the calls' latency stays what it is without a sweep.
 const REST: u32 = 300;
-const LONGEST_REST: Duration = Duration::from_secs(5);
+/// A slow server is not swept for ever: about 100 000 pages in an hour.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// The sweeps of one adapter. They run from `connect()` to `disconnect()`, or until the adapter is dropped.
 pub struct BackgroundSweeps {

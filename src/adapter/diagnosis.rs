@@ -64,7 +64,7 @@ impl PostgresStorageAdapter {
             let processes = processes.map_or(1, |Natural(processes)| processes);
             let work = database.enter()?;
             let mut checks = database.diagnose(&work, &Subject { tables: TABLES, processes }).await?;
-            // Of no tables there is no more to say.
+            // Without tables there is nothing else to look at.
             if checks.iter().any(|check| check.id == "schema.columns") {
                 checks.extend(check_data(&mut Db::new(work, "diagnose", None)).await);
             }

@@ -98,7 +98,7 @@ impl PostgresStorageAdapter {
     /// Gives a member of an organization another role, and resolves with the organization.
     ///
     /// Rejects with `not_found` if there is no such organization or the user is not a member of it, and with
-    /// `invalid_input` (`field` is `'role'`) if its last owner would be none any more.
+    /// `invalid_input` (`field` is `'role'`) if that would leave it without an owner.
     #[napi(
         ts_args_type = "orgId: string, userId: string, role: OrganizationRole, options?: CallOptions | null | undefined"
     )]

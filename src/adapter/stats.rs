@@ -97,7 +97,7 @@ pub struct StatementStats {
 #[napi]
 impl PostgresStorageAdapter {
     /// The figures of this adapter: calls and errors by method, how long they took, statements, retries, batches, and the
-    /// connections of the moment. It asks nobody, so that it costs microseconds, and it never throws.
+    /// connections of the moment. It sends nothing to the server, costs microseconds, and never throws.
     #[napi(ts_return_type = "Stats")]
     pub fn stats(&self) -> String {
         let figures = self.metrics.figures();
