@@ -38,7 +38,8 @@ export class Application {
   static async start({ name, args, env, ready }: ApplicationOptions): Promise<Application> {
     const child = spawn(process.execPath, args, {
       cwd: join(EXAMPLES, name),
-      env: { ...inheritedEnvironment(), ...env },
+      // Where CI is set, some print in colours even in a pipe.
+      env: { ...inheritedEnvironment(), NO_COLOR: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const application = new Application(child, '');
