@@ -24,7 +24,7 @@ const BUSY_LIMIT: Duration = Duration::from_secs(10);
 const BUSY_STEP: Duration = Duration::from_millis(50);
 
 /// Nobody waits for a sweep in the background. After a statement it rests this many times as long, so that far fewer than one
-/// call in a hundred meets one: the 99th percentile of the calls' latency stays what it is without a sweep.
+/// call in a hundred meets one.
 const REST: u32 = 300;
 /// A slow server is not swept for ever: about 100 000 pages in an hour.
 const LONGEST_REST: Duration = Duration::from_secs(1);
