@@ -88,8 +88,11 @@ it('of 6 adapters one sweeps in an interval, whichever comes first', async () =>
   await Promise.all(storages.map((storage) => storage.connect()));
   // Each of them tries between 2 and 4 seconds after connect().
   await sleep(5_500);
-  await Promise.all(storages.map((storage) => storage.disconnect()));
   expect(await db.query('SELECT DISTINCT claimant FROM claims')).toHaveLength(1);
+  const swept = () => logger.lines.filter(({ message }) => message === 'swept in the background');
+  await until(() => swept().length > 0);
+  await Promise.all(storages.map((storage) => storage.disconnect()));
+  expect(swept()).toHaveLength(1);
   expect(logger.lines.filter(({ level }) => level !== 'debug')).toEqual([]);
   await db.query('DROP FUNCTION note_claim CASCADE; DROP TABLE claims');
 }, 30_000);

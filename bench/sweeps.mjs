@@ -99,12 +99,14 @@ try {
   const ways = { 'without a sweep': measure, 'in the background': inBackground, 'a call': besideCall };
   /** @type {Record<string, {p50: number, p99: number, swept: number}[]>} */
   const found = {};
+  let rest = await left();
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [name, way] of Object.entries(ways)) {
-      const before = await left();
-      if (before === 0) throw new Error('nothing is left to sweep: take more sessions, or fewer rounds');
+      if (rest === 0) throw new Error('nothing is left to sweep: take more sessions, or fewer rounds');
       const figures = await way();
-      found[name] = [...(found[name] ?? []), { ...figures, swept: before - (await left()) }];
+      const after = await left();
+      found[name] = [...(found[name] ?? []), { ...figures, swept: rest - after }];
+      rest = after;
       process.stderr.write('.');
     }
   }
@@ -114,7 +116,6 @@ try {
     const latency = `p50 ${of('p50').toFixed(2)} ms, p99 ${of('p99').toFixed(2)} ms`;
     console.log(`${name}: ${latency}, ${of('swept')} rows in a round`);
   }
-  const rest = await left();
   const started = performance.now();
   await sweeper.sweep({ kinds: ['sessions'], batchSize: Number(flags.batch) });
   console.log(`the other ${rest} without load: ${((performance.now() - started) / 1000).toFixed(1)} s`);
