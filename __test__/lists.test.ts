@@ -11,7 +11,7 @@ import {
   sessionInput,
   unique,
 } from './helpers/fixtures';
-import { ids, tie } from './helpers/order';
+import { anotherMillisecond, ids, tie } from './helpers/order';
 import { Relay } from './helpers/relay';
 
 const db = useDatabase();
@@ -148,6 +148,7 @@ describe.each(Object.keys(LISTS))('%s', (name) => {
 
   it('walks over every row that is there throughout once, while others are inserted and removed', async () => {
     const before = ids(await collect(list.list({ limit: 1_000 })));
+    await anotherMillisecond();
     const removed = new Set<string>();
     const added = new Set<string>();
     const seen: string[] = [];
@@ -290,6 +291,7 @@ describe('The filters of listUsers', () => {
 it('listUserSessions leaves out sessions that have expired, unless includeExpired is true', async () => {
   const { id: userId } = await db.storage.createUser({});
   const live = await db.storage.createSession(sessionInput(userId));
+  await anotherMillisecond();
   const expired = await db.storage.createSession(sessionInput(userId, { expiresAt: anHourAgo() }));
   await db.storage.createSession(sessionInput((await db.storage.createUser({})).id));
   expect(ids((await db.storage.listUserSessions(userId)).items)).toEqual([live.id]);

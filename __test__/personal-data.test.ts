@@ -21,6 +21,7 @@ import {
   unique,
   userInput,
 } from './helpers/fixtures';
+import { anotherMillisecond } from './helpers/order';
 import { race } from './helpers/race';
 
 const db = useDatabase();
@@ -43,6 +44,7 @@ async function makeUser(storage = db.storage) {
   const session = await storage.createSession(sessionInput(user.id, { orgId: organization.id }));
   const apiKey = await storage.createApiKey(apiKeyInput(user.id));
   const token = await storage.createEmailVerificationToken(emailTokenInput({ userId: user.id }));
+  await anotherMillisecond();
   const loose = await storage.createEmailVerificationToken(
     emailTokenInput({ email: (user.email as string).toUpperCase(), expiresAt: anHourAgo() }),
   );
@@ -63,6 +65,7 @@ const POOLED: [string, AdapterOptions][] = [
 describe('exportUser()', () => {
   it('returns everything about a user as records with Dates, newest first, and without credentials', async () => {
     const { user, organization, role, session, apiKey, token, loose, link, device, login } = await makeUser();
+    await anotherMillisecond();
     const second = await db.storage.createSession(sessionInput(user.id));
     const found = await db.storage.exportUser(user.id);
     const without = (record: object, ...fields: string[]) =>

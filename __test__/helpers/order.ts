@@ -1,4 +1,5 @@
 /** For tests of lists: the ids of records, and the order of records with the same time. */
+import { setTimeout } from 'node:timers/promises';
 import type { TestDatabase } from './database';
 
 export const ids = (records: { id: string }[]) => records.map(({ id }) => id);
@@ -11,3 +12,6 @@ export async function tie(db: TestDatabase, table: string, records: { id: string
   const ordered = numbers ? ids(records).sort((one, other) => Number(one) - Number(other)) : ids(records).sort();
   return ordered.reverse();
 }
+
+/** What is created after this is newer than what was created before: without it, both may have the same millisecond. */
+export const anotherMillisecond = () => setTimeout(2);
