@@ -12,6 +12,8 @@ export interface Plan {
   pages: number;
   /** Rows and entries of indexes that were looked at, also those that a condition then left out. */
   rows: number;
+  /** Rows that any part of the plan has looked at: what one part returns, another one may read again and again. */
+  work: number;
 }
 
 interface PlanNode {
@@ -22,6 +24,7 @@ interface PlanNode {
   'Actual Rows'?: number;
   'Rows Removed by Filter'?: number;
   'Rows Removed by Index Recheck'?: number;
+  'Rows Removed by Join Filter'?: number;
   'Shared Hit Blocks'?: number;
   'Shared Read Blocks'?: number;
   Plans?: PlanNode[];
@@ -80,11 +83,17 @@ function planOf(notice: string): Plan | undefined {
   const { 'Query Text': sql, Plan: plan } = JSON.parse(notice.slice(start)) as { 'Query Text': string; Plan: PlanNode };
   const scans = nodesOf(plan).filter((node) => node['Node Type'] === 'Seq Scan' && node['Actual Loops'] > 0);
   const lookedAt = (node: PlanNode) =>
-    (node['Actual Rows'] ?? 0) + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
+    node['Actual Loops'] *
+    ((node['Actual Rows'] ?? 0) +
+      (node['Rows Removed by Filter'] ?? 0) +
+      (node['Rows Removed by Index Recheck'] ?? 0) +
+      (node['Rows Removed by Join Filter'] ?? 0));
+  const sum = (nodes: PlanNode[]) => nodes.reduce((total, node) => total + lookedAt(node), 0);
   const ofTables = nodesOf(plan).filter((node) => node['Relation Name'] || node['Index Name']);
   const reading = ofTables.filter((node) => node['Node Type'].endsWith('Scan'));
   return {
-    rows: reading.reduce((sum, node) => sum + lookedAt(node) * node['Actual Loops'], 0),
+    rows: sum(reading),
+    work: sum(nodesOf(plan)),
     sql: sql.replace(/\s+/g, ' '),
     tables: nodesOf(plan).flatMap((node) => node['Relation Name'] ?? []),
     sequentialScans: scans.map((node) => node['Relation Name'] ?? '?'),

@@ -9,8 +9,8 @@ module.exports = [
   {
     name: 'updates-wait-for-locked-sessions',
     mistake: 'the statement that updates many sessions waits for those that others have locked',
-    find: 'FOR NO KEY UPDATE SKIP LOCKED)',
-    replace: 'FOR NO KEY UPDATE)',
+    find: 'OFFSET 0 FOR NO KEY UPDATE SKIP LOCKED',
+    replace: 'OFFSET 0 FOR NO KEY UPDATE',
     tests: ['batching-waits'],
   },
   {
@@ -487,20 +487,27 @@ LANGUAGE plpgsql`,
   {
     name: 'roles-of-a-user-without-tiebreak',
     mistake: 'roles of a user that were assigned at one time come in any order',
-    find: `                AND assignment.org_id = $2
-              ORDER BY assignment.assigned_at DESC, role.id DESC"`,
-    replace: `                AND assignment.org_id = $2
-              ORDER BY assignment.assigned_at DESC"`,
+    find: 'ORDER BY assignment.assigned_at DESC, role.id DESC"',
+    replace: 'ORDER BY assignment.assigned_at DESC"',
     tests: ['list-order'],
   },
   {
-    name: 'roles-of-users-without-tiebreak',
-    mistake: 'roles that were assigned at one time come in any order when many users are asked for together',
-    find: `                   JOIN roles AS role ON role.id = assignment.role_id
-                  ORDER BY assignment.assigned_at DESC, role.id DESC"`,
-    replace: `                   JOIN roles AS role ON role.id = assignment.role_id
-                  ORDER BY assignment.assigned_at DESC"`,
-    tests: ['list-order'],
+    name: 'roles-of-a-user-are-joined',
+    mistake: 'a plan that was made while there were few roles reads all roles for one user',
+    find: 'FROM roles WHERE id = assignment.role_id OFFSET 0) AS role\n              ORDER',
+    replace: 'FROM roles WHERE id = assignment.role_id) AS role\n              ORDER',
+    tests: ['stale-plans'],
+  },
+  {
+    name: 'sessions-are-locked-for-each-update',
+    mistake: 'the statement that updates many sessions finds and locks all of them again for each',
+    find: `                    AND id = ANY($1)
+                    AND expires_at > now()
+                    AND (if_updated_at`,
+    replace: `                    AND id IN (SELECT id FROM sessions WHERE id = ANY($1) FOR NO KEY UPDATE SKIP LOCKED)
+                    AND expires_at > now()
+                    AND (if_updated_at`,
+    tests: ['plans'],
   },
   {
     name: 'providers-without-tiebreak',

@@ -118,19 +118,16 @@ async fn update_one(
 
 /// Skips rows that another transaction has locked. So it never waits for a lock, and two of these statements cannot
 /// deadlock. A session that has been changed since `ifUpdatedAt` is left to a statement of its own, which says so.
+///
+/// Rows are locked by `free`, once each: as a condition of the update, the server could lock all of them again for each.
+/// `OFFSET 0` leaves it no way but to find each session by its id.
 async fn update_many(db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Option<Result<SessionRecord>>>> {
     let rows = db
         .all(Repeat::Never, || {
             query(concat!(
-                "UPDATE sessions
-                    SET user_id      = COALESCE(new_user_id, user_id)
-                      , org_id       = CASE WHEN sets_org_id THEN new_org_id ELSE org_id END
-                      , plan         = CASE WHEN sets_plan THEN new_plan ELSE plan END
-                      , entitlements = COALESCE(new_entitlements::text[], entitlements)
-                      , expires_at   = COALESCE(new_expires_at, expires_at)
-                      , metadata     = ",
-                new_metadata!("sets_metadata", "merges_metadata", "new_metadata"),
-                " FROM unnest(
+                "WITH free AS MATERIALIZED (
+                    SELECT patch.*
+                      FROM unnest(
                             $1::text[]
                           , $2::text[]
                           , $3::bool[]
@@ -158,13 +155,26 @@ async fn update_many(db: &mut Db, updates: &[SessionUpdate]) -> Result<Vec<Optio
                           , new_metadata
                           , if_updated_at
                         )
+                     CROSS JOIN LATERAL (
+                            SELECT id FROM sessions WHERE id = patched_id OFFSET 0 FOR NO KEY UPDATE SKIP LOCKED
+                          ) AS locked
+                     WHERE ",
+                gives_up_on_locks!(),
+                ")
+                 UPDATE sessions
+                    SET user_id      = COALESCE(new_user_id, user_id)
+                      , org_id       = CASE WHEN sets_org_id THEN new_org_id ELSE org_id END
+                      , plan         = CASE WHEN sets_plan THEN new_plan ELSE plan END
+                      , entitlements = COALESCE(new_entitlements::text[], entitlements)
+                      , expires_at   = COALESCE(new_expires_at, expires_at)
+                      , metadata     = ",
+                new_metadata!("sets_metadata", "merges_metadata", "new_metadata"),
+                "  FROM free
                   WHERE id = patched_id
+                    AND id = ANY($1)
                     AND expires_at > now()
                     AND (if_updated_at IS NULL OR updated_at = if_updated_at)
-                    AND id IN (SELECT id FROM sessions WHERE id = ANY($1) FOR NO KEY UPDATE SKIP LOCKED)
-                    AND ",
-                gives_up_on_locks!(),
-                " RETURNING ",
+              RETURNING ",
                 columns!(sessions)
             ))
             .bind(column(updates, |update| &update.id))

@@ -76,16 +76,26 @@ impl Batched for RolesOfUsers {
     }
 }
 
+/// The roles that were assigned, the last one first. A plan that was made while the tables were small stays for a while, and
+/// would join all roles that there are by then. `OFFSET 0` leaves the server no way but to find each of them by its id.
+macro_rules! their_roles {
+    () => {
+        concat!(
+            " CROSS JOIN LATERAL (SELECT ",
+            columns!(roles),
+            "   FROM roles WHERE id = assignment.role_id OFFSET 0) AS role
+              ORDER BY assignment.assigned_at DESC, role.id DESC"
+        )
+    };
+}
+
 async fn of_one(db: &mut Db, UserInOrganization { user_id, org_id }: &UserInOrganization) -> Result<Vec<RoleRecord>> {
     db.all(Repeat::Read, || {
         query(concat!(
             "SELECT ",
             columns!(roles AS role),
-            "  FROM user_roles AS assignment
-               JOIN roles AS role ON role.id = assignment.role_id
-              WHERE assignment.user_id = $1
-                AND assignment.org_id = $2
-              ORDER BY assignment.assigned_at DESC, role.id DESC"
+            "  FROM (SELECT role_id, assigned_at FROM user_roles WHERE user_id = $1 AND org_id = $2 OFFSET 0) AS assignment",
+            their_roles!()
         ))
         .bind(user_id)
         .bind(org_id)
@@ -101,11 +111,14 @@ async fn of_many(db: &mut Db, users: &[UserInOrganization]) -> Result<Vec<Option
                 "SELECT wanted.position, ",
                 columns!(roles AS role),
                 "  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (user_id, org_id, position)
-                   JOIN user_roles AS assignment
-                     ON assignment.user_id = wanted.user_id
-                    AND assignment.org_id = wanted.org_id
-                   JOIN roles AS role ON role.id = assignment.role_id
-                  ORDER BY assignment.assigned_at DESC, role.id DESC"
+                  CROSS JOIN LATERAL (
+                        SELECT role_id, assigned_at
+                          FROM user_roles
+                         WHERE user_id = wanted.user_id
+                           AND org_id = wanted.org_id
+                        OFFSET 0
+                        ) AS assignment",
+                their_roles!()
             ))
             .bind(column(users, |user| &user.user_id))
             .bind(column(users, |user| &user.org_id))

@@ -1,6 +1,6 @@
 /**
- * The plans of getSessionContext and getApiKeyContext, when they were made on empty tables: a server keeps them until it has
- * analysed the tables, whatever has been written since.
+ * The plans of statements that join what several calls ask for with tables, when they were made on empty tables: a server keeps
+ * them until it has analysed the tables, whatever has been written since.
  */
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
@@ -31,6 +31,8 @@ it.each<[string, Call]>([
   ['getSessionContext with orgId', (storage, n) => storage.getSessionContext(`x${n}`, { orgId: `o${n + 1}` })],
   ['getSessionContext with extendTo', (storage, n) => storage.getSessionContext(`x${n}`, { extendTo: inMs(5 * HOUR) })],
   ['getApiKeyContext', (storage, n) => storage.getApiKeyContext(`key ${n}`)],
+  ['getUserRoles', (storage, n) => storage.getUserRoles(`u${n}`, `o${n}`)],
+  ['updateSession', (storage, n) => storage.updateSession(`x${n}`, { expiresAt: inMs(3 * HOUR) })],
 ])('%s reads few rows of tables that have grown since its plans were made', async (_, call) => {
   for (const table of TABLES) {
     const [name] = table.split(' ');
@@ -41,8 +43,8 @@ it.each<[string, Call]>([
   const explained = await Explained.start(db, {}, { max: 1 });
   const { storage } = explained;
   const together = () => Promise.all(Array.from({ length: MANY }, (_, at) => call(storage, 1 + at * STEP)));
-  await call(storage, 1);
-  await together();
+  await call(storage, 1).catch(() => undefined);
+  await together().catch(() => undefined);
   for (const table of TABLES) {
     await db.query(
       `DO $$ BEGIN
