@@ -40,6 +40,11 @@ async function outcomeOf(work, tx) {
   }
 }
 
+/** @param {unknown} error */
+function isAborted(error) {
+  return error instanceof InternalError && error.code === 'auth_postgres/transaction_aborted';
+}
+
 class TransactionRun {
   /**
    * @param {Core} core
@@ -87,7 +92,7 @@ class TransactionRun {
     } catch (error) {
       this.calls.isOver = true;
       await this.core.start(() => this.native.rollBackTransaction());
-      throw error;
+      throw await this.reasonOf(error);
     } finally {
       this.stopListening?.();
       this.core.stopListening();
@@ -105,11 +110,22 @@ class TransactionRun {
     const { firstError } = this.calls;
     if ('error' in outcome) {
       const { error } = outcome;
-      const isAboutFirst = error instanceof InternalError && error.code === 'auth_postgres/transaction_aborted';
-      throw isAboutFirst ? (firstError ?? error) : error;
+      throw isAborted(error) ? (firstError ?? error) : error;
     }
     if (firstError !== undefined) throw firstError;
     return outcome.value;
+  }
+
+  /**
+   * The error to throw after the rollback. A call may hear that the transaction has ended before the end is known here, which
+   * says why.
+   *
+   * @param {unknown} error
+   */
+  async reasonOf(error) {
+    if (!isAborted(error) || this.calls.firstError !== undefined) return error;
+    const end = await this.end;
+    return end instanceof Failure ? this.failed(end) : error;
   }
 
   /**
