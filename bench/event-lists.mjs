@@ -6,16 +6,16 @@
 import { parseArgs } from 'node:util';
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import pg from 'pg';
-import { SCHEMA } from './data.mjs';
+import { ORGANIZATIONS, SCHEMA } from './data.mjs';
 import { measure, median } from './measure.mjs';
 import { Server } from './server.mjs';
+import { inTurns } from './turns.mjs';
 
 const { values: flags } = parseArgs({
   options: { small: { type: 'string', default: '100000' }, large: { type: 'string', default: '10000000' } },
 });
 const MONTHS = 24;
 const EVENTS_PER_PRINCIPAL = 100;
-const ORGANIZATIONS = 100;
 const TYPES = 20;
 const ROUNDS = 5;
 const MS = 1_000;
@@ -107,9 +107,14 @@ function listWithPg(client, { principalId, orgId, type, from, to }) {
 
 /** Follows the cursors to the hundredth page. @param {PostgresStorageAdapter} storage */
 async function hundredthPage(storage) {
-  let after;
-  for (let page = 1; page < 100; page += 1) ({ next: after } = await storage.listEvents({ after: after ?? null }));
-  return after ?? null;
+  /** @type {string | null} */
+  let after = null;
+  for (let page = 1; page < 100; page += 1) {
+    const { next } = await storage.listEvents({ after });
+    if (next === undefined) throw new Error('there is no hundredth page: take more events');
+    after = next;
+  }
+  return after;
 }
 
 const server = await Server.start();
@@ -131,18 +136,12 @@ try {
       calls[`ours, ${name}`] = () => storage.listEvents(filter());
       calls[`pg, ${name}`] = () => listWithPg(client, filter());
     }
-    /** @type {Record<string, number[]>} */
-    const rounds = {};
     // The first round warms up.
-    for (let round = 0; round <= ROUNDS; round += 1) {
-      for (const [name, call] of Object.entries(calls)) {
-        const { p50 } = await measure(call, { inFlight: 1, ms: MS });
-        if (round > 0) rounds[name] = [...(rounds[name] ?? []), p50];
-      }
-      process.stderr.write('.');
-    }
+    const measured = await inTurns(Object.values(calls), ROUNDS + 1, (call) => measure(call, { inFlight: 1, ms: MS }));
     process.stderr.write('\n');
-    for (const [name, found] of Object.entries(rounds)) times[name] = [...(times[name] ?? []), median(found)];
+    for (const [at, name] of Object.keys(calls).entries()) {
+      times[name] = [...(times[name] ?? []), median((measured[at] ?? []).slice(1).map(({ p50 }) => p50))];
+    }
     await storage.disconnect();
     await client.end();
   }

@@ -1,13 +1,21 @@
 /** The calls of one transaction. */
 
-const { Failure, invalidInput, transactionAborted } = require('./errors.js');
+const { Failure, InternalError, invalidInput, transactionAborted } = require('./errors.js');
 const { LIFECYCLE } = require('./lifecycle.js');
 
 /**
- * @import { InternalError } from './errors.js'
  * @import { Core } from './core.js'
  * @import { CheckedCallOptions, Encoded, MethodName, NativeTransaction, ObservedCall } from './types.js'
  */
+
+/**
+ * Whether an error only says that the transaction takes no more calls, and not why.
+ *
+ * @param {unknown} error
+ */
+function isAborted(error) {
+  return error instanceof InternalError && error.code === 'auth_postgres/transaction_aborted';
+}
 
 /** Takes the place of an adapter's core for the calls of a transaction. */
 class TransactionCore {
@@ -58,10 +66,11 @@ class TransactionCore {
   /** @param {InternalError} error of a call, or of the transaction itself */
   failed(error) {
     this.hasFailed = true;
-    if (error.code !== 'auth_postgres/transaction_aborted') this.firstError ??= error;
+    if (!isAborted(error)) this.firstError ??= error;
     this.core.stopListening();
   }
 }
 
 // TypeScript knows a class as a type, too, only if it is exported in this way.
 exports.TransactionCore = TransactionCore;
+exports.isAborted = isAborted;

@@ -3,10 +3,10 @@
 const { onAbort } = require('./abort.js');
 const { CORE } = require('./call.js');
 const { defineMethods } = require('./define-methods.js');
-const { Failure, fromNative, InternalError } = require('./errors.js');
+const { Failure, fromNative } = require('./errors.js');
 const { LIFECYCLE } = require('./lifecycle.js');
 const { METHODS } = require('./methods.js');
-const { TransactionCore } = require('./transaction-core.js');
+const { isAborted, TransactionCore } = require('./transaction-core.js');
 
 /**
  * @import { PostgresTransaction as Transaction } from '../index.js'
@@ -38,11 +38,6 @@ async function outcomeOf(work, tx) {
   } catch (error) {
     return { error };
   }
-}
-
-/** @param {unknown} error */
-function isAborted(error) {
-  return error instanceof InternalError && error.code === 'auth_postgres/transaction_aborted';
 }
 
 class TransactionRun {

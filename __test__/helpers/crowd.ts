@@ -37,14 +37,14 @@ const TABLES = [
 ];
 
 export async function crowd(db: TestDatabase, rows: number): Promise<void> {
-  for (const table of TABLES) {
-    // One statement, one connection: triggers and foreign keys would take longer than everything else.
-    await db.query(
-      `DO $$ BEGIN
-         SET LOCAL session_replication_role = replica;
-         INSERT INTO ${table} FROM generate_series(1, ${rows}) n;
-       END $$`,
-    );
-  }
+  for (const table of TABLES) await insertUnchecked(db, `${table} FROM generate_series(1, ${rows}) n`);
   await db.query('VACUUM ANALYZE');
+}
+
+/**
+ * Inserts rows, given as what follows `INSERT INTO`, in one statement on one connection. Triggers and foreign keys would take
+ * longer than everything else.
+ */
+export async function insertUnchecked(db: TestDatabase, rows: string): Promise<void> {
+  await db.query(`DO $$ BEGIN SET LOCAL session_replication_role = replica; INSERT INTO ${rows}; END $$`);
 }

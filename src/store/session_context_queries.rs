@@ -2,6 +2,7 @@
 
 use super::columns;
 use super::items::column;
+use super::user_roles::assigned_roles;
 use crate::clock::Timestamp;
 use crate::db::PgQuery;
 use crate::db::batch::policy::gives_up_on_locks;
@@ -21,7 +22,7 @@ pub struct ContextKey<'w> {
 /// `context_org_id`, and `is_settled`: whether the session expires as late as the call demands.
 ///
 /// A plan that was made while the tables were small stays for a while. So the server is left no way but through the
-/// indexes: `OFFSET 0` keeps it from joining the roles with all that there are, sessions are named once more by `= ANY`,
+/// indexes: `assigned_roles!` keeps it from joining all roles that there are, sessions are named once more by `= ANY`,
 /// and the member is a query for one value, because `EXISTS` may be answered by reading all members once.
 macro_rules! with_context {
     ($($found:tt)*) => {
@@ -72,19 +73,8 @@ macro_rules! with_context {
                   , role.created_at, role.updated_at, NULL, role.name, NULL, NULL, NULL, NULL, role.description
                   , role.permissions, role.is_system, assignment.assigned_at
                FROM found
-              CROSS JOIN LATERAL (
-                    SELECT role_id, assigned_at
-                      FROM user_roles
-                     WHERE user_id = found.user_id
-                       AND org_id = found.context_org_id
-                    OFFSET 0
-                    ) AS assignment
-              CROSS JOIN LATERAL (
-                    SELECT id, org_id, name, description, permissions, is_system, metadata, created_at, updated_at
-                      FROM roles
-                     WHERE id = assignment.role_id
-                    OFFSET 0
-                    ) AS role"
+              CROSS JOIN ",
+            assigned_roles!("found.user_id", "found.context_org_id")
         )
     };
 }

@@ -76,26 +76,32 @@ impl Batched for RolesOfUsers {
     }
 }
 
-/// The roles that were assigned, the last one first. A plan that was made while the tables were small stays for a while, and
-/// would join all roles that there are by then. `OFFSET 0` leaves the server no way but to find each of them by its id.
-macro_rules! their_roles {
-    () => {
+/// The tables `assignment` and `role` of one user in one organization, both given as SQL. A plan that was made while the
+/// tables were small stays for a while, and would join all roles that there are by then. `OFFSET 0` leaves the server no way
+/// but to find each row by its keys.
+macro_rules! assigned_roles {
+    ($user_id:literal, $org_id:literal) => {
         concat!(
-            " CROSS JOIN LATERAL (SELECT ",
-            columns!(roles),
-            "   FROM roles WHERE id = assignment.role_id OFFSET 0) AS role
-              ORDER BY assignment.assigned_at DESC, role.id DESC"
+            " LATERAL (SELECT role_id, assigned_at FROM user_roles WHERE user_id = ",
+            $user_id,
+            " AND org_id = ",
+            $org_id,
+            " OFFSET 0) AS assignment CROSS JOIN LATERAL (SELECT ",
+            $crate::store::columns!(roles),
+            " FROM roles WHERE id = assignment.role_id OFFSET 0) AS role"
         )
     };
 }
+pub(super) use assigned_roles;
 
 async fn of_one(db: &mut Db, UserInOrganization { user_id, org_id }: &UserInOrganization) -> Result<Vec<RoleRecord>> {
     db.all(Repeat::Read, || {
         query(concat!(
             "SELECT ",
             columns!(roles AS role),
-            "  FROM (SELECT role_id, assigned_at FROM user_roles WHERE user_id = $1 AND org_id = $2 OFFSET 0) AS assignment",
-            their_roles!()
+            " FROM ",
+            assigned_roles!("$1", "$2"),
+            " ORDER BY assignment.assigned_at DESC, role.id DESC"
         ))
         .bind(user_id)
         .bind(org_id)
@@ -111,14 +117,9 @@ async fn of_many(db: &mut Db, users: &[UserInOrganization]) -> Result<Vec<Option
                 "SELECT wanted.position, ",
                 columns!(roles AS role),
                 "  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (user_id, org_id, position)
-                  CROSS JOIN LATERAL (
-                        SELECT role_id, assigned_at
-                          FROM user_roles
-                         WHERE user_id = wanted.user_id
-                           AND org_id = wanted.org_id
-                        OFFSET 0
-                        ) AS assignment",
-                their_roles!()
+                  CROSS JOIN ",
+                assigned_roles!("wanted.user_id", "wanted.org_id"),
+                " ORDER BY assignment.assigned_at DESC, role.id DESC"
             ))
             .bind(column(users, |user| &user.user_id))
             .bind(column(users, |user| &user.org_id))
