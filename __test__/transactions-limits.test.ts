@@ -168,28 +168,44 @@ it('a function that goes on after the end gets transaction_aborted, and what it 
   await storage.disconnect();
 });
 
-it('the error is that of the end, also if calls of the transaction hear of the end first', async () => {
-  const storage = adapter({ max: 16 });
-  const { id } = await storage.createUser({});
-  const one = (timeoutMs: number) =>
-    rejection(
-      storage.transaction(
-        async (tx) => {
+/** What a function makes of calls that reject because the transaction has ended. */
+const REACTIONS: [string, (reading: Promise<never>[]) => Promise<unknown>][] = [
+  ['rejects with the error of one of them', (reading) => Promise.all(reading)],
+  ['swallows their errors', (reading) => Promise.allSettled(reading)],
+  [
+    'rejects with an error of its own',
+    (reading) =>
+      Promise.all(reading).catch(() => {
+        throw new Error('own');
+      }),
+  ],
+];
+const LIMITS: [string, (ms: number) => object][] = [
+  ['timeoutMs', (timeoutMs) => ({ timeoutMs })],
+  ['a signal', (ms) => ({ signal: AbortSignal.timeout(ms) })],
+];
+
+describe.each(LIMITS)('the error of a transaction that is ended by %s while its calls run', (_, limit) => {
+  it.each(REACTIONS)('says so if the function %s', async (_, react) => {
+    const storage = adapter({ max: 16 });
+    const { id } = await storage.createUser({});
+    const one = (ms: number) =>
+      rejection(
+        storage.transaction(async (tx) => {
           const readOn = async () => {
             for (;;) await tx.getUser(id);
           };
-          await Promise.all([readOn(), readOn(), readOn()]);
-        },
-        { timeoutMs },
-      ),
-    );
-  const errors: unknown[] = [];
-  for (let round = 0; round < 20; round += 1) {
-    errors.push(...(await Promise.all(Array.from({ length: 12 }, (_, at) => one(20 + at)))));
-  }
-  const codes = errors.map((error) => (error as { code: string }).code);
-  expect(codes.filter((code) => code !== 'auth_postgres/cancelled')).toEqual([]);
-  await storage.disconnect();
+          return react([readOn(), readOn(), readOn()]);
+        }, limit(ms)),
+      );
+    const errors: unknown[] = [];
+    for (let round = 0; round < 20; round += 1) {
+      errors.push(...(await Promise.all(Array.from({ length: 12 }, (_, at) => one(20 + at)))));
+    }
+    const codes = errors.map((error) => (error as { code: string }).code);
+    expect(codes.filter((code) => code !== 'auth_postgres/cancelled')).toEqual([]);
+    await storage.disconnect();
+  });
 });
 
 it('a call of a transaction that is given up ends the transaction', async () => {

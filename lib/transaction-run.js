@@ -112,13 +112,12 @@ class TransactionRun {
   }
 
   /**
-   * The error to throw after the rollback. A call may hear that the transaction has ended before the end is known here, which
-   * says why.
+   * The error to throw after the rollback. If the transaction had been ended from outside before, it is the reason for that,
+   * which may be known only now, whatever the function made of it.
    *
    * @param {unknown} error
    */
   async reasonOf(error) {
-    if (!isAborted(error) || this.calls.firstError !== undefined) return error;
     const end = await this.end;
     return end instanceof Failure ? this.failed(end) : error;
   }
