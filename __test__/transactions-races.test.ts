@@ -192,6 +192,29 @@ describe('retries', () => {
     });
   });
 
+  it('end with the signal at whatever line of the log it is aborted', async () => {
+    await whileFailing(db, '40001', {}, async () => {
+      const lines: string[] = [];
+      for (let place = 1; place <= 12; place += 1) {
+        const controller = new AbortController();
+        let left = place;
+        const hear = (line: string) => {
+          left -= 1;
+          if (left !== 0) return;
+          lines.push(line);
+          controller.abort();
+        };
+        const logger = { debug: hear, info: hear, warn: hear, error: hear };
+        const storage = adapter({ logger, logLevel: 'debug' });
+        const { signal } = controller;
+        const whole = storage.transaction((tx) => tx.createUser({}), { retries: 1_000, timeoutMs: 20_000, signal });
+        expect((await expectCode(whole, 'cancelled')).message).toContain('the signal was aborted');
+        await storage.disconnect();
+      }
+      expect(lines).toEqual(expect.arrayContaining(['transaction rolled back', 'retry']));
+    });
+  });
+
   it('resolve a deadlock of two transactions', async () => {
     const [a, b] = [await db.storage.createUser({}), await db.storage.createUser({})];
     const meet = meeting();

@@ -12,7 +12,7 @@ const { messageOf } = require('./text.js');
 const listening = new WeakMap();
 
 /**
- * Calls back when the signal is aborted.
+ * Calls back when the signal is aborted; at once if it has been, because it will not say so again.
  *
  * @param {AbortSignal} signal
  * @param {() => void} callback
@@ -30,12 +30,15 @@ function onAbort(signal, callback) {
     listening.set(signal, entry);
   }
   const { callbacks, listener } = entry;
+  let isAborted = false;
   try {
     if (callbacks.size === 0) signal.addEventListener('abort', listener);
+    isAborted = signal.aborted;
   } catch (error) {
     throw invalidInput('signal', `cannot be listened to: ${messageOf(error)}`);
   }
   callbacks.add(callback);
+  if (isAborted) callback();
   return () => {
     callbacks.delete(callback);
     try {
