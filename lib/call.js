@@ -87,7 +87,7 @@ async function perform(core, name, args, observed) {
   } catch (error) {
     outcome = error instanceof Failure ? error : internal(`the call could not be made: ${messageOf(error)}`);
     core?.native.countRefused(name, outcome.fields.code);
-    core?.refused();
+    core?.refused(name, outcome);
   }
   outcome = await outcome;
   if (outcome instanceof Failure) {

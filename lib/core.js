@@ -11,8 +11,9 @@ const { Observation } = require('./observation.js');
 const { PendingCalls } = require('./pending-calls.js');
 
 /**
+ * @import { Failure } from './errors.js'
  * @import { ReadOptions } from './options.js'
- * @import { CallName, CheckedCallOptions, Encoded, NativeAdapter, ObservedCall, RunInContext } from './types.js'
+ * @import { CallName, CheckedCallOptions, Encoded, MethodName, NativeAdapter, ObservedCall, RunInContext } from './types.js'
  */
 
 /** One adapter's native half, and the calls that wait for it. */
@@ -95,8 +96,13 @@ class Core {
     this.isListening = true;
   }
 
-  /** A call has been refused before it was made. */
-  refused() {}
+  /**
+   * A call has been refused before it was made.
+   *
+   * @param {MethodName} _name
+   * @param {Failure} _failure
+   */
+  refused(_name, _failure) {}
 
   /** A call has failed. A closed adapter answers calls, too. */
   failed() {

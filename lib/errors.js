@@ -8,7 +8,7 @@ const { messageOf, quote } = require('./text.js');
 
 /**
  * @import { ErrorCode, ErrorContext } from '../index.js'
- * @import { ErrorFields } from './types.js'
+ * @import { CauseFields, ErrorFields } from './types.js'
  */
 
 /** The outcome of a call that failed. */
@@ -89,11 +89,11 @@ const cancelled = (reason) => failure('auth_postgres/cancelled', reason, { retry
  * The failure for a call of a transaction that has ended or has failed.
  *
  * @param {string} reason
- * @param {InternalError} [cause] what ended it
+ * @param {CauseFields} [cause] what ended it
  */
 function transactionAborted(reason, cause) {
   const refusal = failure('auth_postgres/transaction_aborted', reason);
-  if (cause) refusal.fields.cause = { name: cause.name, message: cause.message, code: cause.code };
+  if (cause) refusal.fields.cause = cause;
   return refusal;
 }
 

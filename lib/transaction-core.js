@@ -5,7 +5,7 @@ const { LIFECYCLE } = require('./lifecycle.js');
 
 /**
  * @import { Core } from './core.js'
- * @import { CheckedCallOptions, Encoded, MethodName, NativeTransaction, ObservedCall } from './types.js'
+ * @import { CauseFields, CheckedCallOptions, Encoded, MethodName, NativeTransaction, ObservedCall } from './types.js'
  */
 
 /**
@@ -17,6 +17,12 @@ function isAborted(error) {
   return error instanceof InternalError && error.code === 'auth_postgres/transaction_aborted';
 }
 
+/**
+ * @param {InternalError} error
+ * @returns {CauseFields} for the errors that follow from it
+ */
+const causeOf = ({ name, message, code }) => ({ name, message, code });
+
 /** Takes the place of an adapter's core for the calls of a transaction. */
 class TransactionCore {
   /**
@@ -27,13 +33,17 @@ class TransactionCore {
     this.core = core;
     this.native = native;
     /**
-     * What ended the transaction: the error of the first call that failed, or the reason from outside.
+     * What ended the transaction: the failure of a call, or the reason from outside. It is known before `firstError`.
+     *
+     * @type {CauseFields | undefined}
+     */
+    this.cause = undefined;
+    /**
+     * The same error as it was thrown, whose stack is that of the call.
      *
      * @type {InternalError | undefined}
      */
     this.firstError = undefined;
-    /** Whether a call has failed, if its error has not been made yet. */
-    this.hasFailed = false;
     /** Whether the transaction has ended, so that it takes no more calls. */
     this.isOver = false;
   }
@@ -47,26 +57,42 @@ class TransactionCore {
    */
   call(name, args, options, observed) {
     if (LIFECYCLE.has(name)) throw invalidInput('this', 'is a transaction, which has no such method');
-    if (this.isOver || this.hasFailed) return Promise.resolve().then(() => this.refusal());
-    const outcome = this.core.call(name, args, options, observed, this.native);
-    // The core does not know the error of the call before, whose answer has come before this one.
-    return outcome.then((answer) => (answer instanceof Failure && answer.isAborted() ? this.refusal() : answer));
+    if (this.isOver || this.cause !== undefined) return Promise.resolve(this.refusal());
+    return this.core.call(name, args, options, observed, this.native).then((answer) => {
+      if (!(answer instanceof Failure)) return answer;
+      if (!answer.isAborted()) {
+        this.cause ??= causeOf(answer.toError(name));
+        return answer;
+      }
+      // The core does not say which call has failed: its answer has come before this one.
+      if (!answer.fields.cause) return this.refusal();
+      this.cause ??= answer.fields.cause;
+      this.isOver = true;
+      return answer;
+    });
   }
 
   refusal() {
     const reason = this.isOver ? 'the transaction has ended' : 'an earlier call of the transaction has failed';
-    return transactionAborted(reason, this.firstError);
+    return transactionAborted(reason, this.cause);
   }
 
-  /** A call has been refused before it was made. */
-  refused() {
-    this.hasFailed = true;
+  /**
+   * A call has been refused before it was made.
+   *
+   * @param {MethodName} name
+   * @param {Failure} failure
+   */
+  refused(name, failure) {
+    this.cause ??= causeOf(failure.toError(name));
   }
 
   /** @param {InternalError} error of a call, or of the transaction itself */
   failed(error) {
-    this.hasFailed = true;
-    if (!isAborted(error)) this.firstError ??= error;
+    if (!isAborted(error)) {
+      this.cause ??= causeOf(error);
+      this.firstError ??= error;
+    }
     this.core.stopListening();
   }
 }

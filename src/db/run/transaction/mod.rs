@@ -17,7 +17,7 @@ pub use plan::{Isolation, TransactionPlan};
 use self::begin::begin;
 use self::failure::{after_failure, after_silence};
 use self::plan::OPERATION;
-use self::state::{TransactionState, ended};
+use self::state::TransactionState;
 use self::turns::Turns;
 use crate::db::deadline::{attempt_limit, millis, within};
 use crate::db::driver_panic::catch_driver_panic;
@@ -128,7 +128,7 @@ impl Transaction {
     pub async fn unless_ended<T>(&self, future: impl Future<Output = T>) -> Result<T> {
         tokio::select! {
             biased;
-            () = self.ended.wait() => Err(ended()),
+            () = self.ended.wait() => Err(self.lock().ended()),
             output = future => Ok(output),
         }
     }
@@ -269,7 +269,8 @@ impl Transaction {
 
     /// What is told to a statement that was running at the end.
     fn why_ended(&self) -> Error {
-        self.lock().reason().unwrap_or_else(ended)
+        let state = self.lock();
+        state.reason().unwrap_or_else(|| state.ended())
     }
 
     fn lock(&self) -> MutexGuard<'_, TransactionState> {

@@ -1,7 +1,7 @@
 //! The state of a transaction: whether it is open, whether a call has failed, and its connection.
 
 use crate::db::pool::{CallGuard, Lease};
-use crate::error::{Code, Error, Result};
+use crate::error::{Cause, Code, Error, Result};
 
 pub struct TransactionState {
     stage: Stage,
@@ -29,7 +29,7 @@ impl TransactionState {
     /// Takes the connection for the next statement of a call.
     pub fn take_for_statement(&mut self) -> Result<Lease> {
         if !matches!(self.stage, Stage::Open) {
-            return Err(ended());
+            return Err(self.ended());
         }
         if self.has_failed {
             return Err(failed());
@@ -110,16 +110,20 @@ impl TransactionState {
         }
     }
 
+    /// What is told to a call that comes too late.
+    pub fn ended(&self) -> Error {
+        let mut error = Error::new(Code::TransactionAborted, "the transaction has ended");
+        error.cause = self.reason().map(|reason| Box::new(Cause::from(&reason)));
+        error
+    }
+
     /// What makes it count as a running call. It does not count any more when this is dropped.
     pub fn take_guard(&mut self) -> Option<CallGuard> {
         self.guard.take()
     }
 }
 
-pub fn ended() -> Error {
-    Error::new(Code::TransactionAborted, "the transaction has ended")
-}
-
+/// The facade adds which error that was.
 fn failed() -> Error {
     Error::new(Code::TransactionAborted, "an earlier call of the transaction has failed")
 }
