@@ -6,7 +6,7 @@ import type { PostgresServer } from '../scripts/test/postgres-server.cjs';
 import { startPostgres } from '../scripts/test/postgres-server.cjs';
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
-import { backendsOf, until, whileLocked } from './helpers/failing';
+import { backendsOf, timeOf, until, whileLocked } from './helpers/failing';
 import { userInput } from './helpers/fixtures';
 import { Relay } from './helpers/relay';
 
@@ -25,13 +25,6 @@ const adapter = (options = {}) => db.adapter({ application_name: NAME, ...LIMITS
 /** Calls succeed again, sooner or later: the backlog has to pass first. */
 const heals = (storage: PostgresStorageAdapter) =>
   until(async () => (await storage.getUser('x', { timeoutMs: 5_000 }).catch(() => 'failed')) === null);
-
-/** How long a promise takes, in ms. */
-async function timeOf(promise: Promise<unknown>): Promise<number> {
-  const started = performance.now();
-  await promise;
-  return performance.now() - started;
-}
 
 describe('when the network stops answering', () => {
   afterEach(() => relay.release());

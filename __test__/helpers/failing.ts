@@ -48,6 +48,13 @@ export async function until(condition: () => Promise<boolean> | boolean): Promis
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
+/** How long a promise takes, in ms. */
+export async function timeOf(promise: Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await promise;
+  return performance.now() - started;
+}
+
 /** The process ids of an adapter's backends, found by its `application_name`. With `waiting` only those that wait for a lock. */
 export async function backendsOf(db: TestDatabase, name: string, { waiting = false } = {}): Promise<number[]> {
   const rows = await db.query<{ pid: number }>(

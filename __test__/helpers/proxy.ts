@@ -35,6 +35,7 @@ export class TcpProxy {
   private greeting: 'pass' | 'reset' | 'silence' = 'pass';
   private held = false;
   private delayMs = 0;
+  private openingMs = 0;
   private bytesPerMs = Number.POSITIVE_INFINITY;
   private alteration: Alteration | undefined;
   private accepted = 0;
@@ -101,6 +102,11 @@ export class TcpProxy {
   /** Delays every chunk by that time. */
   delay(ms: number): void {
     this.delayMs = ms;
+  }
+
+  /** New connections reach the server only after that time. */
+  delayOpening(ms: number): void {
+    this.openingMs = ms;
   }
 
   /** No more than so many bytes a second pass in either direction of a connection. */
@@ -181,6 +187,7 @@ export class TcpProxy {
   /** Ends all faults. */
   async heal(): Promise<void> {
     this.delayMs = 0;
+    this.openingMs = 0;
     this.bytesPerMs = Number.POSITIVE_INFINITY;
     this.alteration = undefined;
     this.allow();
@@ -198,7 +205,15 @@ export class TcpProxy {
   private meet(client: Socket): void {
     if (this.greeting === 'reset') reset(client);
     else if (this.greeting === 'silence') this.ignore(client);
-    else this.join(client);
+    else if (this.openingMs === 0) this.join(client);
+    else this.letWait(client);
+  }
+
+  private letWait(client: Socket): void {
+    client.on('error', () => undefined);
+    setTimeout(() => {
+      if (!client.destroyed) this.join(client);
+    }, this.openingMs);
   }
 
   private ignore(client: Socket): void {

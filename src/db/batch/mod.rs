@@ -16,18 +16,20 @@ pub use batched::{Batched, LockKey};
 pub use call::Respond;
 
 use super::background::in_background;
-use super::deadline::Allowance;
+use super::deadline::{Allowance, within};
 use super::give_up::GiveUp;
+use super::pool::calls::not_connected;
 use super::pool::{CallGuard, Pool};
 use super::run::Db;
 use crate::error::{Code, Error, Result};
 use crate::origin::on_behalf_of;
 use call::{Call, WaitingCall};
 use futures_core::future::BoxFuture;
-use policy::{MAX_TRYING, MAX_WORKERS, STALL};
+use policy::{CONNECTING_LONG, MAX_TRYING, MAX_WORKERS, STALL};
 use serve::{Outcome, serve};
 use state::{Mode, Running, State, Taken};
 use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
@@ -129,7 +131,7 @@ impl<B: Batched> Batch<B> {
             };
             let begun = Instant::now();
             // The connection comes first, so that calls that wait for it can still give up, and are refused in time.
-            match on_behalf_of(origin, db.ready(allowance)).await {
+            match self.connected(&pool, begun, on_behalf_of(origin, db.ready(allowance))).await {
                 Ok(()) => self.serve_next(db, &pool).await,
                 Err(error) if error.code == Code::PoolTimeout => self.refuse_overdue(),
                 Err(error) => self.refuse(&pool, begun, &error),
@@ -140,6 +142,59 @@ impl<B: Batched> Batch<B> {
                 return;
             }
         }
+    }
+
+    /// Waits for the connection of a worker, which does not count any more if that takes long.
+    async fn connected(
+        self: &Arc<Self>,
+        pool: &Pool,
+        since: Instant,
+        ready: impl Future<Output = Result<()>>,
+    ) -> Result<()> {
+        let mut ready = pin!(async {
+            tokio::select! {
+                biased;
+                result = ready => result,
+                // It would keep disconnect() waiting.
+                () = self.is_left(pool) => Err(not_connected()),
+            }
+        });
+        loop {
+            if let Some(result) = within(Some(CONNECTING_LONG), &mut ready).await {
+                return result;
+            }
+            if self.count_late(pool, since) {
+                break;
+            }
+        }
+        let result = ready.await;
+        let mut state = self.lock();
+        state.late -= 1;
+        state.workers += 1;
+        result
+    }
+
+    /// Resolves when the pool closes and no call waits.
+    async fn is_left(&self, pool: &Pool) {
+        pool.calls.closing().await;
+        loop {
+            self.refuse_overdue();
+            if self.lock().queue.len() == 0 {
+                return;
+            }
+            sleep(STALL).await;
+        }
+    }
+
+    /// Counts out a worker that has been connecting since then, and starts another. Not if that would not help.
+    fn count_late(self: &Arc<Self>, pool: &Pool, since: Instant) -> bool {
+        let mut state = self.lock();
+        let is_late = state.count_late(pool, since);
+        if is_late && state.is_worth_a_worker() {
+            state.workers += 1;
+            self.in_background(Self::work);
+        }
+        is_late
     }
 
     /// Which call is next. If none may leave, returns `None` and counts the worker out.

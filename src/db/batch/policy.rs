@@ -37,6 +37,10 @@ pub const MAX_BYTES: usize = 1 << 20;
 /// are checked for those that have waited too long. Must be longer than a commit usually takes.
 pub const STALL: Duration = Duration::from_millis(50);
 
+/// A worker whose connection takes longer to open does not count, so that a further one may open another: a server or a
+/// pooler that has just started may have forgotten the first. Must be longer than connecting usually takes.
+pub const CONNECTING_LONG: Duration = Duration::from_secs(1);
+
 /// How long the statement of several calls waits for a lock: then it is undone, and its calls find out one by one
 /// which of them the lock concerns. The same time as [`STALL`], as a SQL expression to be read in a `WHERE` clause; the
 /// setting ends with the statement. It costs the server less than a microsecond a statement.

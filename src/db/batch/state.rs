@@ -2,7 +2,7 @@
 
 use super::batched::Batched;
 use super::call::WaitingCall;
-use super::policy::{MAX_TRYING, STALL, is_worth_a_worker, max_patient};
+use super::policy::{CONNECTING_LONG, MAX_TRYING, STALL, is_worth_a_worker, max_patient};
 use super::queue::CallQueue;
 use crate::db::deadline::Allowance;
 use crate::db::pool::{CallGuard, Pool};
@@ -27,6 +27,8 @@ pub enum Mode {
 pub struct State<B: Batched> {
     pub queue: CallQueue<B>,
     pub workers: usize,
+    /// Workers that are not counted, because they have been connecting for long.
+    pub late: u32,
     pub running: Vec<Running>,
     /// The number that the next statement gets.
     pub next_statement: u64,
@@ -44,6 +46,7 @@ impl<B: Batched> Default for State<B> {
         Self {
             queue: CallQueue::default(),
             workers: 0,
+            late: 0,
             running: Vec::new(),
             next_statement: 0,
             patient: 0,
@@ -85,6 +88,17 @@ impl<B: Batched> State<B> {
         }
         let single = if self.may_try() { self.queue.single() } else { 0 };
         is_worth_a_worker(workers, serving, self.queue.ready() + single)
+    }
+
+    /// Counts a worker out that has been connecting since then, if another connection could be opened. Each one that is
+    /// late has the next one wait a second longer, so that a server that does not answer is not asked more and more often.
+    pub fn count_late(&mut self, pool: &Pool, since: Instant) -> bool {
+        let is_late = since.elapsed() >= CONNECTING_LONG * (self.late + 1) && pool.has_free_connection();
+        if is_late {
+            self.workers -= 1;
+            self.late += 1;
+        }
+        is_late
     }
 
     pub fn next_call(&self) -> Option<(CallGuard, Allowance)> {

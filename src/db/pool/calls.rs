@@ -4,7 +4,7 @@
 use crate::db::deadline::within;
 use crate::db::give_up::GiveUp;
 use crate::error::{Code, Error, Result};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -17,7 +17,8 @@ const MAX_CALLS: usize = 1 << 16;
 #[derive(Default)]
 pub struct RunningCalls {
     count: AtomicUsize,
-    is_closing: AtomicBool,
+    /// Refuses further calls.
+    closing: GiveUp,
     /// Ends all calls.
     abort: GiveUp,
     drained: Notify,
@@ -48,11 +49,16 @@ impl RunningCalls {
     }
 
     pub fn is_closing(&self) -> bool {
-        self.is_closing.load(Ordering::SeqCst)
+        self.closing.is_given_up()
     }
 
     pub fn refuse_more(&self) {
-        self.is_closing.store(true, Ordering::SeqCst);
+        self.closing.give_up();
+    }
+
+    /// Resolves when further calls are refused.
+    pub async fn closing(&self) {
+        self.closing.wait().await;
     }
 
     /// Refuses further calls, lets the running ones end until the limit, then ends them.

@@ -1,6 +1,7 @@
 //! A connection in use.
 
 use super::connection::{Connection, close_in_background};
+use super::dial::dial;
 use super::guard::CallGuard;
 use super::recover::{end_backend, recover, roll_back};
 use super::transactions::CountedTransaction;
@@ -39,7 +40,11 @@ impl Lease {
     pub async fn acquire(pool: &Arc<Pool>, kind: Option<&'static str>, end: Option<Instant>) -> Result<Self> {
         let started = pool.metrics.observed.is_on().then(Instant::now);
         let permit = pool.permit(kind, end).await?;
-        let mut lease = Self::new(Arc::clone(pool), pool.connection(end).await?, permit);
+        let (connection, permit) = match pool.idle_connection(end).await {
+            Some(connection) => (connection, permit),
+            None => dial(pool, permit, end).await?,
+        };
+        let mut lease = Self::new(Arc::clone(pool), connection, permit);
         if let Some(started) = started {
             pool.metrics.observed.connection(ConnectionTime::Wait, started.elapsed());
             lease.since = Some(Instant::now());

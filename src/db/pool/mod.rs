@@ -4,6 +4,7 @@
 pub mod calls;
 mod cancel;
 mod connection;
+mod dial;
 pub mod guard;
 pub mod lease;
 mod permits;
@@ -16,7 +17,7 @@ pub use lease::Lease;
 pub use permits::Permit;
 pub use sight::Sight;
 
-use super::connect::{Opened, Target};
+use super::connect::Target;
 use super::deadline::{Allowance, Watermark};
 use crate::error::{Code, Error, Result};
 use crate::metrics::Metrics;
@@ -131,32 +132,19 @@ impl Pool {
         Allowance::new(self.options.connection_timeout).end()
     }
 
-    /// An idle connection, or else a new one. `end` is the time by which there must be one.
-    pub async fn connection(self: &Arc<Self>, end: Option<Instant>) -> Result<Connection> {
+    /// An idle connection that is alive, if there is any. `end` is the time by which that must be known.
+    pub async fn idle_connection(&self, end: Option<Instant>) -> Option<Connection> {
         while let Some(mut connection) = self.pop_idle() {
             if self.is_expired(&connection) {
                 close_in_background(connection);
                 continue;
             }
             if !self.is_doubtful(&connection) || is_alive(&mut connection, end).await {
-                return Ok(connection);
+                return Some(connection);
             }
             self.close_doubtful();
         }
-        let started = Instant::now();
-        let opened = self.open(end.map(|end| end.saturating_duration_since(started))).await;
-        self.metrics.connecting(opened.is_ok(), started.elapsed());
-        match opened {
-            Ok(connection) => {
-                *lock(&self.last_fault) = None;
-                self.reap_in_background();
-                Ok(connection)
-            }
-            Err(error) => {
-                *lock(&self.last_fault) = Some(error.clone());
-                Err(error)
-            }
-        }
+        None
     }
 
     /// The right to one connection, for a call of that kind. `end` is the time by which there must be one.
@@ -212,12 +200,6 @@ impl Pool {
                 "calls wait for connections that transactions hold. {USE_TX}"
             );
         }
-    }
-
-    async fn open(&self, limit: Option<Duration>) -> Result<Connection> {
-        let Opened { inner, host, backend } = self.options.target.open(limit).await?;
-        let now = Instant::now();
-        Ok(Connection { inner, host, backend, opened_at: now, idle_since: now, uses: 0 })
     }
 
     fn pop_idle(&self) -> Option<Connection> {

@@ -1,0 +1,90 @@
+/** Connections that take longer to open than the calls that need them may take: they serve the calls that come later. */
+import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import { useDatabase } from './helpers/database';
+import { expectCode } from './helpers/errors';
+import { backendsOf, timeOf, until } from './helpers/failing';
+import { eventInput } from './helpers/fixtures';
+import { Relay } from './helpers/relay';
+
+const db = useDatabase();
+const NAME = 'slow-connections';
+const OPENING_MS = 400;
+const LIMIT = { timeoutMs: 100 };
+let relay: Relay;
+
+beforeAll(async () => {
+  relay = await Relay.start(db.url);
+});
+beforeEach(() => {
+  relay.delayOpening(OPENING_MS);
+  relay.reset();
+});
+afterEach(() => relay.heal());
+afterAll(() => relay.close());
+
+const adapter = (options = {}) => db.adapter({ application_name: NAME, ...options }, relay.url);
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const CALLS: [string, (storage: PostgresStorageAdapter) => Promise<unknown>][] = [
+  ['a look-up', (storage) => storage.getUser('x', LIMIT)],
+  ['a write that shares its statement', (storage) => storage.emitEvent(eventInput(), LIMIT)],
+  ['a call with a statement of its own', (storage) => storage.listUsers(LIMIT)],
+  ['a transaction', (storage) => storage.transaction((tx) => tx.getUser('x'), LIMIT)],
+];
+
+describe('a connection that is being opened when its call is given up', () => {
+  it.each(CALLS)('serves the next ones: %s', async (_, call) => {
+    const storage = adapter({ max: 2 });
+    await expectCode(call(storage), 'cancelled');
+    await sleep(OPENING_MS);
+    await call(storage);
+    expect(relay.connections).toBe(1);
+    await storage.disconnect();
+  });
+
+  it.each([64, 256])('counts like any other while %i calls are given up again and again', async (n) => {
+    const storage = adapter({ max: 8 });
+    const kindsDone = async () => {
+      const calls = Array.from({ length: n }, (_, at) => CALLS[at % CALLS.length] as (typeof CALLS)[number]);
+      const outcomes = await Promise.allSettled(calls.map(([, call]) => call(storage)));
+      return new Set(calls.filter((_, at) => outcomes[at]?.status === 'fulfilled').map(([kind]) => kind)).size;
+    };
+    expect(await kindsDone()).toBe(0);
+    await until(async () => (await kindsDone()) === CALLS.length);
+    expect(relay.connections).toBeLessThanOrEqual(8);
+    await storage.disconnect();
+  });
+
+  it.each(CALLS)('does not keep disconnect() waiting, nor is it there afterwards: %s', async (_, call) => {
+    const storage = adapter();
+    await expectCode(call(storage), 'cancelled');
+    expect(await timeOf(storage.disconnect())).toBeLessThan(OPENING_MS / 2);
+    await sleep(OPENING_MS);
+    await until(async () => (await backendsOf(db, NAME)).length === 0);
+  });
+
+  it('is given up, too, if the server does not answer: another call may have its place', async () => {
+    const storage = adapter({ max: 1 });
+    relay.silence();
+    await expectCode(storage.listUsers(LIMIT), 'cancelled');
+    relay.allow();
+    expect(await timeOf(storage.listUsers({ timeoutMs: 20_000 }))).toBeLessThan(5_000);
+    await storage.disconnect();
+  });
+});
+
+it.each([64, 256])('a server that forgot the first connections does not keep %i calls waiting', async (n) => {
+  const storage = adapter();
+  relay.delayOpening(0);
+  relay.silence();
+  const calls = [
+    ...Array.from({ length: n }, (_, at) => storage.getUser(`x${at}`)),
+    ...Array.from({ length: n }, () => storage.emitEvent(eventInput())),
+  ];
+  await sleep(200);
+  relay.allow();
+  expect(await timeOf(Promise.all(calls))).toBeLessThan(5_000);
+  // They still wait, and so does nobody else.
+  expect(await timeOf(Promise.all([storage.getUser('y'), storage.emitEvent(eventInput())]))).toBeLessThan(500);
+  expect(await timeOf(storage.disconnect())).toBeLessThan(1_000);
+});
