@@ -217,6 +217,29 @@ describe('updateSession with ifUpdatedAt, among others in one statement', () => 
       await expectCode(db.storage.updateSession(id, patch, { ifUpdatedAt: updatedAt }), 'not_found');
     }
   });
+
+  it.each([1, 64, 256])('does not find one that expires while it waits for its lock: %i calls', async (count) => {
+    const [expiring, ...others] = (await newSessions(count)) as [Session, ...Session[]];
+    const expire = `UPDATE sessions SET expires_at = now() - interval '1 minute' WHERE id = $1`;
+    const client = new Client({ connectionString: db.url });
+    await client.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query(expire, [expiring.id]);
+      const storage = db.adapter({ application_name: 'expires' });
+      const calls = [expiring, ...others].map(({ id, updatedAt }) =>
+        storage.updateSession(id, { plan: 'mine' }, { ifUpdatedAt: updatedAt }),
+      );
+      const ended = Promise.allSettled(calls);
+      await until(async () => (await waiting('expires')) === 1);
+      await client.query('COMMIT');
+      const statuses = (await ended).map(({ status }) => status);
+      expect(statuses).toEqual(['rejected', ...others.map(() => 'fulfilled')]);
+      await expectCode(calls[0] as Promise<unknown>, 'not_found');
+    } finally {
+      await client.end();
+    }
+  });
 });
 
 type Session = Awaited<ReturnType<PostgresStorageAdapter['createSession']>>;

@@ -78,8 +78,8 @@ pub(super) use new_metadata;
 ///
 /// If the row was another one before the statement began, that is all. Otherwise the update has waited for somebody who
 /// has changed or deleted the row, and only a lock shows what is there now. `FOR KEY SHARE` is enough to tell whether it
-/// is there, and does not wait for the next change. Where the update has a condition beside `ifUpdatedAt`, `FOR SHARE`
-/// tells which of the two was not met.
+/// is there, and does not wait for the next change; it may lock the version from before the last one. Where the update has
+/// a condition beside `ifUpdatedAt`, `FOR SHARE` tells which of the two the last version does not meet.
 macro_rules! written_or_stored {
     ($table:ident, $if_updated_at:literal) => {
         written_or_stored!($table by "id", $if_updated_at)
@@ -89,7 +89,7 @@ macro_rules! written_or_stored {
     };
     ($table:ident, $if_updated_at:literal, and $condition:literal) => {
         written_or_stored!(
-            @ $table, "id", $if_updated_at, concat!(" AND ", $condition), concat!($if_updated_at, " IS NOT NULL"), "KEY SHARE"
+            @ $table, "id", $if_updated_at, concat!(" AND ", $condition), concat!($if_updated_at, " IS NOT NULL"), "SHARE"
         )
     };
     ($table:ident, $if_updated_at:literal, or_refused) => {
@@ -116,7 +116,9 @@ macro_rules! written_or_stored {
             stringify!($table),
             " WHERE ",
             $key,
-            " = $1 FOR ",
+            " = $1",
+            $and,
+            " FOR ",
             $lock,
             ")
                         END AS is_changed, ",
