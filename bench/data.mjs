@@ -26,7 +26,7 @@ export const userOf = (session, sessions) => 1 + (session % Math.ceil(sessions /
 export const organizationOf = (number) => `org-${number % ORGANIZATIONS}`;
 
 /** The same id, in SQL, of the number in `n`. */
-const SQL = {
+export const SQL = {
   session: (/** @type {string} */ n) => `'00000000-0000-4000-8000-' || lpad((${n})::text, 12, '0')`,
   user: (/** @type {string} */ n) => `'00000000-0000-7000-8000-' || lpad((${n})::text, 12, '0')`,
 };
