@@ -30,7 +30,8 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Jitter for back-off; it need not be secret, only different in each process.
-pub fn random_byte() -> u8 {
-    Uuid::new_v4().as_bytes()[0]
+/// From 0 up to 1, for jitter: it need not be secret, only different in each process.
+pub fn random_share() -> f64 {
+    let (number, ..) = Uuid::new_v4().as_fields();
+    f64::from(number) / f64::from(u32::MAX)
 }

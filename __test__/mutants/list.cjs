@@ -713,6 +713,15 @@ LANGUAGE plpgsql`,
     tests: ['transactions-races'],
   },
 
+  // Sweeps
+  {
+    name: 'sweep-goes-straight-on',
+    mistake: 'every sweep begins at the start of a table and goes straight on',
+    find: '        !self.order.is_dry_run && route.may_jump()',
+    replace: '        !self.order.is_dry_run && route.may_jump() && self.pages < 0',
+    tests: ['sweep'],
+  },
+
   // Connections that take long
   {
     name: 'half-opened-connection-is-thrown-away',

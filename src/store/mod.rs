@@ -68,6 +68,7 @@ pub mod sso_sessions;
 mod sweep;
 pub mod sweep_kinds;
 pub mod sweep_records;
+mod sweep_route;
 pub mod sweeps;
 pub mod tables;
 mod text_list;

@@ -50,11 +50,14 @@ impl SweepKind {
 pub struct SweepStatements {
     /// Deletes up to `$4` rows in the pages from `$2` on, below `$3`. Returns how many, and the number of all pages.
     pub delete_in_pages: &'static str,
-    /// Deletes up to `$3` rows among the next 5 000 by id after `$2`. Returns how many, and the last id of those 5 000.
+    /// Deletes up to `$3` rows among the next `$4` by id after `$2`. Returns how many, the last id of those `$4`, and whether
+    /// that is `$5` or a later one.
     pub delete_after_id: &'static str,
     /// The same without deleting anything.
     pub count_in_pages: &'static str,
     pub count_after_id: &'static str,
+    /// An id from the page that lies at that share of the table. No row if the page has none.
+    pub some_id: &'static str,
 }
 
 /// The pages of a table.
@@ -74,6 +77,14 @@ macro_rules! in_pages {
             $condition,
             ") IS TRUE"
         )
+    };
+}
+
+/// Where a step by id has led.
+macro_rules! end_of_step {
+    () => {
+        "(SELECT pg_catalog.max(id) FROM step) AS last
+       , COALESCE((SELECT pg_catalog.max(id) >= $5::text FROM step), false) AS is_past"
     };
 }
 
@@ -111,7 +122,8 @@ macro_rules! sweep_statements {
                 " WHERE id = ANY(ARRAY(SELECT id FROM step WHERE is_over)) AND (",
                 $condition,
                 ") LIMIT $3 FOR UPDATE SKIP LOCKED)) RETURNING id)
-                 SELECT (SELECT count(*) FROM gone) AS swept, (SELECT pg_catalog.max(id) FROM step) AS last"
+                 SELECT (SELECT count(*) FROM gone) AS swept, ",
+                end_of_step!()
             ),
             count_in_pages: concat!(
                 "SELECT LEAST($4::int8, (SELECT count(*) FROM ",
@@ -129,8 +141,20 @@ macro_rules! sweep_statements {
                 $table,
                 " WHERE id > $2 ORDER BY id LIMIT $4
                  )
-                 SELECT LEAST($3::int8, (SELECT count(*) FROM step WHERE is_over)) AS swept
-                      , (SELECT pg_catalog.max(id) FROM step) AS last"
+                 SELECT LEAST($3::int8, (SELECT count(*) FROM step WHERE is_over)) AS swept, ",
+                end_of_step!()
+            ),
+            some_id: concat!(
+                "WITH place AS MATERIALIZED (SELECT pg_catalog.floor($1::float8 * pages)::int8 AS page FROM (SELECT ",
+                pages_of!($table),
+                ") AS size)
+                 SELECT id FROM ",
+                $table,
+                " WHERE ctid = ANY(ARRAY(
+                            SELECT pg_catalog.concat('(', page, ',', line, ')')::tid
+                              FROM place CROSS JOIN pg_catalog.generate_series(1, 100) AS line
+                        ))
+                  LIMIT 1"
             ),
         }
     };

@@ -77,8 +77,7 @@ pub fn new_claimant() -> String {
 
 /// At least so long, and up to twice as long or a minute longer, so that processes that were started together do not meet.
 pub fn jittered(time: Duration) -> Duration {
-    let share = f64::from(crate::id::random_byte()) / 255.0;
-    time + time.min(CLAIM).mul_f64(share)
+    time + time.min(CLAIM).mul_f64(crate::id::random_share())
 }
 
 /// Claims the next sweep in the background. Of all processes, one gets it, once in each interval. A claim is a row with a

@@ -2,9 +2,11 @@
 
 use super::event_retention::retain;
 use super::sweep_kinds::{SweepKind, SweepStatements};
+use super::sweep_route::Route;
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Code, Error, Result};
+use crate::id::random_share;
 use crate::input::{Natural, input};
 use futures_core::future::BoxFuture;
 use serde::Serialize;
@@ -221,14 +223,15 @@ struct Walk<'o> {
     statements: &'static SweepStatements,
     swept: u32,
     pages: i64,
-    first_page: i64,
-    last_id: String,
+    by_pages: Route<i64>,
+    /// Each step begins after that id.
+    by_id: Route<String>,
 }
 
 impl<'o> Walk<'o> {
     fn new(statements: &'static SweepStatements, order: &'o SweepOrder) -> Self {
         let pages = if order.is_dry_run { COUNTED_PAGES } else { *PAGES.start() };
-        Self { order, statements, swept: 0, pages, first_page: 0, last_id: String::new() }
+        Self { order, statements, swept: 0, pages, by_pages: Route::from(0), by_id: Route::from(String::new()) }
     }
 
     /// Chooses how many pages the next statement looks at, after how long the last one took.
@@ -262,33 +265,52 @@ impl<'o> Walk<'o> {
         let &SweepStatements { delete_in_pages, count_in_pages, .. } = self.statements;
         let (sql, repeat) =
             if self.order.is_dry_run { (count_in_pages, Repeat::Read) } else { (delete_in_pages, Repeat::Never) };
-        let (older_than, first, pages, rows) = (self.order.older_than, self.first_page, self.pages, self.next_batch());
+        let (older_than, rows) = (self.order.older_than, self.next_batch());
+        let (first, up_to) = (*self.by_pages.place(), self.by_pages.end().copied().unwrap_or(i64::MAX));
+        let next = up_to.min(first + self.pages);
         let step: Option<(i64, i64)> =
-            db.optional(repeat, || query(sql).bind(older_than).bind(first).bind(first + pages).bind(rows)).await?;
+            db.optional(repeat, || query(sql).bind(older_than).bind(first).bind(next).bind(rows)).await?;
         let (swept, all_pages) = step.ok_or_else(no_row)?;
         self.add(swept);
         if swept >= rows {
             return Ok(false);
         }
-        self.first_page += pages;
-        Ok(self.first_page >= all_pages)
+        let is_over = self.by_pages.reached((next < up_to.min(all_pages)).then_some(next));
+        if !is_over && self.jumps(&self.by_pages) {
+            let left = u32::try_from(all_pages - next).unwrap_or(u32::MAX);
+            #[expect(clippy::cast_possible_truncation, reason = "it is less than the number of pages")]
+            self.by_pages.jump(next + (f64::from(left) * random_share()) as i64);
+        }
+        Ok(is_over)
+    }
+
+    /// Counting is one walk, which nobody ends early without wanting another number.
+    fn jumps<P: Clone>(&self, route: &Route<P>) -> bool {
+        !self.order.is_dry_run && route.may_jump()
     }
 
     async fn step_by_id(&mut self, db: &mut Db) -> Result<bool> {
-        let &SweepStatements { delete_after_id, count_after_id, .. } = self.statements;
+        let &SweepStatements { delete_after_id, count_after_id, some_id, .. } = self.statements;
         let (sql, repeat) =
             if self.order.is_dry_run { (count_after_id, Repeat::Read) } else { (delete_after_id, Repeat::Never) };
         let ids = self.pages.min(*PAGES.end()) * ROWS_OF_A_PAGE;
-        let (older_than, rows) = (self.order.older_than, self.next_batch());
-        let step: Option<(i64, Option<String>)> =
-            db.optional(repeat, || query(sql).bind(older_than).bind(&self.last_id).bind(rows).bind(ids)).await?;
-        let (swept, last) = step.ok_or_else(no_row)?;
+        let (older_than, rows, route) = (self.order.older_than, self.next_batch(), &self.by_id);
+        let step: Option<(i64, Option<String>, bool)> = db
+            .optional(repeat, || query(sql).bind(older_than).bind(route.place()).bind(rows).bind(ids).bind(route.end()))
+            .await?;
+        let (swept, last, is_past) = step.ok_or_else(no_row)?;
         self.add(swept);
-        let Some(last) = last else { return Ok(true) };
-        if swept < rows {
-            self.last_id = last;
+        if swept >= rows {
+            return Ok(false);
         }
-        Ok(false)
+        let is_over = self.by_id.reached(last.filter(|_| !is_past));
+        if !is_over && self.jumps(&self.by_id) {
+            let id: Option<(String,)> = db.optional(Repeat::Read, || query(some_id).bind(random_share())).await?;
+            if let Some((id,)) = id {
+                self.by_id.jump(id);
+            }
+        }
+        Ok(is_over)
     }
 }
 

@@ -48,8 +48,7 @@ pub fn judge(failure: Failure, repeat: Repeat, once: &mut bool) -> (Error, bool)
 pub fn back_off(attempt: u32) -> Duration {
     let full =
         Duration::from_millis(25).saturating_mul(1 << attempt.saturating_sub(1).min(6)).min(Duration::from_secs(1));
-    let share = f64::from(crate::id::random_byte()) / 255.0;
-    full.mul_f64(0.5 + share / 2.0)
+    full.mul_f64(0.5 + crate::id::random_share() / 2.0)
 }
 
 #[cfg(test)]
