@@ -343,6 +343,41 @@ module.exports = [
     replace: '!metadata.is_span() && *metadata.level() <= self.level',
     tests: ['logging'],
   },
+  {
+    name: 'half-opened-connection-is-thrown-away',
+    mistake: 'a connection that is opened for a call that gives up is closed',
+    find: '            pool.put_back(connection);\n            drop(permit);\n        }\n    };',
+    replace: '            drop((connection, permit));\n        }\n    };',
+    tests: ['slow-connections'],
+  },
+  {
+    name: 'half-opened-connection-keeps-its-place',
+    mistake: 'a connection that nobody waits for is opened for as long as one that somebody waits for',
+    find: 'const LEFT: Duration = Duration::from_secs(2);',
+    replace: 'const LEFT: Duration = Duration::from_secs(30);',
+    tests: ['slow-connections'],
+  },
+  {
+    name: 'half-opened-connection-outlives-the-pool',
+    mistake: 'a connection that nobody waits for is opened although the pool has been closed',
+    find: '        () = pool.calls.closing() => {}\n',
+    replace: '',
+    tests: ['slow-connections'],
+  },
+  {
+    name: 'forgotten-connection-keeps-a-worker',
+    mistake: 'workers whose connections take long keep others from starting',
+    find: '        let is_late = since.elapsed()',
+    replace: '        let is_late = self.late > 1_000 && since.elapsed()',
+    tests: ['slow-connections'],
+  },
+  {
+    name: 'forgotten-connection-keeps-disconnect-waiting',
+    mistake: 'disconnect() waits for a worker that is connecting although no call needs it',
+    find: '            if self.lock().queue.len() == 0 {\n                return;',
+    replace: '            if self.lock().queue.len() > 1_000 {\n                return;',
+    tests: ['slow-connections'],
+  },
 
   // The facade and the queue
   {
@@ -626,6 +661,13 @@ LANGUAGE plpgsql`,
     replace: 'OLD.updated_at',
     tests: ['updated-at'],
   },
+  {
+    name: 'expired-session-has-been-changed',
+    mistake: 'an update with ifUpdatedAt calls a session changed that expired while it waited',
+    find: '            " = $1",\n            $and,\n            " FOR ",',
+    replace: '            " = $1",\n            " FOR ",',
+    tests: ['if-updated-at'],
+  },
 
   // Transactions
   {
@@ -720,51 +762,5 @@ LANGUAGE plpgsql`,
     find: '        !self.order.is_dry_run && route.may_jump()',
     replace: '        !self.order.is_dry_run && route.may_jump() && self.pages < 0',
     tests: ['sweep'],
-  },
-
-  // Connections that take long
-  {
-    name: 'half-opened-connection-is-thrown-away',
-    mistake: 'a connection that is opened for a call that gives up is closed',
-    find: '            pool.put_back(connection);\n            drop(permit);\n        }\n    };',
-    replace: '            drop((connection, permit));\n        }\n    };',
-    tests: ['slow-connections'],
-  },
-  {
-    name: 'half-opened-connection-keeps-its-place',
-    mistake: 'a connection that nobody waits for is opened for as long as one that somebody waits for',
-    find: 'const LEFT: Duration = Duration::from_secs(2);',
-    replace: 'const LEFT: Duration = Duration::from_secs(30);',
-    tests: ['slow-connections'],
-  },
-  {
-    name: 'half-opened-connection-outlives-the-pool',
-    mistake: 'a connection that nobody waits for is opened although the pool has been closed',
-    find: '        () = pool.calls.closing() => {}\n',
-    replace: '',
-    tests: ['slow-connections'],
-  },
-  {
-    name: 'forgotten-connection-keeps-a-worker',
-    mistake: 'workers whose connections take long keep others from starting',
-    find: '        let is_late = since.elapsed()',
-    replace: '        let is_late = self.late > 1_000 && since.elapsed()',
-    tests: ['slow-connections'],
-  },
-  {
-    name: 'forgotten-connection-keeps-disconnect-waiting',
-    mistake: 'disconnect() waits for a worker that is connecting although no call needs it',
-    find: '            if self.lock().queue.len() == 0 {\n                return;',
-    replace: '            if self.lock().queue.len() > 1_000 {\n                return;',
-    tests: ['slow-connections'],
-  },
-
-  // Edits
-  {
-    name: 'expired-session-has-been-changed',
-    mistake: 'an update with ifUpdatedAt calls a session changed that expired while it waited',
-    find: '            " = $1",\n            $and,\n            " FOR ",',
-    replace: '            " = $1",\n            " FOR ",',
-    tests: ['if-updated-at'],
   },
 ];
