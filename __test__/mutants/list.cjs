@@ -760,7 +760,7 @@ LANGUAGE plpgsql`,
     name: 'sweep-goes-straight-on',
     mistake: 'every sweep begins at the start of a table and goes straight on',
     find: '        !self.order.is_dry_run && route.may_jump()',
-    replace: '        !self.order.is_dry_run && route.may_jump() && self.pages < 0',
+    replace: '        !self.order.is_dry_run && route.may_jump() && self.length < 0',
     tests: ['sweep'],
   },
 ];

@@ -108,11 +108,10 @@ const MAX_BATCH: u32 = 10_000;
 const PAGES: RangeInclusive<i64> = 32..=256;
 const COUNTED_PAGES: i64 = 4_096;
 
-/// About as many rows as fit in a page, for the walk by id. Each may lie in a page of its own, so that counting costs as
-/// much there as deleting.
-const ROWS_OF_A_PAGE: i64 = 20;
+/// Rows that one statement looks at by id. Each may lie in a page of its own, so that counting costs as much as deleting.
+const ROWS: RangeInclusive<i64> = 64..=5_120;
 
-/// Statements that take less time than this look at more pages the next time, and those that take more at fewer.
+/// Statements that take less time than this go farther the next time, and those that take more less far.
 const SHORT: Duration = Duration::from_millis(2);
 const LONG: Duration = Duration::from_millis(4);
 
@@ -200,7 +199,7 @@ pub async fn run(db: &mut Db, start: &SweepStart, order: &SweepOrder, pace: &mut
             }
             continue;
         };
-        let mut walk = Walk::new(statements, order);
+        let mut walk = Walk::new(statements, order, start.has_ranges);
         while walk.left() > 0 {
             pace.wait(db, took).await?;
             let started = Instant::now();
@@ -222,27 +221,32 @@ struct Walk<'o> {
     order: &'o SweepOrder,
     statements: &'static SweepStatements,
     swept: u32,
-    pages: i64,
+    /// How many pages, or rows by id, the next statement looks at.
+    length: i64,
+    lengths: RangeInclusive<i64>,
     by_pages: Route<i64>,
     /// Each step begins after that id.
     by_id: Route<String>,
 }
 
 impl<'o> Walk<'o> {
-    fn new(statements: &'static SweepStatements, order: &'o SweepOrder) -> Self {
-        let pages = if order.is_dry_run { COUNTED_PAGES } else { *PAGES.start() };
-        Self { order, statements, swept: 0, pages, by_pages: Route::from(0), by_id: Route::from(String::new()) }
+    fn new(statements: &'static SweepStatements, order: &'o SweepOrder, has_ranges: bool) -> Self {
+        let lengths = match (has_ranges, order.is_dry_run) {
+            (true, false) => PAGES,
+            (true, true) => COUNTED_PAGES..=COUNTED_PAGES,
+            (false, false) => ROWS,
+            (false, true) => *ROWS.end()..=*ROWS.end(),
+        };
+        let (by_pages, by_id) = (Route::from(0), Route::from(String::new()));
+        Self { order, statements, swept: 0, length: *lengths.start(), lengths, by_pages, by_id }
     }
 
-    /// Chooses how many pages the next statement looks at, after how long the last one took.
+    /// Chooses how far the next statement goes, after how long the last one took.
     fn adapt(&mut self, took: Duration) {
-        if self.order.is_dry_run {
-            return;
-        }
         if took < SHORT {
-            self.pages = (self.pages * 2).min(*PAGES.end());
+            self.length = (self.length * 2).min(*self.lengths.end());
         } else if took > LONG {
-            self.pages = (self.pages / 2).max(*PAGES.start());
+            self.length = (self.length / 2).max(*self.lengths.start());
         }
     }
 
@@ -267,7 +271,7 @@ impl<'o> Walk<'o> {
             if self.order.is_dry_run { (count_in_pages, Repeat::Read) } else { (delete_in_pages, Repeat::Never) };
         let (older_than, rows) = (self.order.older_than, self.next_batch());
         let (first, up_to) = (*self.by_pages.place(), self.by_pages.end().copied().unwrap_or(i64::MAX));
-        let next = up_to.min(first + self.pages);
+        let next = up_to.min(first + self.length);
         let step: Option<(i64, i64)> =
             db.optional(repeat, || query(sql).bind(older_than).bind(first).bind(next).bind(rows)).await?;
         let (swept, all_pages) = step.ok_or_else(no_row)?;
@@ -293,10 +297,11 @@ impl<'o> Walk<'o> {
         let &SweepStatements { delete_after_id, count_after_id, some_id, .. } = self.statements;
         let (sql, repeat) =
             if self.order.is_dry_run { (count_after_id, Repeat::Read) } else { (delete_after_id, Repeat::Never) };
-        let ids = self.pages.min(*PAGES.end()) * ROWS_OF_A_PAGE;
         let (older_than, rows, route) = (self.order.older_than, self.next_batch(), &self.by_id);
         let step: Option<(i64, Option<String>, bool)> = db
-            .optional(repeat, || query(sql).bind(older_than).bind(route.place()).bind(rows).bind(ids).bind(route.end()))
+            .optional(repeat, || {
+                query(sql).bind(older_than).bind(route.place()).bind(rows).bind(self.length).bind(route.end())
+            })
             .await?;
         let (swept, last, is_past) = step.ok_or_else(no_row)?;
         self.add(swept);
