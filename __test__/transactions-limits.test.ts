@@ -216,6 +216,25 @@ describe.each(LIMITS)('the error of a transaction that is ended by %s while its 
   });
 });
 
+it.each([
+  ['swallowed', never],
+  ['replaced by one of its own', () => sleep(100).then(() => Promise.reject(new Error('own')))],
+])(
+  'a transaction that is ended says so, or what its function says, but not which call had failed before: %s',
+  async (_, goOn) => {
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 64 }, () =>
+        db.storage.transaction((tx) => tx.updateUser('nobody', {}).catch(goOn), { timeoutMs: 100 }),
+      ),
+    );
+    const codes = outcomes.map(
+      (outcome) => outcome.status === 'rejected' && (outcome.reason.code ?? outcome.reason.message),
+    );
+    expect([...new Set(codes)].sort()).toEqual(expect.arrayContaining(['auth_postgres/cancelled']));
+    expect(codes.filter((code) => code !== 'auth_postgres/cancelled' && code !== 'own')).toEqual([]);
+  },
+);
+
 it('a call of a transaction that is given up ends the transaction', async () => {
   const storage = adapter();
   const { id } = await storage.createUser({});

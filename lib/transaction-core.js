@@ -85,6 +85,8 @@ class TransactionCore {
    */
   refused(name, failure) {
     this.cause ??= causeOf(failure.toError(name));
+    // Its locks are released at once.
+    if (!this.isOver) void this.core.start(() => this.native.failTransaction());
   }
 
   /** @param {InternalError} error of a call, or of the transaction itself */

@@ -64,6 +64,8 @@ class TransactionRun {
     }
     // Resolves when the transaction has ended: with a `Failure` if that was from outside.
     this.end = core.start(() => native.keepTransaction());
+    /** Whether it is known to have been ended from outside. */
+    this.isEnded = false;
   }
 
   /**
@@ -119,7 +121,10 @@ class TransactionRun {
    */
   async reasonOf(error) {
     const end = await this.end;
-    return end instanceof Failure ? this.failed(end) : error;
+    if (!(end instanceof Failure)) return error;
+    this.isEnded = true;
+    this.failed(end);
+    return end.toError('transaction');
   }
 
   /**
@@ -135,7 +140,7 @@ class TransactionRun {
 
   /** Whether PostgreSQL has undone the transaction because of a concurrent one, so that it may succeed when it is repeated. */
   mayBeRepeated() {
-    return this.calls.firstError?.code === 'auth_postgres/serialization_failure';
+    return !this.isEnded && this.calls.firstError?.code === 'auth_postgres/serialization_failure';
   }
 }
 

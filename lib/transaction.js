@@ -70,7 +70,8 @@ async function transaction(adapter, work, given) {
     try {
       return await run.settle(work);
     } catch (error) {
-      if (attempt > options.retries || !run.mayBeRepeated()) throw error;
+      // A closed adapter takes no further attempt.
+      if (attempt > options.retries || !run.mayBeRepeated() || core.isClosed) throw error;
     }
   }
 }

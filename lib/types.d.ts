@@ -130,6 +130,7 @@ export interface NativeAdapter extends NativeMethods {
 /** The native half of a transaction. */
 export interface NativeTransaction extends NativeAdapter {
   beginTransaction(): number;
+  failTransaction(): number;
   keepTransaction(): number;
   commitTransaction(): number;
   rollBackTransaction(): number;

@@ -30,6 +30,12 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// An index into so many items, 0 if there are none. It need not be secret.
+pub fn random_index(count: usize) -> usize {
+    let (number, ..) = Uuid::new_v4().as_fields();
+    usize::try_from(number).unwrap_or(0) % count.max(1)
+}
+
 /// From 0 up to 1, for jitter: it need not be secret, only different in each process.
 pub fn random_share() -> f64 {
     let (number, ..) = Uuid::new_v4().as_fields();

@@ -351,6 +351,13 @@ module.exports = [
     tests: ['slow-connections'],
   },
   {
+    name: 'unidentified-connection-is-thrown-away',
+    mistake: 'a connection is closed whose call gives up while it is asked which backend it leads to',
+    find: '        if !pool.options.target.is_pooled()\n            && !pool.calls.is_closing()',
+    replace: '        if pool.share() > 1_000\n            && !pool.calls.is_closing()',
+    tests: ['slow-connections'],
+  },
+  {
     name: 'half-opened-connection-keeps-its-place',
     mistake: 'a connection that nobody waits for is opened for as long as one that somebody waits for',
     find: 'const LEFT: Duration = Duration::from_secs(2);',
@@ -374,8 +381,8 @@ module.exports = [
   {
     name: 'forgotten-connection-keeps-disconnect-waiting',
     mistake: 'disconnect() waits for a worker that is connecting although no call needs it',
-    find: '            if self.lock().queue.len() == 0 {\n                return;',
-    replace: '            if self.lock().queue.len() > 1_000 {\n                return;',
+    find: '            if !self.lock().queue.has_calls_on(pool) {\n                return;',
+    replace: '            if pool.share() > 1_000 {\n                return;',
     tests: ['slow-connections'],
   },
 
@@ -753,6 +760,13 @@ LANGUAGE plpgsql`,
     find: '  if (isAborted) callback();\n',
     replace: '',
     tests: ['transactions-races'],
+  },
+  {
+    name: 'refused-call-keeps-the-locks',
+    mistake: 'a call that the facade refuses leaves the transaction and its locks until the function ends',
+    find: '    if (!this.isOver) void this.core.start(() => this.native.failTransaction());',
+    replace: '',
+    tests: ['transactions'],
   },
 
   // Sweeps

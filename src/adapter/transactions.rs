@@ -95,6 +95,19 @@ impl PostgresStorageAdapter {
         })
     }
 
+    /// For the facade: a call has been refused before it was made, so that the transaction cannot be committed any more.
+    #[napi(skip_typescript)]
+    pub fn fail_transaction(&self) -> Pending<Void> {
+        self.control(|transaction| {
+            let (call, turn) = TransactionCall::new(&transaction);
+            async move {
+                call.fail().await;
+                drop(turn);
+                Ok(())
+            }
+        })
+    }
+
     /// For the facade: rolls the transaction back.
     #[napi(skip_typescript)]
     pub fn roll_back_transaction(&self) -> Pending<Void> {

@@ -20,7 +20,7 @@ closed_set! {
 }
 
 impl SweepKind {
-    /// In the order in which a sweep takes them: sessions come late, because they take the longest.
+    /// In the order in which a sweep takes them, which begins with any of them.
     pub const ALL: [Self; 7] = [
         Self::EmailVerificationTokens,
         Self::TwoFactorSessions,

@@ -6,7 +6,7 @@ use super::sweep_route::Route;
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Code, Error, Result};
-use crate::id::random_share;
+use crate::id::{random_index, random_share};
 use crate::input::{Natural, input};
 use futures_core::future::BoxFuture;
 use serde::Serialize;
@@ -187,7 +187,9 @@ pub async fn start(db: &mut Db) -> Result<SweepStart> {
 
 pub async fn run(db: &mut Db, start: &SweepStart, order: &SweepOrder, pace: &mut dyn Pace) -> Result<SweptRows> {
     let mut swept = SweptRows::default();
-    for &kind in &order.kinds {
+    // One that ends early leaves other kinds each time.
+    let first = if order.is_dry_run { 0 } else { random_index(order.kinds.len()) };
+    for &kind in order.kinds.iter().cycle().skip(first).take(order.kinds.len()) {
         // One statement for each kind keeps nobody waiting: the long pauses are for tables that take many.
         let mut took = Duration::ZERO;
         let Some(statements) = kind.statements() else {
@@ -281,9 +283,8 @@ impl<'o> Walk<'o> {
         }
         let is_over = self.by_pages.reached((next < up_to.min(all_pages)).then_some(next));
         if !is_over && self.jumps(&self.by_pages) {
-            let left = u32::try_from(all_pages - next).unwrap_or(u32::MAX);
-            #[expect(clippy::cast_possible_truncation, reason = "it is less than the number of pages")]
-            self.by_pages.jump(next + (f64::from(left) * random_share()) as i64);
+            let left = usize::try_from(all_pages - next).unwrap_or(0);
+            self.by_pages.jump(next + i64::try_from(random_index(left)).unwrap_or(0));
         }
         Ok(is_over)
     }

@@ -147,7 +147,7 @@ impl<B: Batched> Batch<B> {
     /// Waits for the connection of a worker, which does not count any more if that takes long.
     async fn connected(
         self: &Arc<Self>,
-        pool: &Pool,
+        pool: &Arc<Pool>,
         since: Instant,
         ready: impl Future<Output = Result<()>>,
     ) -> Result<()> {
@@ -174,12 +174,12 @@ impl<B: Batched> Batch<B> {
         result
     }
 
-    /// Resolves when the pool closes and no call waits.
-    async fn is_left(&self, pool: &Pool) {
+    /// Resolves when the pool closes and none of its calls waits.
+    async fn is_left(&self, pool: &Arc<Pool>) {
         pool.calls.closing().await;
         loop {
             self.refuse_overdue();
-            if self.lock().queue.len() == 0 {
+            if !self.lock().queue.has_calls_on(pool) {
                 return;
             }
             sleep(STALL).await;
@@ -189,7 +189,7 @@ impl<B: Batched> Batch<B> {
     /// Counts out a worker that has been connecting since then, and starts another. Not if that would not help.
     fn count_late(self: &Arc<Self>, pool: &Pool, since: Instant) -> bool {
         let mut state = self.lock();
-        let is_late = state.count_late(pool, since);
+        let is_late = state.count_late(pool, self.operation, since);
         if is_late && state.is_worth_a_worker() {
             state.workers += 1;
             self.in_background(Self::work);

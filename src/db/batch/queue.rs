@@ -46,6 +46,15 @@ impl<B: Batched> CallQueue<B> {
         self.count
     }
 
+    /// Whether any of them waits on that pool.
+    pub fn has_calls_on(&self, pool: &Arc<Pool>) -> bool {
+        [&self.ready, &self.single, &self.stuck]
+            .into_iter()
+            .chain(self.serial.values())
+            .chain(self.behind_lock.values())
+            .any(|place| place.iter().any(|waiting| waiting.call.is_on(pool)))
+    }
+
     /// How many may share a statement.
     pub fn ready(&self) -> usize {
         self.ready.len()

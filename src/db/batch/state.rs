@@ -92,8 +92,8 @@ impl<B: Batched> State<B> {
 
     /// Counts a worker out that has been connecting since then, if another connection could be opened. Each one that is
     /// late has the next one wait a second longer, so that a server that does not answer is not asked more and more often.
-    pub fn count_late(&mut self, pool: &Pool, since: Instant) -> bool {
-        let is_late = since.elapsed() >= CONNECTING_LONG * (self.late + 1) && pool.has_free_connection();
+    pub fn count_late(&mut self, pool: &Pool, kind: &'static str, since: Instant) -> bool {
+        let is_late = since.elapsed() >= CONNECTING_LONG * (self.late + 1) && pool.has_free_connection_for(kind);
         if is_late {
             self.workers -= 1;
             self.late += 1;

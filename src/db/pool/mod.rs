@@ -112,6 +112,11 @@ impl Pool {
         self.permits.used() < self.options.max && !self.has_waiters()
     }
 
+    /// The same for a call of that kind, which may use its share of the connections only.
+    pub fn has_free_connection_for(&self, kind: &'static str) -> bool {
+        self.has_free_connection() && self.permits.has_left(kind)
+    }
+
     /// For when a connection was lost: the idle ones may have been lost as well.
     pub fn suspect_idle(&self) {
         self.suspected.raise();

@@ -52,6 +52,11 @@ impl Permits {
         self.max - self.max / 4
     }
 
+    /// Whether calls of that kind may use one more connection.
+    pub fn has_left(&self, kind: &'static str) -> bool {
+        self.share_of(kind).is_none_or(|share| share.available_permits() > 0)
+    }
+
     /// The right to wait for a lock of another transaction as long as it takes, with a connection that serves nobody
     /// meanwhile. `None` if too many do already: one connection is always left to calls that need not wait.
     pub fn patience(&self) -> Option<OwnedSemaphorePermit> {

@@ -26,7 +26,17 @@ const MAX_ERRORS: usize = 4;
 /// calls use is rolled back.
 pub async fn recover(guard: CallGuard, mut connection: Connection, permit: Permit, rolls_back: bool) {
     let pool = Arc::clone(&guard.pool);
-    let Some(backend) = connection.backend else { return };
+    let Some(backend) = connection.backend else {
+        // Nothing but the question which backend it is has been asked, unless a pooler stands between.
+        if !pool.options.target.is_pooled()
+            && !pool.calls.is_closing()
+            && within(Some(GRACE), is_drained(&mut connection.inner, rolls_back)).await == Some(true)
+        {
+            pool.put_back(connection);
+            drop(permit);
+        }
+        return;
+    };
     if !pool.calls.is_closing()
         && signal(&pool, Signal::Cancel, backend).await
         && within(Some(GRACE), is_ended(&pool, &mut connection.inner, backend, rolls_back)).await == Some(true)

@@ -52,6 +52,13 @@ impl TransactionCall {
         self.transaction.commit().await
     }
 
+    /// Fails the transaction when all calls before have ended: a call was refused before it came here.
+    pub async fn fail(mut self) {
+        if self.wait().await.is_ok() {
+            self.transaction.fail();
+        }
+    }
+
     async fn wait(&mut self) -> Result<()> {
         self.transaction.unless_ended(self.before.wait()).await
     }
