@@ -86,7 +86,7 @@ class TransactionCore {
   refused(name, failure) {
     this.cause ??= causeOf(failure.toError(name));
     // Its locks are released at once.
-    if (!this.isOver) void this.core.start(() => this.native.failTransaction());
+    if (!this.isOver) this.core.start(() => this.native.failTransaction()).then(() => this.core.stopListening());
   }
 
   /** @param {InternalError} error of a call, or of the transaction itself */

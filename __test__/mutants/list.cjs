@@ -764,7 +764,7 @@ LANGUAGE plpgsql`,
   {
     name: 'refused-call-keeps-the-locks',
     mistake: 'a call that the facade refuses leaves the transaction and its locks until the function ends',
-    find: '    if (!this.isOver) void this.core.start(() => this.native.failTransaction());',
+    find: '    if (!this.isOver) this.core.start(() => this.native.failTransaction()).then(() => this.core.stopListening());',
     replace: '',
     tests: ['transactions'],
   },
