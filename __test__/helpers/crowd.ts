@@ -11,7 +11,7 @@ const TABLES = [
    SELECT 'o' || n, 'Organization', 'pro', now() - n * interval '1 second'`,
   `organization_members (org_id, user_id) SELECT 'o' || n, 'u' || n`,
   `sessions (id, user_id, org_id, expires_at)
-   SELECT 'x' || n, 'u' || n, CASE WHEN n % 3 = 0 THEN 'o' || n END, now() + n * interval '1 minute'`,
+   SELECT 'x' || n, 'u' || n, CASE WHEN n % 3 = 0 THEN 'o' || n END, now() + interval '1 day' + n * interval '1 minute'`,
   `api_keys (id, principal_user_id, hash, prefix, last_four)
    SELECT 'x' || n, 'u' || n, 'h' || n, 'p', lpad((n % 10000)::text, 4, '0')`,
   `email_verification_tokens (id, email, code, code_hash, type, user_id, expires_at)
