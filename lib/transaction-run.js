@@ -123,8 +123,9 @@ class TransactionRun {
     const end = await this.end;
     if (!(end instanceof Failure)) return error;
     this.isEnded = true;
-    this.failed(end);
-    return end.toError('transaction');
+    const reason = end.toError('transaction');
+    this.calls.failed(reason);
+    return reason;
   }
 
   /**

@@ -168,23 +168,6 @@ pub struct Cause {
     pub column: Option<String>,
 }
 
-/// An earlier error, which is the reason for a later one.
-impl From<&Error> for Cause {
-    fn from(error: &Error) -> Self {
-        Self {
-            name: "InternalError",
-            message: error.message.to_string(),
-            code: Some(error.code.name().to_owned()),
-            severity: None,
-            sql_state: None,
-            constraint: None,
-            schema: None,
-            table: None,
-            column: None,
-        }
-    }
-}
-
 /// Cheap to clone, because one failed batch answers many calls.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]

@@ -743,7 +743,7 @@ LANGUAGE plpgsql`,
   {
     name: 'calls-of-an-ended-transaction-do-not-say-why',
     mistake: 'a call of a transaction that was ended from outside does not say by whom',
-    find: '        error.cause = self.reason().map(|reason| Box::new(Cause::from(&reason)));\n',
+    find: '        error.cause = self.reason().map(|reason| Box::new(earlier_cause(&reason)));\n',
     replace: '',
     tests: ['transactions-limits'],
   },

@@ -59,6 +59,11 @@ pub fn plain_cause(name: &'static str, message: String) -> Cause {
     }
 }
 
+/// An earlier error of ours, as the reason for a later one.
+pub fn earlier_cause(error: &Error) -> Cause {
+    Cause { code: Some(error.code.name().to_owned()), ..plain_cause("InternalError", error.message.to_string()) }
+}
+
 pub fn severity_name(severity: PgSeverity) -> &'static str {
     match severity {
         PgSeverity::Panic => "PANIC",

@@ -1,7 +1,8 @@
 //! The state of a transaction: whether it is open, whether a call has failed, and its connection.
 
+use crate::db::cause::earlier_cause;
 use crate::db::pool::{CallGuard, Lease};
-use crate::error::{Cause, Code, Error, Result};
+use crate::error::{Code, Error, Result};
 
 pub struct TransactionState {
     stage: Stage,
@@ -113,7 +114,7 @@ impl TransactionState {
     /// What is told to a call that comes too late.
     pub fn ended(&self) -> Error {
         let mut error = Error::new(Code::TransactionAborted, "the transaction has ended");
-        error.cause = self.reason().map(|reason| Box::new(Cause::from(&reason)));
+        error.cause = self.reason().map(|reason| Box::new(earlier_cause(&reason)));
         error
     }
 
