@@ -1,8 +1,11 @@
 /** Packs what would be published for this machine: the main package, and this platform's with a binary in it. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { ROOT } from '../build/inputs.mjs';
+
+/** What package.json says to those alone who work on the package. */
+const ONLY_HERE = ['scripts', 'devDependencies', 'packageManager', 'napi'];
 
 /**
  * @typedef {object} Tarball
@@ -31,7 +34,7 @@ export function pack(binary, platform, destination) {
  * @returns {Tarball}
  */
 export function packMain(destination) {
-  return packDirectory(ROOT, destination);
+  return packDirectory(stageSource(ROOT, destination), destination);
 }
 
 /**
@@ -39,7 +42,26 @@ export function packMain(destination) {
  * @returns {Tarball}
  */
 export function packConsole(destination) {
-  return packDirectory(join(ROOT, 'console'), destination);
+  return packDirectory(stageSource(join(ROOT, 'console'), destination), destination);
+}
+
+/**
+ * Puts a package of this repository together.
+ *
+ * @param {string} source
+ * @param {string} destination
+ * @returns {string} its directory
+ */
+function stageSource(source, destination) {
+  const contents = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'));
+  const staged = join(destination, 'staged', contents.name);
+  for (const { path } of npmPack(source, ['--dry-run']).files) {
+    mkdirSync(dirname(join(staged, path)), { recursive: true });
+    copyFileSync(join(source, path), join(staged, path));
+  }
+  for (const field of ONLY_HERE) delete contents[field];
+  writeFileSync(join(staged, 'package.json'), `${JSON.stringify(contents, null, 2)}\n`);
+  return staged;
 }
 
 /**
@@ -83,15 +105,23 @@ export function debugBinary(directory) {
  */
 export function packDirectory(directory, destination) {
   mkdirSync(destination, { recursive: true });
-  const { name } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
-  const output = execFileSync('npm', ['pack', '--json', '--loglevel=error', '--pack-destination', destination], {
+  const { name, filename, files, unpackedSize } = npmPack(directory, ['--pack-destination', destination]);
+  return { name, path: join(destination, filename), files: files.map(({ path }) => path).sort(), unpackedSize };
+}
+
+/**
+ * @param {string} directory of the package
+ * @param {string[]} options
+ * @returns {{ name: string, filename: string, files: { path: string }[], unpackedSize: number }} what npm says of it
+ */
+function npmPack(directory, options) {
+  const output = execFileSync('npm', ['pack', '--json', '--loglevel=error', ...options], {
     cwd: directory,
     encoding: 'utf8',
     shell: process.platform === 'win32',
   });
   const [packed] = Object.values(JSON.parse(output));
-  const files = packed.files.map((/** @type {{ path: string }} */ { path }) => path).sort();
-  return { name, path: join(destination, packed.filename), files, unpackedSize: packed.unpackedSize };
+  return packed;
 }
 
 /**
