@@ -219,13 +219,10 @@ describe('with one owner of everything, many expired rows, and statistics from b
       const plans = await explained.plansOf(() => call(explained.storage, method, args));
       expect(plans.length).toBeGreaterThan(5);
       const isWalk = method === 'deleteExpiredSessions';
-      // A walk looks at each row once, a range of pages at a time. Before PostgreSQL 14 the statement for pages, which is
-      // the first one, looks at all of them, and others walk by id.
+      // A walk looks at each row once, a few pages at a time.
       const all = plans.reduce((sum, { rows }) => sum + rows, 0);
       if (isWalk) expect(all).toBeLessThan(6 * (OWNED + ROWS / 4));
-      const [server] = await skewed.query(`SELECT current_setting('server_version_num')::int AS version`);
-      const bounded = server.version < 140_000 ? plans.filter(({ sql }) => !/ctid >=/.test(sql)) : plans;
-      expect(bounded.filter(({ rows }) => rows > (isWalk ? 2 : 1) * BOUND)).toEqual([]);
+      expect(plans.filter(({ rows }) => rows > (isWalk ? 2 : 1) * BOUND)).toEqual([]);
       await explained.stop();
     },
     300_000,

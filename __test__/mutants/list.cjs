@@ -28,14 +28,10 @@ module.exports = [
     tests: ['batching-locks'],
   },
   {
-    name: 'sweep-of-sessions-waits',
-    mistake: 'the sweep of expired sessions waits for rows that are locked',
-    find: `                  AND (expires_at <= now()) IS TRUE
-                LIMIT $3
-                  FOR UPDATE SKIP LOCKED`,
-    replace: `                  AND (expires_at <= now()) IS TRUE
-                LIMIT $3
-                  FOR UPDATE`,
+    name: 'sweep-waits',
+    mistake: 'a sweep waits for rows that are locked',
+    find: ') IS TRUE LIMIT $4 FOR UPDATE SKIP LOCKED)) AND (',
+    replace: ') IS TRUE LIMIT $4 FOR UPDATE)) AND (',
     tests: ['sessions'],
   },
   {
@@ -773,8 +769,15 @@ LANGUAGE plpgsql`,
   {
     name: 'sweep-goes-straight-on',
     mistake: 'every sweep begins at the start of a table and goes straight on',
-    find: '        !self.order.is_dry_run && route.may_jump()',
-    replace: '        !self.order.is_dry_run && route.may_jump() && self.length < 0',
+    find: '!self.order.is_dry_run && self.route.may_jump() {',
+    replace: '!self.order.is_dry_run && self.route.may_jump() && self.length < 0 {',
+    tests: ['sweep'],
+  },
+  {
+    name: 'sweep-forgets-places',
+    mistake: 'a sweep that names the places of rows forgets those at the end of a page',
+    find: "'block_size')::int4 / 28)",
+    replace: "'block_size')::int4 / 500)",
     tests: ['sweep'],
   },
 ];

@@ -123,10 +123,10 @@ impl BackgroundTask {
     async fn sweep_claimed(&self, db: &mut Db, pace: &mut BackgroundPace<'_>) -> Result<()> {
         let began = Instant::now();
         pace.renewed = began;
-        let start = sweeps::start(db).await?;
-        let swept = sweeps::run(db, &start, &SweepOrder::everything(self.retained_days), pace).await?;
+        let started_at = sweeps::started_at(db).await?;
+        let swept = sweeps::run(db, &SweepOrder::everything(self.retained_days), pace).await?;
         let took = began.elapsed();
-        sweep_records::note_claimed(db, &pace.claimant, &start, took, swept).await?;
+        sweep_records::note_claimed(db, &pace.claimant, started_at, took, swept).await?;
         tracing::debug!(durationMs = millis(took), rows = swept.total(), "swept in the background");
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::store::sessions::{
     self, DeleteExpiredSessionsOptions, DeleteUserSessionsOptions, ListUserSessionsOptions, SessionInput, SessionPatch,
     SessionRecord,
 };
+use crate::store::sweeps;
 use crate::store::updates::UpdateOptions;
 use napi_derive::napi;
 
@@ -135,9 +136,9 @@ impl PostgresStorageAdapter {
     #[napi]
     pub fn delete_expired_sessions(&self, options: Option<Json<DeleteExpiredSessionsOptions>>) -> Pending<u32> {
         self.call("deleteExpiredSessions", move |mut db| async move {
-            let options =
+            let DeleteExpiredSessionsOptions { limit } =
                 options.map_or(Ok(DeleteExpiredSessionsOptions { limit: None }), |options| options.parse("options"))?;
-            sessions::delete_expired(&mut db, options).await
+            sweeps::delete_expired_sessions(&mut db, limit).await
         })
     }
 }

@@ -20,10 +20,10 @@ impl PostgresStorageAdapter {
             let none = SweepOptions { kinds: None, older_than: None, limit: None, batch_size: None, dry_run: None };
             let order = SweepOrder::read(options_or(options.as_ref(), none)?, retained_days)?;
             let began = Instant::now();
-            let start = sweeps::start(&mut db).await?;
-            let swept = sweeps::run(&mut db, &start, &order, &mut CallPace).await?;
+            let started_at = sweeps::started_at(&mut db).await?;
+            let swept = sweeps::run(&mut db, &order, &mut CallPace).await?;
             if !order.is_dry_run() {
-                sweep_records::note(&mut db, &start, began.elapsed(), swept).await?;
+                sweep_records::note(&mut db, started_at, began.elapsed(), swept).await?;
             }
             Ok(swept)
         })

@@ -165,7 +165,7 @@ pub async fn mark_used(db: &mut Db, id: &str) -> Result<EmailVerificationToken> 
 }
 
 pub async fn delete_expired(db: &mut Db) -> Result<u32> {
-    let mut sweep = Sweep::up_to(None);
+    let mut sweep = Sweep::default();
     while let Some(rows) = sweep.next_batch() {
         db.begin_batch();
         let deleted = db
@@ -184,7 +184,7 @@ pub async fn delete_expired(db: &mut Db) -> Result<u32> {
                 .bind(i64::from(rows))
             })
             .await?;
-        sweep.count(deleted, rows);
+        sweep.count(deleted);
     }
     Ok(sweep.total())
 }

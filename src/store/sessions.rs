@@ -127,7 +127,7 @@ pub async fn delete(db: &mut Db, id: &str) -> Result<()> {
 
 pub async fn delete_of_user(db: &mut Db, user_id: &str, options: DeleteUserSessionsOptions) -> Result<u32> {
     let DeleteUserSessionsOptions { except } = options;
-    let mut sweep = Sweep::up_to(None);
+    let mut sweep = Sweep::default();
     while let Some(rows) = sweep.next_batch() {
         db.begin_batch();
         let deleted = db
@@ -149,95 +149,7 @@ pub async fn delete_of_user(db: &mut Db, user_id: &str, options: DeleteUserSessi
                 .bind(i64::from(rows))
             })
             .await?;
-        sweep.count(deleted, rows);
-    }
-    Ok(sweep.total())
-}
-
-/// Pages of the table that one statement of a sweep looks at.
-const PAGES: i64 = 256;
-
-/// Deletes up to `$3` expired sessions among those in the pages from `$1` on, below `$2`. Without an index on the expiry,
-/// which would cost every renewal, each row has to be looked at, but only once: a statement that began at the start of the
-/// table would pass over all that is alive for each thousand that is not. A range of pages is read as such from
-/// PostgreSQL 14 on. The comparisons are wrapped so that an index that the application may have made of the expiry, which
-/// leads to the whole table, cannot be chosen instead.
-const DELETE_EXPIRED: &str = "
-    WITH gone AS (
-        DELETE FROM sessions
-         WHERE ctid = ANY(ARRAY(
-               SELECT ctid
-                 FROM sessions
-                WHERE ctid >= pg_catalog.concat('(', $1::int8, ',0)')::tid
-                  AND ctid < pg_catalog.concat('(', $2::int8, ',0)')::tid
-                  AND (expires_at <= now()) IS TRUE
-                LIMIT $3
-                  FOR UPDATE SKIP LOCKED
-               ))
-           AND (expires_at <= now()) IS TRUE
-     RETURNING id
-    )
-    SELECT (SELECT count(*) FROM gone) AS deleted
-         , pg_catalog.pg_relation_size('sessions') / pg_catalog.current_setting('block_size')::int8 AS pages
-         , pg_catalog.current_setting('server_version_num')::int4 >= 140000 AS has_ranges";
-
-/// The same for servers before PostgreSQL 14, among the next sessions by id after `$1`.
-const DELETE_EXPIRED_BY_ID: &str = "
-    WITH step AS MATERIALIZED (
-        SELECT id, expires_at FROM sessions WHERE id > $1 ORDER BY id LIMIT 5000
-    ), gone AS (
-        DELETE FROM sessions
-         WHERE id = ANY(ARRAY(
-               SELECT id
-                 FROM sessions
-                WHERE id = ANY(ARRAY(SELECT id FROM step WHERE expires_at <= now()))
-                  AND expires_at <= now()
-                LIMIT $2
-                  FOR UPDATE SKIP LOCKED
-               ))
-     RETURNING id
-    )
-    SELECT (SELECT count(*) FROM gone) AS deleted
-         , (SELECT pg_catalog.max(id) FROM step) AS last";
-
-pub async fn delete_expired(db: &mut Db, options: DeleteExpiredSessionsOptions) -> Result<u32> {
-    let DeleteExpiredSessionsOptions { limit } = options;
-    let mut sweep = Sweep::up_to(limit.map(|limit| limit.0));
-    let mut first_page = 0;
-    while let Some(rows) = sweep.next_batch() {
-        db.begin_batch();
-        let step: Option<(i64, i64, bool)> = db
-            .optional(Repeat::Never, || {
-                query(DELETE_EXPIRED).bind(first_page).bind(first_page + PAGES).bind(i64::from(rows))
-            })
-            .await?;
-        let Some((deleted, pages, has_ranges)) = step else { break };
-        let is_done = deleted < i64::from(rows);
-        sweep.add(deleted.unsigned_abs());
-        if is_done && first_page + PAGES >= pages {
-            break;
-        }
-        if !has_ranges {
-            return delete_expired_by_id(db, sweep).await;
-        }
-        if is_done {
-            first_page += PAGES;
-        }
-    }
-    Ok(sweep.total())
-}
-
-async fn delete_expired_by_id(db: &mut Db, mut sweep: Sweep) -> Result<u32> {
-    let mut after = String::new();
-    while let Some(rows) = sweep.next_batch() {
-        db.begin_batch();
-        let step: Option<(i64, Option<String>)> =
-            db.optional(Repeat::Never, || query(DELETE_EXPIRED_BY_ID).bind(&after).bind(i64::from(rows))).await?;
-        let Some((deleted, Some(last))) = step else { break };
-        sweep.add(deleted.unsigned_abs());
-        if deleted < i64::from(rows) {
-            after = last;
-        }
+        sweep.count(deleted);
     }
     Ok(sweep.total())
 }

@@ -2,7 +2,7 @@
 
 use super::json::{JsonOf, to_json};
 use super::record;
-use super::sweeps::{SweepStart, SweptRows};
+use super::sweeps::SweptRows;
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::Result;
@@ -39,7 +39,7 @@ pub async fn last(db: &mut Db) -> Result<Option<SweepRecord>> {
 }
 
 /// Notes what a call of `sweep` has done.
-pub async fn note(db: &mut Db, start: &SweepStart, took: Duration, swept: SweptRows) -> Result<()> {
+pub async fn note(db: &mut Db, started_at: Timestamp, took: Duration, swept: SweptRows) -> Result<()> {
     let deleted = JsonObject(to_json(&swept)?);
     db.begin_batch();
     db.execute(Repeat::Harmless, || {
@@ -51,7 +51,7 @@ pub async fn note(db: &mut Db, start: &SweepStart, took: Duration, swept: SweptR
                   , duration_ms = EXCLUDED.duration_ms
                   , deleted = EXCLUDED.deleted",
         )
-        .bind(start.at)
+        .bind(started_at)
         .bind(milliseconds(took))
         .bind(&deleted)
     })
@@ -158,7 +158,7 @@ pub async fn release(db: &mut Db, claimant: &str) -> Result<()> {
 pub async fn note_claimed(
     db: &mut Db,
     claimant: &str,
-    start: &SweepStart,
+    started_at: Timestamp,
     took: Duration,
     swept: SweptRows,
 ) -> Result<()> {
@@ -176,7 +176,7 @@ pub async fn note_claimed(
                 AND claimed_by = $1",
         )
         .bind(claimant)
-        .bind(start.at)
+        .bind(started_at)
         .bind(milliseconds(took))
         .bind(&deleted)
     })

@@ -2,30 +2,31 @@
 
 /// It begins at the start, jumps to a random place after the first step, goes on to the end, and then from where it jumped up
 /// to where it landed. So sweeps that end early, as with a process that is replaced each hour, come to every row all the same.
-pub struct Route<P> {
-    /// Where the next step begins.
-    place: P,
-    leg: Leg<P>,
+pub struct Route {
+    /// The page where the next step begins.
+    place: i64,
+    leg: Leg,
 }
 
-enum Leg<P> {
+#[derive(Clone, Copy)]
+enum Leg {
     Beginning,
-    ToTheEnd { from: P, jumped_at: P },
-    ToTheJump { up_to: P },
+    ToTheEnd { from: i64, jumped_at: i64 },
+    ToTheJump { up_to: i64 },
 }
 
-impl<P: Clone> Route<P> {
-    pub fn from(place: P) -> Self {
-        Self { place, leg: Leg::Beginning }
+impl Route {
+    pub fn new() -> Self {
+        Self { place: 0, leg: Leg::Beginning }
     }
 
-    pub fn place(&self) -> &P {
-        &self.place
+    pub fn place(&self) -> i64 {
+        self.place
     }
 
     /// Where the walk ends, if that is before the end of the table.
-    pub fn end(&self) -> Option<&P> {
-        match &self.leg {
+    pub fn end(&self) -> Option<i64> {
+        match self.leg {
             Leg::Beginning | Leg::ToTheEnd { .. } => None,
             Leg::ToTheJump { up_to } => Some(up_to),
         }
@@ -35,21 +36,21 @@ impl<P: Clone> Route<P> {
         matches!(self.leg, Leg::Beginning)
     }
 
-    pub fn jump(&mut self, to: P) {
-        let jumped_at = std::mem::replace(&mut self.place, to.clone());
+    pub fn jump(&mut self, to: i64) {
+        let jumped_at = std::mem::replace(&mut self.place, to);
         self.leg = Leg::ToTheEnd { from: to, jumped_at };
     }
 
     /// A step has led to that place, or to the end of the table, or to [`Self::end`]. Returns whether it was the last.
-    pub fn reached(&mut self, place: Option<P>) -> bool {
-        match (place, &self.leg) {
+    pub fn reached(&mut self, place: Option<i64>) -> bool {
+        match (place, self.leg) {
             (Some(place), _) => {
                 self.place = place;
                 false
             }
             (None, Leg::ToTheEnd { from, jumped_at }) => {
-                self.place = jumped_at.clone();
-                self.leg = Leg::ToTheJump { up_to: from.clone() };
+                self.place = jumped_at;
+                self.leg = Leg::ToTheJump { up_to: from };
                 false
             }
             (None, Leg::Beginning | Leg::ToTheJump { .. }) => true,
@@ -63,12 +64,12 @@ mod tests {
 
     /// The places of a table of 10 pages that steps of 2 pages begin at.
     fn walk(jump: Option<i64>) -> Vec<i64> {
-        let mut route = Route::from(0);
+        let mut route = Route::new();
         let mut places = Vec::new();
         loop {
-            places.push(*route.place());
+            places.push(route.place());
             let next = route.place() + 2;
-            let end = route.end().copied().unwrap_or(10);
+            let end = route.end().unwrap_or(10);
             if route.reached((next < end).then_some(next)) {
                 return places;
             }

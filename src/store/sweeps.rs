@@ -6,11 +6,12 @@ use super::sweep_route::Route;
 use crate::clock::Timestamp;
 use crate::db::{Db, Repeat};
 use crate::error::{Code, Error, Result};
-use crate::id::{random_index, random_share};
+use crate::id::random_index;
 use crate::input::{Natural, input};
 use futures_core::future::BoxFuture;
 use serde::Serialize;
 use sqlx::query;
+use std::future::ready;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
@@ -107,9 +108,9 @@ const MAX_BATCH: u32 = 10_000;
 /// server for long at a stretch, and more while they find nothing to delete. Counting costs less than deleting.
 const PAGES: RangeInclusive<i64> = 32..=256;
 const COUNTED_PAGES: i64 = 4_096;
-
-/// Rows that one statement looks at by id. Each may lie in a page of its own, so that counting costs as much as deleting.
-const ROWS: RangeInclusive<i64> = 64..=5_120;
+/// The same where each place of a row is named, which takes 0.1 ms a page.
+const PAGES_BY_PLACE: RangeInclusive<i64> = 8..=256;
+const COUNTED_PAGES_BY_PLACE: i64 = 1_024;
 
 /// Statements that take less time than this go farther the next time, and those that take more less far.
 const SHORT: Duration = Duration::from_millis(2);
@@ -135,13 +136,17 @@ impl SweepOrder {
         if !(1..=MAX_BATCH).contains(&batch_size) {
             return Err(Error::invalid_input("batchSize", "must be between 1 and 10000"));
         }
-        let limit = limit.map_or(u32::MAX, |Natural(rows)| rows);
+        let limit = up_to(limit);
         Ok(Self { kinds, older_than, limit, batch_size, is_dry_run: dry_run.unwrap_or(false), retained_days })
     }
 
     pub fn is_dry_run(&self) -> bool {
         self.is_dry_run
     }
+}
+
+fn up_to(limit: Option<Natural>) -> u32 {
+    limit.map_or(u32::MAX, |Natural(rows)| rows)
 }
 
 /// The pause between two statements is never shorter, however little they took.
@@ -166,26 +171,28 @@ impl Pace for CallPace {
     }
 }
 
-/// When a sweep began, by the server's clock, and whether the server can read a range of pages by itself.
-pub struct SweepStart {
-    pub at: Timestamp,
-    has_ranges: bool,
+struct NoPause;
+
+impl Pace for NoPause {
+    fn wait<'a>(&'a mut self, _: &'a mut Db, _: Duration) -> BoxFuture<'a, Result<()>> {
+        Box::pin(ready(Ok(())))
+    }
 }
 
-pub async fn start(db: &mut Db) -> Result<SweepStart> {
-    let row: Option<(Timestamp, bool)> = db
-        .optional(Repeat::Read, || {
-            query(
-                "SELECT now()::timestamptz(3) AS at
-                      , pg_catalog.current_setting('server_version_num')::int4 >= 140000 AS has_ranges",
-            )
-        })
-        .await?;
-    let (at, has_ranges) = row.ok_or_else(no_row)?;
-    Ok(SweepStart { at, has_ranges })
+/// The time by the server's clock, which is when a sweep begins.
+pub async fn started_at(db: &mut Db) -> Result<Timestamp> {
+    let row: Option<(Timestamp,)> =
+        db.optional(Repeat::Read, || query("SELECT now()::timestamptz(3) AS started_at")).await?;
+    row.map(|(at,)| at).ok_or_else(no_row)
 }
 
-pub async fn run(db: &mut Db, start: &SweepStart, order: &SweepOrder, pace: &mut dyn Pace) -> Result<SweptRows> {
+/// `deleteExpiredSessions`: a sweep of one kind, without pauses.
+pub async fn delete_expired_sessions(db: &mut Db, limit: Option<Natural>) -> Result<u32> {
+    let order = SweepOrder { kinds: vec![SweepKind::Sessions], limit: up_to(limit), ..SweepOrder::everything(None) };
+    Ok(run(db, &order, &mut NoPause).await?.sessions.unwrap_or(0))
+}
+
+pub async fn run(db: &mut Db, order: &SweepOrder, pace: &mut dyn Pace) -> Result<SweptRows> {
     let mut swept = SweptRows::default();
     // One that ends early leaves other kinds each time.
     let first = if order.is_dry_run { 0 } else { random_index(order.kinds.len()) };
@@ -201,12 +208,12 @@ pub async fn run(db: &mut Db, start: &SweepStart, order: &SweepOrder, pace: &mut
             }
             continue;
         };
-        let mut walk = Walk::new(statements, order, start.has_ranges);
+        let mut walk = Walk::new(statements, order);
         while walk.left() > 0 {
             pace.wait(db, took).await?;
             let started = Instant::now();
             db.begin_batch();
-            let is_over = if start.has_ranges { walk.step_by_pages(db).await? } else { walk.step_by_id(db).await? };
+            let is_over = walk.step(db).await?;
             took = started.elapsed();
             walk.adapt(took);
             if is_over {
@@ -223,33 +230,32 @@ struct Walk<'o> {
     order: &'o SweepOrder,
     statements: &'static SweepStatements,
     swept: u32,
-    /// How many pages, or rows by id, the next statement looks at.
+    /// Known after the first step, which any server can do.
+    has_ranges: bool,
+    /// How many pages the next statement looks at.
     length: i64,
-    lengths: RangeInclusive<i64>,
-    by_pages: Route<i64>,
-    /// Each step begins after that id.
-    by_id: Route<String>,
+    route: Route,
 }
 
 impl<'o> Walk<'o> {
-    fn new(statements: &'static SweepStatements, order: &'o SweepOrder, has_ranges: bool) -> Self {
-        let lengths = match (has_ranges, order.is_dry_run) {
-            (true, false) => PAGES,
-            (true, true) => COUNTED_PAGES..=COUNTED_PAGES,
-            (false, false) => ROWS,
-            (false, true) => *ROWS.end()..=*ROWS.end(),
-        };
-        let (by_pages, by_id) = (Route::from(0), Route::from(String::new()));
-        Self { order, statements, swept: 0, length: *lengths.start(), lengths, by_pages, by_id }
+    fn new(statements: &'static SweepStatements, order: &'o SweepOrder) -> Self {
+        Self { order, statements, swept: 0, has_ranges: false, length: *PAGES_BY_PLACE.start(), route: Route::new() }
     }
 
     /// Chooses how far the next statement goes, after how long the last one took.
     fn adapt(&mut self, took: Duration) {
+        let lengths = match (self.has_ranges, self.order.is_dry_run) {
+            (true, false) => PAGES,
+            (true, true) => COUNTED_PAGES..=COUNTED_PAGES,
+            (false, false) => PAGES_BY_PLACE,
+            (false, true) => COUNTED_PAGES_BY_PLACE..=COUNTED_PAGES_BY_PLACE,
+        };
         if took < SHORT {
-            self.length = (self.length * 2).min(*self.lengths.end());
+            self.length *= 2;
         } else if took > LONG {
-            self.length = (self.length / 2).max(*self.lengths.start());
+            self.length /= 2;
         }
+        self.length = self.length.clamp(*lengths.start(), *lengths.end());
     }
 
     /// How many rows may still be swept.
@@ -267,54 +273,26 @@ impl<'o> Walk<'o> {
     }
 
     /// Returns whether this was the last step. A step that has deleted as many rows as it may is repeated.
-    async fn step_by_pages(&mut self, db: &mut Db) -> Result<bool> {
-        let &SweepStatements { delete_in_pages, count_in_pages, .. } = self.statements;
-        let (sql, repeat) =
-            if self.order.is_dry_run { (count_in_pages, Repeat::Read) } else { (delete_in_pages, Repeat::Never) };
+    async fn step(&mut self, db: &mut Db) -> Result<bool> {
+        let SweepStatements { delete, count } = self.statements;
+        let (statement, repeat) = if self.order.is_dry_run { (count, Repeat::Read) } else { (delete, Repeat::Never) };
+        let sql = if self.has_ranges { statement.by_range } else { statement.by_place };
         let (older_than, rows) = (self.order.older_than, self.next_batch());
-        let (first, up_to) = (*self.by_pages.place(), self.by_pages.end().copied().unwrap_or(i64::MAX));
+        let (first, up_to) = (self.route.place(), self.route.end().unwrap_or(i64::MAX));
         let next = up_to.min(first + self.length);
-        let step: Option<(i64, i64)> =
+        let step: Option<(i64, i64, bool)> =
             db.optional(repeat, || query(sql).bind(older_than).bind(first).bind(next).bind(rows)).await?;
-        let (swept, all_pages) = step.ok_or_else(no_row)?;
+        let (swept, all_pages, has_ranges) = step.ok_or_else(no_row)?;
+        self.has_ranges = has_ranges;
         self.add(swept);
         if swept >= rows {
             return Ok(false);
         }
-        let is_over = self.by_pages.reached((next < up_to.min(all_pages)).then_some(next));
-        if !is_over && self.jumps(&self.by_pages) {
+        let is_over = self.route.reached((next < up_to.min(all_pages)).then_some(next));
+        // Counting is one walk, which nobody ends early without wanting another number.
+        if !is_over && !self.order.is_dry_run && self.route.may_jump() {
             let left = usize::try_from(all_pages - next).unwrap_or(0);
-            self.by_pages.jump(next + i64::try_from(random_index(left)).unwrap_or(0));
-        }
-        Ok(is_over)
-    }
-
-    /// Counting is one walk, which nobody ends early without wanting another number.
-    fn jumps<P: Clone>(&self, route: &Route<P>) -> bool {
-        !self.order.is_dry_run && route.may_jump()
-    }
-
-    async fn step_by_id(&mut self, db: &mut Db) -> Result<bool> {
-        let &SweepStatements { delete_after_id, count_after_id, some_id, .. } = self.statements;
-        let (sql, repeat) =
-            if self.order.is_dry_run { (count_after_id, Repeat::Read) } else { (delete_after_id, Repeat::Never) };
-        let (older_than, rows, route) = (self.order.older_than, self.next_batch(), &self.by_id);
-        let step: Option<(i64, Option<String>, bool)> = db
-            .optional(repeat, || {
-                query(sql).bind(older_than).bind(route.place()).bind(rows).bind(self.length).bind(route.end())
-            })
-            .await?;
-        let (swept, last, is_past) = step.ok_or_else(no_row)?;
-        self.add(swept);
-        if swept >= rows {
-            return Ok(false);
-        }
-        let is_over = self.by_id.reached(last.filter(|_| !is_past));
-        if !is_over && self.jumps(&self.by_id) {
-            let id: Option<(String,)> = db.optional(Repeat::Read, || query(some_id).bind(random_share())).await?;
-            if let Some((id,)) = id {
-                self.by_id.jump(id);
-            }
+            self.route.jump(next + i64::try_from(random_index(left)).unwrap_or(0));
         }
         Ok(is_over)
     }
