@@ -2,8 +2,8 @@
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
-import { backendsOf, timeOf, until } from './helpers/failing';
-import { eventInput } from './helpers/fixtures';
+import { backendsOf, timeOf, until, whileLocked } from './helpers/failing';
+import { eventInput, sessionInput, userInput } from './helpers/fixtures';
 import { Relay } from './helpers/relay';
 
 const db = useDatabase();
@@ -97,6 +97,28 @@ describe('a connection that is being opened when its call is given up', () => {
     relay.allow();
     expect(await timeOf(storage.listUsers({ timeoutMs: 20_000 }))).toBeLessThan(5_000);
     await storage.disconnect();
+  });
+});
+
+it('a call that waits for a lock does not keep disconnect() waiting, if it is given up while its connection is opened', async () => {
+  relay.delayOpening(0);
+  const locked = (await db.storage.createUser(userInput())).id;
+  const other = (await db.storage.createUser(userInput())).id;
+  // A connection serves one lease, so that whoever waits for a lock by itself needs another one.
+  const storage = adapter({ maxUses: 1 });
+  await whileLocked(db, 'SELECT FROM users WHERE id = $1 FOR UPDATE', [locked], async () => {
+    const abort = new AbortController();
+    const given = storage.createSession(sessionInput(locked), { signal: abort.signal });
+    given.catch(() => undefined);
+    const good = storage.createSession(sessionInput(other));
+    await until(() => storage.stats().connections.opened > 0);
+    relay.silence();
+    await good;
+    await until(() => storage.stats().connections.used > 0);
+    await sleep(100);
+    abort.abort();
+    await expectCode(given, 'cancelled');
+    expect(await timeOf(storage.disconnect())).toBeLessThan(1_000);
   });
 });
 

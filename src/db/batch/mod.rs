@@ -26,7 +26,7 @@ use crate::origin::on_behalf_of;
 use call::{Call, WaitingCall};
 use futures_core::future::BoxFuture;
 use policy::{CONNECTING_LONG, MAX_TRYING, MAX_WORKERS, STALL};
-use serve::{Outcome, serve};
+use serve::{Outcome, serve, unless_given_up};
 use state::{Mode, Running, State, Taken};
 use std::future::Future;
 use std::pin::pin;
@@ -245,7 +245,9 @@ impl<B: Batched> Batch<B> {
     async fn serve_stuck(self: Arc<Self>, waiting: WaitingCall<B>, patience: Option<OwnedSemaphorePermit>) {
         let mode = if patience.is_some() { Mode::Patient } else { Mode::Try };
         let mut db = Db::keeping_lease(waiting.call.guard.clone(), self.operation);
-        let outcomes = match on_behalf_of(waiting.call.guard.call, db.ready(waiting.call.allowance())).await {
+        let ready = on_behalf_of(waiting.call.guard.call, db.ready(waiting.call.allowance()));
+        let ready = unless_given_up(waiting.call.caller.clone().map(|caller| vec![caller]), ready).await;
+        let outcomes = match ready {
             Ok(()) => serve(&self.statement, &mut db, vec![waiting], mode).await,
             Err(error) => vec![Outcome::Answer(waiting.call, Err(error))],
         };

@@ -4,12 +4,13 @@ use super::batched::{Batched, LockKey};
 use super::call::{Call, WaitingCall};
 use super::policy::TRY_LOCKS_FOR;
 use super::state::Mode;
-use crate::db::give_up::all_gave_up;
+use crate::db::give_up::{GiveUp, all_gave_up};
 use crate::db::run::Db;
 use crate::error::{Code, Error, Result};
 use crate::origin::on_behalf_of;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 /// What a statement came to, for each of its calls.
 pub enum Outcome<B: Batched> {
@@ -48,13 +49,18 @@ pub async fn serve<B: Batched>(
         db.resume(call.is_in_doubt, call.retries);
     }
     db.give_up_on_locks_after((mode == Mode::Try).then_some(TRY_LOCKS_FOR));
-    let result = tokio::select! {
-        biased;
-        result = on_behalf_of(origin, run(statement, db, &items, mode)) => result,
-        () = all_gave_up(callers) => Err(Error::new(Code::Cancelled, "the caller has given up")),
-    };
+    let result = unless_given_up(callers, on_behalf_of(origin, run(statement, db, &items, mode))).await;
     db.give_up_on_locks_after(None);
     outcomes(statement, db, items, calls, mode, result).await
+}
+
+/// What the work comes to, if not all of these callers give up before.
+pub async fn unless_given_up<T>(callers: Option<Vec<Arc<GiveUp>>>, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        biased;
+        result = work => result,
+        () = all_gave_up(callers) => Err(Error::new(Code::Cancelled, "the caller has given up")),
+    }
 }
 
 async fn run<B: Batched>(statement: &B, db: &mut Db, items: &[B::Item], mode: Mode) -> Result<Vec<Option<B::Output>>> {
