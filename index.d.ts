@@ -72,7 +72,7 @@ export interface Page<T> {
  */
 export interface Pages<T> extends Promise<Page<T>>, AsyncIterable<T> {}
 
-/** Receives the log. The console has these methods, and so have pino's and kitium's loggers. */
+/** Receives the log. The console is one. pino takes the fields first, so that it needs a function for each of these. */
 export interface Logger {
   debug(message: string, fields: Record<string, unknown>): void;
   info(message: string, fields: Record<string, unknown>): void;

@@ -16,7 +16,7 @@ import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '
 import { useDatabase } from './helpers/database';
 import { rejection } from './helpers/errors';
 import { whileFailing } from './helpers/failing';
-import { unique } from './helpers/fixtures';
+import { emailTokenInput, unique } from './helpers/fixtures';
 
 const { METHODS } = require('../lib/methods.js');
 const { OF_NO_TABLE, tableOf } = require('../lib/otel/attributes.js');
@@ -199,4 +199,80 @@ it('without the API package the import says what to install', () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+it('a status has no value of the application in it, whatever the error says', async () => {
+  const { storage, stop } = instrumented();
+  const secret = unique('secret');
+  const unreadable = Object.defineProperty({}, 'name', {
+    enumerable: true,
+    get: () => {
+      throw new Error(secret);
+    },
+  });
+  const bad = [{ [secret]: 1 }, unreadable, { email: `\0${secret}` }];
+  for (const input of bad) expect((await rejection(storage.createUser(input as never))).code).toMatch(/invalid_input$/);
+  await storage.transaction(() => Promise.reject(new Error(secret))).catch(() => undefined);
+  stop();
+  const finished = spans.getFinishedSpans();
+  expect(finished.map(({ status }) => status.message)).toEqual([
+    ...bad.map(() => 'auth_postgres/invalid_input'),
+    '_OTHER',
+  ]);
+  const shown = finished.map(({ name, attributes, events, status }) => ({ name, attributes, events, status }));
+  expect(JSON.stringify(shown)).not.toContain(secret);
+  await storage.disconnect();
+});
+
+it('the rows of a call are its records, also those of a page, and never another number', async () => {
+  const { storage, stop } = instrumented();
+  const { id } = await storage.createEmailVerificationToken(emailTokenInput());
+  const plan = unique('plan');
+  await Promise.all(Array.from({ length: 10 }, () => storage.createUser({ plan })));
+  spans.reset();
+  await storage.listUsers({ plan });
+  for await (const _ of storage.listUsers({ plan, limit: 4 }));
+  for (let attempt = 0; attempt < 3; attempt += 1) await storage.incrementEmailVerificationTokenAttempts(id);
+  await storage.getEmailVerificationTokenAttempts(id);
+  stop();
+  const rows = spans.getFinishedSpans().map(({ attributes }) => attributes['db.response.returned_rows']);
+  expect(rows).toEqual([10, 4, 4, 2, 1, 1, 1, 1]);
+  await storage.disconnect();
+});
+
+it('the calls of a transaction are children of its span', async () => {
+  const { storage, stop } = instrumented();
+  await storage.transaction((tx) => tx.getUser('nobody'));
+  stop();
+  const [inner, outer] = spans.getFinishedSpans();
+  expect([inner?.name, outer?.name]).toEqual(['getUser users', 'transaction']);
+  expect(inner?.parentSpanContext?.spanId).toBe(outer?.spanContext().spanId);
+  await storage.disconnect();
+});
+
+it('two instrumentations of one adapter are told the same times of connections', async () => {
+  const exporters = [1, 2].map(() => new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE));
+  const providers = exporters.map(
+    (exporter) =>
+      new MeterProvider({
+        readers: [new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })],
+      }),
+  );
+  const storage = db.adapter();
+  const stops = providers.map((provider) => instrument(storage, { tracerProvider, meterProvider: provider }));
+  await Promise.all(Array.from({ length: 64 }, () => storage.listUsers({ limit: 1 })));
+  // Each collection hands out what has come since the one before, of whichever of the two.
+  for (let round = 0; round < 2; round += 1) for (const provider of providers) await provider.forceFlush();
+  const counts = exporters.map((exporter) =>
+    exporter
+      .getMetrics()
+      .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics))
+      .filter(({ descriptor }) => /_time$/.test(descriptor.name))
+      .flatMap(({ dataPoints }) => dataPoints.map(({ value }) => (value as { count: number }).count))
+      .reduce((most, count) => Math.max(most, count), 0),
+  );
+  expect(counts[0]).toBeGreaterThanOrEqual(64);
+  expect(counts[1]).toBe(counts[0]);
+  for (const stop of stops) stop();
+  await Promise.all([storage.disconnect(), ...providers.map((provider) => provider.shutdown())]);
 });

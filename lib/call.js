@@ -9,7 +9,7 @@ const { TransactionCore } = require('./transaction-core.js');
 
 /**
  * @import { PostgresStorageAdapter } from '../index.js'
- * @import { MethodName, ObservedCall, ResultOf } from './types.js'
+ * @import { MethodName, Progress, ResultOf } from './types.js'
  */
 
 /**
@@ -64,7 +64,7 @@ function run(adapter, name, args) {
   const own = core instanceof TransactionCore ? core.core : core;
   const observers = own && observersOf(own, name);
   if (own === undefined || observers === undefined) return perform(core, name, args, undefined);
-  return observe(own, name, observers, (call) => perform(core, name, args, call));
+  return observe(own, name, observers, (progress) => perform(core, name, args, progress));
 }
 
 /**
@@ -74,7 +74,7 @@ function run(adapter, name, args) {
  * @param {Core | TransactionCore | undefined} core
  * @param {Name} name
  * @param {unknown[]} args
- * @param {ObservedCall | undefined} observed
+ * @param {Progress | undefined} observed
  * @returns {Promise<ResultOf<Name>>}
  */
 async function perform(core, name, args, observed) {

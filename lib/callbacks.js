@@ -6,7 +6,7 @@ const { hasLoneSurrogate, messageOf } = require('./text.js');
 
 /**
  * @import { Logger } from '../index.js'
- * @import { CoreEvent, LogLine, ObservedCall, RunInContext } from './types.js'
+ * @import { CoreEvent, LogLine, Progress, RunInContext } from './types.js'
  */
 
 /** @typedef {() => string | Promise<string>} PasswordFunction */
@@ -28,14 +28,14 @@ const captureContext =
  *
  * @param {{ logger: Logger | undefined, password: string | PasswordFunction | undefined }} functions
  * @param {Map<number, RunInContext> | undefined} contexts by call id
- * @param {Map<number, ObservedCall>} observed by call id
+ * @param {Map<number, Progress>} observed by call id
  * @returns {(event: CoreEvent) => void}
  */
 function eventHandler({ logger, password }, contexts, observed) {
   const handle = (/** @type {CoreEvent} */ event) => {
     if ('attempts' in event) {
-      const call = observed.get(event.call);
-      if (call !== undefined) call.attempts = event.attempts;
+      const progress = observed.get(event.call);
+      if (progress !== undefined) progress.attempts = event.attempts;
     } else if (!('ask' in event)) {
       if (logger !== undefined) log(logger, event);
     } else if (typeof password === 'function') {
@@ -106,4 +106,4 @@ function identify(error) {
  */
 const asIdentifier = (value) => (typeof value === 'string' && /^[A-Za-z_][\w.]{0,63}$/.test(value) ? value : null);
 
-module.exports = { captureContext, eventHandler };
+module.exports = { captureContext, eventHandler, log };

@@ -13,7 +13,7 @@ const { PendingCalls } = require('./pending-calls.js');
 /**
  * @import { Failure } from './errors.js'
  * @import { ReadOptions } from './options.js'
- * @import { CallName, CheckedCallOptions, Encoded, MethodName, NativeAdapter, ObservedCall, RunInContext } from './types.js'
+ * @import { CallName, CheckedCallOptions, Encoded, MethodName, NativeAdapter, Progress, RunInContext } from './types.js'
  */
 
 /** One adapter's native half, and the calls that wait for it. */
@@ -48,7 +48,7 @@ class Core {
    * @param {CallName} name
    * @param {Encoded[]} args
    * @param {CheckedCallOptions} options
-   * @param {ObservedCall | undefined} observed
+   * @param {Progress | undefined} observed
    * @param {NativeAdapter} [on] the native half, or one of its transactions
    * @returns {Promise<unknown>} resolves with what the core answers, or with a `Failure`
    */
@@ -73,7 +73,7 @@ class Core {
 
   /**
    * @param {number} id of a call that has just been made
-   * @param {ObservedCall | undefined} observed
+   * @param {Progress | undefined} observed
    * @returns {Promise<unknown>} resolves with what the core answers, or with a `Failure`
    */
   answerOf(id, observed) {
@@ -83,7 +83,7 @@ class Core {
 
   /**
    * @param {number} id of a call that has just been made
-   * @param {ObservedCall | undefined} observed
+   * @param {Progress | undefined} observed
    */
   expectAnswer(id, observed) {
     this.observation.add(id, observed);

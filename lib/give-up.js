@@ -6,7 +6,7 @@ const { cancelled } = require('./errors.js');
 
 /**
  * @import { Core } from './core.js'
- * @import { ObservedCall } from './types.js'
+ * @import { Progress } from './types.js'
  */
 
 /** @param {number} ms */
@@ -30,7 +30,7 @@ function givenUpBefore(signal, timeoutMs) {
  * @param {() => number} start makes the call, and returns its id
  * @param {AbortSignal | undefined} signal
  * @param {number | undefined} timeoutMs
- * @param {ObservedCall | undefined} observed
+ * @param {Progress | undefined} observed
  * @returns {Promise<unknown>}
  */
 function callUntilGivenUp(core, start, signal, timeoutMs, observed) {

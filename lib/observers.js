@@ -1,73 +1,27 @@
 /** Calls that somebody observes: through `node:diagnostics_channel`, or by an observer of this adapter. */
 
-const diagnostics = require('node:diagnostics_channel');
+const { channelOf, hasSubscribers, publishTo, tell } = require('./channels.js');
+const { METHODS } = require('./methods.js');
+const { messageOf } = require('./text.js');
 
 /**
  * @import { Core } from './core.js'
- * @import { MethodName, ObservedCall, Observer } from './types.js'
+ * @import { ObservedCall, ObservedName, Observer, Progress } from './types.js'
  */
-
-/** @typedef {import('node:diagnostics_channel').TracingChannel<ObservedCall, ObservedCall>} Channel */
-
-const EVENTS = /** @type {const} */ (['start', 'end', 'asyncStart', 'asyncEnd', 'error']);
-
-/** A channel for each method, from its first call on. @type {Map<MethodName, Channel>} */
-const channels = new Map();
-
-/**
- * @param {MethodName} name
- * @returns {Channel | undefined} none in versions of Node that lack tracing channels, before 18.19
- */
-function channelOf(name) {
-  if (diagnostics.tracingChannel === undefined) return undefined;
-  let channel = channels.get(name);
-  if (channel === undefined) {
-    channel = diagnostics.tracingChannel(`auth-postgres:${name}`);
-    channels.set(name, channel);
-  }
-  return channel;
-}
 
 /**
  * The observers of the next call of a method, the outermost first. If there are none, this takes some nanoseconds.
  *
  * @param {Core} core
- * @param {MethodName} name
+ * @param {ObservedName} name
  * @returns {readonly Observer[] | undefined}
  */
 function observersOf(core, name) {
   const channel = channelOf(name);
-  if (channel === undefined || !EVENTS.some((event) => channel[event].hasSubscribers)) {
+  if (channel === undefined || !hasSubscribers(channel)) {
     return core.observation.observers.length > 0 ? core.observation.observers : undefined;
   }
   return [publishTo(channel), ...core.observation.observers];
-}
-
-/**
- * Publishes what Node's `tracePromise` does, but not the result, which may hold secrets.
- *
- * @param {Channel} channel
- * @returns {Observer}
- */
-function publishTo(channel) {
-  return async (call, next) => {
-    try {
-      await channel.start.runStores(call, () => {
-        try {
-          return next();
-        } finally {
-          channel.end.publish(call);
-        }
-      });
-    } catch (error) {
-      call.error = error;
-      channel.error.publish(call);
-      throw error;
-    } finally {
-      channel.asyncStart.publish(call);
-      channel.asyncEnd.publish(call);
-    }
-  };
 }
 
 /**
@@ -75,9 +29,9 @@ function publishTo(channel) {
  *
  * @template T
  * @param {Core} core
- * @param {MethodName} name
+ * @param {ObservedName} name
  * @param {readonly Observer[]} observers
- * @param {(call: ObservedCall) => Promise<T>} work
+ * @param {(progress: Progress) => Promise<T>} work
  * @returns {Promise<T>}
  */
 async function observe(core, name, observers, work) {
@@ -85,26 +39,57 @@ async function observe(core, name, observers, work) {
   observation.start(core.native);
   /** @type {ObservedCall} */
   const call = { operation: name, server: serverOf(core), attempts: 0, rows: undefined };
+  /** @type {Progress} */
+  const progress = { id: undefined, attempts: 0 };
   /** @type {T | undefined} */
   let result;
   let next = async () => {
     try {
-      result = await work(call);
-      call.rows = rowsOf(result);
-    } catch (error) {
-      const { context } = /** @type {import('../index.js').InternalError} */ (error);
-      call.attempts = context.attempts ?? call.attempts;
-      throw error;
+      result = await work(progress);
+      tell(call, { rows: rowsOf(name, result) });
     } finally {
-      observation.remove(call);
+      observation.remove(progress);
+      tell(call, { attempts: progress.attempts });
     }
   };
   for (const observer of [...observers].reverse()) {
     const inner = next;
-    next = () => observer(call, inner);
+    next = () => around(observer, call, inner);
   }
   await next();
   return /** @type {T} */ (result);
+}
+
+/**
+ * An observer that throws changes nothing: the call is made, and what it comes to is what `inner` comes to.
+ *
+ * @param {Observer} observer
+ * @param {ObservedCall} call
+ * @param {() => Promise<void>} inner
+ */
+async function around(observer, call, inner) {
+  /** @type {Promise<void> | undefined} */
+  let made;
+  const next = () => {
+    made ??= inner();
+    return made;
+  };
+  const thrown = await caught(() => observer(call, next));
+  const own = await caught(next);
+  if (thrown !== undefined && thrown.error !== own?.error) {
+    process.emitWarning(`what observes the calls threw: ${messageOf(thrown.error)}`, 'AuthPostgresWarning');
+  }
+  return next();
+}
+
+/** @param {() => Promise<void>} work */
+async function caught(work) {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    return { error };
+  }
 }
 
 /**
@@ -119,14 +104,18 @@ function serverOf(core) {
 }
 
 /**
- * How many records a result holds, or how many rows were counted. `undefined` where a method returns nothing.
+ * How many records a result holds, or how many rows were deleted. `undefined` where nothing is returned, and for what the
+ * function of a transaction returns.
  *
+ * @param {ObservedName} name
  * @param {unknown} result
  */
-function rowsOf(result) {
-  if (result === undefined || typeof result === 'number') return result;
+function rowsOf(name, result) {
+  if (result === undefined || name === 'transaction') return undefined;
+  if (typeof result === 'number') return name.startsWith('delete') ? result : 1;
   if (result === null) return 0;
-  return Array.isArray(result) ? result.length : 1;
+  const records = METHODS[name].isList ? /** @type {{ items: unknown[] }} */ (result).items : result;
+  return Array.isArray(records) ? records.length : 1;
 }
 
 module.exports = { observe, observersOf, serverOf };

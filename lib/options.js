@@ -57,7 +57,7 @@ function readOptions(given) {
     holdsOpen: options.allowExitOnIdle === false,
     // The core refuses what is no number, so that no call will be made with it.
     queryTimeoutMs: /** @type {number | null | undefined} */ (options.query_timeout) || undefined,
-    observers: logger && slowCallMs ? [warnOfSlowCalls(logger, slowCallMs)] : [],
+    observers: logger && slowCallMs && plain.logLevel !== 'error' ? [warnOfSlowCalls(logger, slowCallMs)] : [],
   };
 }
 

@@ -1,5 +1,7 @@
 /** Warns of calls that take long. */
 
+const { log } = require('./callbacks.js');
+
 /**
  * @import { Logger } from '../index.js'
  * @import { Observer } from './types.js'
@@ -18,7 +20,9 @@ function warnOfSlowCalls(logger, limitMs) {
     } finally {
       const durationMs = Math.round((performance.now() - started) * 1000) / 1000;
       const { operation, attempts, rows } = call;
-      if (durationMs >= limitMs) logger.warn('slow call', { operation, durationMs, attempts, rows });
+      if (durationMs >= limitMs) {
+        log(logger, { level: 'warn', message: 'slow call', fields: { operation, durationMs, attempts, rows } });
+      }
     }
   };
 }

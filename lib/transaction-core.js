@@ -5,7 +5,7 @@ const { LIFECYCLE } = require('./lifecycle.js');
 
 /**
  * @import { Core } from './core.js'
- * @import { CauseFields, CheckedCallOptions, Encoded, MethodName, NativeTransaction, ObservedCall } from './types.js'
+ * @import { CauseFields, CheckedCallOptions, Encoded, MethodName, NativeTransaction, Progress } from './types.js'
  */
 
 /**
@@ -52,12 +52,16 @@ class TransactionCore {
    * @param {MethodName} name
    * @param {Encoded[]} args
    * @param {CheckedCallOptions} options
-   * @param {ObservedCall | undefined} observed
+   * @param {Progress | undefined} observed
    * @returns {Promise<unknown>} resolves with what the core answers, or with a `Failure`
    */
   call(name, args, options, observed) {
     if (LIFECYCLE.has(name)) throw invalidInput('this', 'is a transaction, which has no such method');
-    if (this.isOver || this.cause !== undefined) return Promise.resolve(this.refusal());
+    if (this.isOver || this.cause !== undefined) {
+      const refusal = this.refusal();
+      this.native.countRefused(name, refusal.fields.code);
+      return Promise.resolve(refusal);
+    }
     return this.core.call(name, args, options, observed, this.native).then((answer) => {
       if (!(answer instanceof Failure)) return answer;
       if (!answer.isAborted()) {

@@ -1,18 +1,21 @@
 /** Transactions: calls the application's function, and commits or rolls back what it did. */
 
 const { performance } = require('node:perf_hooks');
-const { coreOf } = require('./call.js');
+const { coreOf, findCore } = require('./call.js');
 const { readCallOptions, readOptionsObject } = require('./call-options.js');
 const { Core } = require('./core.js');
 const { Failure, internal, invalidInput } = require('./errors.js');
 const { givenUpBefore } = require('./give-up.js');
+const { InternalError } = require('./internal-error.js');
 const { toJson } = require('./json.js');
+const { observe, observersOf } = require('./observers.js');
 const { messageOf } = require('./text.js');
 const { TransactionRun } = require('./transaction-run.js');
 
 /**
  * @import { PostgresTransaction } from '../index.js'
  * @import { PlainObject } from './plain-objects.js'
+ * @import { Progress } from './types.js'
  */
 
 /** The limit without `timeoutMs`. A transaction that never ended would hold its connection and its locks. */
@@ -59,12 +62,53 @@ function readArguments(adapter, work, given) {
  * @param {unknown} given the options
  * @returns {Promise<T>}
  */
-async function transaction(adapter, work, given) {
+function transaction(adapter, work, given) {
+  const core = findCore(adapter);
+  const observers = core instanceof Core ? observersOf(core, 'transaction') : undefined;
+  if (!(core instanceof Core) || observers === undefined) return counted(adapter, work, given, undefined);
+  return observe(core, 'transaction', observers, (progress) => counted(adapter, work, given, progress));
+}
+
+/**
+ * Counts a transaction among the adapter's calls.
+ *
+ * @template T
+ * @param {unknown} adapter
+ * @param {(tx: PostgresTransaction) => PromiseLike<T> | T} work
+ * @param {unknown} given
+ * @param {Progress | undefined} progress
+ * @returns {Promise<T>}
+ */
+async function counted(adapter, work, given, progress) {
+  const native = findCore(adapter)?.native;
+  const id = native?.beginTransactionCall();
+  let code = null;
+  try {
+    return await repeat(adapter, work, given, progress);
+  } catch (error) {
+    // Errors of the function's own have no code.
+    if (error instanceof InternalError) ({ code } = error);
+    throw error;
+  } finally {
+    if (id !== undefined) native?.endTransactionCall(id, code);
+  }
+}
+
+/**
+ * @template T
+ * @param {unknown} adapter
+ * @param {(tx: PostgresTransaction) => PromiseLike<T> | T} work
+ * @param {unknown} given
+ * @param {Progress | undefined} progress
+ * @returns {Promise<T>}
+ */
+async function repeat(adapter, work, given, progress) {
   const read = readArguments(adapter, work, given);
   if (read instanceof Failure) throw read.toError('transaction');
   const { core, options } = read;
   const end = performance.now() + options.timeoutMs;
   for (let attempt = 1; ; attempt += 1) {
+    if (progress !== undefined) progress.attempts = attempt;
     const leftMs = Math.max(0, Math.ceil(end - performance.now()));
     const run = new TransactionRun(core, options, attempt, leftMs);
     try {

@@ -82,20 +82,28 @@ export interface AttemptsReport {
 /** What the core sends that is no result of a call. */
 export type CoreEvent = LogLine | PasswordQuestion | AttemptsReport;
 
+/** What somebody can observe: a call, or a transaction, which makes calls. */
+export type ObservedName = MethodName | 'transaction';
+
 /** What observers learn of a call. The same object is passed at its beginning and at its end. */
 export interface ObservedCall {
-  operation: MethodName;
+  operation: ObservedName;
   server: { address: string; port: number; database: string | undefined };
   /** How often its statement was sent: 0 if the call was refused before. */
   attempts: number;
   /** How many records were returned, or rows counted. `undefined` where a method returns nothing, and before the end. */
   rows: number | undefined;
   error?: unknown;
-  /** The core's id, once it has the call. */
-  id?: number;
 }
 
-/** Makes a call by `next`, and learns how it ends. It must let its error pass. */
+/** What the core says of a call that is observed. */
+export interface Progress {
+  /** The core's id, once it has the call. */
+  id: number | undefined;
+  attempts: number;
+}
+
+/** Makes a call by `next`, and learns how it ends. */
 export type Observer = (call: ObservedCall, next: () => Promise<void>) => Promise<void>;
 
 /** Settles a call's promise with its result or with a `Failure`. */
@@ -120,6 +128,8 @@ export interface NativeAdapter extends NativeMethods {
   closeTurn(resultsAreLeft: boolean): void;
   stats(): string;
   countRefused(operation: string, code: string): void;
+  beginTransactionCall(): number;
+  endTransactionCall(id: number, code: string | null): void;
   observe(): void;
   takeConnectionTimes(): string;
   server(): string;

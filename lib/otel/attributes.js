@@ -1,8 +1,9 @@
 /** The attributes that describe a call: `db.*` and `server.*`. */
 
+const { InternalError } = require('../internal-error.js');
 const { LIFECYCLE } = require('../lifecycle.js');
 
-/** @import { MethodName, ObservedCall } from '../types.js' */
+/** @import { ObservedCall, ObservedName } from '../types.js' */
 
 /** The table that a method is about. Those that are about none, or about all, have none. @type {[RegExp, string][]} */
 const TABLES = [
@@ -27,7 +28,7 @@ const TABLES = [
 /** Methods that are about the whole database. @type {ReadonlySet<string>} */
 const OF_NO_TABLE = new Set([...LIFECYCLE, 'countRecords', 'sweep']);
 
-/** @param {MethodName} method */
+/** @param {ObservedName} method */
 function tableOf(method) {
   return OF_NO_TABLE.has(method) ? undefined : TABLES.find(([pattern]) => pattern.test(method))?.[1];
 }
@@ -53,7 +54,9 @@ function attributesOf({ operation, server }) {
 
 /** @param {unknown} error @returns {{ 'error.type': string, 'db.response.status_code'?: string }} */
 function attributesOfError(error) {
-  const { code, context } = /** @type {import('../../index.js').InternalError} */ (error);
+  // The function of a transaction throws errors of its own.
+  if (!(error instanceof InternalError)) return { 'error.type': '_OTHER' };
+  const { code, context } = error;
   return { 'error.type': code, ...(context.sqlState !== undefined && { 'db.response.status_code': context.sqlState }) };
 }
 

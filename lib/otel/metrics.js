@@ -51,22 +51,24 @@ function observeMetrics(meter, core) {
       timedOut.reduce((sum, each) => sum + each, 0),
       pool,
     );
-    recordTimes();
+    core.observation.tellTimes(core.native);
   };
-  const recordTimes = () => {
-    /** @type {Record<keyof typeof times, number[]>} */
-    const taken = JSON.parse(core.native.takeConnectionTimes());
+  const recordTimes = (/** @type {Record<string, number[]>} */ taken) => {
     for (const [name, histogram] of Object.entries(times)) {
-      for (const seconds of taken[/** @type {keyof typeof times} */ (name)]) histogram.record(seconds, pool);
+      for (const seconds of taken[name] ?? []) histogram.record(seconds, pool);
     }
   };
+  core.observation.timed.add(recordTimes);
   meter.addBatchObservableCallback(observe, instruments);
   return {
     duration: meter.createHistogram('db.client.operation.duration', {
       ...SECONDS,
       description: 'How long the calls took, their retries included.',
     }),
-    stop: () => meter.removeBatchObservableCallback(observe, instruments),
+    stop: () => {
+      core.observation.timed.delete(recordTimes);
+      meter.removeBatchObservableCallback(observe, instruments);
+    },
   };
 }
 

@@ -22,14 +22,16 @@ function traceCalls({ SpanKind, SpanStatusCode, context, trace }, tracer, durati
       kind: SpanKind.CLIENT,
       attributes: { ...attributes, 'db.query.summary': summary },
     });
-    let failed = {};
+    /** @type {ReturnType<typeof attributesOfError> | undefined} */
+    let failed;
     try {
       await context.with(trace.setSpan(context.active(), span), next);
       if (call.rows !== undefined) span.setAttribute('db.response.returned_rows', call.rows);
     } catch (error) {
       failed = attributesOfError(error);
       span.setAttributes(failed);
-      span.setStatus({ code: SpanStatusCode.ERROR, message: /** @type {Error} */ (error).message });
+      // The error's message may have a value of the application's in it.
+      span.setStatus({ code: SpanStatusCode.ERROR, message: failed['error.type'] });
       throw error;
     } finally {
       if (call.attempts > 1) span.setAttribute('auth_postgres.attempts', call.attempts);

@@ -147,13 +147,13 @@ impl PostgresStorageAdapter {
         pending
     }
 
-    /// Starts a call that lasts as long as others, and is not counted among them.
+    /// Starts a part of a call that lasts as long as the others, and is not counted among them.
     pub(super) fn accompany<T, F>(&self, operation: &'static str, work: F) -> Pending<T>
     where
         T: Serialize + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let (pending, answer) = self.calls.begin(operation);
+        let (pending, answer) = self.calls.begin_part(operation);
         self.run(false, answer.uncounted(), work, |answer, result| answer.give(&result));
         pending
     }

@@ -63,6 +63,18 @@ impl PostgresStorageAdapter {
         self.open_transaction(options, attempt, left_ms).map_err(|error| as_reason(error, OPERATION))
     }
 
+    /// For the facade: a call of `transaction`, which may have several attempts, has begun.
+    #[napi(skip_typescript)]
+    pub fn begin_transaction_call(&self) -> u32 {
+        self.metrics.calls.begin_open(OPERATION)
+    }
+
+    /// For the facade: such a call has ended, with the code of an error if it failed.
+    #[napi(skip_typescript)]
+    pub fn end_transaction_call(&self, id: u32, code: Option<String>) {
+        self.metrics.calls.end_open(id, code);
+    }
+
     /// For the facade: acquires a connection, and begins the transaction.
     #[napi(skip_typescript)]
     pub fn begin_transaction(&self) -> Pending<Void> {

@@ -31,6 +31,8 @@ struct Ticket {
     measured: Option<Measured>,
     /// A result may arrive at the same time as the caller gives up. Whichever sets this first is the answer.
     is_answered: AtomicBool,
+    /// Held while the caller is told that the call was given up. What follows from its end has to come later.
+    giving_up: Mutex<()>,
 }
 
 impl Calls {
@@ -91,7 +93,13 @@ impl Calls {
         self.expects_give_up.store(false, Ordering::Relaxed);
         let measured = measured.cloned();
         let give_up = Arc::default();
-        let ticket = Arc::new(Ticket { operation, give_up, measured, is_answered: AtomicBool::new(false) });
+        let ticket = Arc::new(Ticket {
+            operation,
+            give_up,
+            measured,
+            is_answered: AtomicBool::new(false),
+            giving_up: Mutex::default(),
+        });
         lock(&self.tickets).insert(id, Arc::clone(&ticket));
         Some((ticket, Arc::clone(&self.tickets)))
     }
@@ -99,6 +107,7 @@ impl Calls {
     /// Gives a call up: its caller is answered at once, and its work is ended.
     pub fn give_up(&self, id: CallId, reason: String) {
         let Some(ticket) = lock(&self.tickets).remove(&id) else { return };
+        let _giving_up = lock(&ticket.giving_up);
         // The caller is answered before the work is ended, because the work would answer, too, when it is dropped.
         if ticket.is_answered.swap(true, Ordering::AcqRel) {
             return;
@@ -110,6 +119,7 @@ impl Calls {
         if let Some(measured) = &ticket.measured {
             measured.end(Some(error.code.name()));
         }
+        report_attempts(&self.metrics, &self.queue, id);
         self.queue.fail(id, &error.in_operation(ticket.operation));
     }
 
@@ -152,9 +162,7 @@ impl Answer {
         if let Some(measured) = &self.measured {
             measured.end(result.as_ref().err().map(|error| error.code.name()));
         }
-        if let Some(attempts) = self.metrics.observed.take_attempts(self.id) {
-            self.queue.log(&serde_json::json!({ "call": self.id, "attempts": attempts }));
-        }
+        report_attempts(&self.metrics, &self.queue, self.id);
         match result {
             Ok(value) => {
                 self.queue.succeed(self.id, value);
@@ -195,8 +203,21 @@ impl Answer {
         self.is_given = true;
         self.ticket.take().is_none_or(|(ticket, tickets)| {
             lock(&tickets).remove(&self.id);
-            !ticket.is_answered.swap(true, Ordering::AcqRel)
+            let is_first = !ticket.is_answered.swap(true, Ordering::AcqRel);
+            if !is_first {
+                drop(lock(&ticket.giving_up));
+                // There may have been another attempt since.
+                self.metrics.observed.take_attempts(self.id);
+            }
+            is_first
         })
+    }
+}
+
+/// Tells those who observe the call how often its statement was sent, if that was more than once.
+fn report_attempts(metrics: &Metrics, queue: &CompletionQueue, id: CallId) {
+    if let Some(attempts) = metrics.observed.take_attempts(id) {
+        queue.log(&serde_json::json!({ "call": id, "attempts": attempts }));
     }
 }
 

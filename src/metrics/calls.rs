@@ -4,6 +4,7 @@ use super::histogram::{Histogram, HistogramFigures, SECONDS};
 use super::lock;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -13,6 +14,9 @@ pub type Name = Cow<'static, str>;
 #[derive(Default)]
 pub struct CallMetrics {
     methods: Mutex<HashMap<Name, Arc<Mutex<MethodMetrics>>>>,
+    /// The calls that the facade has begun and has not ended, by the numbers that it knows them by.
+    open: Mutex<HashMap<u32, Measured>>,
+    last_open: AtomicU32,
 }
 
 struct MethodMetrics {
@@ -43,6 +47,20 @@ impl CallMetrics {
         }));
         lock(&method).running += 1;
         Measured { method, started: Instant::now() }
+    }
+
+    /// A call that [`Self::end_open`] ends.
+    pub fn begin_open(&self, operation: impl Into<Name>) -> u32 {
+        let number = self.last_open.fetch_add(1, Ordering::Relaxed);
+        lock(&self.open).insert(number, self.begin(operation));
+        number
+    }
+
+    pub fn end_open(&self, number: u32, error: Option<String>) {
+        let measured = lock(&self.open).remove(&number);
+        if let Some(measured) = measured {
+            measured.end(error);
+        }
     }
 
     /// The methods that have been called.
