@@ -1,6 +1,6 @@
 /** The console as a middleware of Express. */
 
-const { sendResponse, toRequest, urlOf } = require('./lib/adapters/node.js');
+const { answer, urlOf } = require('./lib/adapters/node.js');
 
 /** @import { ConsoleHandler } from './index.js' */
 /** @import { ExpressMiddleware } from './express.js' */
@@ -13,18 +13,8 @@ function expressConsole(handler) {
   return (request, response, next) => {
     // Express knows by its setting `trust proxy` whether the outer connection is encrypted.
     const url = urlOf(request, request.protocol, request.originalUrl ?? request.url);
-    if (url === null) {
-      response.statusCode = 400;
-      response.end();
-      return;
-    }
-    if (!isBelow(new URL(url).pathname, handler.basePath)) {
-      next();
-      return;
-    }
-    handler(toRequest(request, url, request.body))
-      .then((answer) => sendResponse(answer, response))
-      .catch(next);
+    if (url !== null && !isBelow(new URL(url).pathname, handler.basePath)) next();
+    else answer(handler, request, response, url, request.body);
   };
 }
 

@@ -1,6 +1,6 @@
 /** The console as a plugin of Fastify. */
 
-const { sendResponse, toRequest, urlOf } = require('./lib/adapters/node.js');
+const { answer, urlOf } = require('./lib/adapters/node.js');
 
 /** @import { ConsoleHandler } from './index.js' */
 /** @import { FastifyPlugin } from './fastify.js' */
@@ -17,19 +17,13 @@ function fastifyConsole(handler) {
       '*',
       (/** @type {unknown} */ _request, /** @type {unknown} */ _body, /** @type {Function} */ done) => done(null),
     );
-    const answer = async (/** @type {any} */ request, /** @type {any} */ reply) => {
+    const serve = async (/** @type {any} */ request, /** @type {any} */ reply) => {
       reply.hijack();
-      const url = urlOf(request.raw, request.protocol, request.raw.url);
-      if (url === null) {
-        reply.raw.statusCode = 400;
-        reply.raw.end();
-        return;
-      }
-      await sendResponse(await handler(toRequest(request.raw, url)), reply.raw);
+      await answer(handler, request.raw, reply.raw, urlOf(request.raw, request.protocol, request.raw.url));
     };
     const method = ['GET', 'HEAD', 'POST'];
-    app.route({ method, url: handler.basePath || '/', handler: answer });
-    app.route({ method, url: `${handler.basePath}/*`, handler: answer });
+    app.route({ method, url: handler.basePath || '/', handler: serve });
+    app.route({ method, url: `${handler.basePath}/*`, handler: serve });
   };
 }
 

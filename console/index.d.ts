@@ -62,7 +62,10 @@ export interface ConsoleOptions {
    * `password`, `secret`, `token`, `hash` and similar words never are.
    */
   hiddenKeys?: readonly string[] | undefined;
-  /** Receives what goes wrong while a page is made. Default: `console.error`. */
+  /**
+   * Receives what goes wrong while a page or file is made: also what `authorize` throws, which may be no `Error`.
+   * Default: `console.error`.
+   */
   onError?: ((error: unknown, request: Request) => void) | undefined;
 }
 

@@ -31,6 +31,18 @@ function createApp(settings) {
   /** @type {Hono<Env>} */
   const app = new Hono({ getPath: (request) => pathBelow(request.url, settings.basePath) ?? 'outside' });
 
+  // Hono's own handling passes over what is no `Error`, or one of another realm.
+  app.onError((error) => {
+    throw error;
+  });
+  app.use(async (context, next) => {
+    try {
+      await next();
+    } catch (error) {
+      context.res = errorResponse(settings, context.get('visit'), context.req.raw, error);
+    }
+  });
+
   app.use(async (context, next) => {
     const { req } = context;
     const asset = findAsset(req.path);
@@ -75,7 +87,6 @@ function createApp(settings) {
     throw new Refusal(404, 'There is no such page.');
   });
 
-  app.onError((error, context) => errorResponse(settings, context.get('visit'), context.req.raw, error));
   return {
     fetch: async (/** @type {Request} */ request) =>
       withHeaders(await app.fetch(request), freshness(request, settings)),

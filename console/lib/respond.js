@@ -101,8 +101,8 @@ function errorResponse(settings, visit, request, error) {
 function explain(error) {
   if (error instanceof Refusal) return { status: error.status, message: error.message, headers: error.headers };
   const { code, message, statusCode, context } =
-    /** @type {Partial<import('@kitiumai/auth-postgres').InternalError>} */ (error);
-  const reason = `${code ?? ''}`.startsWith('auth_postgres/') ? `${code}`.slice('auth_postgres/'.length) : undefined;
+    /** @type {Partial<import('@kitiumai/auth-postgres').InternalError>} */ (Object(error));
+  const reason = typeof code === 'string' ? /^auth_postgres\/(.*)/.exec(code)?.[1] : undefined;
   if (reason === undefined)
     return { status: 500, message: 'The log of the application says what happened.', headers: {} };
   if (context?.outcome === 'unknown') {

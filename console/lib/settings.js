@@ -19,7 +19,7 @@ const { makeKeys } = require('./secure/keys.js');
  * @property {number} requestsPerMinute
  * @property {number} csvRows
  * @property {string[]} hiddenKeys in lower case
- * @property {(error: unknown, request: Request) => void} onError
+ * @property {(error: unknown, request: Request) => void} onError never throws
  */
 
 /** The names of all options. */
@@ -71,7 +71,17 @@ function readSettings(storage, options) {
     requestsPerMinute: wholeNumber('requestsPerMinute', options.requestsPerMinute ?? 300),
     csvRows: wholeNumber('csvRows', options.csvRows ?? 100_000),
     hiddenKeys: (options.hiddenKeys ?? []).map((key) => key.toLowerCase()),
-    onError: onError ?? ((error) => console.error(error)),
+    onError: failsafe(onError ?? ((error) => console.error(error))),
+  };
+}
+
+/**
+ * @param {NonNullable<ConsoleOptions['onError']>} onError which may be async in spite of its type
+ * @returns {Settings['onError']}
+ */
+function failsafe(onError) {
+  return (error, request) => {
+    new Promise((done) => done(onError(error, request))).catch((failure) => console.error(error, failure));
   };
 }
 

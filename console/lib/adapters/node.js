@@ -4,6 +4,10 @@ const { Readable } = require('node:stream');
 const { pipeline } = require('node:stream/promises');
 
 /** @import { IncomingMessage, ServerResponse } from 'node:http' */
+/** @import { ConsoleHandler } from '../../index.js' */
+
+/** Neither part of a path, which would be taken for what the framework has routed, nor a name and password. */
+const HOST = /^[^\s/\\?#@]+$/;
 
 /**
  * The address of a request; `null` if its host is none.
@@ -14,34 +18,39 @@ const { pipeline } = require('node:stream/promises');
  */
 function urlOf(incoming, scheme, path = '/') {
   // HTTP/2 has the host under another name.
-  const host = incoming.headers.host ?? incoming.headers[':authority'] ?? 'localhost';
+  const host = `${incoming.headers.host ?? incoming.headers[':authority'] ?? 'localhost'}`;
   const url = `${scheme === 'https' ? 'https' : 'http'}://${host}${path.startsWith('/') ? path : '/'}`;
-  return URL.canParse(url) ? url : null;
+  return HOST.test(host) && URL.canParse(url) ? url : null;
 }
 
 /**
+ * The request; `null` for what is none of the web, such as a `TRACE`.
+ *
  * @param {IncomingMessage} incoming
  * @param {string} url in full
  * @param {unknown} [parsedBody] if another middleware has read the body
- * @returns {Request}
  */
 function toRequest(incoming, url, parsedBody) {
-  const method = incoming.method ?? 'GET';
-  const headers = new Headers();
-  for (let index = 0; index < incoming.rawHeaders.length; index += 2) {
-    const name = `${incoming.rawHeaders[index]}`;
-    // Those of HTTP/2 that begin with a colon are no headers.
-    if (!name.startsWith(':')) headers.append(name, `${incoming.rawHeaders[index + 1]}`);
+  try {
+    const method = incoming.method ?? 'GET';
+    const headers = new Headers();
+    for (let index = 0; index < incoming.rawHeaders.length; index += 2) {
+      const name = `${incoming.rawHeaders[index]}`;
+      // Those of HTTP/2 that begin with a colon are no headers.
+      if (!name.startsWith(':')) headers.append(name, `${incoming.rawHeaders[index + 1]}`);
+    }
+    /** @type {RequestInit & { duplex?: 'half' }} */
+    const init = { method, headers };
+    if (method !== 'GET' && method !== 'HEAD') {
+      const body = incoming.readableEnded && parsedBody !== undefined ? toForm(parsedBody) : Readable.toWeb(incoming);
+      if (typeof body === 'string') headers.delete('content-length');
+      init.body = /** @type {BodyInit} */ (body);
+      init.duplex = 'half';
+    }
+    return new Request(url, init);
+  } catch {
+    return null;
   }
-  /** @type {RequestInit & { duplex?: 'half' }} */
-  const init = { method, headers };
-  if (method !== 'GET' && method !== 'HEAD') {
-    const body = incoming.readableEnded && parsedBody !== undefined ? toForm(parsedBody) : Readable.toWeb(incoming);
-    if (typeof body === 'string') headers.delete('content-length');
-    init.body = /** @type {BodyInit} */ (body);
-    init.duplex = 'half';
-  }
-  return new Request(url, init);
 }
 
 /**
@@ -78,4 +87,24 @@ async function sendResponse(response, outgoing) {
   }
 }
 
-module.exports = { sendResponse, toRequest, urlOf };
+/**
+ * Answers a request, whatever happens: nobody else does.
+ *
+ * @param {ConsoleHandler} handler
+ * @param {IncomingMessage} incoming
+ * @param {ServerResponse} outgoing
+ * @param {string | null} url
+ * @param {unknown} [parsedBody]
+ */
+async function answer(handler, incoming, outgoing, url, parsedBody) {
+  const request = url === null ? null : toRequest(incoming, url, parsedBody);
+  try {
+    await sendResponse(request === null ? new Response(null, { status: 400 }) : await handler(request), outgoing);
+  } catch (error) {
+    console.error(error);
+    if (outgoing.headersSent) outgoing.destroy();
+    else outgoing.writeHead(500).end();
+  }
+}
+
+module.exports = { answer, urlOf };
