@@ -74,6 +74,23 @@ it('the cookie is the console’s own, cannot be read by scripts, and stays', as
   expect(plain.headers.getSetCookie()[0]).not.toContain('Secure');
 });
 
+it('a file that fails while it is read ends broken, and onError is told', async () => {
+  const type = unique('type');
+  await db.query(
+    `INSERT INTO auth_events (type, principal_id, data, timestamp)
+     SELECT $1, 'p', '{}', now() - interval '1 minute' FROM generate_series(1, 3000)`,
+    [type],
+  );
+  const storage = db.adapter();
+  await storage.connect();
+  const errors: unknown[] = [];
+  const reading = new Visitor(makeConsole(storage, { onError: (error) => errors.push(error) }));
+  const response = await reading.post('/admin/events/export', { type });
+  await storage.disconnect();
+  await expect(response.text()).rejects.toThrow('disconnect');
+  expect(errors).toEqual([expect.objectContaining({ code: expect.stringContaining('auth_postgres/') })]);
+});
+
 it('HEAD has the headers of GET, and no body', async () => {
   const response = await visitor.send('/admin/users', { method: 'HEAD' });
   expect([response.status, response.headers.get('content-type'), await response.text()]).toEqual([

@@ -36,7 +36,7 @@ function line({ id, timestamp, type, principalId, orgId, data }, hiddenKeys) {
  * @param {Visit} visit
  * @param {ReturnType<typeof readEventFilters>} filters
  */
-function csvStream({ storage, settings }, filters) {
+function csvStream({ storage, settings, request }, filters) {
   const encoder = new TextEncoder();
   let left = settings.csvRows;
   /** @type {string | undefined} */
@@ -44,7 +44,10 @@ function csvStream({ storage, settings }, filters) {
   let isFirst = true;
   return new ReadableStream({
     async pull(controller) {
-      const { items, next } = await storage.listEvents({ ...filters, after, limit: Math.min(PAGE, left) });
+      const page = storage.listEvents({ ...filters, after, limit: Math.min(PAGE, left) });
+      // The response has begun, so that there is no page that could say it.
+      page.catch((error) => settings.onError(error, request));
+      const { items, next } = await page;
       const text = items.map((event) => line(event, settings.hiddenKeys)).join('');
       controller.enqueue(encoder.encode(`${isFirst ? HEAD : ''}${text}`));
       isFirst = false;
