@@ -58,8 +58,8 @@ export interface ConsoleOptions {
   /** How many events one CSV file has at most. Default: 100 000. */
   csvRows?: number | undefined;
   /**
-   * Further keys of metadata and event data whose values are not shown, without regard to case. Keys that contain
-   * `password`, `secret`, `token`, `hash` and similar words never are.
+   * Further keys of metadata and event data whose values are not shown, without regard to case. docs/console.md lists
+   * those whose values never are.
    */
   hiddenKeys?: readonly string[] | undefined;
   /**

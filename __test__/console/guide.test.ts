@@ -6,6 +6,7 @@ import { parseSync } from '@swc/core';
 import { ACTIONS } from '../../console/lib/actions';
 import { PAGES } from '../../console/lib/pages';
 import { PERMISSIONS } from '../../console/lib/permissions';
+import { LISTS } from '../../console/lib/secure/hidden-keys';
 import { OPTIONS } from '../../console/lib/settings';
 
 const ROOT = join(__dirname, '..', '..');
@@ -23,6 +24,14 @@ it('the tables name all options, permissions, pages and events', () => {
   expect(named('Permissions').sort()).toEqual([...PERMISSIONS, '*'].sort());
   expect(named('What each page reads')).toEqual(PAGES.map(({ path }) => path));
   expect(named('What each action writes').sort()).toEqual(ACTIONS.map(({ event }) => event).sort());
+});
+
+it('the table of hidden values has the same lists as the console', () => {
+  const table = guide.split('\n## Hidden values\n')[1]?.split('\n## ')[0] ?? '';
+  const lists = [...table.matchAll(/^\| [^|]+ \| (`.*`) \|$/gm)].map(([, list]) =>
+    `${list}`.slice(1, -1).split('`, `'),
+  );
+  expect(lists).toEqual(Object.values(LISTS));
 });
 
 it('the typings have the same options and permissions', () => {

@@ -1,15 +1,8 @@
 /** Objects of the application, without what could be a secret. */
 
 const { html } = require('./html.js');
+const { isHidden } = require('../secure/hidden-keys.js');
 
-/** Values of these keys are not shown. Tested in lower case without underscores and dashes. */
-const SECRET = new RegExp(
-  [
-    'pass(word|wd|phrase|code)|secret|token|hash|cookie|authorization|credential|signature|bearer|jwt|nonce|csrf|recovery',
-    '^(t|h)?otp|^pin$|^code$|^session(id)?$|^(api)?keys?$|(private|signing|encryption|api|access)key$',
-    '(verification|backup|auth|access|sms|login|reset)codes?',
-  ].join('|'),
-);
 const DEEPEST = 20;
 const HIDDEN = '(hidden)';
 
@@ -28,18 +21,9 @@ function withoutSecrets(value, hiddenKeys, depth = 0) {
   return Object.fromEntries(
     Object.entries(value).map(([key, each]) => [
       key,
-      isSecret(key, hiddenKeys) ? HIDDEN : withoutSecrets(each, hiddenKeys, depth + 1),
+      isHidden(key, hiddenKeys) ? HIDDEN : withoutSecrets(each, hiddenKeys, depth + 1),
     ]),
   );
-}
-
-/**
- * @param {string} key
- * @param {readonly string[]} hiddenKeys
- */
-function isSecret(key, hiddenKeys) {
-  const lower = key.toLowerCase();
-  return hiddenKeys.includes(lower) || SECRET.test(lower.replace(/[_\-\s]/g, ''));
 }
 
 /**
