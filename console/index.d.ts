@@ -24,8 +24,8 @@ export interface Operator {
 
 export interface ConsoleOptions {
   /**
-   * Says who sends a request, or `null` if that person may not use the console. It is asked for every request, pages
-   * and actions alike, so that a right that is taken away is gone at once.
+   * Says who sends a request, or `null` if that person may not use the console. It is asked for every page and action,
+   * so that a right that is taken away is gone at once, but not for the style sheet, the script and the icon.
    */
   authorize: (request: Request) => Operator | null | undefined | Promise<Operator | null | undefined>;
   /** The path under which the application serves the console, such as `'/admin'`. Default: `'/'`. */

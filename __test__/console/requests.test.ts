@@ -49,7 +49,8 @@ describe('every response', () => {
     const page = await visitor.read('/admin');
     const paths = [...page.matchAll(/(?:href|src)="(\/admin\/assets\/[^"]+)"/g)].map(([, path]) => `${path}`);
     expect(paths).toHaveLength(3);
-    const nobody = new Visitor(visitor.handler, null);
+    const authorize = jest.fn(() => null);
+    const nobody = new Visitor(makeConsole(db.storage, { authorize }), null);
     for (const path of paths) {
       const response = await nobody.send(path);
       expect(response.status).toBe(200);
@@ -57,7 +58,10 @@ describe('every response', () => {
       expect(response.headers.get('content-type')).toMatch(/^(text\/css|text\/javascript|image\/svg\+xml)/);
       expect(response.headers.getSetCookie()).toEqual([]);
       expect(await nobody.send(path, { method: 'HEAD' })).toMatchObject({ status: 200, body: null });
+      expect(authorize).not.toHaveBeenCalled();
       expect((await nobody.send(path.replace(/assets\/\w{4}/, 'assets/0000'))).status).toBe(403);
+      expect(authorize).toHaveBeenCalledTimes(1);
+      authorize.mockClear();
     }
   });
 });
