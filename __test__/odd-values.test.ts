@@ -1,7 +1,7 @@
 /** Values that are not what they seem: Dates with changed prototypes, objects of classes, getters, deep nesting. */
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
-import { expectInvalidInput, rejection } from './helpers/errors';
+import { expectInvalidInput } from './helpers/errors';
 import { makeWorld, type World } from './helpers/families';
 import {
   apiKeyInput,
@@ -293,46 +293,93 @@ describe('the message of an invalid_input error', () => {
     expect(option.message).toBe(`getUser: \`${quoted}\` is not known here`);
   });
 
-  it.each<[string, unknown, string]>([
-    ['an Error', new Error('line one\nline two'), 'line one\\nline two'],
-    ['a long text', new Error(noise), `${'x'.repeat(100)}…`],
-    ['a string', 'just text', 'just text'],
-    ['undefined', undefined, 'undefined'],
-    ['a symbol', Symbol('s'), 'Symbol(s)'],
-    ['an object without a text', Object.create(null), 'an error without a text'],
-  ])('quotes what a getter has thrown: %s', async (_, thrown, quoted) => {
-    const thrower = () => {
-      throw thrown;
-    };
-    const record = Object.defineProperty({}, 'email', { enumerable: true, get: thrower });
-    const error = await expectInvalidInput(db.storage.createUser(record), 'email');
-    expect(error.message).toBe(`createUser: \`email\` cannot be read: ${quoted}`);
-    const item = await expectInvalidInput(
-      db.storage.createBackupCodes(world.userId, [record as never]),
-      'codes[0].email',
-    );
-    expect(item.message).toContain(quoted);
-    const proxy = new Proxy({}, { ownKeys: thrower });
-    const whole = await expectInvalidInput(db.storage.createUser(proxy), 'user');
-    expect(whole.message).toBe(`createUser: \`user\` cannot be read: ${quoted}`);
-    const options = Object.defineProperty({}, 'timeoutMs', { enumerable: true, get: thrower });
-    const option = await expectInvalidInput(db.storage.getUser('x', options), 'options');
-    expect(option.message).toBe(`getUser: \`options\` cannot be read: ${quoted}`);
-    const own = await expectInvalidInput(db.storage.deleteUserSessions('x', options), 'options');
-    expect(own.message).toBe(`deleteUserSessions: \`options\` cannot be read: ${quoted}`);
-  });
-
   it('is given when a toJSON() inside metadata throws', async () => {
     const metadata = { deep: { toJSON: () => JSON.parse('no JSON') } };
     await expectInvalidInput(db.storage.createUser({ metadata }), 'metadata');
   });
+});
 
-  it('is given when a record is a revoked proxy', async () => {
-    const { proxy, revoke } = Proxy.revocable({}, {});
+describe('what throws while it is read is invalid input that is named, without the text of what was thrown', () => {
+  type Call = (given: never) => unknown;
+  const fail = () => {
+    throw new Error('hunter2');
+  };
+  const getter = (field: string) => Object.defineProperty({}, field, { enumerable: true, get: fail });
+  const revoked = (target: object) => {
+    const { proxy, revoke } = Proxy.revocable(target, {});
     revoke();
-    await expectInvalidInput(db.storage.createUser(proxy), 'user');
-    await expectInvalidInput(db.storage.createUser({ metadata: proxy }), 'metadata');
-    await rejection(db.storage.getUser('x', proxy));
+    return proxy;
+  };
+  const make = (options: unknown) => new PostgresStorageAdapter(db.url, options as never);
+  const expectUnreadable = async (call: Call, given: unknown, field: string) => {
+    const error = await expectInvalidInput((async () => call(given as never))(), field);
+    expect(error.message).toContain(`\`${field}\` `);
+    expect(error.message).not.toMatch(/hunter2|revoked/);
+  };
+
+  it.each<[string, Call, string]>([
+    ['options of the constructor', make, 'options'],
+    ['ssl', (ssl) => make({ ssl }), 'ssl'],
+    ['ssl.ca', (ca) => make({ ssl: { ca } }), 'ssl.ca'],
+    ['a logger', (logger) => make({ logger }), 'logger'],
+    ['another option of the constructor', (host) => make({ host }), 'host'],
+    ['call options', (options) => db.storage.getUser('x', options), 'options'],
+    ['options of a method’s own', (options) => db.storage.deleteUserSessions('x', options), 'options'],
+    ['options of a list', (options) => db.storage.listUsers(options), 'options'],
+    ['options of a transaction', (options) => db.storage.transaction(async () => 1, options), 'options'],
+    ['options of disconnect', (options) => db.storage.disconnect(options), 'options'],
+    ['a signal', (signal) => db.storage.getUser('x', { signal }), 'signal'],
+    ['a record', (user) => db.storage.createUser(user), 'user'],
+    ['a field', (metadata) => db.storage.createUser({ metadata }), 'metadata'],
+    ['a list', (codes) => db.storage.createBackupCodes('x', codes), 'codes'],
+  ])('%s', async (_, call, field) => {
+    const isList = field === 'codes';
+    for (const given of [
+      revoked({}),
+      revoked([]),
+      new Proxy({ a: 1 }, { ownKeys: fail, get: fail }),
+      new Proxy({ a: 1 }, { getPrototypeOf: fail, get: fail }),
+      new Proxy(isList ? [1] : {}, { get: fail, getPrototypeOf: fail }),
+    ]) {
+      await expectUnreadable(call, given, field);
+    }
+  });
+
+  it.each(['password', 'logger', 'ssl', 'max', 'slowCallMs', 'allowExitOnIdle', 'query_timeout', 'schema', 'noOption'])(
+    'the option `%s`',
+    (option) => expectUnreadable(make, getter(option), option),
+  );
+
+  it.each(['ca', 'key', 'passphrase', 'servername', 'noOption'])('the option `ssl.%s`', (option) =>
+    expectUnreadable((ssl) => make({ ssl }), getter(option), `ssl.${option}`),
+  );
+
+  it.each(['debug', 'error'])('the function `%s` of a logger', (level) =>
+    expectUnreadable((logger) => make({ logger }), getter(level), 'logger'),
+  );
+
+  it('a field of a record, of an item and of options', async () => {
+    await expectUnreadable((user) => db.storage.createUser(user), getter('email'), 'email');
+    await expectUnreadable((code) => db.storage.createBackupCodes('x', [code]), getter('code'), 'codes[0].code');
+    await expectUnreadable((options) => db.storage.getUser('x', options), getter('timeoutMs'), 'options');
+    await expectUnreadable((options) => db.storage.deleteUserSessions('x', options), getter('keep'), 'options');
+  });
+
+  it.each([1, 2, 3])('`aborted` of a signal, when it is read for the %s. time', async (last) => {
+    for (const call of [
+      (options: object) => db.storage.getUser('x', options),
+      (options: object) => db.storage.listUsers(options),
+      (options: object) => db.storage.transaction(async () => 1, options),
+    ]) {
+      let reads = 0;
+      const signal = Object.defineProperty(new EventTarget(), 'aborted', {
+        get: () => {
+          reads += 1;
+          return reads < last ? false : fail();
+        },
+      });
+      await expectUnreadable(call, { signal }, 'signal');
+    }
   });
 });
 

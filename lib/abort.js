@@ -1,7 +1,6 @@
 /** Listens to AbortSignals. */
 
 const { invalidInput } = require('./errors.js');
-const { messageOf } = require('./text.js');
 
 /**
  * What to call when a signal is aborted. Each signal gets one listener for all of its calls, because Node warns of a leak
@@ -34,8 +33,8 @@ function onAbort(signal, callback) {
   try {
     if (callbacks.size === 0) signal.addEventListener('abort', listener);
     isAborted = signal.aborted;
-  } catch (error) {
-    throw invalidInput('signal', `cannot be listened to: ${messageOf(error)}`);
+  } catch {
+    throw invalidInput('signal', 'cannot be listened to');
   }
   callbacks.add(callback);
   if (isAborted) callback();

@@ -6,7 +6,6 @@
 const { readOptionsObject } = require('./call-options.js');
 const { invalidInput } = require('./errors.js');
 const { toJson } = require('./json.js');
-const { isObject } = require('./plain-objects.js');
 const { hasLoneSurrogate } = require('./text.js');
 
 /** @param {string} name */
@@ -49,7 +48,6 @@ const optionalJson = (name) => (/** @type {unknown} */ value) => (value == null 
 function options(name) {
   return (/** @type {unknown} */ value) => {
     if (value == null) return undefined;
-    if (!isObject(value)) throw invalidInput(name, 'must be an object');
     const { signal, timeoutMs, ...own } = readOptionsObject(value, name);
     return toJson(own, name);
   };

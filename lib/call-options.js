@@ -1,6 +1,6 @@
 /** Reads the options that every call takes: `signal` and `timeoutMs`. */
 
-const { invalidInput, unreadable } = require('./errors.js');
+const { invalidInput, reading } = require('./errors.js');
 const { checkPlain, isObject } = require('./plain-objects.js');
 
 /**
@@ -16,45 +16,35 @@ const NO_OPTIONS = {};
 
 /**
  * @param {unknown} value
+ * @param {boolean} [isOnly] whether there must be no others
  * @returns {CheckedCallOptions}
  */
-function readCallOptions(value) {
+function readCallOptions(value, isOnly) {
   if (value == null) return NO_OPTIONS;
-  if (!isObject(value)) throw invalidInput('options', 'must be an object');
-  const { signal, timeoutMs } = readOptionsObject(value, 'options');
+  const { signal, timeoutMs, ...others } = readOptionsObject(value, 'options');
   if (signal != null && !isSignal(signal)) throw invalidInput('signal', 'must be an AbortSignal');
   if (timeoutMs != null && !isTimeout(timeoutMs)) {
     throw invalidInput('timeoutMs', 'must be a number of milliseconds between 0 and 2147483647');
   }
-  return { signal: signal ?? undefined, timeoutMs: timeoutMs ?? undefined };
-}
-
-/**
- * For methods that have no options of their own.
- *
- * @param {unknown} value
- */
-function readOnlyCallOptions(value) {
-  const read = readCallOptions(value);
-  const unknown = Object.keys(value ?? {}).find((key) => key !== 'signal' && key !== 'timeoutMs');
+  const [unknown] = isOnly ? Object.keys(others) : [];
   if (unknown !== undefined) throw invalidInput(unknown, 'is not known here');
-  return read;
+  return { signal: signal ?? undefined, timeoutMs: timeoutMs ?? undefined };
 }
 
 /**
  * All fields of options, each read once. Only `signal` and `timeoutMs` may be fields of a class.
  *
- * @param {PlainObject} value
+ * @param {unknown} value
  * @param {string} name
+ * @returns {PlainObject}
  */
 function readOptionsObject(value, name) {
-  try {
+  return reading(name, () => {
+    if (!isObject(value)) throw invalidInput(name, 'must be an object');
     const { signal, timeoutMs } = value;
     if (signal === undefined && timeoutMs === undefined) checkPlain(value, name);
     return { ...value, signal, timeoutMs };
-  } catch (error) {
-    throw unreadable(name, error);
-  }
+  });
 }
 
 /**
@@ -81,4 +71,4 @@ function isSignal(value) {
 /** @param {unknown} value */
 const isFunction = (value) => typeof value === 'function';
 
-module.exports = { MAX_TIMEOUT_MS, readCallOptions, readOnlyCallOptions, readOptionsObject };
+module.exports = { MAX_TIMEOUT_MS, readCallOptions, readOptionsObject };

@@ -69,13 +69,26 @@ function invalidInput(name, reason) {
 }
 
 /**
- * The failure if a getter or a proxy of the caller's throws while an argument is read.
+ * The failure if a getter or a proxy of the caller's throws while an argument is read. What it throws may hold a secret.
  *
  * @param {string} name
  * @param {unknown} error
  */
 function unreadable(name, error) {
-  return error instanceof Failure ? error : invalidInput(name, `cannot be read: ${messageOf(error)}`);
+  return error instanceof Failure ? error : invalidInput(name, 'cannot be read: a getter or a proxy threw');
+}
+
+/**
+ * @template T
+ * @param {string} name of what is read
+ * @param {() => T} read
+ */
+function reading(name, read) {
+  try {
+    return read();
+  } catch (error) {
+    throw unreadable(name, error);
+  }
 }
 
 /**
@@ -120,5 +133,6 @@ exports.cancelled = cancelled;
 exports.fromNative = fromNative;
 exports.internal = internal;
 exports.invalidInput = invalidInput;
+exports.reading = reading;
 exports.transactionAborted = transactionAborted;
 exports.unreadable = unreadable;

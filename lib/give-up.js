@@ -2,7 +2,7 @@
 
 const { clearTimeout, setTimeout } = require('node:timers');
 const { onAbort } = require('./abort.js');
-const { cancelled } = require('./errors.js');
+const { cancelled, unreadable } = require('./errors.js');
 
 /**
  * @import { Core } from './core.js'
@@ -19,7 +19,11 @@ const gaveUpAfter = (ms) => `gave up after ${ms} ms`;
  * @param {number | undefined} timeoutMs
  */
 function givenUpBefore(signal, timeoutMs) {
-  if (signal?.aborted) return cancelled('the signal had been aborted');
+  try {
+    if (signal?.aborted) return cancelled('the signal had been aborted');
+  } catch (error) {
+    return unreadable('signal', error);
+  }
   return timeoutMs === 0 ? cancelled(gaveUpAfter(0)) : undefined;
 }
 

@@ -1,6 +1,6 @@
 /** Writes arguments as JSON. */
 
-const { invalidInput, unreadable } = require('./errors.js');
+const { invalidInput, reading } = require('./errors.js');
 const { prepare } = require('./json-values.js');
 
 /** @import { PlainObject } from './plain-objects.js' */
@@ -11,12 +11,7 @@ const { prepare } = require('./json-values.js');
  */
 function toJson(value, name) {
   if (value === undefined) throw invalidInput(name, 'is required');
-  let writable;
-  try {
-    writable = prepare(value, name);
-  } catch (error) {
-    throw unreadable(name, error);
-  }
+  const writable = reading(name, () => prepare(value, name));
   try {
     return JSON.stringify(writable) ?? 'null';
   } catch {

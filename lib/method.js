@@ -1,7 +1,7 @@
 /** The entries of the tables of methods. */
 
 const { options } = require('./arguments.js');
-const { readCallOptions, readOnlyCallOptions } = require('./call-options.js');
+const { readCallOptions } = require('./call-options.js');
 
 /** @import { Decode, Encode, Method } from './types.js' */
 
@@ -16,7 +16,7 @@ const { readCallOptions, readOnlyCallOptions } = require('./call-options.js');
 const method = (encoders, decode) => ({
   encoders,
   decode,
-  readCallOptions: (args) => readOnlyCallOptions(args[encoders.length]),
+  readCallOptions: (args) => readCallOptions(args[encoders.length], true),
 });
 
 /**

@@ -2,7 +2,7 @@
 
 const { isUint8Array } = require('node:util/types');
 const { text } = require('./arguments.js');
-const { invalidInput } = require('./errors.js');
+const { invalidInput, reading } = require('./errors.js');
 const { toJson } = require('./json.js');
 const { checkPlain, isObject } = require('./plain-objects.js');
 const { warnOfSlowCalls } = require('./slow-calls.js');
@@ -33,9 +33,7 @@ const LOG_METHODS = ['debug', 'info', 'warn', 'error'];
  * @returns {ReadOptions}
  */
 function readOptions(given) {
-  const options = given ?? {};
-  if (!isObject(options)) throw invalidInput('options', 'must be an object');
-  checkPlain(options, 'options');
+  const options = readFields(given ?? {}, 'options');
   const { logger: givenLogger, password, ssl } = options;
   if (givenLogger != null && !isLogger(givenLogger)) {
     throw invalidInput('logger', 'must be an object with the functions debug, info, warn and error');
@@ -49,7 +47,7 @@ function readOptions(given) {
   const plain = withoutFunctions({ ...options, logger: logger && true });
   if (environmentLevel !== undefined) plain.logLevel = environmentLevel;
   const slowCallMs = /** @type {number | null | undefined} */ (options.slowCallMs) || undefined;
-  if (isObject(ssl)) plain.ssl = readSsl(ssl);
+  if (typeof ssl === 'object' && ssl !== null) plain.ssl = readSsl(ssl);
   return {
     logger,
     password: /** @type {ReadOptions['password'] | null} */ (password) ?? undefined,
@@ -65,7 +63,24 @@ function readOptions(given) {
  * @param {unknown} value
  * @returns {value is Logger}
  */
-const isLogger = (value) => LOG_METHODS.every((level) => typeof (/** @type {any} */ (value)[level]) === 'function');
+const isLogger = (value) =>
+  reading('logger', () => LOG_METHODS.every((level) => typeof (/** @type {any} */ (value)[level]) === 'function'));
+
+/**
+ * All fields of an object, each read once.
+ *
+ * @param {unknown} object
+ * @param {string} name
+ * @param {string} [prefix] what the names of its fields begin with
+ * @returns {PlainObject}
+ */
+function readFields(object, name, prefix = '') {
+  return reading(name, () => {
+    if (!isObject(object)) throw invalidInput(name, 'must be an object');
+    checkPlain(object, name);
+    return Object.fromEntries(Object.keys(object).map((key) => [key, reading(prefix + key, () => object[key])]));
+  });
+}
 
 /**
  * @param {PlainObject} object
@@ -77,11 +92,10 @@ const withoutFunctions = (object) =>
 /**
  * A key that is protected by a passphrase is opened here, by Node's own means.
  *
- * @param {PlainObject} given
+ * @param {unknown} given
  */
 function readSsl(given) {
-  checkPlain(given, 'ssl');
-  const ssl = withoutFunctions(given);
+  const ssl = withoutFunctions(readFields(given, 'ssl', 'ssl.'));
   for (const name of ['ca', 'cert', 'key']) {
     if (ssl[name] != null) ssl[name] = readPem(ssl[name], `ssl.${name}`);
   }
@@ -105,15 +119,16 @@ function readSsl(given) {
  * @param {string} name
  */
 function readPem(value, name) {
-  /** @type {unknown[]} */
-  const parts = Array.isArray(value) ? value : [value];
-  return parts
-    .map((part) => {
-      if (typeof part === 'string') return part;
-      if (isUint8Array(part)) return Buffer.from(part).toString('utf8');
-      throw invalidInput(name, 'must be PEM text, a Buffer, or an array of them');
-    })
-    .join('\n');
+  return reading(name, () =>
+    [value]
+      .flat()
+      .map((part) => {
+        if (typeof part === 'string') return part;
+        if (isUint8Array(part)) return Buffer.from(part).toString('utf8');
+        throw invalidInput(name, 'must be PEM text, a Buffer, or an array of them');
+      })
+      .join('\n'),
+  );
 }
 
 module.exports = { readOptions };
