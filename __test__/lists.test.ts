@@ -41,7 +41,7 @@ const LISTS: Record<string, () => Promise<List>> = {
     return {
       table: 'auth_events',
       column: 'timestamp',
-      list: (options, storage = db.storage) => storage.listEvents({ principalId, ...options }),
+      list: (options = {}, storage = db.storage) => storage.listEvents(Object.assign(options, { principalId })),
       create: async () => {
         await db.storage.emitEvent(eventInput({ principalId, timestamp: new Date() }));
         return idOf();
@@ -53,7 +53,7 @@ const LISTS: Record<string, () => Promise<List>> = {
     const plan = unique('plan');
     return {
       table: 'users',
-      list: (options, storage = db.storage) => storage.listUsers({ plan, ...options }),
+      list: (options = {}, storage = db.storage) => storage.listUsers(Object.assign(options, { plan })),
       create: () => db.storage.createUser({ plan }),
       remove: (id) => db.storage.deleteUser(id),
     };
@@ -188,17 +188,56 @@ describe.each(Object.keys(LISTS))('%s', (name) => {
     await expectInvalidInput(list.list({ after: 7 as never }), 'after');
   });
 
-  it('takes `signal` and `timeoutMs`, for each page', async () => {
-    const abort = new AbortController();
-    const seen: Row[] = [];
-    const walk = async () => {
-      for await (const row of list.list({ limit: 1, signal: abort.signal } as Options)) {
-        seen.push(row);
-        abort.abort();
+  it('reads its options when it is called, and never again', async () => {
+    const expected = ids(await collect(list.list({ limit: 1_000 })));
+    const change: [Options, Options][] = [
+      [{ limit: 7 }, { limit: 0 }],
+      [{ limit: 7 }, { after: 'x' }],
+      [{ limit: 7 }, { limit: 9, nobody: 'knows this' } as Options],
+      [{ limit: 7 }, { signal: AbortSignal.abort(), timeoutMs: 0 } as Options],
+    ];
+    for (const [given, later] of change) {
+      const options = { ...given };
+      const pages = list.list(options);
+      Object.assign(options, later);
+      expect(ids((await pages).items)).toEqual(expected.slice(0, 7));
+      expect(ids(await collect(pages))).toEqual(expected);
+      const walked = { ...given };
+      const seen: string[] = [];
+      for await (const { id } of list.list(walked)) {
+        seen.push(id);
+        Object.assign(walked, later);
       }
-    };
-    await expectCode(walk(), 'cancelled');
-    expect(seen).toHaveLength(1);
+      expect(seen).toEqual(expected);
+    }
+    const refused = { limit: 0 };
+    const pages = list.list(refused);
+    refused.limit = 5;
+    await expectInvalidInput(pages, 'limit');
+    await expectInvalidInput(collect(pages), 'limit');
+  });
+
+  it('takes `signal`, which ends a walk at any item, and `timeoutMs`, for each page', async () => {
+    for (const [limit, last] of [
+      [1, 1],
+      [9, 1],
+      [9, 5],
+      [9, 9],
+      [9, 10],
+    ]) {
+      const abort = new AbortController();
+      const seen: Row[] = [];
+      const walk = async () => {
+        for await (const row of list.list({ limit, signal: abort.signal } as Options)) {
+          seen.push(row);
+          if (seen.length === last) abort.abort();
+        }
+      };
+      const error = await expectCode(walk(), 'cancelled');
+      expect(error.context.operation).toBe(name);
+      expect(error.stack).toContain('lists.test.ts');
+      expect(seen).toHaveLength(last as number);
+    }
     await expectCode(list.list({ timeoutMs: 0 } as Options), 'cancelled');
     expect((await collect(list.list({ limit: 9, timeoutMs: 5_000 } as Options))).length).toBeGreaterThan(9);
   });
@@ -247,6 +286,14 @@ describe('The filters of listUsers', () => {
     expect(await emails(between)).toHaveLength(6);
     expect(await emails({ ...between, plan: 'free' })).toHaveLength(3);
     expect(await emails({ ...between, createdFrom: inAnHour() })).toEqual([]);
+  });
+
+  it('are those of the call, also if a Date among them changes later', async () => {
+    const createdFrom = anHourAgo();
+    const pages = db.storage.listUsers({ emailPrefix: prefix, createdFrom, limit: 4 });
+    createdFrom.setTime(inAnHour().getTime());
+    expect((await pages).items).toHaveLength(4);
+    expect(await collect(pages)).toHaveLength(6);
   });
 
   it('have users from createdFrom on, and before createdTo', async () => {

@@ -1,9 +1,10 @@
 /** The lists: what their methods return is a promise of one page, and an iterable over the items of all pages. */
 
 const { run } = require('./call.js');
+const { givenUpBefore } = require('./give-up.js');
 const { METHODS } = require('./methods.js');
 
-/** @import { ListName, MethodName, ResultOf } from './types.js' */
+/** @import { CheckedCallOptions, ListName, MethodName, ResultOf } from './types.js' */
 
 /**
  * A promise whose call is made when somebody waits for it. It is never settled itself: everything that waits for a promise
@@ -54,14 +55,17 @@ class LazyPages extends Promise {
  */
 async function* walk(adapter, name, args) {
   const at = METHODS[name].encoders.length - 1;
-  const options = args[at];
+  const options = /** @type {CheckedCallOptions} */ (args[at]);
+  let read = args;
   for (;;) {
-    const { items, next } = await run(adapter, name, args);
-    yield* items;
+    const { items, next } = await run(adapter, name, read);
+    for (const item of items) {
+      const refusal = givenUpBefore(options.signal, undefined);
+      if (refusal !== undefined) throw refusal.toError(name);
+      yield item;
+    }
     if (next === undefined) return;
-    // They have been read, so that they are an object by now.
-    const { signal, timeoutMs } = /** @type {import('../index.js').CallOptions} */ (options ?? {});
-    args = args.slice(0, at).concat({ .../** @type {object} */ (options), signal, timeoutMs, after: next });
+    read = [...args.slice(0, at), { ...options, after: next }];
   }
 }
 
@@ -72,7 +76,7 @@ async function* walk(adapter, name, args) {
 const isList = (name) => METHODS[name].isList === true;
 
 /**
- * Calls any method.
+ * Calls any method. The options of a list are read now.
  *
  * @template {MethodName} Name
  * @param {unknown} adapter
@@ -82,10 +86,23 @@ const isList = (name) => METHODS[name].isList === true;
  */
 function callMethod(adapter, name, args) {
   if (!isList(name)) return run(adapter, name, args);
+  const { encoders, readCallOptions } = METHODS[name];
+  const at = encoders.length - 1;
+  const read = [...args];
+  try {
+    read[at] = { ...JSON.parse(encoders[at]?.(args[at]) ?? '{}'), ...readCallOptions(args) };
+  } catch (error) {
+    // Thrown again by the call, when somebody waits for it.
+    read[at] = {
+      get signal() {
+        throw error;
+      },
+    };
+  }
   return new LazyPages(
-    () => run(adapter, name, args),
-    () => walk(adapter, name, args),
+    () => run(adapter, name, read),
+    () => walk(adapter, name, read),
   );
 }
 
-module.exports = { callMethod };
+module.exports = { LazyPages, callMethod, isList };
