@@ -1,9 +1,12 @@
 /** `createTestStorage` and `useTestStorage`: databases for the tests of applications. */
+import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { createTestStorage, type TestStorageOptions, useTestStorage } from '@kitiumai/auth-postgres/testing';
 import { asSuperuser } from './helpers/database';
 import { createRole } from './helpers/database-role';
 import { unique } from './helpers/fixtures';
 import { runScript } from './helpers/process';
+
+type Adapter = PostgresStorageAdapter;
 
 const PREFIX = 'auth_postgres_test_';
 
@@ -121,6 +124,9 @@ describe('useTestStorage', () => {
   const { storage, travelTo } = useTestStorage();
   const { createUser } = storage;
   const test = useTestStorage({ max: 1 });
+  const { prototype } = PostgresStorageAdapter;
+  const names = Object.getOwnPropertyNames(prototype).filter((name) => name !== 'constructor') as (keyof Adapter)[];
+  const early = Object.fromEntries(names.map((name) => [name, storage[name].bind(storage)])) as unknown as Adapter;
 
   it('gives the tests an adapter that may be handed on before', async () => {
     const user = await storage.createUser({ email: 'ada@example.com' });
@@ -128,6 +134,27 @@ describe('useTestStorage', () => {
     expect(await test.storage.getUser(user.id)).toBeNull();
     expect(await createUser({ email: 'grace@example.com' })).toMatchObject({ email: 'grace@example.com' });
     expect(nameOf(test.url)).toMatch(new RegExp(`^${PREFIX}`));
+  });
+
+  it('gives methods that do the same, whether they were taken out before or are called on it', async () => {
+    for (let user = 0; user < 3; user += 1) await storage.createUser({ plan: 'early' });
+    for (const name of names) {
+      const [before, now] = [early[name], storage[name]].map((method) => {
+        // Arguments that each of them refuses.
+        const result: unknown = Reflect.apply(method as () => unknown, storage, [7, 7, 7, 7]);
+        if (result instanceof Promise) result.catch(() => undefined);
+        return [result instanceof Promise, Symbol.asyncIterator in (result as object)];
+      });
+      expect([name, before]).toEqual([name, now]);
+    }
+    const options = { plan: 'early', limit: 2 };
+    const pages = early.listUsers(options);
+    options.plan = 'another';
+    expect((await pages).items).toHaveLength(2);
+    const walked: string[] = [];
+    for await (const { id } of pages) walked.push(id);
+    expect(walked).toHaveLength(3);
+    expect(await early.transaction((tx) => tx.getUser('x'))).toBeNull();
   });
 
   it('lets a test travel', async () => {
@@ -174,8 +201,11 @@ describe('useTestStorage outside of a test runner', () => {
       const nothing = () => undefined;
       const test = useTestStorage({ hooks: { beforeAll: nothing, afterEach: nothing, afterAll: nothing } });
       await test.storage.getUser('x').catch(({ message }) => console.log(message));
+      await test.storage.listUsers().catch(({ message }) => console.log(message));
+      try { for await (const user of test.storage.listUsers()); } catch ({ message }) { console.log(message); }
+      test.storage.listUsers();
       await test.travelTo(new Date()).catch(({ message }) => console.log(message));
       try { test.url } catch ({ message }) { console.log(message); }`);
-    expect(stdout.match(/before the tests begin/g)).toHaveLength(3);
+    expect(stdout.match(/before the tests begin/g)).toHaveLength(5);
   });
 });

@@ -245,6 +245,57 @@ describe('travelTo', () => {
   });
 });
 
+describe('Both clocks say one time', () => {
+  const LATER = new Date('2050-06-01T00:00:00Z');
+  const expectBothIn = async ({ storage }: TestStorage, year: number) => {
+    const { createdAt } = await storage.createUser({});
+    expect([createdAt.getUTCFullYear(), new Date().getUTCFullYear()]).toEqual([year, year]);
+  };
+  const realYear = new Date().getUTCFullYear();
+
+  it.each<[string, (other: TestStorage) => Promise<void>]>([
+    ['been made and closed', (other) => other.close()],
+    ['travelled and been closed', (other) => other.travelTo(LATER).then(() => other.close())],
+    ['travelled back, which had not been away', (other) => other.travelBack()],
+    ['travelled there and back', (other) => other.travelTo(LATER).then(() => other.travelBack())],
+  ])('of a database that is away after another one has %s', async (_, act) => {
+    await test.travelTo(MOMENT);
+    const other = await createTestStorage();
+    await act(other);
+    await expectBothIn(test, MOMENT.getUTCFullYear());
+    await test.travelBack();
+    await expectBothIn(test, realYear);
+    await other.close();
+  });
+
+  it.each<[string, (test: TestStorage) => Promise<unknown>[], number]>([
+    ['two journeys', ({ travelTo }) => [travelTo(MOMENT), travelTo(LATER)], 2050],
+    ['a journey and the way back', ({ travelTo, travelBack }) => [travelTo(MOMENT), travelBack()], realYear],
+    ['a way back and a journey', ({ travelTo, travelBack }) => [travelBack(), travelTo(MOMENT)], 2040],
+  ])('after %s that overlap', async (_, calls, year) => {
+    await Promise.all(calls(test));
+    await expectBothIn(test, year);
+  });
+
+  it('after a database has been closed during a journey, and it refuses later ones', async () => {
+    for (const isAway of [false, true]) {
+      const other = await createTestStorage();
+      if (isAway) await other.travelTo(MOMENT);
+      const journey = other.travelTo(LATER).catch(() => undefined);
+      const closed = other.close();
+      for (const until of [journey, closed]) {
+        await expect(other.travelTo(LATER)).rejects.toMatchObject({
+          code: 'auth_postgres/invalid_input',
+          context: { operation: 'travelTo', field: 'this' },
+        });
+        await other.travelBack();
+        await until;
+        await expectBothIn(test, realYear);
+      }
+    }
+  });
+});
+
 describe('Date', () => {
   it('is moved, and its instances are ordinary ones', async () => {
     const before = new Date();
@@ -262,6 +313,14 @@ describe('Date', () => {
     class Day extends Date {}
     expect(new Day()).toBeInstanceOf(Day);
     expect(new Day().getTime()).toBe(MOMENT.getTime());
+  });
+
+  it('says the real time by every function of it, to code that has kept it or made a class of it before', async () => {
+    const Kept = Date;
+    class Before extends Date {}
+    await freezeAt(MOMENT);
+    const dates = [new Kept(), new Kept(Kept.now()), new Kept(Kept()), new Before(), new Before(Before.now())];
+    for (const date of dates) expect(date.getUTCFullYear()).toBeLessThan(2040);
   });
 
   it('can still be spied on', async () => {
@@ -294,8 +353,10 @@ describe('Date', () => {
     expect(new Date().getUTCFullYear()).toBeLessThan(2040);
     expect(Date.now()).toBeLessThan(MOMENT.getTime());
     await freezeAt(MOMENT);
+    expect(Date.now()).toBe(MOMENT.getTime());
     await test.travelBack();
     expect(new Date()).toBeInstanceOf(real);
+    expect(Date).toBe(real);
   });
 
   it('says the real time after a database that is away has been closed', async () => {

@@ -3,6 +3,7 @@
 const { PostgresStorageAdapter } = require('../adapter.js');
 const { invalidInput } = require('../errors.js');
 const { METHODS } = require('../methods.js');
+const { LazyPages, isList } = require('../pages.js');
 const { createTestStorage } = require('./storage.js');
 
 /** @import { PostgresStorageAdapter as Adapter } from '../../index.js' */
@@ -62,8 +63,17 @@ function useTestStorage({ hooks, ...options } = {}) {
 function latecomer(find) {
   const early = new Proxy(Object.create(PostgresStorageAdapter.prototype), {
     get(target, name, receiver) {
-      if (typeof name !== 'string' || !(name in METHODS)) return Reflect.get(target, name, receiver);
-      return async (/** @type {unknown[]} */ ...args) => /** @type {any} */ (find())[name](...args);
+      const method = Reflect.get(target, name, receiver);
+      if (typeof name !== 'string' || !(name in METHODS)) return method;
+      if (!isList(/** @type {never} */ (name)))
+        return async (/** @type {unknown[]} */ ...args) => find() && Reflect.apply(method, receiver, args);
+      return (/** @type {unknown[]} */ ...args) => {
+        const pages = Reflect.apply(method, receiver, args);
+        return new LazyPages(
+          async () => find() && pages,
+          () => find() && pages[Symbol.asyncIterator](),
+        );
+      };
     },
   });
   return Object.create(early);

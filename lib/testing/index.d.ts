@@ -36,7 +36,7 @@ export interface TestStorage {
    * Rejects with an `InternalError` if the role of the server's URL is no superuser.
    */
   travelTo(date: Date, options?: TravelOptions): Promise<void>;
-  /** Both clocks say the real time again. */
+  /** Both clocks say the real time again, `Date` unless another database is away. */
   travelBack(): Promise<void>;
   /** Disconnects the adapter, ends all other connections to the database, and drops it. It can be called several times. */
   close(): Promise<void>;

@@ -73,6 +73,8 @@ class Database {
     this.inside = undefined;
     /** @type {Promise<void> | undefined} */
     this.closing = undefined;
+    /** The latest of overlapping calls decides what `Date` says, as it does on the server. */
+    this.latest = 0;
   }
 
   /** @returns {TestStorage} whose functions may be taken out of it */
@@ -99,19 +101,25 @@ class Database {
       const reason = 'has a role that is no superuser: only a superuser can replace now() in the database of the tests';
       throw invalidInput('serverUrl', reason).toError('travelTo');
     }
+    if (this.closing) throw invalidInput('this', 'has been closed').toError('travelTo');
+    const moment = new Date(date.getTime());
+    this.latest += 1;
+    const own = this.latest;
     this.inside ??= new Script(this.url, this.name);
-    await setClock(this.inside, date, freeze);
+    await setClock(this.inside, moment, freeze);
     // Last, so that this clock is not ahead of the server's.
-    moveDate(date, freeze);
+    if (own === this.latest) moveDate(this, moment, freeze);
   }
 
   async travelBack() {
-    returnDate();
-    if (this.inside) await resetClock(this.inside);
+    this.latest += 1;
+    returnDate(this);
+    if (this.inside && !this.closing) await resetClock(this.inside);
   }
 
   async close() {
-    returnDate();
+    this.latest += 1;
+    returnDate(this);
     await this.storage.disconnect();
     await this.inside?.close();
     await dropCopy(this.script, this.name).finally(async () => {
