@@ -162,7 +162,7 @@ interface ProviderBase {
   /** Absent for a global provider. */
   orgId?: string;
   metadata?: Record<string, unknown>;
-  /** Further fields are stored and returned as they were given. */
+  /** Further fields are stored and returned as JSON. */
   [key: string]: unknown;
 }
 
@@ -250,7 +250,7 @@ interface ProviderInputBase {
   createdAt?: Date | string | null | undefined;
   /** Ignored, because the store sets it. */
   updatedAt?: Date | string | null | undefined;
-  /** Further fields are stored and returned as they were given. */
+  /** Further fields are stored and returned as JSON. */
   [key: string]: Further;
 }
 
@@ -282,7 +282,7 @@ export interface TwoFactorDevice extends Stored {
   lastUsedAt?: Date;
   verificationCode?: string;
   verificationCodeExpiresAt?: Date;
-  /** Further fields are stored and returned as they were given. */
+  /** Further fields are stored and returned as JSON. */
   [key: string]: unknown;
 }
 
@@ -305,7 +305,7 @@ export interface TwoFactorDeviceInput {
   createdAt?: Date | string | null | undefined;
   /** Ignored, because the store sets it. */
   updatedAt?: Date | string | null | undefined;
-  /** Further fields are stored and returned as they were given. */
+  /** Further fields are stored and returned as JSON. */
   [key: string]: Further;
 }
 
@@ -320,7 +320,7 @@ export interface TwoFactorDevicePatch {
   [key: string]: Further;
 }
 
-/** A tenant's SAML configuration. It is stored and returned as it is. */
+/** A tenant's SAML configuration, as JSON. Its `createdAt` and `updatedAt` are Dates if they read like the JSON of one. */
 export interface TenantSAMLConfig {
   tenantId: string;
   [key: string]: unknown;
@@ -639,7 +639,7 @@ export declare class PostgresStorageAdapter {
   deleteExpiredSessions(options?: DeleteExpiredSessionsOptions | null | undefined): Promise<number>
   /**
    * Creates an SSO provider. The declared fields may be spelled in snake_case or camelCase, and are returned in
-   * snake_case. Further fields are stored and returned as they were given.
+   * snake_case. Further fields are stored and returned as JSON.
    *
    * Rejects with `invalid_reference` if there is no such organization, and with `conflict` if the id is taken.
    */
@@ -729,7 +729,7 @@ export declare class PostgresStorageAdapter {
    */
   transaction<T>(work: (tx: PostgresTransaction) => PromiseLike<T> | T, options?: TransactionOptions | null | undefined): Promise<T>
   /**
-   * Creates a two-factor device. Fields beyond the declared ones are stored and returned as they were given.
+   * Creates a two-factor device. Fields beyond the declared ones are stored and returned as JSON.
    *
    * Rejects with `invalid_reference` if there is no such user, and with `conflict` if the id is taken.
    */
@@ -1967,7 +1967,7 @@ export interface TableRows {
 /** A tenant's SAML configuration with the times that the store keeps of it. */
 export interface TenantSAMLConfigRecord {
   tenantId: string
-  /** The configuration as it was given. */
+  /** The configuration, as `getTenantSAMLConfig` returns it. */
   config: TenantSAMLConfig
   createdAt: Date
   updatedAt: Date

@@ -85,7 +85,7 @@ const ssoLink = dates('linkedAt', 'lastAuthAt');
 const ssoSession = dates('expiresAt', 'linkedAt', 'lastAuthAt');
 
 /**
- * A tenant's configuration comes back as it was given: its `createdAt` and `updatedAt` are Dates only if they were.
+ * The `createdAt` and `updatedAt` of a tenant's configuration are the application's: Dates if they read like one's JSON.
  *
  * @type {Decode<TenantSAMLConfig>}
  */

@@ -92,13 +92,17 @@ describe('an SSO provider', () => {
 });
 
 describe('getTenantSAMLConfig', () => {
-  it('gives back a Date as a Date, and any other createdAt and updatedAt as it was', async () => {
+  it('gives back a Date, or the text of one, as a Date, and any other createdAt and updatedAt as it was', async () => {
     const config = tenantSamlInput({ createdAt: 'last week', updatedAt: new Date(0) });
     const { tenantId } = config;
     await db.storage.storeTenantSAMLConfig(config);
     await expect(db.storage.getTenantSAMLConfig(tenantId)).resolves.toMatchObject({
       createdAt: 'last week',
       updatedAt: new Date(0),
+    });
+    await db.storage.updateTenantSAMLConfig(tenantId, { createdAt: '2026-01-01T00:00:00.000Z' });
+    await expect(db.storage.getTenantSAMLConfig(tenantId)).resolves.toMatchObject({
+      createdAt: new Date('2026-01-01T00:00:00.000Z'),
     });
     await db.storage.updateTenantSAMLConfig(tenantId, { createdAt: 5, updatedAt: ['2020-01-01T00:00:00.000Z'] });
     await expect(db.storage.getTenantSAMLConfig(tenantId)).resolves.toMatchObject({

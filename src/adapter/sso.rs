@@ -12,7 +12,7 @@ use napi_derive::napi;
 #[napi]
 impl PostgresStorageAdapter {
     /// Creates an SSO provider. The declared fields may be spelled in snake_case or camelCase, and are returned in
-    /// snake_case. Further fields are stored and returned as they were given.
+    /// snake_case. Further fields are stored and returned as JSON.
     ///
     /// Rejects with `invalid_reference` if there is no such organization, and with `conflict` if the id is taken.
     #[napi(js_name = "createSSOProvider")]

@@ -9,7 +9,7 @@ use napi_derive::napi;
 
 #[napi]
 impl PostgresStorageAdapter {
-    /// Creates a two-factor device. Fields beyond the declared ones are stored and returned as they were given.
+    /// Creates a two-factor device. Fields beyond the declared ones are stored and returned as JSON.
     ///
     /// Rejects with `invalid_reference` if there is no such user, and with `conflict` if the id is taken.
     #[napi]

@@ -139,7 +139,7 @@ interface ProviderBase {
   /** Absent for a global provider. */
   orgId?: string;
   metadata?: Record<string, unknown>;
-  /** Further fields are stored and returned as they were given. */
+  /** Further fields are stored and returned as JSON. */
   [key: string]: unknown;
 }
 
@@ -227,7 +227,7 @@ interface ProviderInputBase {
   createdAt?: Date | string | null | undefined;
   /** Ignored, because the store sets it. */
   updatedAt?: Date | string | null | undefined;
-  /** Further fields are stored and returned as they were given. */
+  /** Further fields are stored and returned as JSON. */
   [key: string]: Further;
 }
 
@@ -259,7 +259,7 @@ export interface TwoFactorDevice extends Stored {
   lastUsedAt?: Date;
   verificationCode?: string;
   verificationCodeExpiresAt?: Date;
-  /** Further fields are stored and returned as they were given. */
+  /** Further fields are stored and returned as JSON. */
   [key: string]: unknown;
 }
 
@@ -282,7 +282,7 @@ export interface TwoFactorDeviceInput {
   createdAt?: Date | string | null | undefined;
   /** Ignored, because the store sets it. */
   updatedAt?: Date | string | null | undefined;
-  /** Further fields are stored and returned as they were given. */
+  /** Further fields are stored and returned as JSON. */
   [key: string]: Further;
 }
 
@@ -297,7 +297,7 @@ export interface TwoFactorDevicePatch {
   [key: string]: Further;
 }
 
-/** A tenant's SAML configuration. It is stored and returned as it is. */
+/** A tenant's SAML configuration, as JSON. Its `createdAt` and `updatedAt` are Dates if they read like the JSON of one. */
 export interface TenantSAMLConfig {
   tenantId: string;
   [key: string]: unknown;

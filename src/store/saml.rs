@@ -29,7 +29,7 @@ record! {
     /// A tenant's SAML configuration with the times that the store keeps of it.
     TenantSAMLConfigRecord "TenantSAMLConfigRecord" {
         tenant_id "tenantId": String,
-        /// The configuration as it was given.
+        /// The configuration, as `getTenantSAMLConfig` returns it.
         config "config": JsonOf<TenantSAMLConfig>,
         created_at "createdAt": Timestamp,
         updated_at "updatedAt": Timestamp,

@@ -1,5 +1,5 @@
 //! Records that have variants (SSO providers, two-factor devices). Some of their fields have a column each. Further
-//! fields are stored together, and returned as they were given.
+//! fields are stored together, and returned as JSON.
 //!
 //! Both are sent as JSON. `jsonb_populate_record` overlays the row with those that have columns. So one literal
 //! statement serves every combination of fields, and no key of a caller becomes SQL.
