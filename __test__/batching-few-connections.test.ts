@@ -135,3 +135,17 @@ describe('with max: 1, a createUser that waits for a held e-mail', () => {
     });
   });
 });
+
+it.each([1, 2])('a wait for a lock takes no time from the wait for a connection, with a pool of %i', async (max) => {
+  const storage = db.adapter({ max, connectionTimeoutMillis: 1_000, statementTimeoutMs: 20_000 });
+  const { id } = await storage.createUser({});
+  let update: Promise<unknown> | undefined;
+  await whileLocked(db, 'SELECT FROM users WHERE id = $1 FOR UPDATE', [id], async () => {
+    const calls = [storage.createSession(sessionInput(id)), storage.getUser(id)];
+    update = calls[0];
+    await calls[1];
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+  });
+  await expect(update).resolves.toMatchObject({ userId: id });
+  await storage.disconnect();
+});

@@ -1,5 +1,5 @@
 /** Connections that take longer to open than the calls that need them may take: they serve the calls that come later. */
-import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import type { InternalError, PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { backendsOf, timeOf, until, whileLocked } from './helpers/failing';
@@ -141,3 +141,44 @@ it.each([
   expect(await timeOf(Promise.all([storage.getUser('y'), storage.emitEvent(eventInput())]))).toBeLessThan(500);
   expect(await timeOf(storage.disconnect())).toBeLessThan(1_000);
 });
+
+it.each([
+  [10, 700],
+  [3, 300],
+])(
+  'calls that have just come are not told that the server was silent, since others had waited (pool of %i, %i ms to connect)',
+  async (max, openingMs) => {
+    const storage = adapter({ max, connectionTimeoutMillis: 1_000, application_name: 'young-calls' });
+    relay.delayOpening(0);
+    await storage.getUser('x');
+    relay.delayOpening(openingMs);
+    const early: unknown[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const calls: Promise<unknown>[] = [];
+      const begun = performance.now();
+      await whileLocked(db, 'LOCK TABLE users IN ACCESS EXCLUSIVE MODE', [], async (release) => {
+        let isReleased = false;
+        while (performance.now() - begun < 1_500) {
+          const made = performance.now();
+          const note = (error: InternalError) => {
+            const waited = performance.now() - made;
+            if (waited < 700) early.push(`${Math.round(waited)} ms: ${error.code} ${error.message}`);
+          };
+          calls.push(storage.getUser('x').catch(note));
+          if (!isReleased && performance.now() - begun > 930) {
+            isReleased = true;
+            await db.query(
+              `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'young-calls'`,
+            );
+            await release();
+          }
+          await sleep(10);
+        }
+      });
+      await Promise.all(calls);
+    }
+    expect(early).toEqual([]);
+    await storage.disconnect();
+  },
+  30_000,
+);

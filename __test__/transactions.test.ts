@@ -3,7 +3,7 @@ import { InternalError, PostgresStorageAdapter, type PostgresTransaction } from 
 import { useDatabase } from './helpers/database';
 import { type Code, expectCode, expectInvalidInput, rejection } from './helpers/errors';
 import { argumentsOf, call, makeScene, type Scene } from './helpers/every-method';
-import { until } from './helpers/failing';
+import { timeOf, until } from './helpers/failing';
 import { emailTokenInput, eventInput, organizationInput, sessionInput, unique, userInput } from './helpers/fixtures';
 import { Relay } from './helpers/relay';
 
@@ -420,4 +420,21 @@ it('stats() counts a transaction as one call, and the calls in it under their ow
   expect(Object.fromEntries(counts)).toEqual({ createUser: 1, getUser: 1, transaction: 2, updateUser: 1 });
   expect({ statements, running }).toEqual({ statements: 3, running: [] });
   await storage.disconnect();
+});
+
+it('a signal that cannot be listened to leaves no transaction behind', async () => {
+  const storage = db.adapter();
+  await storage.connect();
+  const { signal } = new AbortController();
+  const broken = new Proxy(signal, {
+    get: (target, name) => {
+      if (name === 'addEventListener') throw new Error('broken');
+      return Reflect.get(target, name, target);
+    },
+  });
+  await expectInvalidInput(
+    storage.transaction(() => 1, { signal: broken }),
+    'signal',
+  );
+  expect(await timeOf(storage.disconnect())).toBeLessThan(2_000);
 });

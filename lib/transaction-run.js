@@ -49,19 +49,23 @@ class TransactionRun {
    */
   constructor(core, { json, signal }, attempt, leftMs) {
     this.core = core;
-    try {
-      this.native = core.native.transaction(json, attempt, leftMs);
-    } catch (error) {
-      throw fromNative(error).toError('transaction');
-    }
-    const { native } = this;
-    this.calls = new TransactionCore(core, native);
+    let isAborted = false;
+    const giveUp = () => {
+      isAborted = true;
+      this.native?.giveUpTransaction('the signal was aborted');
+    };
     this.stopListening = undefined;
     try {
-      this.stopListening = signal && onAbort(signal, () => native.giveUpTransaction('the signal was aborted'));
+      // This comes first because the signal is the application's and may throw.
+      this.stopListening = signal && onAbort(signal, giveUp);
+      this.native = core.native.transaction(json, attempt, leftMs);
     } catch (error) {
-      throw /** @type {Failure} */ (error).toError('transaction');
+      this.stopListening?.();
+      throw (error instanceof Failure ? error : fromNative(error)).toError('transaction');
     }
+    const { native } = this;
+    if (isAborted) giveUp();
+    this.calls = new TransactionCore(core, native);
     // Resolves when the transaction has ended: with a `Failure` if that was from outside.
     this.end = core.start(() => native.keepTransaction());
     /** Whether it is known to have been ended from outside. */

@@ -765,6 +765,36 @@ LANGUAGE plpgsql`,
     tests: ['transactions'],
   },
 
+  // Waiting
+  {
+    name: 'stuck-calls-wait-for-connections',
+    mistake: 'the time between the tries of a call that waits for a lock counts as waiting for a connection',
+    find: '        // Between its tries it waits for the lock, and not for its turn.\n        waiting.call.undone();',
+    replace: '        waiting.call.wait_again();',
+    tests: ['batching-few-connections'],
+  },
+  {
+    name: 'workers-connect-for-the-oldest',
+    mistake: 'a worker gives its connection up when the call that has waited longest may wait no longer',
+    find: 'let allowance = if allowance.is_fresh(limit, SLACK) { allowance } else { Allowance::new(limit) };',
+    replace: 'let allowance = if allowance.is_fresh(limit, SLACK) { allowance } else { allowance };',
+    tests: ['slow-connections'],
+  },
+  {
+    name: 'stuck-calls-connect-for-nobody',
+    mistake: 'a call that waits for a lock and was given up goes on connecting',
+    find: 'unless_given_up(waiting.call.caller.clone().map(|caller| vec![caller]), ready).await;',
+    replace: 'unless_given_up(None, ready).await;',
+    tests: ['slow-connections'],
+  },
+  {
+    name: 'given-up-call-is-answered-late',
+    mistake: 'the calls behind one that was given up may be answered before it',
+    find: '                drop(lock(&ticket.giving_up));\n',
+    replace: '',
+    tests: ['observers'],
+  },
+
   // Sweeps
   {
     name: 'sweep-goes-straight-on',

@@ -31,7 +31,7 @@ pub async fn until<F: Future>(end: Option<Instant>, future: F) -> Option<F::Outp
 }
 
 /// Time that several waits share. What one of them has used is not available to the next.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Allowance(Option<Duration>);
 
 impl Allowance {
@@ -47,6 +47,11 @@ impl Allowance {
 
     pub fn spend(&mut self, spent: Duration) {
         self.0 = self.0.map(|left| left.saturating_sub(spent));
+    }
+
+    /// Whether all of the limit is left, but for so much.
+    pub fn is_fresh(self, limit: Option<Duration>, but: Duration) -> bool {
+        self.0.zip(limit).is_none_or(|(left, limit)| left + but >= limit)
     }
 
     pub fn is_spent(self) -> bool {

@@ -101,6 +101,11 @@ impl<B: Batched> Call<B> {
 
     pub fn wait_again(&mut self) {
         self.waiting_since = Some(Instant::now());
+        self.undone();
+    }
+
+    /// Its statement has changed nothing.
+    pub fn undone(&self) {
         if let Some(caller) = &self.caller
             && !self.is_in_doubt
         {

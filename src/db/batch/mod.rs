@@ -25,7 +25,7 @@ use crate::error::{Code, Error, Result};
 use crate::origin::on_behalf_of;
 use call::{Call, WaitingCall};
 use futures_core::future::BoxFuture;
-use policy::{CONNECTING_LONG, MAX_TRYING, MAX_WORKERS, STALL};
+use policy::{MAX_TRYING, MAX_WORKERS, SLACK, STALL};
 use serve::{Outcome, serve, unless_given_up};
 use state::{Mode, Running, State, Taken};
 use std::future::Future;
@@ -130,7 +130,10 @@ impl<B: Batched> Batch<B> {
                 other => other.insert(Db::keeping_lease(guard, self.operation)),
             };
             let begun = Instant::now();
-            // The connection comes first, so that calls that wait for it can still give up, and are refused in time.
+            // A call that has little time left is refused in time, and must not have the others' connection given up.
+            let limit = pool.options.connection_timeout;
+            let allowance = if allowance.is_fresh(limit, SLACK) { allowance } else { Allowance::new(limit) };
+            // The connection comes first, so that calls that wait for it can still give up.
             match self.connected(&pool, begun, on_behalf_of(origin, db.ready(allowance))).await {
                 Ok(()) => self.serve_next(db, &pool).await,
                 Err(error) if error.code == Code::PoolTimeout => self.refuse_overdue(),
@@ -159,19 +162,22 @@ impl<B: Batched> Batch<B> {
                 () = self.is_left(pool) => Err(not_connected()),
             }
         });
+        let mut is_late = false;
         loop {
-            if let Some(result) = within(Some(CONNECTING_LONG), &mut ready).await {
+            if let Some(result) = within(Some(STALL), &mut ready).await {
+                if is_late {
+                    let mut state = self.lock();
+                    state.late -= 1;
+                    state.workers += 1;
+                }
                 return result;
             }
-            if self.count_late(pool, since) {
-                break;
+            is_late = is_late || self.count_late(pool, since);
+            // Those that wait for the whole of this are told why there is no connection.
+            if pool.options.connection_timeout.is_some_and(|limit| since.elapsed() + SLACK < limit) {
+                self.refuse_overdue();
             }
         }
-        let result = ready.await;
-        let mut state = self.lock();
-        state.late -= 1;
-        state.workers += 1;
-        result
     }
 
     /// Resolves when the pool closes and none of its calls waits.

@@ -107,18 +107,22 @@ impl<B: Batched> CallQueue<B> {
     /// that was sent and still waits goes to the end, so that the others get their turn.
     pub fn wait_for_lock(&mut self, mut waiting: WaitingCall<B>, key: Option<LockKey>) {
         self.count += 1;
-        waiting.call.wait_again();
         if let Some(key) = key
             && waiting.call.holds.is_none()
         {
             match self.behind_lock.entry(key.clone()) {
-                Entry::Occupied(mut behind) => return behind.get_mut().push_back(waiting),
+                Entry::Occupied(mut behind) => {
+                    waiting.call.wait_again();
+                    return behind.get_mut().push_back(waiting);
+                }
                 Entry::Vacant(entry) => {
                     entry.insert(VecDeque::new());
                 }
             }
             waiting.call.holds = Some(key);
         }
+        // Between its tries it waits for the lock, and not for its turn.
+        waiting.call.undone();
         waiting.call.stuck_since.get_or_insert_with(Instant::now);
         self.stuck.push_back(waiting);
     }

@@ -48,6 +48,9 @@ pub async fn serve<B: Batched>(
     if let [call] = calls.as_slice() {
         db.resume(call.is_in_doubt, call.retries);
     }
+    if let Some(allowance) = calls.iter().map(Call::allowance).min() {
+        db.wait_no_longer_than(allowance);
+    }
     db.give_up_on_locks_after((mode == Mode::Try).then_some(TRY_LOCKS_FOR));
     let result = unless_given_up(callers, on_behalf_of(origin, run(statement, db, &items, mode))).await;
     db.give_up_on_locks_after(None);

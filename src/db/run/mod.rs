@@ -119,6 +119,11 @@ impl Db {
         Ok(())
     }
 
+    /// How long the callers of the next statement may wait for another connection.
+    pub fn wait_no_longer_than(&mut self, allowance: Allowance) {
+        self.connecting = allowance;
+    }
+
     /// For a statement that has been sent before: whether it may have taken effect, and how often it has been repeated.
     pub fn resume(&mut self, is_in_doubt: bool, retries: u32) {
         self.writes.resume(is_in_doubt);
