@@ -319,28 +319,3 @@ describe('colours', () => {
     await expect(status({ FORCE_COLOR: '0' })).resolves.toBe(false);
   });
 });
-
-it('SIGINT ends a migration that waits, with exit code 130, and it ends on the server too', async () => {
-  await empty();
-  const waiting = () =>
-    db.query(`SELECT pid FROM pg_stat_activity WHERE datname = $1 AND application_name = 'auth-postgres-cli'`, [
-      db.name,
-    ]);
-  await db.query('CREATE TABLE users_gate (x int)');
-  await db.query(
-    `CREATE FUNCTION wait_a_while() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(20); END';
-     CREATE EVENT TRIGGER wait_${db.name} ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION wait_a_while()`,
-  );
-  const { child, ended } = start(process.execPath, [COMMAND, 'migrate'], {
-    env: commandEnvironment({ DATABASE_URL: db.url }),
-  });
-  while ((await waiting()).length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
-  child.kill('SIGINT');
-  await expect(ended).resolves.toMatchObject({ code: 130 });
-  for (let left = 100; (await waiting()).length > 0 && left > 0; left--) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  expect(await waiting()).toEqual([]);
-  await db.query(`DROP EVENT TRIGGER wait_${db.name}; DROP FUNCTION wait_a_while(); DROP TABLE users_gate`);
-  await expect(run('status')).resolves.toMatchObject({ code: 1 });
-});

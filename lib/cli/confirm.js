@@ -8,13 +8,14 @@ const { redact } = require('./secrets.js');
  * Resolves with whether the answer was "yes". Without a terminal nobody can answer.
  *
  * @param {string} question
+ * @param {AbortSignal} signal
  * @returns {Promise<boolean>}
  */
-function confirm(question) {
+function confirm(question, signal) {
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
     throw new UsageError('nothing was done: there is no terminal to ask on, so pass --yes');
   }
-  const reader = createInterface({ input: process.stdin, output: process.stderr });
+  const reader = createInterface({ input: process.stdin, output: process.stderr, signal });
   return new Promise((resolve) => {
     reader.once('close', () => resolve(false));
     reader.once('SIGINT', () => {

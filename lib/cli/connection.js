@@ -1,6 +1,7 @@
 /** Which database the command is for, and the connection to it. */
 
 const { UsageError } = require('./exit-codes.js');
+const { interruptible } = require('./interruption.js');
 const { hide, hidePasswordsOf } = require('./secrets.js');
 
 /** @import { Logger, PostgresStorageAdapter as Adapter } from '../../index.js' */
@@ -34,11 +35,12 @@ function findUrl({ url }) {
 }
 
 /**
- * Gives the work an adapter, and disconnects it afterwards.
+ * Gives the work an adapter, and disconnects it afterwards. Each call has to get the signal, which Ctrl-C aborts: the
+ * server then cancels what it runs.
  *
  * @template T
  * @param {GlobalOptions} options
- * @param {(storage: Adapter) => Promise<T>} work
+ * @param {(storage: Adapter, signal: AbortSignal) => Promise<T>} work
  * @param {{ logger?: Logger, max?: number }} [settings]
  * @returns {Promise<T>}
  */
@@ -46,25 +48,19 @@ async function withStorage(options, work, settings = {}) {
   const url = findUrl(options);
   // It loads the native core, which `--help` does without.
   const { PostgresStorageAdapter } = require('../../index.js');
-  const storage = new PostgresStorageAdapter(url, {
-    application_name: 'auth-postgres-cli',
-    ...(options.schema && { schema: options.schema }),
-    ...settings,
+  return interruptible(async (signal) => {
+    const storage = new PostgresStorageAdapter(url, {
+      application_name: 'auth-postgres-cli',
+      ...(options.schema && { schema: options.schema }),
+      ...settings,
+    });
+    try {
+      return await work(storage, signal);
+    } finally {
+      // It waits for the end of what is being cancelled on the server.
+      await storage.disconnect({ timeoutMs: 1_000 });
+    }
   });
-  const disconnect = () => storage.disconnect({ timeoutMs: 1_000 });
-  // Ctrl-C ends what runs on the server, too.
-  const interrupt = () => {
-    disconnect().finally(() => process.exit(130));
-  };
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
-  try {
-    return await work(storage);
-  } finally {
-    process.removeListener('SIGINT', interrupt);
-    process.removeListener('SIGTERM', interrupt);
-    await disconnect();
-  }
 }
 
 module.exports = { findUrl, withStorage };

@@ -19,15 +19,23 @@ const NOT_REACHED = new Set([
 /** The command was called with arguments that it does not know or does not allow. */
 class UsageError extends Error {}
 
+/** Ctrl-C. */
+class Interrupted extends Error {
+  constructor() {
+    super('interrupted: what ran was cancelled, and what had been committed by then stays');
+  }
+}
+
 /**
  * @param {unknown} error
  * @returns {number}
  */
 function exitCodeOf(error) {
   if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof Interrupted) return EXIT.interrupted;
   const code = String(/** @type {{ code?: unknown }} */ (error)?.code ?? '').replace('auth_postgres/', '');
   if (code === 'invalid_input') return EXIT.usage;
   return NOT_REACHED.has(code) ? EXIT.notReached : EXIT.findings;
 }
 
-module.exports = { EXIT, exitCodeOf, UsageError };
+module.exports = { EXIT, exitCodeOf, Interrupted, UsageError };

@@ -6,7 +6,7 @@ const { print, printJson } = require('../output.js');
 
 /** @param {GlobalOptions} options */
 async function baseline(options) {
-  const migrations = await withStorage(options, (storage) => storage.baseline());
+  const migrations = await withStorage(options, (storage, signal) => storage.baseline({ signal }));
   if (options.json) printJson({ migrations });
   else if (migrations.length === 0) print('There is a bookkeeping already.');
   else for (const id of migrations) print(`noted ${id}`);

@@ -20,7 +20,7 @@ async function dev({ port, data, schema, json }) {
   try {
     const { url } = server;
     const connection = schema === undefined ? { url } : { url, schema };
-    await withProgress('migrating', () => withStorage(connection, (storage) => storage.migrate()));
+    await withProgress('migrating', () => withStorage(connection, (storage, signal) => storage.migrate({ signal })));
     // It has just been made for this server, so that it is no secret.
     if (json) printJson({ url });
     else print(url);

@@ -31,7 +31,7 @@ function describe({ id, severity, title, expected, actual, repair }) {
 async function doctor(options) {
   const { max, processes, all = false, json } = options;
   const findings = await withProgress('examining the database', () =>
-    withStorage(options, (storage) => storage.diagnose({ processes }), { ...(max && { max }) }),
+    withStorage(options, (storage, signal) => storage.diagnose({ processes, signal }), { ...(max && { max }) }),
   );
   const amiss = findings.filter(({ severity }) => severity === 'warning' || severity === 'error');
   if (json) {

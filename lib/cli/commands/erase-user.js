@@ -32,19 +32,21 @@ async function eraseUser(options, id) {
   if (events === undefined || !ERASURES.includes(events)) {
     throw new UsageError(`--events is required, and is one of ${ERASURES.join(', ')}`);
   }
-  return withStorage(options, async (storage) => {
-    const found = await storage.exportUser(id, { eventLimit: 1 });
+  return withStorage(options, async (storage, signal) => {
+    const found = await storage.exportUser(id, { eventLimit: 1, signal });
     if (found === null) {
       if (json) printJson({ erased: false });
       else print(`Nothing is stored about the user ${id}.`);
       return EXIT.done;
     }
     describe(found);
-    if (!yes && !(await confirm(`Erase the user ${id}?`))) {
+    if (!yes && !(await confirm(`Erase the user ${id}?`, signal))) {
       say('Nothing was done.');
       return EXIT.usage;
     }
-    await withProgress('erasing', () => storage.eraseUser(id, { events: /** @type {EventErasure} */ (events) }));
+    await withProgress('erasing', () =>
+      storage.eraseUser(id, { events: /** @type {EventErasure} */ (events), signal }),
+    );
     if (json) printJson({ erased: true });
     else print(`The user ${id} has been erased.`);
     return EXIT.done;

@@ -69,8 +69,8 @@ async function follow(storage, filters, printed, show) {
 /** @param {EventsOptions} options */
 async function events(options) {
   const { principal, org, type, from, to, limit = 50, json, follow: follows = false } = options;
-  const filters = { principalId: principal, orgId: org, type, from, to };
-  return withStorage(options, async (storage) => {
+  return withStorage(options, async (storage, signal) => {
+    const filters = { principalId: principal, orgId: org, type, from, to, signal };
     const found = await newest(storage, filters, limit);
     if (json && !follows) {
       printJson(found);

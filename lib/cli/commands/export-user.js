@@ -9,7 +9,9 @@ const { printJson, say } = require('../output.js');
  * @param {string} id
  */
 async function exportUser(options, id) {
-  const found = await withStorage(options, (storage) => storage.exportUser(id, { eventLimit: options.events }));
+  const found = await withStorage(options, (storage, signal) =>
+    storage.exportUser(id, { eventLimit: options.events, signal }),
+  );
   if (found === null) {
     say(`error: nothing is stored about the user ${id}`);
     if (options.json) printJson(null);

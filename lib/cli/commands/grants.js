@@ -9,7 +9,7 @@ const { print, printJson } = require('../output.js');
  * @param {string} role
  */
 async function grants(options, role) {
-  const statements = await withStorage(options, (storage) => storage.grants(role));
+  const statements = await withStorage(options, (storage, signal) => storage.grants(role, { signal }));
   if (options.json) printJson({ statements });
   else for (const statement of statements) print(`${statement};`);
   return EXIT.done;

@@ -12,7 +12,9 @@ const ignore = () => undefined;
 async function migrate(options) {
   const { to, dryRun = false, json } = options;
   if (dryRun) {
-    const { migrations, sql = '' } = await withStorage(options, (storage) => storage.migrate({ to, dryRun }));
+    const { migrations, sql = '' } = await withStorage(options, (storage, signal) =>
+      storage.migrate({ to, dryRun, signal }),
+    );
     if (json) printJson({ migrations, sql });
     else print(migrations.length > 0 ? sql.trimEnd() : '-- Nothing is pending.');
     return EXIT.done;
@@ -25,7 +27,7 @@ async function migrate(options) {
       else progress.update(`${message} (${migration})`);
     };
     const logger = { debug: ignore, info, warn: ignore, error: ignore };
-    return withStorage(options, (storage) => storage.migrate({ to }), { logger });
+    return withStorage(options, (storage, signal) => storage.migrate({ to, signal }), { logger });
   });
   if (json) printJson({ migrations });
   else print(migrations.length > 0 ? `${plural(migrations.length, 'migration')} applied` : 'Nothing is pending.');

@@ -29,8 +29,8 @@ async function rollback(options) {
   const { to: given, dropData = false, yes = false, json } = options;
   if (given === undefined) throw new UsageError('--to is required: the id of a migration, or "none"');
   const to = given === 'none' ? null : given;
-  return withStorage(options, async (storage) => {
-    const forecast = await storage.previewRollback({ to });
+  return withStorage(options, async (storage, signal) => {
+    const forecast = await storage.previewRollback({ to, signal });
     if (forecast.migrations.length === 0) {
       if (json) printJson({ migrations: [] });
       else print('There is nothing to undo.');
@@ -39,11 +39,11 @@ async function rollback(options) {
     describe(forecast);
     const losesRows = !forecast.givesBack && forecast.tables.some(({ rows }) => rows > 0);
     if (losesRows && !dropData) throw new UsageError('nothing was done: pass --drop-data to lose these rows');
-    if (!yes && !(await confirm('Undo this?'))) {
+    if (!yes && !(await confirm('Undo this?', signal))) {
       say('Nothing was done.');
       return EXIT.usage;
     }
-    const migrations = await withProgress('rolling back', () => storage.rollback({ to, dropData }));
+    const migrations = await withProgress('rolling back', () => storage.rollback({ to, dropData, signal }));
     if (json) printJson({ migrations });
     else print(`${plural(migrations.length, 'migration')} undone`);
     return EXIT.done;

@@ -18,11 +18,11 @@ function summary({ id, orgId, plan, createdAt, expiresAt }) {
 /**
  * @param {PostgresStorageAdapter} storage
  * @param {string} user
- * @param {boolean} includeExpired
+ * @param {{ includeExpired: boolean, signal: AbortSignal }} options
  */
-async function collect(storage, user, includeExpired) {
+async function collect(storage, user, options) {
   const sessions = [];
-  for await (const session of storage.listUserSessions(user, { includeExpired })) sessions.push(summary(session));
+  for await (const session of storage.listUserSessions(user, options)) sessions.push(summary(session));
   return sessions;
 }
 
@@ -32,15 +32,15 @@ async function collect(storage, user, includeExpired) {
  */
 async function sessions(options, user) {
   const { revoke = false, yes = false, expired = false, json } = options;
-  return withStorage(options, async (storage) => {
-    const found = await collect(storage, user, expired || revoke);
+  return withStorage(options, async (storage, signal) => {
+    const found = await collect(storage, user, { includeExpired: expired || revoke, signal });
     if (revoke) {
       say(`The user ${user} has ${plural(found.length, 'session')}.`);
-      if (found.length > 0 && !yes && !(await confirm('End all of them?'))) {
+      if (found.length > 0 && !yes && !(await confirm('End all of them?', signal))) {
         say('Nothing was done.');
         return EXIT.usage;
       }
-      const revoked = await storage.deleteUserSessions(user);
+      const revoked = await storage.deleteUserSessions(user, { signal });
       if (json) printJson({ revoked });
       else print(`${plural(revoked, 'session')} ended`);
       return EXIT.done;

@@ -17,7 +17,9 @@ function row({ id, state, appliedAt, durationMs }) {
 
 /** @param {GlobalOptions} options */
 async function status(options) {
-  const { schema, takenOverFrom, migrations } = await withStorage(options, (storage) => storage.migrationStatus());
+  const { schema, takenOverFrom, migrations } = await withStorage(options, (storage, signal) =>
+    storage.migrationStatus({ signal }),
+  );
   const isCurrent = migrations.every(({ state }) => state === 'applied');
   if (options.json) {
     printJson({ schema, takenOverFrom, isCurrent, migrations });

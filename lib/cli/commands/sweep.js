@@ -22,7 +22,7 @@ function rowsOf(swept) {
 async function sweep(options) {
   const { dryRun = false, kinds, olderThan, limit, batchSize, json } = options;
   const swept = await withProgress(dryRun ? 'counting expired rows' : 'deleting expired rows', () =>
-    withStorage(options, (storage) => storage.sweep({ dryRun, kinds, olderThan, limit, batchSize })),
+    withStorage(options, (storage, signal) => storage.sweep({ dryRun, kinds, olderThan, limit, batchSize, signal })),
   );
   if (json) {
     printJson(swept);
