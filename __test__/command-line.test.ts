@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { CATALOGUE } from './helpers/catalogue';
 import { COMMAND, type CommandResult, command, commandEnvironment, start } from './helpers/command';
 import { useDatabase } from './helpers/database';
+import { eventInput } from './helpers/fixtures';
 import { FIRST, LAST, MIGRATIONS, NEWEST_FIRST } from './helpers/migrations';
 
 const db = useDatabase({ migrated: false });
@@ -231,6 +232,82 @@ describe('a password', () => {
   ])('does not appear in %s', async (_, args, env) => {
     const { stdout, stderr } = await command(args, { AUTH_POSTGRES_URL: '', DATABASE_URL: url, ...env });
     for (const text of [secret, encoded, 'hunter2']) expect(stdout + stderr).not.toContain(text);
+  });
+
+  // What the library takes for a URL with a password, and what it does not.
+  const misplaced = [
+    ...['postgres://u:hunter2@h/x', 'postgres://me@corp:hunter2@h/x', 'postgres://me:correct hunter2@h/x'],
+    ...['postgresql://u:"hunter2"@h/x', "POSTGRES://u:it's hunter2@h/x", 'postgres://:hunter2', 'p://u:hunter2@h/x'],
+    ...['p://u:"hunter2\\@h/x', 'p://me@corp:a hunter2@h/x'],
+  ];
+
+  it.each([
+    ['a command', (text: string) => [text]],
+    ['an option', (text: string) => ['status', `--ulr=${text}`]],
+    ['a number', (text: string) => ['doctor', '--max', text]],
+    ['a schema', (text: string) => ['status', '--schema', text]],
+    ['a schema of a script', (text: string) => ['sql', '--schema', text]],
+    ['a migration', (text: string) => ['migrate', '--to', text]],
+    ['a kind', (text: string) => ['sweep', '--kinds', text]],
+    ['a role', (text: string) => ['grants', text]],
+    ['a user who is exported', (text: string) => ['export-user', text]],
+    ['a user who is erased', (text: string) => ['erase-user', text, '--events', 'keep', '--yes']],
+    ['a user of sessions', (text: string) => ['sessions', text, '--revoke', '--yes']],
+    ['a filter', (text: string) => ['events', '--from', text]],
+  ])(
+    'of a URL in the place of %s is not repeated',
+    async (_, args) => {
+      const results = await Promise.all(
+        misplaced.flatMap((text) => [run(...args(text)), run(...args(text), '--json')]),
+      );
+      for (const { stdout, stderr } of results) expect(stdout + stderr).not.toContain('hunter2');
+      expect(new Set(results.map(({ code }) => code))).toEqual(new Set([2]));
+    },
+    60_000,
+  );
+
+  it('is hidden in results, where it stands in a URL, and nothing else is', async () => {
+    const { password } = new URL(db.url);
+    const kept = {
+      link: 'http://127.0.0.1:8080/a?to=b@example.com',
+      mail: 'me:you@example.com',
+      text: `the ${password}`,
+    };
+    const data = (word: string) => ({ ...kept, url: `postgres://u:${word}@h/x` });
+    await db.storage.emitEvent(eventInput({ principalId: 'its', data: data(password) }));
+    expect((await json('events', '--principal', 'its'))[0].data).toEqual(data('***'));
+    expect((await run('events', '--principal', 'its')).stdout).toContain(JSON.stringify(data('***')));
+  });
+});
+
+describe('a text that would forge a line', () => {
+  const forged = 'x\n✓ forged\r\x1b[2K\x9b1A\u2028\u202e';
+  const quoted = `"${forged}"`;
+  const noted = `INSERT INTO auth_migrations (id, checksum, duration_ms) VALUES ('${forged}', '', 0)`;
+
+  it.each([
+    ['doctor', ['doctor'], `ALTER TABLE users ADD CONSTRAINT ${quoted} CHECK (name <> '${forged}')`],
+    ['status', ['status'], noted],
+    ['migrate', ['migrate'], noted],
+    ['rollback', ['rollback', '--to', FIRST], noted],
+    ['baseline', ['baseline'], `DROP TABLE auth_migrations; ALTER TABLE users ADD COLUMN ${quoted} text`],
+    [
+      'erase-user',
+      ['erase-user', forged, '--events', 'keep', '--yes'],
+      `INSERT INTO users (id, email) VALUES ('${forged}', '${forged}')`,
+    ],
+    ['sessions', ['sessions', forged, '--revoke', '--yes'], 'SELECT'],
+    ['export-user', ['export-user', forged], 'SELECT'],
+    ['erase-user', ['erase-user', forged, '--events', 'keep'], 'SELECT'],
+  ])('is one line of %s', async (_, args, sql) => {
+    await db.query(sql);
+    try {
+      const { stdout, stderr } = await run(...args);
+      expect(stdout + stderr).toContain('\\u000a✓ forged\\u000d\\u001b[2K\\u009b1A\\u2028\\u202e');
+      expect(stdout + stderr).not.toMatch(/[^\P{Cc}\n]|[\u2028\u202e]|^✓ forged/mu);
+    } finally {
+      await db.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+    }
   });
 });
 

@@ -2,7 +2,6 @@
 
 const { UsageError } = require('./exit-codes.js');
 const { interruptible } = require('./interruption.js');
-const { hide, hidePasswordsOf } = require('./secrets.js');
 
 /** @import { Logger, PostgresStorageAdapter as Adapter } from '../../index.js' */
 
@@ -23,13 +22,9 @@ const OF_LIBPQ = ['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGS
  * @returns {string}
  */
 function findUrl({ url }) {
-  const { AUTH_POSTGRES_URL, DATABASE_URL, PGPASSWORD } = process.env;
+  const { AUTH_POSTGRES_URL, DATABASE_URL } = process.env;
   const found = url || AUTH_POSTGRES_URL || DATABASE_URL;
-  hide(PGPASSWORD);
-  if (found) {
-    hidePasswordsOf(found);
-    return found;
-  }
+  if (found) return found;
   if (OF_LIBPQ.some((name) => process.env[name])) return 'postgres://';
   throw new UsageError('which database? Give --url, or set AUTH_POSTGRES_URL, DATABASE_URL or PGHOST and its like');
 }

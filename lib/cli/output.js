@@ -2,7 +2,7 @@
 
 const { coloursFor } = require('./colours.js');
 const { EXIT } = require('./exit-codes.js');
-const { redact } = require('./secrets.js');
+const { redact, redactResult } = require('./secrets.js');
 
 /** What moves the cursor, begins a line, or changes the order in which text is shown. */
 const CONTROLS = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
@@ -37,11 +37,11 @@ function noteOutputError(error) {
 }
 
 /**
- * Results, as they are.
+ * Results.
  *
  * @param {string} text
  */
-const print = (text) => process.stdout.write(`${text}\n`);
+const print = (text) => process.stdout.write(`${redactResult(text)}\n`);
 
 /**
  * What the command says about itself.
@@ -102,7 +102,7 @@ const duration = (ms) => (ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).
  */
 function sayError(error, isJson) {
   const { message, code, context } = /** @type {{ message?: string, code?: string, context?: object }} */ (error);
-  const text = redact(message ?? String(error));
+  const text = oneLine(redact(message ?? String(error)));
   say(`${coloursFor(process.stderr).red('error:')} ${text}`);
   if (isJson) printJson({ error: { ...(code && { code }), message: text, ...(context && { context }) } });
 }

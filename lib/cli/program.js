@@ -5,7 +5,7 @@ const { version } = require('../../package.json');
 const { COMMANDS } = require('./commands.js');
 const { EXIT, exitCodeOf, UsageError } = require('./exit-codes.js');
 const { printJson, sayError } = require('./output.js');
-const { redact } = require('./secrets.js');
+const { hidePasswords, isSecretUrl, redact, withoutUrls } = require('./secrets.js');
 
 const ABOUT = `Manages the database of @kitiumai/auth-postgres.
 
@@ -16,12 +16,14 @@ Exit codes: 0 done, 1 something has to be done, 2 wrong usage, 3 the database ca
 https://github.com/kitiumai/auth-postgres/blob/main/docs/command-line.md`;
 
 /**
- * A variable of the shell that was not set must not mean another database, or all rows.
+ * A variable of the shell that was not set must not mean another database, or all rows. And a URL is no name.
  *
  * @param {unknown[]} values
+ * @param {string} [url]
  */
-function refuseEmpty(values) {
-  if (values.includes('')) throw new UsageError('an argument is empty: is a variable of the shell not set?');
+function refuseMistaken(values, url) {
+  if ([...values, url].includes('')) throw new UsageError('an argument is empty: is a variable of the shell not set?');
+  if (values.flat().some(isSecretUrl)) throw new UsageError('the URL of the database belongs after --url');
 }
 
 /**
@@ -38,6 +40,7 @@ function makeProgram(onEnd) {
     .configureOutput({
       writeOut: (text) => process.stdout.write(redact(text)),
       writeErr: (text) => process.stderr.write(redact(text)),
+      outputError: (text, write) => write(withoutUrls(text)),
     })
     .addHelpText('after', EXIT_CODES);
   for (const { name, about, args = [], options = [], examples, load } of COMMANDS) {
@@ -56,7 +59,8 @@ function makeProgram(onEnd) {
         const values = given.slice(0, args.length);
         const own = given[args.length];
         try {
-          refuseEmpty([...values, ...Object.values(own)]);
+          const { url, ...others } = own;
+          refuseMistaken([...values, ...Object.values(others)], url);
           onEnd(await load()(own, ...values));
         } catch (error) {
           sayError(error, own.json === true);
@@ -72,6 +76,7 @@ function makeProgram(onEnd) {
  * @returns {Promise<number>} the exit code
  */
 async function run(args) {
+  hidePasswords(args);
   let exitCode = EXIT.done;
   const program = makeProgram((code) => {
     exitCode = code;
@@ -84,7 +89,7 @@ async function run(args) {
     const isHelp =
       args.length > 0 && ['commander.helpDisplayed', 'commander.help', 'commander.version'].includes(error.code);
     if (isHelp) return EXIT.done;
-    const message = redact(error.message.replace(/^error: /, ''));
+    const message = withoutUrls(error.message.replace(/^error: /, ''));
     if (args.includes('--json')) printJson({ error: { message } });
     return EXIT.usage;
   }

@@ -1,7 +1,7 @@
 const { coloursFor } = require('../colours.js');
 const { withStorage } = require('../connection.js');
 const { EXIT } = require('../exit-codes.js');
-const { plural, print, printJson } = require('../output.js');
+const { oneLine, plural, print, printJson } = require('../output.js');
 const { withProgress } = require('../progress.js');
 
 /** @import { Finding, FindingSeverity } from '../../../index.js' */
@@ -17,7 +17,10 @@ const MARKS = {
 };
 
 /** @param {Finding} finding */
-function describe({ id, severity, title, expected, actual, repair }) {
+function describe({ id, severity, ...texts }) {
+  const [title, expected, actual, repair] = [texts.title, texts.expected, texts.actual, texts.repair ?? ''].map(
+    oneLine,
+  );
   const colours = coloursFor(process.stdout);
   const { mark, style } = MARKS[severity];
   if (severity === 'ok') return print(`${colours[style](mark)} ${title}: ${actual}`);

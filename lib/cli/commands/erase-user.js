@@ -28,6 +28,7 @@ function describe(found) {
  * @param {string} id
  */
 async function eraseUser(options, id) {
+  const whom = `user ${oneLine(id)}`;
   const { events, yes = false, json } = options;
   if (events === undefined || !ERASURES.includes(events)) {
     throw new UsageError(`--events is required, and is one of ${ERASURES.join(', ')}`);
@@ -36,11 +37,11 @@ async function eraseUser(options, id) {
     const found = await storage.exportUser(id, { eventLimit: 1, signal });
     if (found === null) {
       if (json) printJson({ erased: false });
-      else print(`Nothing is stored about the user ${id}.`);
+      else print(`Nothing is stored about the ${whom}.`);
       return EXIT.done;
     }
     describe(found);
-    if (!yes && !(await confirm(`Erase the user ${id}?`, signal))) {
+    if (!yes && !(await confirm(`Erase the ${whom}?`, signal))) {
       say('Nothing was done.');
       return EXIT.usage;
     }
@@ -48,7 +49,7 @@ async function eraseUser(options, id) {
       storage.eraseUser(id, { events: /** @type {EventErasure} */ (events), signal }),
     );
     if (json) printJson({ erased: true });
-    else print(`The user ${id} has been erased.`);
+    else print(`The ${whom} has been erased.`);
     return EXIT.done;
   });
 }

@@ -1,6 +1,6 @@
 const { withStorage } = require('../connection.js');
 const { EXIT } = require('../exit-codes.js');
-const { printJson, say } = require('../output.js');
+const { oneLine, printJson, say } = require('../output.js');
 
 /** @import { GlobalOptions } from '../connection.js' */
 
@@ -13,7 +13,7 @@ async function exportUser(options, id) {
     storage.exportUser(id, { eventLimit: options.events, signal }),
   );
   if (found === null) {
-    say(`error: nothing is stored about the user ${id}`);
+    say(`error: nothing is stored about the user ${oneLine(id)}`);
     if (options.json) printJson(null);
     return EXIT.findings;
   }

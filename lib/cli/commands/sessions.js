@@ -35,7 +35,7 @@ async function sessions(options, user) {
   return withStorage(options, async (storage, signal) => {
     const found = await collect(storage, user, { includeExpired: expired || revoke, signal });
     if (revoke) {
-      say(`The user ${user} has ${plural(found.length, 'session')}.`);
+      say(`The user ${oneLine(user)} has ${plural(found.length, 'session')}.`);
       if (found.length > 0 && !yes && !(await confirm('End all of them?', signal))) {
         say('Nothing was done.');
         return EXIT.usage;

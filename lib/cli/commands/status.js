@@ -1,7 +1,7 @@
 const { coloursFor } = require('../colours.js');
 const { withStorage } = require('../connection.js');
 const { EXIT } = require('../exit-codes.js');
-const { duration, print, printJson, table } = require('../output.js');
+const { duration, oneLine, print, printJson, table } = require('../output.js');
 
 /** @import { MigrationEntry, MigrationState } from '../../../index.js' */
 /** @import { Style } from '../colours.js' */
@@ -12,7 +12,7 @@ const STYLES = { applied: 'green', pending: 'yellow', edited: 'red', newer: 'red
 
 /** @param {MigrationEntry} entry */
 function row({ id, state, appliedAt, durationMs }) {
-  return [state, id, appliedAt?.toISOString() ?? '', durationMs === undefined ? '' : duration(durationMs)];
+  return [state, oneLine(id), appliedAt?.toISOString() ?? '', durationMs === undefined ? '' : duration(durationMs)];
 }
 
 /** @param {GlobalOptions} options */
@@ -27,7 +27,9 @@ async function status(options) {
     const colours = coloursFor(process.stdout);
     const coloured = (/** @type {string} */ text, /** @type {number} */ column, /** @type {string[]} */ [state]) =>
       column === 0 ? colours[STYLES[/** @type {MigrationState} */ (state)]](text) : text;
-    print(`${colours.bold(`schema ${schema}`)}${takenOverFrom ? `, taken over from version ${takenOverFrom}` : ''}`);
+    print(
+      `${colours.bold(`schema ${oneLine(schema)}`)}${takenOverFrom ? `, taken over from version ${takenOverFrom}` : ''}`,
+    );
     print(table(migrations.map(row), coloured));
   }
   return isCurrent ? EXIT.done : EXIT.findings;
