@@ -1,5 +1,5 @@
 /** `auth-postgres dev`: a server for local work, in a pipe and in a terminal. As root it needs the user postgres. */
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -34,11 +34,36 @@ it('prints the URL of a migrated server, and Ctrl-C stops it and removes its dat
   child.kill('SIGINT');
   await expect(ended).resolves.toMatchObject({
     code: 0,
-    stderr: expect.stringContaining('The server has been stopped.'),
+    stderr: 'Ctrl-C stops the server.\nThe server has been stopped.\n',
   });
   await expect(query(url, 'SELECT 1')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   expect(directories()).toEqual(before);
 });
+
+it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  '%s while it migrates stops it and removes its data',
+  async (signal) => {
+    const before = directories();
+    const { child, result, ended } = dev();
+    const isReady = () =>
+      directories().some((name) => {
+        try {
+          return (
+            !before.includes(name) &&
+            readFileSync(join(tmpdir(), name, 'data', 'postmaster.pid'), 'utf8').includes('ready')
+          );
+        } catch {
+          return false;
+        }
+      });
+    while (!isReady()) await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    child.kill(signal);
+    await expect(ended).resolves.toMatchObject({ code: 130, stdout: '' });
+    expect(result.stderr).toMatch(/^error: interrupted: .*\n$/);
+    expect(directories()).toEqual(before);
+  },
+);
 
 it('in a terminal is stopped by Ctrl-C, which reaches the server as well', async () => {
   const before = directories();

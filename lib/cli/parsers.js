@@ -13,6 +13,13 @@ function count(text) {
 const countOrNone = (text) => (text === '0' ? 0 : count(text));
 
 /** @param {string} text */
+function port(text) {
+  const number = count(text);
+  if (number > 65_535) throw new InvalidArgumentError('It must be 65535 at most.');
+  return number;
+}
+
+/** @param {string} text */
 const words = (text) => text.split(',').map((word) => word.trim());
 
-module.exports = { count, countOrNone, words };
+module.exports = { count, countOrNone, port, words };

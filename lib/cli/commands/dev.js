@@ -2,6 +2,7 @@ const { coloursFor } = require('../colours.js');
 const { withStorage } = require('../connection.js');
 const { startServer } = require('../embedded-server.js');
 const { EXIT } = require('../exit-codes.js');
+const { SIGNALS } = require('../interruption.js');
 const { print, printJson, say } = require('../output.js');
 const { withProgress } = require('../progress.js');
 
@@ -10,7 +11,7 @@ const { withProgress } = require('../progress.js');
 /** Resolves when the user wants the server to end. */
 const interruption = () =>
   new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => resolve('interrupted'));
+    for (const signal of SIGNALS) process.on(signal, () => resolve('interrupted'));
   });
 
 /** @param {GlobalOptions & { port?: number, data?: string }} options */
