@@ -53,7 +53,7 @@ describe('export-user and erase-user', () => {
 
   beforeEach(async () => {
     await db.storage.deleteUser(id);
-    await db.storage.createUser(userInput({ id, email: 'person@example.com' }));
+    await db.storage.createUser(userInput({ id, email: 'person@example.com', passwordHash: 'a hash' }));
     await db.storage.createSession(sessionInput(id));
     for (let n = 0; n < 3; n++) await db.storage.emitEvent(eventInput({ principalId: id }));
   });
@@ -80,9 +80,24 @@ describe('export-user and erase-user', () => {
     expect(code).toBe(2);
     expect(stderr).toContain('person@example.com');
     expect(stderr).toContain('sessions  1');
+    expect(stderr).toContain('  password hash\n');
     expect(stderr).not.toContain('incomplete');
+    expect(stderr).toContain('These events would be kept: 3\n');
     expect(stderr).toContain('pass --yes');
     await expect(db.storage.getUser(id)).resolves.not.toBeNull();
+  });
+
+  it('erase-user says what becomes of all that goes, of a user who is gone, too', async () => {
+    await db.query(
+      `INSERT INTO auth_events (type, principal_id, org_id, data, timestamp)
+       SELECT 'many', $1, 'north', '{}', now() FROM generate_series(1, 1000)`,
+      [id],
+    );
+    const shown = async (events: string) => (await run('erase-user', id, '--events', events)).stderr;
+    expect(await shown('pseudonymise')).toContain('These events would be pseudonymised: more than 1000\n');
+    expect(await shown('delete')).toContain('  events  more than 1000\n');
+    await db.storage.deleteUser(id);
+    expect(await shown('delete')).toContain('  events  more than 1000\n');
   });
 
   it.each([

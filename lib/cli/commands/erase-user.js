@@ -11,16 +11,22 @@ const { withProgress } = require('../progress.js');
 /** @type {readonly string[]} */
 const ERASURES = ['keep', 'pseudonymise', 'delete'];
 
-/** @param {UserExport} found */
-function describe(found) {
+/**
+ * @param {UserExport} found
+ * @param {string} erasure
+ */
+function describe({ user, hasPassword, incomplete, ...lists }, erasure) {
   const { bold, red } = coloursFor(process.stderr);
-  const { user, incomplete, ...rest } = found;
   const whose = oneLine(user?.email ?? user?.name ?? 'a user that has been deleted already');
+  const sizes = Object.entries(lists)
+    .filter(([, { length }]) => length > 0)
+    .map(([kind, { length }]) => ({ kind, size: `${incomplete.includes(kind) ? 'more than ' : ''}${length}` }));
+  const isLost = (/** @type {{ kind: string }} */ { kind }) => kind !== 'events' || erasure === 'delete';
   say(red(bold(`This would be lost of ${whose}:`)));
-  for (const [kind, rows] of Object.entries(rest)) {
-    if (!Array.isArray(rows) || rows.length === 0 || kind === 'events') continue;
-    say(`  ${kind}  ${incomplete.includes(kind) ? 'more than ' : ''}${rows.length}`);
-  }
+  if (hasPassword) say('  password hash');
+  for (const { kind, size } of sizes.filter(isLost)) say(`  ${kind}  ${size}`);
+  const events = sizes.find((each) => !isLost(each));
+  if (events) say(`These events would be ${erasure === 'keep' ? 'kept' : 'pseudonymised'}: ${events.size}`);
 }
 
 /**
@@ -34,13 +40,13 @@ async function eraseUser(options, id) {
     throw new UsageError(`--events is required, and is one of ${ERASURES.join(', ')}`);
   }
   return withStorage(options, async (storage, signal) => {
-    const found = await storage.exportUser(id, { eventLimit: 1, signal });
+    const found = await storage.exportUser(id, { signal });
     if (found === null) {
       if (json) printJson({ erased: false });
       else print(`Nothing is stored about the ${whom}.`);
       return EXIT.done;
     }
-    describe(found);
+    describe(found, events);
     if (!yes && !(await confirm(`Erase the ${whom}?`, signal))) {
       say('Nothing was done.');
       return EXIT.usage;
