@@ -2,6 +2,7 @@
 import { COMMAND, type CommandResult, command, commandEnvironment, start } from './helpers/command';
 import { useDatabase } from './helpers/database';
 import { anHourAgo, eventInput, sessionInput, userInput } from './helpers/fixtures';
+import { TcpProxy } from './helpers/proxy';
 
 const db = useDatabase();
 const run = (...args: string[]) => command(args, { AUTH_POSTGRES_URL: db.url });
@@ -68,6 +69,57 @@ describe('events', () => {
     expect(lines({ stdout } as CommandResult)).toHaveLength(1);
     expect(JSON.parse(printed.stdout)).toMatchObject([{ type: forged, orgId: forged, data: { [forged]: forged } }]);
     await db.query(`DELETE FROM auth_events WHERE principal_id = 'odd'`);
+  });
+
+  it('with --follow prints no older events than those of --limit and --from, and those that come late once', async () => {
+    const now = Date.now();
+    const emit = (type: string, ago: number) =>
+      db.storage.emitEvent(eventInput({ type, principalId: 'many', timestamp: new Date(now - ago) }));
+    for (let n = 0; n < 20; n++) await emit(`e${n}`, 5_000 - n * 100);
+    const begin = (...args: string[]) =>
+      start(process.execPath, [COMMAND, 'events', '--follow', '--json', '--principal', 'many', ...args], {
+        env: commandEnvironment({ DATABASE_URL: db.url }),
+      });
+    const limited = begin('--limit', '3');
+    await limited.shows('"e19"');
+    const recent = begin('--from', new Date(now - 1_000).toISOString());
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await emit('late', 4_000);
+    await emit('new', 0);
+    for (const { child, shows } of [limited, recent]) {
+      await shows('"new"');
+      await new Promise((resolve) => setTimeout(resolve, 1_200));
+      child.kill('SIGINT');
+    }
+    const printed = ({ stdout }: CommandResult) =>
+      types(
+        stdout
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line)),
+      );
+    expect(printed(await limited.ended)).toEqual(['e17', 'e18', 'e19', 'late', 'new']);
+    expect(printed(await recent.ended)).toEqual(['new']);
+    await db.query(`DELETE FROM auth_events WHERE principal_id = 'many'`);
+  });
+
+  it('with --follow goes on when the server was away', async () => {
+    const proxy = await TcpProxy.start(db.url);
+    const { child, result, ended, shows } = start(process.execPath, [COMMAND, 'events', '--follow'], {
+      env: commandEnvironment({ DATABASE_URL: proxy.url }),
+    });
+    await shows('third');
+    proxy.refuse();
+    proxy.cut();
+    await shows('error: ');
+    await db.storage.emitEvent(eventInput({ type: 'afterwards', principalId: 'away', timestamp: new Date() }));
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    proxy.allow();
+    await shows('afterwards');
+    child.kill('SIGINT');
+    await expect(ended).resolves.toMatchObject({ code: 130 });
+    expect(result.stderr.match(/error: (?!interrupted)/g)).toHaveLength(1);
+    await db.query(`DELETE FROM auth_events WHERE principal_id = 'away'`);
   });
 
   it('with --follow ends when nobody reads it any more', async () => {

@@ -95,7 +95,7 @@ const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one :
 const duration = (ms) => (ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`);
 
 /**
- * Says what went wrong, in one line and without a stack. With `--json` it is an object on stdout as well.
+ * Says what went wrong, in one line and without a stack. With `--json` it is an object in a line of stdout as well.
  *
  * @param {unknown} error
  * @param {boolean} isJson
@@ -104,7 +104,7 @@ function sayError(error, isJson) {
   const { message, code, context } = /** @type {{ message?: string, code?: string, context?: object }} */ (error);
   const text = oneLine(redact(message ?? String(error)));
   say(`${coloursFor(process.stderr).red('error:')} ${text}`);
-  if (isJson) printJson({ error: { ...(code && { code }), message: text, ...(context && { context }) } });
+  if (isJson) printJsonLine({ error: { ...(code && { code }), message: text, ...(context && { context }) } });
 }
 
 module.exports = {

@@ -3,7 +3,7 @@
 const { Command, CommanderError } = require('commander');
 const { version } = require('../../package.json');
 const { COMMANDS } = require('./commands.js');
-const { EXIT, exitCodeOf, UsageError } = require('./exit-codes.js');
+const { EXIT, exitCodeOf, Interrupted, UsageError } = require('./exit-codes.js');
 const { printJson, sayError } = require('./output.js');
 const { hidePasswords, isSecretUrl, redact, withoutUrls } = require('./secrets.js');
 
@@ -63,7 +63,7 @@ function makeProgram(onEnd) {
           refuseMistaken([...values, ...Object.values(others)], url);
           onEnd(await load()(own, ...values));
         } catch (error) {
-          sayError(error, own.json === true);
+          sayError(error, own.json === true && !(error instanceof Interrupted));
           onEnd(exitCodeOf(error));
         }
       });

@@ -1,10 +1,10 @@
 const { setTimeout: sleep } = require('node:timers/promises');
 const { coloursFor } = require('../colours.js');
 const { withStorage } = require('../connection.js');
-const { EXIT } = require('../exit-codes.js');
-const { hasReader, oneLine, print, printJson, printJsonLine } = require('../output.js');
+const { EXIT, exitCodeOf } = require('../exit-codes.js');
+const { hasReader, oneLine, print, printJson, printJsonLine, sayError } = require('../output.js');
 
-/** @import { EventRecord, PostgresStorageAdapter } from '../../../index.js' */
+/** @import { EventRecord, ListEventsOptions, PostgresStorageAdapter } from '../../../index.js' */
 /** @import { GlobalOptions } from '../connection.js' */
 
 /** How often `--follow` looks for further events, in milliseconds. */
@@ -30,14 +30,17 @@ function line({ timestamp, type, principalId, orgId, data }) {
  * The newest events, the oldest of them first.
  *
  * @param {PostgresStorageAdapter} storage
- * @param {Parameters<PostgresStorageAdapter['listEvents']>[0]} filters
+ * @param {ListEventsOptions} filters
  * @param {number} most
+ * @param {number} [span] with further ones that are up to so many milliseconds older than the newest
  */
-async function newest(storage, filters, most) {
+async function newest(storage, filters, most, span = 0) {
+  /** @type {EventRecord[]} */
   const events = [];
   for await (const event of storage.listEvents({ ...filters, limit: Math.min(most, 1_000) })) {
     events.push(event);
-    if (events.length === most) break;
+    const { timestamp } = events[0] ?? event;
+    if (events.length >= most && timestamp.getTime() - event.timestamp.getTime() >= span) break;
   }
   return events.reverse();
 }
@@ -46,23 +49,34 @@ async function newest(storage, filters, most) {
  * Prints what comes until the process is interrupted, or nobody reads it any more.
  *
  * @param {PostgresStorageAdapter} storage
- * @param {object} filters
- * @param {EventRecord[]} printed
+ * @param {ListEventsOptions & { from: string | undefined, signal: AbortSignal }} filters
+ * @param {EventRecord[]} known all that are in the overlap, printed or not
  * @param {(event: EventRecord) => void} show
  */
-async function follow(storage, filters, printed, show) {
-  const seen = new Map(printed.map(({ id, timestamp }) => [id, timestamp.getTime()]));
-  let last = printed.at(-1)?.timestamp.getTime() ?? Date.now();
+async function follow(storage, filters, known, show) {
+  const seen = new Map(known.map(({ id, timestamp }) => [id, timestamp.getTime()]));
+  let last = known.at(-1)?.timestamp.getTime() ?? Date.now();
+  let isAway = false;
   while (hasReader()) {
-    await sleep(PAUSE);
-    const from = last - OVERLAP;
-    for (const event of await newest(storage, { ...filters, from: new Date(from) }, Number.MAX_SAFE_INTEGER)) {
-      if (seen.has(event.id)) continue;
-      show(event);
-      seen.set(event.id, event.timestamp.getTime());
-      last = Math.max(last, event.timestamp.getTime());
+    await sleep(PAUSE, undefined, { signal: filters.signal });
+    const start = last - OVERLAP;
+    // The library reads more forms of times than `Date.parse` does.
+    const from = filters.from && !(Date.parse(filters.from) <= start) ? filters.from : new Date(start);
+    try {
+      for (const event of await newest(storage, { ...filters, from }, Number.MAX_SAFE_INTEGER)) {
+        const time = event.timestamp.getTime();
+        if (time < start || seen.has(event.id)) continue;
+        show(event);
+        seen.set(event.id, time);
+        last = Math.max(last, time);
+      }
+      isAway = false;
+    } catch (error) {
+      if (exitCodeOf(error) !== EXIT.notReached) throw error;
+      if (!isAway) sayError(error, false);
+      isAway = true;
     }
-    for (const [id, time] of seen) if (time < from) seen.delete(id);
+    for (const [id, time] of seen) if (time < start) seen.delete(id);
   }
 }
 
@@ -71,7 +85,8 @@ async function events(options) {
   const { principal, org, type, from, to, limit = 50, json, follow: follows = false } = options;
   return withStorage(options, async (storage, signal) => {
     const filters = { principalId: principal, orgId: org, type, from, to, signal };
-    const found = await newest(storage, filters, limit);
+    const known = await newest(storage, filters, limit, follows ? OVERLAP : 0);
+    const found = known.slice(-limit);
     if (json && !follows) {
       printJson(found);
       return EXIT.done;
@@ -79,7 +94,7 @@ async function events(options) {
     // Of what never ends there is one JSON value a line.
     const show = (/** @type {EventRecord} */ event) => (json ? printJsonLine(event) : print(line(event)));
     found.forEach(show);
-    if (follows) await follow(storage, filters, found, show);
+    if (follows) await follow(storage, filters, known, show);
     return EXIT.done;
   });
 }
