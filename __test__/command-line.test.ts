@@ -204,6 +204,17 @@ describe('the connection', () => {
     expect(JSON.parse(stdout).error.code).toBe('auth_postgres/connection_failed');
   });
 
+  it('of a role that may open none ends with exit code 3', async () => {
+    const role = `limited_${db.name}`;
+    await db.query(`CREATE ROLE ${role} LOGIN PASSWORD 'hunter2' CONNECTION LIMIT 0`);
+    const url = Object.assign(new URL(db.url), { username: role, password: 'hunter2' });
+    try {
+      await expect(run('status', '--url', url.href)).resolves.toMatchObject({ code: 3 });
+    } finally {
+      await db.query(`DROP ROLE ${role}`);
+    }
+  });
+
   it('with a wrong password ends with exit code 3', async () => {
     const url = new URL(db.url);
     url.password = 'hunter2';
@@ -273,7 +284,7 @@ describe('a password', () => {
       mail: 'me:you@example.com',
       text: `the ${password}`,
     };
-    const data = (word: string) => ({ ...kept, url: `postgres://u:${word}@h/x` });
+    const data = (word: string) => ({ url: `postgres://u:${word}@h/x`, ...kept });
     await db.storage.emitEvent(eventInput({ principalId: 'its', data: data(password) }));
     expect((await json('events', '--principal', 'its'))[0].data).toEqual(data('***'));
     expect((await run('events', '--principal', 'its')).stdout).toContain(JSON.stringify(data('***')));
@@ -343,6 +354,7 @@ describe('wrong usage', () => {
     ['an empty id', ['erase-user', '', '--events', 'delete', '--yes']],
     ['an empty filter', ['events', '--principal', '']],
     ['an unknown option', ['sweep', '--nonsense']],
+    ['an impossible port', ['dev', '--port', '99999999']],
     ['an invalid value', ['sweep', '--limit', 'many']],
     ['a missing argument', ['export-user']],
     ['an unknown command', ['nonsense']],

@@ -1,5 +1,7 @@
 /** What the exit code of the command says. docs/command-line.md lists them. */
 
+/** @import { ErrorCode, InternalError } from '../../index.js' */
+
 const EXIT = {
   done: 0,
   /** Something has to be done: `doctor` found it, or the database refused the command. */
@@ -11,10 +13,13 @@ const EXIT = {
   interrupted: 130,
 };
 
-/** Codes of errors that come of no connection. */
-const NOT_REACHED = new Set([
-  ...['connection_failed', 'authentication_failed', 'tls_failed', 'pool_timeout', 'too_many_connections'],
-]);
+/** Codes of errors that come of no connection. @type {ReadonlySet<unknown>} */
+const NOT_REACHED = new Set(
+  /** @type {ErrorCode[]} */ ([
+    ...['auth_postgres/connection_failed', 'auth_postgres/authentication_failed'],
+    ...['auth_postgres/tls_failed', 'auth_postgres/pool_timeout'],
+  ]),
+);
 
 /** The command was called with arguments that it does not know or does not allow. */
 class UsageError extends Error {}
@@ -33,9 +38,11 @@ class Interrupted extends Error {
 function exitCodeOf(error) {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof Interrupted) return EXIT.interrupted;
-  const code = String(/** @type {{ code?: unknown }} */ (error)?.code ?? '').replace('auth_postgres/', '');
-  if (code === 'invalid_input') return EXIT.usage;
-  return NOT_REACHED.has(code) ? EXIT.notReached : EXIT.findings;
+  const { code, context } = /** @type {Partial<InternalError>} */ (error ?? {});
+  if (code === 'auth_postgres/invalid_input') return EXIT.usage;
+  // Too many connections, which is one of several resources.
+  const isReached = !NOT_REACHED.has(code) && context?.sqlState !== '53300';
+  return isReached ? EXIT.findings : EXIT.notReached;
 }
 
 module.exports = { EXIT, exitCodeOf, Interrupted, UsageError };
