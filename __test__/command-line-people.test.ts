@@ -82,7 +82,7 @@ describe('export-user and erase-user', () => {
     expect(stderr).toContain('sessions  1');
     expect(stderr).toContain('  password hash\n');
     expect(stderr).not.toContain('incomplete');
-    expect(stderr).toContain('These events would be kept: 3\n');
+    expect(stderr).toContain('  events  3 (--events keep)\n');
     expect(stderr).toContain('pass --yes');
     await expect(db.storage.getUser(id)).resolves.not.toBeNull();
   });
@@ -94,10 +94,10 @@ describe('export-user and erase-user', () => {
       [id],
     );
     const shown = async (events: string) => (await run('erase-user', id, '--events', events)).stderr;
-    expect(await shown('pseudonymise')).toContain('These events would be pseudonymised: more than 1000\n');
-    expect(await shown('delete')).toContain('  events  more than 1000\n');
+    expect(await shown('pseudonymise')).toContain('  events  more than 1000 (--events pseudonymise)\n');
+    expect(await shown('delete')).toContain('  events  more than 1000 (--events delete)\n');
     await db.storage.deleteUser(id);
-    expect(await shown('delete')).toContain('  events  more than 1000\n');
+    expect(await shown('delete')).toContain('  events  more than 1000 (--events delete)\n');
   });
 
   it.each([

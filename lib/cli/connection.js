@@ -1,7 +1,6 @@
 /** Which database the command is for, and the connection to it. */
 
-const { UsageError } = require('./exit-codes.js');
-const { interruptible } = require('./interruption.js');
+const { Interrupted, UsageError } = require('./exit-codes.js');
 
 /** @import { Logger, PostgresStorageAdapter as Adapter } from '../../index.js' */
 
@@ -11,6 +10,9 @@ const { interruptible } = require('./interruption.js');
  * @property {string} [schema]
  * @property {boolean} [json]
  */
+
+/** Ctrl-C, and what else asks a process to end. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** libpq's variables, any of which says that the others count as well. */
 const OF_LIBPQ = ['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGSERVICE'];
@@ -30,8 +32,8 @@ function findUrl({ url }) {
 }
 
 /**
- * Gives the work an adapter, and disconnects it afterwards. Each call has to get the signal, which Ctrl-C aborts: the
- * server then cancels what it runs.
+ * Gives the work an adapter, and disconnects it afterwards. Each call has to get the signal, which Ctrl-C aborts. A second
+ * Ctrl-C ends the process at once.
  *
  * @template T
  * @param {GlobalOptions} options
@@ -43,19 +45,26 @@ async function withStorage(options, work, settings = {}) {
   const url = findUrl(options);
   // It loads the native core, which `--help` does without.
   const { PostgresStorageAdapter } = require('../../index.js');
-  return interruptible(async (signal) => {
-    const storage = new PostgresStorageAdapter(url, {
-      application_name: 'auth-postgres-cli',
-      ...(options.schema && { schema: options.schema }),
-      ...settings,
-    });
-    try {
-      return await work(storage, signal);
-    } finally {
-      // It waits for the end of what is being cancelled on the server.
-      await storage.disconnect({ timeoutMs: 1_000 });
-    }
+  const storage = new PostgresStorageAdapter(url, {
+    application_name: 'auth-postgres-cli',
+    ...(options.schema && { schema: options.schema }),
+    ...settings,
   });
+  const controller = new AbortController();
+  const { signal } = controller;
+  const interrupt = () => controller.abort();
+  for (const name of SIGNALS) process.once(name, interrupt);
+  try {
+    const result = await work(storage, signal);
+    if (!signal.aborted) return result;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    // It waits for the end of what is being cancelled on the server.
+    await storage.disconnect({ timeoutMs: 1_000 });
+    for (const name of SIGNALS) process.removeListener(name, interrupt);
+  }
+  throw new Interrupted('interrupted: what ran was cancelled, and what had been committed by then stays');
 }
 
-module.exports = { findUrl, withStorage };
+module.exports = { findUrl, SIGNALS, withStorage };

@@ -1,7 +1,5 @@
 /** What the exit code of the command says. docs/command-line.md lists them. */
 
-/** @import { ErrorCode, InternalError } from '../../index.js' */
-
 const EXIT = {
   done: 0,
   /** Something has to be done: `doctor` found it, or the database refused the command. */
@@ -13,23 +11,14 @@ const EXIT = {
   interrupted: 130,
 };
 
-/** Codes of errors that come of no connection. @type {ReadonlySet<unknown>} */
-const NOT_REACHED = new Set(
-  /** @type {ErrorCode[]} */ ([
-    ...['auth_postgres/connection_failed', 'auth_postgres/authentication_failed'],
-    ...['auth_postgres/tls_failed', 'auth_postgres/pool_timeout'],
-  ]),
-);
+/** Codes of errors that come of no connection. */
+const NOT_REACHED = ['connection_failed', 'authentication_failed', 'tls_failed', 'pool_timeout'];
 
 /** The command was called with arguments that it does not know or does not allow. */
 class UsageError extends Error {}
 
-/** Ctrl-C. */
-class Interrupted extends Error {
-  constructor() {
-    super('interrupted: what ran was cancelled, and what had been committed by then stays');
-  }
-}
+/** By Ctrl-C. */
+class Interrupted extends Error {}
 
 /**
  * @param {unknown} error
@@ -38,11 +27,11 @@ class Interrupted extends Error {
 function exitCodeOf(error) {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof Interrupted) return EXIT.interrupted;
-  const { code, context } = /** @type {Partial<InternalError>} */ (error ?? {});
-  if (code === 'auth_postgres/invalid_input') return EXIT.usage;
-  // Too many connections, which is one of several resources.
-  const isReached = !NOT_REACHED.has(code) && context?.sqlState !== '53300';
-  return isReached ? EXIT.findings : EXIT.notReached;
+  const { code, context } = /** @type {Partial<import('../../index.js').InternalError>} */ (error ?? {});
+  const name = String(code).replace('auth_postgres/', '');
+  if (name === 'invalid_input') return EXIT.usage;
+  // 53300: the server takes no more connections.
+  return NOT_REACHED.includes(name) || context?.sqlState === '53300' ? EXIT.notReached : EXIT.findings;
 }
 
 module.exports = { EXIT, exitCodeOf, Interrupted, UsageError };

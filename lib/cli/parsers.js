@@ -14,9 +14,8 @@ const countOrNone = (text) => (text === '0' ? 0 : count(text));
 
 /** @param {string} text */
 function port(text) {
-  const number = count(text);
-  if (number > 65_535) throw new InvalidArgumentError('It must be 65535 at most.');
-  return number;
+  if (count(text) > 65_535) throw new InvalidArgumentError('It must be 65535 at most.');
+  return Number(text);
 }
 
 /** @param {string} text */

@@ -5,7 +5,7 @@ const { version } = require('../../package.json');
 const { COMMANDS } = require('./commands.js');
 const { EXIT, exitCodeOf, Interrupted, UsageError } = require('./exit-codes.js');
 const { printJson, sayError } = require('./output.js');
-const { hidePasswords, isSecretUrl, redact, withoutUrls } = require('./secrets.js');
+const { hidePasswords, redact, SECRET_URL, withoutUrl } = require('./secrets.js');
 
 const ABOUT = `Manages the database of @kitiumai/auth-postgres.
 
@@ -23,7 +23,8 @@ https://github.com/kitiumai/auth-postgres/blob/main/docs/command-line.md`;
  */
 function refuseMistaken(values, url) {
   if ([...values, url].includes('')) throw new UsageError('an argument is empty: is a variable of the shell not set?');
-  if (values.flat().some(isSecretUrl)) throw new UsageError('the URL of the database belongs after --url');
+  if (values.flat().some((value) => SECRET_URL.test(String(value))))
+    throw new UsageError('the URL of the database belongs after --url');
 }
 
 /**
@@ -40,7 +41,7 @@ function makeProgram(onEnd) {
     .configureOutput({
       writeOut: (text) => process.stdout.write(redact(text)),
       writeErr: (text) => process.stderr.write(redact(text)),
-      outputError: (text, write) => write(withoutUrls(text)),
+      outputError: (text, write) => write(withoutUrl(text)),
     })
     .addHelpText('after', EXIT_CODES);
   for (const { name, about, args = [], options = [], examples, load } of COMMANDS) {
@@ -89,7 +90,7 @@ async function run(args) {
     const isHelp =
       args.length > 0 && ['commander.helpDisplayed', 'commander.help', 'commander.version'].includes(error.code);
     if (isHelp) return EXIT.done;
-    const message = withoutUrls(error.message.replace(/^error: /, ''));
+    const message = withoutUrl(error.message.replace(/^error: /, ''));
     if (args.includes('--json')) printJson({ error: { message } });
     return EXIT.usage;
   }

@@ -12,41 +12,24 @@ const SECRET_URL = /^(postgres(ql)?:\/\/|[a-z][\w+.-]*:\/\/[^/]*:[^/]*@)/i;
 const known = new Set();
 
 /**
- * From now on this text is not shown.
- *
- * @param {string | undefined} secret
- */
-function hide(secret) {
-  if (secret) known.add(secret);
-}
-
-/**
- * Hides the passwords of a URL, as they stand there and decoded.
- *
- * @param {string} [url]
- */
-function hidePasswordsOf(url = '') {
-  const [, inAuthority] = /:\/\/[^:/]*:(.*)@/s.exec(url) ?? [];
-  const inQuery = [...url.matchAll(/[?&](?:ssl)?password=([^&]+)/gi)].map(([, password]) => password);
-  for (const password of [inAuthority, ...inQuery]) {
-    hide(password);
-    try {
-      hide(password && decodeURIComponent(password));
-    } catch {
-      // It holds a % that encodes nothing.
-    }
-  }
-}
-
-/**
- * Hides the passwords of the command line and of the environment.
+ * From now on the passwords of the command line and of the environment are not shown, as they stand there and decoded.
  *
  * @param {string[]} args
  */
 function hidePasswords(args) {
-  const { AUTH_POSTGRES_URL, DATABASE_URL, PGPASSWORD } = process.env;
-  for (const url of [...args, AUTH_POSTGRES_URL, DATABASE_URL]) hidePasswordsOf(url);
-  hide(PGPASSWORD);
+  const { AUTH_POSTGRES_URL = '', DATABASE_URL = '', PGPASSWORD } = process.env;
+  if (PGPASSWORD) known.add(PGPASSWORD);
+  for (const url of [...args, AUTH_POSTGRES_URL, DATABASE_URL]) {
+    const inQuery = [...url.matchAll(/[?&](?:ssl)?password=([^&]+)/gi)];
+    for (const [, password = ''] of [...url.matchAll(/:\/\/[^:/]*:(.+)@/gs), ...inQuery]) {
+      known.add(password);
+      try {
+        known.add(decodeURIComponent(password));
+      } catch {
+        // It holds a % that encodes nothing.
+      }
+    }
+  }
 }
 
 /**
@@ -71,13 +54,10 @@ function redactResult(text) {
 }
 
 /**
- * What was wrong with the arguments, without those that are URLs. A URL ends at the last quote, because it may hold others.
+ * What was wrong with the arguments, without a URL, which goes on to the last quote.
  *
  * @param {string} text
  */
-const withoutUrls = (text) => redact(text.replace(/[a-z][\w+.-]*:\/\/(.*(?=')|.*)/is, '***'));
+const withoutUrl = (text) => redact(text.replace(/[a-z][\w+.-]*:\/\/(.*(?=')|.*)/is, '***'));
 
-/** @param {unknown} value */
-const isSecretUrl = (value) => SECRET_URL.test(String(value));
-
-module.exports = { hidePasswords, isSecretUrl, redact, redactResult, withoutUrls };
+module.exports = { hidePasswords, redact, redactResult, SECRET_URL, withoutUrl };

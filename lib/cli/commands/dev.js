@@ -1,8 +1,7 @@
 const { coloursFor } = require('../colours.js');
-const { withStorage } = require('../connection.js');
+const { SIGNALS, withStorage } = require('../connection.js');
 const { startServer } = require('../embedded-server.js');
 const { EXIT } = require('../exit-codes.js');
-const { SIGNALS } = require('../interruption.js');
 const { print, printJson, say } = require('../output.js');
 const { withProgress } = require('../progress.js');
 

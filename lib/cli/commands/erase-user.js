@@ -18,15 +18,13 @@ const ERASURES = ['keep', 'pseudonymise', 'delete'];
 function describe({ user, hasPassword, incomplete, ...lists }, erasure) {
   const { bold, red } = coloursFor(process.stderr);
   const whose = oneLine(user?.email ?? user?.name ?? 'a user that has been deleted already');
-  const sizes = Object.entries(lists)
-    .filter(([, { length }]) => length > 0)
-    .map(([kind, { length }]) => ({ kind, size: `${incomplete.includes(kind) ? 'more than ' : ''}${length}` }));
-  const isLost = (/** @type {{ kind: string }} */ { kind }) => kind !== 'events' || erasure === 'delete';
   say(red(bold(`This would be lost of ${whose}:`)));
   if (hasPassword) say('  password hash');
-  for (const { kind, size } of sizes.filter(isLost)) say(`  ${kind}  ${size}`);
-  const events = sizes.find((each) => !isLost(each));
-  if (events) say(`These events would be ${erasure === 'keep' ? 'kept' : 'pseudonymised'}: ${events.size}`);
+  for (const [kind, { length }] of Object.entries(lists)) {
+    if (length === 0) continue;
+    const fate = kind === 'events' ? ` (--events ${erasure})` : '';
+    say(`  ${kind}  ${incomplete.includes(kind) ? 'more than ' : ''}${length}${fate}`);
+  }
 }
 
 /**
