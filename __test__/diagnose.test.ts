@@ -43,6 +43,7 @@ it('diagnose() has nothing to say of a new database, has looked at everything, a
   expect(amiss(findings)).toEqual([]);
   expect(findings.map(({ id }) => id)).toEqual(expect.arrayContaining(['schema.drift', 'data.expired', 'secrets.log']));
   expect(findings.length).toBeGreaterThan(30);
+  expect(findings.filter(({ actual }) => actual.includes('could not be'))).toEqual([]);
   expect(await db.query(CATALOGUE)).toEqual(before);
   expect(await db.query(`SELECT nspname FROM pg_namespace WHERE nspname LIKE 'auth_diagnose%'`)).toEqual([]);
 });
@@ -72,72 +73,6 @@ it('diagnose() rejects where there is no server, and for options that it does no
 });
 
 describe('the tables', () => {
-  /** A change, what the finding is about, and how grave it is. */
-  const changes: [change: string, title: string, severity: string][] = [
-    ['ALTER TABLE users DROP COLUMN picture', 'column users.picture', 'error'],
-    ['ALTER TABLE users ALTER COLUMN plan TYPE varchar(10)', 'column users.plan', 'error'],
-    ['ALTER TABLE users ADD COLUMN nickname text', 'column users.nickname', 'warning'],
-    ['ALTER TABLE users ALTER COLUMN plan DROP DEFAULT', 'default users.plan', 'error'],
-    [`ALTER TABLE users ALTER COLUMN plan SET DEFAULT 'paid'`, 'default users.plan', 'error'],
-    ['ALTER TABLE sessions ALTER COLUMN expires_at DROP NOT NULL', 'not-null constraint sessions.expires_at', 'error'],
-    ['ALTER TABLE users ALTER COLUMN name SET NOT NULL', 'not-null constraint users.name', 'warning'],
-    [
-      'ALTER TABLE sessions DROP CONSTRAINT sessions_user_id_fkey',
-      'constraint sessions_user_id_fkey of sessions',
-      'error',
-    ],
-    [
-      'ALTER TABLE sessions DROP CONSTRAINT sessions_user_id_fkey, ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id)',
-      'constraint sessions_user_id_fkey of sessions',
-      'error',
-    ],
-    ['ALTER TABLE users ADD CONSTRAINT short CHECK (length(name) < 9)', 'constraint short of users', 'warning'],
-    ['DROP INDEX user_roles_role_id_idx', 'index user_roles_role_id_idx of user_roles', 'error'],
-    [
-      'DROP INDEX users_email_key; CREATE UNIQUE INDEX users_email_key ON users (email)',
-      'index users_email_key of users',
-      'error',
-    ],
-    ['CREATE INDEX extra ON users (name)', 'index extra of users', 'notice'],
-    ['DROP TRIGGER users_set_updated_at ON users', 'trigger users_set_updated_at of users', 'error'],
-    [
-      'ALTER TABLE users DISABLE TRIGGER users_set_updated_at',
-      'state of the trigger users_set_updated_at of users',
-      'error',
-    ],
-    [
-      'CREATE TRIGGER extra BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION auth_set_updated_at()',
-      'trigger extra of users',
-      'warning',
-    ],
-    ['ALTER FUNCTION auth_leave_organizations() RESET search_path', 'function auth_leave_organizations', 'error'],
-    ['ALTER FUNCTION auth_set_updated_at() SECURITY DEFINER', 'function auth_set_updated_at', 'error'],
-    [
-      `CREATE OR REPLACE FUNCTION auth_set_updated_at() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'`,
-      'function auth_set_updated_at',
-      'error',
-    ],
-    ['ALTER TABLE sessions RESET (fillfactor)', 'fillfactor sessions', 'error'],
-    ['ALTER TABLE password_hashes SET UNLOGGED', 'durability password_hashes', 'error'],
-  ];
-
-  it.each(changes)('differ after %s, and are repaired by the SQL of the finding', async (change, title, severity) => {
-    const before = await db.query(CATALOGUE);
-    await db.query(change);
-    const findings = await db.storage.diagnose();
-    const found = findings.filter((finding) => finding.title === title);
-    expect(found).toEqual([expect.objectContaining({ id: 'schema.drift', severity })]);
-    const others = byId(findings, 'schema.drift').filter((finding) => finding.title !== title);
-    for (const finding of [...found, ...others]) {
-      const drop = 'DROP INDEX extra';
-      await db.query(finding.repair?.replace(', unless it is meant; a rollback refuses such additions', '') ?? drop);
-    }
-    // The order of columns is another one afterwards, and new constraints have no other trace.
-    const text = (rows: object[]) => JSON.stringify(rows).replace(/"\d+\. /g, '"');
-    expect(text(await db.query(CATALOGUE))).toBe(text(before));
-    expect(amiss(await db.storage.diagnose())).toEqual([]);
-  });
-
   it('that are missing are one finding each, without their columns', async () => {
     await db.query('ALTER TABLE tenant_saml_configs RENAME TO aside');
     const findings = await db.storage.diagnose();
@@ -383,12 +318,6 @@ describe('the rows', () => {
     expect(finding).toMatchObject({ severity: 'warning', actual: 'user_roles_role_id_idx' });
     await db.query(finding.repair as string);
     await expect(only('tables.indexes')).resolves.toMatchObject({ severity: 'ok' });
-  });
-
-  it('have a sequence near its end', async () => {
-    await db.query(`SELECT setval(pg_get_serial_sequence('auth_events', 'id'), 9000000000000000000)`);
-    await expect(only('tables.sequences')).resolves.toMatchObject({ severity: 'warning' });
-    await db.query(`SELECT setval(pg_get_serial_sequence('auth_events', 'id'), 1)`);
   });
 
   it('are audit events, of which the oldest is named', async () => {

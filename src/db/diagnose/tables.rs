@@ -60,16 +60,20 @@ pub async fn drift(lease: &mut Lease, plan: &Plan, progress: &Progress, checks: 
     }
 }
 
-/// An addition may be intended by the application. A part that is missing or different never is.
+/// An addition may be intended by the application, and an index can refuse no row unless it is unique. A part that is
+/// missing or different never is, nor is a partition whose rows are lost in a crash.
 fn deviation(found: Deviation) -> Check {
     let Deviation { kind, name, expected, actual, repair } = found;
     let title = format!("{kind} {name}");
     let is_addition = expected.is_none();
     let mut check = match (is_addition, kind.as_str()) {
-        (true, "index") => DRIFT.notice(format!("an index that no migration makes: {}", actual.unwrap_or_default())),
+        (true, "durability") => DRIFT.error(actual.unwrap_or_default(), repair),
+        (true, "index") if !actual.as_ref().is_some_and(|sql| sql.starts_with("CREATE UNIQUE")) => {
+            DRIFT.notice(format!("an index that no migration makes: {}", actual.unwrap_or_default()))
+        }
         (true, _) => DRIFT.warning(
             format!("no migration makes this: {}", actual.unwrap_or_default()),
-            format!("{repair}, unless it is meant; a rollback refuses such additions"),
+            format!("{repair}; -- unless it is meant: a rollback refuses such additions"),
         ),
         (false, "table") => DRIFT.error(
             actual.unwrap_or_else(|| "missing".to_owned()),

@@ -1,7 +1,7 @@
 //! Checks for what goes wrong in a database over time: dead rows, old statistics, invalid indexes, sequences near their end,
-//! and collations of another version.
+//! partitions that are gone, and collations of another version.
 
-use super::ask::{ask, literal, literals};
+use super::ask::{ask, ask_what_is_amiss, literal, literals};
 use super::check::{Check, Topic, listed};
 use crate::db::migrate::Schema;
 use crate::error::Result;
@@ -14,6 +14,8 @@ const COLLATIONS: Topic = Topic {
     expected: "those with which the indexes were built",
 };
 const INDEXES: Topic = Topic { id: "tables.indexes", title: "indexes", expected: "every index is valid" };
+const PARTITIONS: Topic =
+    Topic { id: "tables.partitions", title: "partitions", expected: "one for every time, so that no row is refused" };
 const DEAD: Topic =
     Topic { id: "tables.dead-rows", title: "dead rows", expected: "fewer than 20 % of a table, or than 10 000" };
 const BLOAT: Topic = Topic {
@@ -64,64 +66,177 @@ fn collations(version: i32) -> String {
 }
 
 pub async fn check_tables(connection: &mut PgConnection, schema: &Schema, tables: &[&str], checks: &mut Vec<Check>) {
-    let quoted = schema.quoted();
-    for (topic, sql, repair) in questions() {
-        let found =
-            lines(connection, sql.replace(":schema", &literal(&schema.name)).replace(":tables", &literals(tables)))
-                .await;
-        checks.push(match found {
-            Ok(names) if names.is_empty() => topic.ok("as expected"),
-            Ok(names) => {
-                let of = |line: &String| {
-                    repair.replace("{}", &format!("{quoted}.{}", line.split(':').next().unwrap_or_default()))
-                };
-                topic.warning(listed(&names), names.iter().map(of).collect::<Vec<_>>().join("; "))
+    for (topic, report, sql, note) in questions() {
+        let sql =
+            format!("{TABLES}{sql}").replace(":schema", &literal(&schema.name)).replace(":tables", &literals(tables));
+        checks.push(match ask_what_is_amiss(connection, sql).await {
+            Ok(amiss) if amiss.is_empty() => topic.ok("as expected"),
+            Ok(amiss) => {
+                let (lines, repairs): (Vec<_>, Vec<_>) = amiss.into_iter().unzip();
+                report(&topic, listed(&lines), format!("{}{note}", repairs.join("; ")))
             }
             Err(error) => topic.unknown(&error),
         });
     }
 }
 
-/// Each asks for lines that begin with the name of a table, an index or a sequence.
-fn questions() -> [(Topic, String, &'static str); 5] {
+/// What makes a check of a topic, what was found, and its repair.
+type Report = fn(&Topic, String, String) -> Check;
+
+/// Each asks for lines that begin with the name of a table, an index or a sequence, and for the SQL that repairs it. What has
+/// to be said about that SQL is a comment in it.
+fn questions() -> [(Topic, Report, &'static str, &'static str); 6] {
+    let (warning, error): (Report, Report) = (Topic::warning, Topic::error);
     [
-        (INDEXES, format!("{TABLES}{INVALID}"), "REINDEX INDEX CONCURRENTLY {}"),
-        (DEAD, format!("{TABLES}{DEAD_ROWS}"), "VACUUM {}"),
-        (BLOAT, format!("{TABLES}{TOO_LARGE}"), "VACUUM FULL {} while nobody uses it, or pg_repack"),
-        (STATISTICS, format!("{TABLES}{STALE}"), "ANALYZE {}"),
-        (
-            SEQUENCES,
-            format!("{TABLES}{ENDING}"),
-            "ALTER SEQUENCE {} AS bigint NO MAXVALUE, and the same type for its column",
-        ),
+        (INDEXES, warning, INVALID, ""),
+        (PARTITIONS, error, GAPS, ""),
+        (DEAD, warning, DEAD_ROWS, ""),
+        (BLOAT, warning, TOO_LARGE, "; -- while nobody uses it, or use pg_repack"),
+        (STATISTICS, warning, STALE, ""),
+        (SEQUENCES, warning, ENDING, ""),
     ]
 }
 
-/// The tables with their partitions.
+/// The tables with their partitions. `place` is the name with its schema, for SQL.
 const TABLES: &str = "
     WITH RECURSIVE tables AS (
-        SELECT c.oid, c.relname::text AS name, c.relkind, c.reltuples, c.relpages, c.reloptions
+        SELECT c.oid, n.nspname, c.relname::text AS name, c.relkind, c.reltuples, c.relpages, c.reloptions, 0 AS depth
+             , format('%I.%I', n.nspname, c.relname) AS place
           FROM pg_class c
           JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = :schema
            AND c.relname IN (:tables)
          UNION ALL
-        SELECT c.oid, c.relname::text, c.relkind, c.reltuples, c.relpages, c.reloptions
+        SELECT c.oid, n.nspname, c.relname::text, c.relkind, c.reltuples, c.relpages, c.reloptions, t.depth + 1
+             , format('%I.%I', n.nspname, c.relname)
           FROM tables t
           JOIN pg_inherits h ON h.inhparent = t.oid
           JOIN pg_class c ON c.oid = h.inhrelid
+          JOIN pg_namespace n ON n.oid = c.relnamespace
     )";
 
+/// An index of a partitioned table is valid when all partitions have it. It cannot be built again but as a whole, and those of
+/// the partitions with it.
 const INVALID: &str = "
     SELECT c.relname::text AS line
+         , CASE
+               WHEN c.relkind = 'i' THEN format('REINDEX INDEX CONCURRENTLY %I.%I', t.nspname, c.relname)
+               WHEN o.oid IS NULL
+               THEN format('DROP INDEX %I.%I; %s', t.nspname, c.relname, regexp_replace(pg_get_indexdef(c.oid), ' ON ONLY ', ' ON '))
+               ELSE format(
+                        'ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I %s'
+                      , t.place
+                      , o.conname
+                      , o.conname
+                      , pg_get_constraintdef(o.oid)
+                    )
+           END AS repair
       FROM tables t
       JOIN pg_index i ON i.indrelid = t.oid
       JOIN pg_class c ON c.oid = i.indexrelid
+      LEFT JOIN pg_constraint o ON o.conindid = c.oid AND o.conrelid = t.oid
      WHERE NOT (i.indisvalid AND i.indisready)
+       AND NOT EXISTS (
+               SELECT FROM pg_inherits h JOIN pg_index w ON w.indexrelid = h.inhparent WHERE h.inhrelid = c.oid AND NOT w.indisvalid
+           )
      ORDER BY 1";
+
+/// Times for which a table that is partitioned by time has no partition, so that it refuses rows. What is missing has the name
+/// that the store gives such a partition: a table of that name was detached, and is attached again. A partition whose
+/// detaching was interrupted takes no rows either, and is detached first.
+const GAPS: &str = "
+    , partitions AS (
+        SELECT t.oid AS whole
+             , c.oid
+             , COALESCE((to_jsonb(h) ->> 'inhdetachpending')::boolean, false) AS is_pending
+             , COALESCE(substring(bound.text FROM 'FROM [(]''([^'']+)''[)]')::timestamptz, '-infinity') AS starts
+             , COALESCE(substring(bound.text FROM ' TO [(]''([^'']+)''[)]')::timestamptz, 'infinity') AS ends
+          FROM tables t
+          JOIN pg_inherits h ON h.inhparent = t.oid
+          JOIN pg_class c ON c.oid = h.inhrelid
+         CROSS JOIN LATERAL pg_get_expr(c.relpartbound, c.oid) AS bound (text)
+         WHERE t.depth = 0
+           AND t.relkind = 'p'
+           AND starts_with(bound.text, 'FOR VALUES FROM')
+    ), edges AS (
+        SELECT whole, lag(ends, 1, '-infinity') OVER (PARTITION BY whole ORDER BY starts) AS starts, starts AS ends
+          FROM partitions
+         WHERE NOT is_pending
+         UNION ALL
+        SELECT t.oid, COALESCE((SELECT max(p.ends) FROM partitions p WHERE p.whole = t.oid AND NOT p.is_pending), '-infinity'), 'infinity'
+          FROM tables t
+         WHERE t.depth = 0
+           AND t.relkind = 'p'
+    ), gaps AS (
+        SELECT t.place AS whole
+             , t.nspname
+             , t.name
+             , e.starts
+             , e.ends
+             , date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS present
+          FROM edges e
+          JOIN tables t ON t.oid = e.whole
+         WHERE e.starts < e.ends
+    ), missing AS (
+        SELECT whole, nspname, name || '_past' AS name, starts, CASE WHEN isfinite(ends) THEN ends ELSE present END AS ends
+          FROM gaps
+         WHERE NOT isfinite(starts)
+         UNION ALL
+        SELECT whole, nspname, name || '_future', CASE WHEN isfinite(starts) THEN starts ELSE present END, ends
+          FROM gaps
+         WHERE NOT isfinite(ends)
+         UNION ALL
+        SELECT whole, nspname, name || to_char(month, '_YYYY_MM'), month AT TIME ZONE 'UTC', least((month + interval '1 month') AT TIME ZONE 'UTC', ends)
+          FROM gaps
+         CROSS JOIN LATERAL generate_series(
+                   CASE WHEN isfinite(starts) AND isfinite(ends) THEN starts AT TIME ZONE 'UTC' END
+                 , ends AT TIME ZONE 'UTC' - interval '1 microsecond'
+                 , interval '1 month'
+               ) AS month
+    ), bounds AS (
+        SELECT m.whole
+             , m.nspname
+             , m.name
+             , m.starts
+             , COALESCE(quote_literal(to_char(NULLIF(m.starts, '-infinity') AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS+00')), 'MINVALUE') AS low
+             , COALESCE(quote_literal(to_char(NULLIF(m.ends, 'infinity') AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS+00')), 'MAXVALUE') AS high
+          FROM missing m
+    )
+    SELECT line, repair
+      FROM (
+               SELECT '-infinity' AS starts
+                    , format('%s: its detaching was interrupted', p.oid::regclass) AS line
+                    , format('ALTER TABLE %s DETACH PARTITION %s FINALIZE', t.place, p.oid::regclass) AS repair
+                 FROM partitions p
+                 JOIN tables t ON t.oid = p.whole
+                WHERE p.is_pending
+                UNION ALL
+               SELECT b.starts
+                    , format('%s: no partition from %s to %s', b.name, b.low, b.high)
+                    , format(
+                          CASE
+                              WHEN EXISTS (
+                                  SELECT FROM pg_class c
+                                    JOIN pg_namespace n ON n.oid = c.relnamespace
+                                   WHERE c.relname = b.name
+                                     AND n.nspname = b.nspname
+                              )
+                              THEN 'ALTER TABLE %1$s ATTACH PARTITION %2$I.%3$I FOR VALUES FROM (%4$s) TO (%5$s)'
+                              ELSE 'CREATE TABLE %2$I.%3$I PARTITION OF %1$s FOR VALUES FROM (%4$s) TO (%5$s)'
+                          END
+                        , b.whole
+                        , b.nspname
+                        , b.name
+                        , b.low
+                        , b.high
+                      )
+                 FROM bounds b
+           ) AS found
+     ORDER BY starts, line DESC";
 
 const DEAD_ROWS: &str = "
     SELECT format('%s: %s of %s', t.name, s.n_dead_tup, s.n_live_tup + s.n_dead_tup) AS line
+         , format('VACUUM %s', t.place) AS repair
       FROM tables t
       JOIN pg_stat_all_tables s ON s.relid = t.oid
      WHERE s.n_dead_tup > 10000
@@ -131,6 +246,7 @@ const DEAD_ROWS: &str = "
 /// A row takes 28 bytes beside its values. Values that are stored elsewhere are not in these pages.
 const TOO_LARGE: &str = "
     SELECT format('%s: %s where about %s would do', t.name, pg_size_pretty(size.actual), pg_size_pretty(size.needed)) AS line
+         , format('VACUUM FULL %s', t.place) AS repair
       FROM tables t
      CROSS JOIN LATERAL (
                SELECT sum(least(s.avg_width, 2000) * (1 - s.null_frac))
@@ -156,20 +272,36 @@ const STALE: &str = "
              , s.n_mod_since_analyze
              , COALESCE(greatest(s.last_analyze, s.last_autoanalyze)::date::text, 'ever')
            ) AS line
+         , format('ANALYZE %s', t.place) AS repair
       FROM tables t
       JOIN pg_stat_all_tables s ON s.relid = t.oid
      WHERE s.n_mod_since_analyze > 10000
        AND s.n_mod_since_analyze > 0.5 * greatest(t.reltuples, 0)
      ORDER BY 1";
 
+/// The server may test conditions in any order, and what is known of a sequence can be asked of a sequence alone.
 const ENDING: &str = "
-    SELECT format('%s: %s of %s', c.relname, pg_sequence_last_value(c.oid), q.seqmax) AS line
-      FROM tables t
-      JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.deptype IN ('a', 'i')
-      JOIN pg_sequence q ON q.seqrelid = p.objid AND p.classid = 'pg_class'::regclass
-      JOIN pg_class c ON c.oid = q.seqrelid
-     WHERE has_sequence_privilege(c.oid, 'USAGE, SELECT')
-       AND pg_sequence_last_value(c.oid) > 0.8 * q.seqmax
+    , sequences AS MATERIALIZED (
+        SELECT c.relname
+             , format('%I.%I', n.nspname, c.relname) AS place
+             , t.place AS of_table
+             , a.attname
+             , q.seqmax
+             , CASE WHEN c.relkind = 'S' AND has_sequence_privilege(c.oid, 'USAGE, SELECT') THEN pg_sequence_last_value(c.oid) END AS last
+          FROM tables t
+          JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.deptype IN ('a', 'i')
+          JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = p.refobjsubid
+          JOIN pg_sequence q ON q.seqrelid = p.objid AND p.classid = 'pg_class'::regclass
+          JOIN pg_class c ON c.oid = q.seqrelid
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+    )
+    SELECT format('%s: %s of %s', relname, last, seqmax) AS line
+         , CASE
+               WHEN seqmax < 9223372036854775807 THEN format('ALTER SEQUENCE %s AS bigint NO MAXVALUE', place)
+               ELSE format('SELECT setval(%L, COALESCE((SELECT max(%I) FROM %s), 1))', place, attname, of_table)
+           END AS repair
+      FROM sequences
+     WHERE last > 0.8 * seqmax
      ORDER BY 1";
 
 async fn lines(connection: &mut PgConnection, sql: String) -> Result<Vec<String>> {

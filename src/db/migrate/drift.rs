@@ -39,18 +39,37 @@ struct PartRow {
     remove: String,
 }
 
-/// The parts of the tables `$1` and the functions `$2` in the schema `$3`.
+impl PartRow {
+    /// A comparison of two rows in a trigger's condition has other parentheses after it was printed and read again.
+    fn is_like(&self, other: &Self) -> bool {
+        let plain = |row: &Self| row.definition.replace(['(', ')'], "");
+        self.definition == other.definition || self.kind == "trigger" && plain(self) == plain(other)
+    }
+}
+
+/// The parts of the tables `$1` and the functions `$2` in the schema `$3`. Partitions come and go, so of each only that is a
+/// part which its table does not have as well.
 const PARTS: &str = "
     WITH schema AS (
         SELECT oid, quote_ident(nspname) || '.' AS prefix FROM pg_namespace WHERE nspname = $3
     ), tables AS (
-        SELECT c.oid, c.relname::text AS name, c.relkind, c.relpersistence, c.reloptions
+        SELECT c.oid, c.relname::text AS name, c.relkind, c.relpersistence, c.reloptions, NULL::oid AS part_of, c.relname::text AS whole
           FROM pg_class c
           JOIN schema ON schema.oid = c.relnamespace
          WHERE c.relname = ANY($1)
            AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    ), places AS (
+        SELECT oid, name, relkind, relpersistence, reloptions, part_of, whole FROM tables
+         UNION ALL
+        SELECT c.oid, c.relname::text, c.relkind, c.relpersistence, c.reloptions, t.oid, t.name
+          FROM tables t
+          JOIN pg_inherits h ON h.inhparent = t.oid
+          JOIN pg_class c ON c.oid = h.inhrelid AND c.relispartition
+          JOIN schema ON schema.oid = c.relnamespace
     ), columns AS (
         SELECT t.name AS tab
+             , t.whole
+             , t.part_of
              , a.attname::text AS col
              , format('%s.%s', t.name, a.attname) AS name
              , format_type(a.atttypid, a.atttypmod)
@@ -59,11 +78,17 @@ const PARTS: &str = "
                || CASE WHEN a.attgenerated <> '' THEN format(' GENERATED ALWAYS AS (%s) STORED', pg_get_expr(d.adbin, d.adrelid)) ELSE '' END AS made
              , CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS standard
              , a.attnotnull
-          FROM tables t
+               AND NOT EXISTS (SELECT FROM pg_attribute w WHERE w.attrelid = t.part_of AND w.attname = a.attname AND w.attnotnull) AS is_required
+          FROM places t
           JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
           JOIN pg_type y ON y.oid = a.atttypid
           LEFT JOIN pg_collation o ON o.oid = a.attcollation
           LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    ), triggers AS (
+        SELECT t.name AS tab, t.whole, format('%s of %s', g.tgname, t.name) AS name, g.oid, g.tgname, g.tgenabled
+          FROM places t
+          JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+         WHERE NOT EXISTS (SELECT FROM pg_trigger w WHERE w.tgrelid = t.part_of AND w.tgname = g.tgname)
     ), parts AS (
         SELECT 'table' AS kind, t.name, '' AS parent
              , CASE t.relkind WHEN 'r' THEN 'a table' WHEN 'p' THEN 'a partitioned table' ELSE 'no table' END AS definition
@@ -72,71 +97,88 @@ const PARTS: &str = "
              , '' AS remove
           FROM tables t
          UNION ALL
-        SELECT 'durability', t.name, t.name, CASE t.relpersistence WHEN 'p' THEN 'logged' ELSE 'not logged' END
+        SELECT 'durability', t.name, t.whole, CASE t.relpersistence WHEN 'p' THEN 'logged' ELSE 'not logged' END
              , ''
              , format('ALTER TABLE :\"schema\".%I SET LOGGED', t.name)
-             , ''
-          FROM tables t
+             , format('ALTER TABLE :\"schema\".%I SET LOGGED', t.name)
+          FROM places t
+         WHERE t.part_of IS NULL
+            OR t.relpersistence <> 'p'
          UNION ALL
-        SELECT 'fillfactor', t.name, t.name, option
+        SELECT 'fillfactor', t.name, t.whole, option
              , format('ALTER TABLE :\"schema\".%I SET (%s)', t.name, option)
              , format('ALTER TABLE :\"schema\".%I SET (%s)', t.name, option)
              , format('ALTER TABLE :\"schema\".%I RESET (fillfactor)', t.name)
-          FROM tables t
+          FROM places t
          CROSS JOIN unnest(t.reloptions) AS option
          WHERE starts_with(option, 'fillfactor=')
          UNION ALL
         SELECT 'column', name, tab, type || made
              , format('ALTER TABLE :\"schema\".%I ADD COLUMN %I %s', tab, col, type || made)
-             , format('ALTER TABLE :\"schema\".%I ALTER COLUMN %I TYPE %s', tab, col, type)
+               || COALESCE(' DEFAULT ' || standard, '')
+               || CASE WHEN is_required THEN ' NOT NULL' ELSE '' END
+               || CASE WHEN is_required AND standard IS NULL AND made = '' THEN '; -- restore a backup instead if the table has rows' ELSE '' END
+             , format('ALTER TABLE :\"schema\".%I ALTER COLUMN %I DROP DEFAULT, ALTER COLUMN %I TYPE %s USING %I::%s', tab, col, col, type, col, type)
+               || COALESCE(format(', ALTER COLUMN %I SET DEFAULT ', col) || standard, '')
              , format('ALTER TABLE :\"schema\".%I DROP COLUMN %I', tab, col)
           FROM columns
+         WHERE part_of IS NULL
          UNION ALL
-        SELECT 'default', name, tab, standard
+        SELECT 'default', name, name, standard
              , format('ALTER TABLE :\"schema\".%I ALTER COLUMN %I SET DEFAULT %s', tab, col, standard)
              , format('ALTER TABLE :\"schema\".%I ALTER COLUMN %I SET DEFAULT %s', tab, col, standard)
              , format('ALTER TABLE :\"schema\".%I ALTER COLUMN %I DROP DEFAULT', tab, col)
           FROM columns
          WHERE standard IS NOT NULL
+           AND part_of IS NULL
          UNION ALL
-        SELECT 'not-null constraint', name, tab, 'NOT NULL'
-             , format('ALTER TABLE :\"schema\".%I ALTER COLUMN %I SET NOT NULL', tab, col)
+        SELECT 'not-null constraint', name, CASE WHEN part_of IS NULL THEN name ELSE whole END, 'NOT NULL'
+             , CASE WHEN standard IS NULL THEN '' ELSE format('UPDATE :\"schema\".%I SET %I = DEFAULT WHERE %I IS NULL; ', tab, col, col) END
+               || format('ALTER TABLE :\"schema\".%I ALTER COLUMN %I SET NOT NULL', tab, col)
              , ''
              , format('ALTER TABLE :\"schema\".%I ALTER COLUMN %I DROP NOT NULL', tab, col)
           FROM columns
-         WHERE attnotnull
+         WHERE is_required
          UNION ALL
-        SELECT 'constraint', format('%s of %s', o.conname, t.name), t.name, rule.text
+        SELECT 'constraint', format('%s of %s', o.conname, t.name), t.whole
+             , rule.text
+               || CASE WHEN EXISTS (SELECT FROM pg_trigger g WHERE g.tgconstraint = o.oid AND g.tgenabled IN ('D', 'R')) THEN ' (its triggers are disabled)' ELSE '' END
              , format('ALTER TABLE :\"schema\".%I ADD CONSTRAINT %I %s', t.name, o.conname, rule.text)
              , format('ALTER TABLE :\"schema\".%I DROP CONSTRAINT %I, ADD CONSTRAINT %I %s', t.name, o.conname, o.conname, rule.text)
              , format('ALTER TABLE :\"schema\".%I DROP CONSTRAINT %I', t.name, o.conname)
-          FROM tables t
-          JOIN pg_constraint o ON o.conrelid = t.oid AND o.contype NOT IN ('n', 't')
+          FROM places t
+          JOIN pg_constraint o ON o.conrelid = t.oid AND o.contype NOT IN ('n', 't') AND (t.part_of IS NULL OR o.coninhcount = 0)
          CROSS JOIN LATERAL (SELECT regexp_replace(pg_get_constraintdef(o.oid), ' NOT VALID$', '')) AS rule (text)
          UNION ALL
-        SELECT 'index', format('%s of %s', c.relname, t.name), t.name, pg_get_indexdef(c.oid)
-             , pg_get_indexdef(c.oid)
-             , format('DROP INDEX :\"schema\".%I; %s', c.relname, pg_get_indexdef(c.oid))
+        SELECT 'index', format('%s of %s', c.relname, t.name), t.whole, pg_get_indexdef(c.oid)
+             , made.everywhere
+             , format('DROP INDEX :\"schema\".%I; %s', c.relname, made.everywhere)
              , format('DROP INDEX :\"schema\".%I', c.relname)
-          FROM tables t
+          FROM places t
           JOIN pg_index i ON i.indrelid = t.oid
-          JOIN pg_class c ON c.oid = i.indexrelid
+          JOIN pg_class c ON c.oid = i.indexrelid AND NOT c.relispartition
+         CROSS JOIN LATERAL (SELECT regexp_replace(pg_get_indexdef(c.oid), ' ON ONLY ', ' ON ')) AS made (everywhere)
          WHERE NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = i.indexrelid AND o.conrelid = t.oid)
          UNION ALL
-        SELECT 'trigger', format('%s of %s', g.tgname, t.name), t.name, pg_get_triggerdef(g.oid)
-             , pg_get_triggerdef(g.oid)
-             , format('DROP TRIGGER %I ON :\"schema\".%I; %s', g.tgname, t.name, pg_get_triggerdef(g.oid))
-             , format('DROP TRIGGER %I ON :\"schema\".%I', g.tgname, t.name)
-          FROM tables t
-          JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+        SELECT 'rule', format('%s of %s', r.rulename, t.name), t.whole, pg_get_ruledef(r.oid)
+             , ''
+             , ''
+             , format('DROP RULE %I ON :\"schema\".%I', r.rulename, t.name)
+          FROM places t
+          JOIN pg_rewrite r ON r.ev_class = t.oid AND r.rulename <> '_RETURN'
          UNION ALL
-        SELECT 'state of the trigger', format('%s of %s', g.tgname, t.name), format('%s of %s', g.tgname, t.name)
-             , CASE g.tgenabled WHEN 'O' THEN 'enabled' WHEN 'D' THEN 'disabled' WHEN 'A' THEN 'always' ELSE 'on replicas only' END
+        SELECT 'trigger', name, whole, pg_get_triggerdef(oid)
+             , pg_get_triggerdef(oid)
+             , format('DROP TRIGGER %I ON :\"schema\".%I; %s', tgname, tab, pg_get_triggerdef(oid))
+             , format('DROP TRIGGER %I ON :\"schema\".%I', tgname, tab)
+          FROM triggers
+         UNION ALL
+        SELECT 'state of the trigger', name, name
+             , CASE tgenabled WHEN 'O' THEN 'enabled' WHEN 'D' THEN 'disabled' WHEN 'A' THEN 'always' ELSE 'on replicas only' END
              , ''
-             , format('ALTER TABLE :\"schema\".%I ENABLE TRIGGER %I', t.name, g.tgname)
+             , format('ALTER TABLE :\"schema\".%I ENABLE TRIGGER %I', tab, tgname)
              , ''
-          FROM tables t
-          JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+          FROM triggers
          UNION ALL
         SELECT 'function', f.proname::text, ''
              , format(
@@ -235,7 +277,7 @@ fn differences(expected: &Parts, found: &Parts, schema: &Schema) -> Vec<Deviatio
     };
     for (key, row) in expected {
         match found.get(key) {
-            Some(there) if there.definition == row.definition => {}
+            Some(there) if there.is_like(row) => {}
             Some(there) => report(row, Some(row), Some(there), fill(&row.change)),
             None if is_missing(found, &row.parent) => {}
             None => report(row, Some(row), None, fill(&row.make)),
@@ -246,11 +288,19 @@ fn differences(expected: &Parts, found: &Parts, schema: &Schema) -> Vec<Deviatio
             report(row, None, Some(row), fill(&row.remove));
         }
     }
+    deviations.sort_by_key(stage);
     deviations
+}
+
+/// When it can be repaired: a trigger needs its function, an index its columns, and a foreign key the key that it leads to.
+fn stage(deviation: &Deviation) -> usize {
+    let is_reference = deviation.expected.as_ref().is_some_and(|text| text.starts_with("FOREIGN KEY"));
+    let kinds = ["function", "table", "column", "default", "not-null constraint", "constraint", "index"];
+    kinds.iter().position(|kind| *kind == deviation.kind && !is_reference).unwrap_or(kinds.len())
 }
 
 /// Whether the table or column that the part belongs to is missing, and so is reported itself.
 fn is_missing(parts: &Parts, parent: &str) -> bool {
     let has = |kind: &str| parts.contains_key(&(kind.to_owned(), parent.to_owned()));
-    !parent.is_empty() && !has("table") && !has("trigger")
+    !parent.is_empty() && !has("table") && !has("column") && !has("trigger")
 }
