@@ -120,12 +120,22 @@ describe('the role', () => {
     for (const statement of await db.storage.grants(role)) await db.query(statement);
   });
 
-  it('lacks a privilege, which the repair grants', async () => {
-    await db.query(`REVOKE DELETE ON sessions FROM ${role}`);
+  it.each([
+    [`DELETE ON sessions FROM ${role}`, 'DELETE on sessions'],
+    ['ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC', 'USAGE on auth_events_id_seq'],
+    [
+      'EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC',
+      'EXECUTE on auth_drop_event_months, EXECUTE on auth_make_event_months',
+    ],
+  ])('lacks what was revoked, which the repair grants: %s', async (revoked, missing) => {
+    await db.query(`REVOKE ${revoked}`);
     const finding = await only('rights.privileges', {}, urlAs(role));
-    expect(finding).toMatchObject({ severity: 'error', actual: 'missing: DELETE on sessions' });
+    expect(finding).toMatchObject({ severity: 'error', actual: `missing: ${missing}` });
     await db.query(finding.repair as string);
     await expect(only('rights.privileges', {}, urlAs(role))).resolves.toMatchObject({ severity: 'ok' });
+    const limited = db.adapter({ migrate: false, retainEventsForDays: 9_999 }, urlAs(role));
+    await limited.emitEvent({ type: 'x', principalId: 'x', data: {}, timestamp: new Date() });
+    await limited.sweep();
   });
 
   it('may not read the bookkeeping', async () => {

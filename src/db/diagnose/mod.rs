@@ -42,6 +42,7 @@ pub async fn diagnose(pool: &Arc<Pool>, plan: &Plan, subject: &Subject) -> Resul
     let progress = migrate::progress_in(&mut transaction, &schema, plan).await;
     upkeep::check_database(&mut transaction, version, &mut checks).await;
     upkeep::check_tables(&mut transaction, &schema, &names, &mut checks).await;
+    let lacking = rights::beside_tables(&mut transaction, &schema, &names, plan).await;
     rollback(transaction).await?;
     lease.settle(true);
 
@@ -56,7 +57,7 @@ pub async fn diagnose(pool: &Arc<Pool>, plan: &Plan, subject: &Subject) -> Resul
         checks.push(tables::migrations(progress));
         tables::drift(&mut lease, plan, progress, &mut checks).await;
     }
-    rights::check(&mut lease, plan, subject.tables, &mut checks).await;
+    rights::check(&mut lease, plan, subject.tables, lacking, &mut checks).await;
     Ok(checks)
 }
 

@@ -1,14 +1,17 @@
 //! What the role may do with the tables.
 
+use super::ask::{ask_what_is_amiss, literal, literals};
 use super::check::{Check, Topic, listed};
 use crate::db::health::{Tables, check_on};
-use crate::db::migrate::{self, Condition, Plan, quote_identifier};
+use crate::db::migrate::{self, Condition, Migration, Plan, Schema, quote_identifier};
 use crate::db::pool::Lease;
+use crate::error::Result;
+use sqlx::PgConnection;
 
 const PRIVILEGES: Topic = Topic {
     id: "rights.privileges",
     title: "privileges",
-    expected: "SELECT, INSERT, UPDATE and DELETE on every table",
+    expected: "SELECT, INSERT, UPDATE and DELETE on every table, EXECUTE on the functions and USAGE on the sequences",
 };
 const ROWS: Topic =
     Topic { id: "rights.rows", title: "row level security", expected: "no policy keeps rows from the role" };
@@ -22,9 +25,59 @@ const ELSEWHERE: Topic = Topic {
 const OLD_INDEXES: Topic =
     Topic { id: "schema.old-indexes", title: "indexes of version 3.x", expected: "none, since they slow writes down" };
 
-pub async fn check(lease: &mut Lease, plan: &Plan, tables: Tables, checks: &mut Vec<Check>) {
+/// Privileges that the role lacks, each with the statement that grants it.
+type Lacking = Vec<(String, String)>;
+
+/// Triggers call their functions whatever the role may do, and a column that is an identity uses its sequence in the same way.
+const BESIDE_TABLES: &str = "
+    SELECT format('EXECUTE on %s', f.proname) AS line
+         , format('GRANT EXECUTE ON FUNCTION %s TO %I', f.oid::regprocedure, current_user) AS repair
+      FROM pg_proc f
+      JOIN pg_namespace n ON n.oid = f.pronamespace
+     WHERE n.nspname = :schema
+       AND f.proname IN (:functions)
+       AND f.prorettype <> 'trigger'::regtype
+       AND NOT has_function_privilege(f.oid, 'EXECUTE')
+     UNION ALL
+    SELECT format('USAGE on %s', c.relname)
+         , format('GRANT USAGE ON SEQUENCE %s TO %I', c.oid::regclass, current_user)
+      FROM pg_class t
+      JOIN pg_namespace n ON n.oid = t.relnamespace
+      JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.deptype = 'a'
+      JOIN pg_class c ON c.oid = p.objid AND p.classid = 'pg_class'::regclass
+     WHERE n.nspname = :schema
+       AND t.relname IN (:tables)
+       AND CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege(c.oid, 'USAGE, UPDATE') END
+     ORDER BY 1";
+
+/// What the role lacks beside privileges on tables.
+pub async fn beside_tables(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    tables: &[&str],
+    plan: &Plan,
+) -> Result<Lacking> {
+    let functions: Vec<&str> = plan.migrations.iter().flat_map(Migration::functions).collect();
+    let sql = BESIDE_TABLES
+        .replace(":schema", &literal(&schema.name))
+        .replace(":tables", &literals(tables))
+        .replace(":functions", &literals(&functions));
+    ask_what_is_amiss(connection, sql).await
+}
+
+pub async fn check(
+    lease: &mut Lease,
+    plan: &Plan,
+    tables: Tables,
+    beside_tables: Result<Lacking>,
+    checks: &mut Vec<Check>,
+) {
     match migrate::condition(lease, plan).await {
         Ok(Some(condition)) => {
+            checks.push(match beside_tables {
+                Ok(lacking) => privileges(&condition, lacking),
+                Err(error) => PRIVILEGES.unknown(&error),
+            });
             judge(&condition, checks);
             checks.push(match check_on(lease, tables).await {
                 Ok(()) => COLUMNS.ok("all there"),
@@ -40,17 +93,9 @@ pub async fn check(lease: &mut Lease, plan: &Plan, tables: Tables, checks: &mut 
 }
 
 fn judge(condition: &Condition, checks: &mut Vec<Check>) {
-    let Condition { missing: _, elsewhere, lacking, hidden, filtered, old_indexes, schema, role, is_upkeep_due: _ } =
+    let Condition { missing: _, elsewhere, lacking: _, hidden, filtered, old_indexes, schema, role, is_upkeep_due: _ } =
         condition;
     let (schema, role) = (quote_identifier(schema), quote_identifier(role));
-    checks.push(if lacking.is_empty() {
-        PRIVILEGES.ok("all there")
-    } else {
-        PRIVILEGES.error(
-            format!("missing: {}", listed(lacking)),
-            lacking.iter().map(|line| grant(line, &schema, &role)).collect::<Vec<_>>().join("; "),
-        )
-    });
     checks.push(if let Some(table) = hidden.first() {
         ROWS.error(
             format!("every row is hidden: {}", listed(hidden)),
@@ -77,6 +122,16 @@ fn judge(condition: &Condition, checks: &mut Vec<Check>) {
             format!("stop such processes, and run {}", drops.join("; ")),
         )
     });
+}
+
+fn privileges(condition: &Condition, beside_tables: Lacking) -> Check {
+    let (schema, role) = (quote_identifier(&condition.schema), quote_identifier(&condition.role));
+    let on_tables = condition.lacking.iter().map(|line| (line.clone(), grant(line, &schema, &role)));
+    let (lines, grants): (Vec<_>, Vec<_>) = on_tables.chain(beside_tables).unzip();
+    if lines.is_empty() {
+        return PRIVILEGES.ok("all there");
+    }
+    PRIVILEGES.error(format!("missing: {}", listed(&lines)), grants.join("; "))
 }
 
 /// `DELETE on sessions` as a statement.
