@@ -1,4 +1,7 @@
 /** `diagnose()`: each finding is made true on a real server, and its repair, where it is SQL, is run. */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Finding } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
 import { startPostgres } from '../scripts/test/postgres-server.cjs';
@@ -56,11 +59,14 @@ it('diagnose() locks no table that others use', async () => {
   });
 });
 
-async function withClient(work: (query: (sql: string) => Promise<unknown>) => Promise<void>) {
-  const client = new Client({ connectionString: db.url });
+async function withClient(
+  work: (query: (sql: string, parameters?: unknown[]) => Promise<unknown>) => Promise<void>,
+  url = db.url,
+) {
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
-    await work((sql) => client.query(sql));
+    await work((sql, parameters) => client.query(sql, parameters));
   } finally {
     await client.end();
   }
@@ -258,11 +264,49 @@ describe('the server', () => {
     await relay.close();
   });
 
-  it('logs the parameters of statements', async () => {
-    await db.query(`ALTER DATABASE ${db.name} SET log_statement = 'all'`);
-    await expect(only('secrets.log')).resolves.toMatchObject({ severity: 'warning' });
-    await db.query(`ALTER DATABASE ${db.name} RESET log_statement`);
-  });
+  it('logs the parameters of statements, of which the finding knows whatever setting does it', async () => {
+    const server = await startPostgres();
+    /** Settings, and the version of the server since which there are such. */
+    const settings: [lines: string[], since: number][] = [
+      [[], 12],
+      [[`log_statement = 'ddl'`], 12],
+      [[`log_statement = 'mod'`], 12],
+      [[`log_statement = 'all'`], 12],
+      [['log_duration = on'], 12],
+      [['log_min_duration_statement = 0'], 12],
+      [['log_transaction_sample_rate = 1'], 12],
+      [[`session_preload_libraries = 'auto_explain'`, 'auto_explain.log_min_duration = 0'], 12],
+      [['log_min_duration_sample = 0', 'log_statement_sample_rate = 1'], 13],
+      [['log_min_duration_sample = 0', 'log_statement_sample_rate = 0'], 13],
+      [['log_parameter_max_length_on_error = -1'], 13],
+      [[`log_statement = 'all'`, 'log_transaction_sample_rate = 1', 'log_parameter_max_length = 0'], 13],
+    ];
+    try {
+      const storage = db.adapter({}, server.url);
+      await storage.connect();
+      await storage.disconnect();
+      const [{ version }] = await db.query(`SELECT current_setting('server_version_num')::int / 10000 AS version`);
+      for (const [lines, since] of settings) {
+        if (version < since) continue;
+        const secret = randomUUID();
+        await withClient(async (query) => {
+          for (const line of lines) await query(`ALTER DATABASE postgres SET ${line}`);
+        }, server.url);
+        await withClient(async (query) => {
+          await query('UPDATE users SET name = $1 WHERE id = $1', [secret]);
+          await query('SELECT 1 / (length($1) - 36)', [secret]).catch(() => undefined);
+        }, server.url);
+        const finding = await only('secrets.log', {}, server.url);
+        const isLogged = readFileSync(join(server.directory, 'postgres.log'), 'utf8').includes(secret);
+        expect({ lines, isFound: finding.severity === 'warning' }).toEqual({ lines, isFound: isLogged });
+        await withClient(async (query) => {
+          await query('ALTER DATABASE postgres RESET ALL');
+        }, server.url);
+      }
+    } finally {
+      await server.stop();
+    }
+  }, 60_000);
 
   it('has another version of the collation than the indexes were built with', async () => {
     const [row] = await db.query(

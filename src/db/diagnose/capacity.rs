@@ -25,12 +25,6 @@ const WRITES: Topic = Topic {
     title: "writes",
     expected: "transactions may write (default_transaction_read_only is off)",
 };
-const LOG: Topic = Topic {
-    id: "secrets.log",
-    title: "parameters in the server's log",
-    expected: "the server does not log the parameters of statements, among which are session ids and hashes",
-};
-
 const LIMITS: &str = "
     SELECT current_setting('max_connections')::int AS most
          , current_setting('superuser_reserved_connections')::int
@@ -45,7 +39,7 @@ const SETTINGS: &str = "
       FROM pg_settings
      WHERE name IN (
                'idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout', 'lock_timeout'
-             , 'default_transaction_read_only', 'log_statement', 'log_min_duration_statement', 'log_parameter_max_length'
+             , 'default_transaction_read_only'
            )";
 
 /// What role and database set.
@@ -146,20 +140,6 @@ async fn settings(connection: &mut PgConnection, options: &PoolOptions) -> Resul
         )
     } else {
         WRITES.ok("allowed")
-    });
-    let logs = matches!(text("log_statement"), "all" | "mod")
-        || text("log_min_duration_statement").parse::<i64>().is_ok_and(|ms| ms >= 0);
-    checks.push(if logs && text("log_parameter_max_length") != "0" {
-        LOG.warning(
-            format!(
-                "log_statement = {}, log_min_duration_statement = {}, and parameters are logged",
-                text("log_statement"),
-                text("log_min_duration_statement")
-            ),
-            "set log_parameter_max_length = 0 (PostgreSQL 13 or later), or log neither statements nor durations",
-        )
-    } else {
-        LOG.ok("not logged")
     });
     Ok(checks)
 }

@@ -6,6 +6,7 @@ mod capacity;
 mod check;
 mod connection;
 mod rights;
+mod server_log;
 mod tables;
 mod upkeep;
 
@@ -39,6 +40,7 @@ pub async fn diagnose(pool: &Arc<Pool>, plan: &Plan, subject: &Subject) -> Resul
     let schema = Schema::find(&mut transaction, plan.schema.as_deref(), is_pooled).await?;
     let version = connection::describe(&mut transaction, is_pooled, &mut checks).await?;
     capacity::check(&mut transaction, &pool.options, subject.processes, &mut checks).await;
+    checks.push(server_log::check(&mut transaction).await);
     let progress = migrate::progress_in(&mut transaction, &schema, plan).await;
     upkeep::check_database(&mut transaction, version, &mut checks).await;
     upkeep::check_tables(&mut transaction, &schema, &names, &mut checks).await;
