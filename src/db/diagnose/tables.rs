@@ -73,7 +73,7 @@ fn deviation(found: Deviation) -> Check {
         }
         (true, _) => DRIFT.warning(
             format!("no migration makes this: {}", actual.unwrap_or_default()),
-            format!("{repair}; -- unless it is meant: a rollback refuses such additions"),
+            format!("{repair}; -- unless it is meant: a rollback may refuse such additions"),
         ),
         (false, "table") => DRIFT.error(
             actual.unwrap_or_else(|| "missing".to_owned()),
