@@ -1,4 +1,5 @@
 /** The partitions of the table of events. */
+import { Client } from 'pg';
 import type { TestDatabase } from './database';
 
 /** The month so many months after the present one, as its partition is named. */
@@ -37,3 +38,33 @@ export async function forgetMonthsAfter(db: TestDatabase, last: number): Promise
     ALTER TABLE auth_events ATTACH PARTITION auth_events_future
       FOR VALUES FROM ('${monthStart(last + 1).toISOString()}') TO (MAXVALUE)`);
 }
+
+/** Makes the first month that of so many months ago, as if the package had been in use since. */
+export async function addOldMonths(db: TestDatabase, months: number): Promise<void> {
+  await db.query(`
+    ALTER TABLE auth_events DETACH PARTITION auth_events_past;
+    ALTER TABLE auth_events ATTACH PARTITION auth_events_past FOR VALUES FROM (MINVALUE) TO ('${monthStart(-months).toISOString()}');
+    ${range(-months, -1)
+      .map(
+        (name, at) =>
+          `CREATE TABLE ${name} PARTITION OF auth_events FOR VALUES FROM ('${monthStart(at - months).toISOString()}') TO ('${monthStart(at - months + 1).toISOString()}');`,
+      )
+      .join('\n')}`);
+}
+
+/** Somebody's DETACH … CONCURRENTLY that ends before its second transaction. It needs PostgreSQL 14. */
+export async function interruptDetach(db: TestDatabase, part: string): Promise<void> {
+  const reader = new Client({ connectionString: db.url });
+  await reader.connect();
+  await reader.query('BEGIN; SELECT FROM auth_events LIMIT 1');
+  const detaching = new Client({ connectionString: db.url, statement_timeout: 500 });
+  await detaching.connect();
+  await expect(detaching.query(`ALTER TABLE auth_events DETACH PARTITION ${part} CONCURRENTLY`)).rejects.toMatchObject({
+    code: '57014',
+  });
+  await reader.end();
+  await detaching.end();
+  expect(await db.query('SELECT count(*)::int AS n FROM pg_inherits WHERE inhdetachpending')).toEqual([{ n: 1 }]);
+}
+
+export const daysSince = (time: Date) => Math.floor((Date.now() - time.getTime()) / 86_400_000);

@@ -32,6 +32,7 @@ pub const MIGRATIONS: &[Migration] = &[
     ),
     migration!("0009_sweeps"),
     migration!("0010_rights_to_future_events"),
+    migration!("0011_missing_event_parts"),
 ];
 
 /// Replacements in the first migration, which was released before the rule that our SQL must not call functions or
@@ -62,7 +63,9 @@ $$;
     ("NEW.scopes,", "NEW.scopes::text,"),
 ];
 
-/// Months of events are made ahead when there are fewer than three.
+/// Months of events are made ahead when there are fewer than three, and parts that somebody has detached are made anew: some
+/// part ends where no other begins, or none is without a beginning. A detachment that was interrupted counts as done. Bounds
+/// are compared as text, because nothing may fail here.
 pub const UPKEEP: Upkeep = Upkeep {
     is_due: "EXISTS (
                  SELECT FROM pg_catalog.pg_class AS c
@@ -70,18 +73,35 @@ pub const UPKEEP: Upkeep = Upkeep {
                   WHERE n.nspname OPERATOR(pg_catalog.=) own.name
                     AND c.relname OPERATOR(pg_catalog.=) 'auth_events'::pg_catalog.name
                     AND c.relkind OPERATOR(pg_catalog.=) 'p'::pg_catalog.\"char\"
-             )
-             AND NOT EXISTS (
-                 SELECT FROM pg_catalog.pg_class AS c
-                   JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-                  WHERE n.nspname OPERATOR(pg_catalog.=) own.name
-                    AND c.relname OPERATOR(pg_catalog.=) pg_catalog.concat(
-                            'auth_events_'::pg_catalog.text
-                          , pg_catalog.to_char(
-                                pg_catalog.timezone('UTC'::pg_catalog.text, pg_catalog.now()) OPERATOR(pg_catalog.+) '3 months'::pg_catalog.interval
-                              , 'YYYY_MM'::pg_catalog.text
+                    AND EXISTS (
+                            WITH parts AS (
+                                SELECT pg_catalog.substring(p.bounds, 'FROM [(]''?([^'')]+)'::pg_catalog.text) AS begins
+                                     , pg_catalog.substring(p.bounds, ' TO [(]''?([^'')]+)'::pg_catalog.text) AS ends
+                                  FROM pg_catalog.pg_inherits AS i
+                                  JOIN pg_catalog.pg_class AS part ON part.oid OPERATOR(pg_catalog.=) i.inhrelid
+                                 CROSS JOIN LATERAL pg_catalog.pg_get_expr(part.relpartbound, part.oid) AS p (bounds)
+                                 WHERE i.inhparent OPERATOR(pg_catalog.=) c.oid
+                                   AND COALESCE(
+                                           pg_catalog.to_jsonb(i) OPERATOR(pg_catalog.->>) 'inhdetachpending'::pg_catalog.text
+                                         , 'false'
+                                       ) OPERATOR(pg_catalog.=) 'false'::pg_catalog.text
                             )
-                        )::pg_catalog.name
+                            (
+                                SELECT 'MINVALUE'::pg_catalog.text
+                                 UNION ALL
+                                SELECT ends FROM parts WHERE ends OPERATOR(pg_catalog.<>) 'MAXVALUE'::pg_catalog.text
+                                EXCEPT
+                                SELECT begins FROM parts
+                            )
+                             UNION ALL
+                            SELECT begins
+                              FROM parts
+                             WHERE ends OPERATOR(pg_catalog.=) 'MAXVALUE'::pg_catalog.text
+                               AND pg_catalog.\"left\"(begins, 7) COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.<=) pg_catalog.to_char(
+                                       pg_catalog.timezone('UTC'::pg_catalog.text, pg_catalog.now()) OPERATOR(pg_catalog.+) '3 months'::pg_catalog.interval
+                                     , 'YYYY-MM'::pg_catalog.text
+                                   )
+                        )
              )",
     run: "SELECT auth_make_event_months('auth_events'::pg_catalog.regclass, 6)",
 };

@@ -137,6 +137,16 @@ const CATALOGUE: &str = "
                )
          GROUP BY t.relname, p.classid, p.objid
          UNION ALL
+        -- What was detached from a table still takes its ids from there.
+        SELECT format('%s: used by %s', t.relname, pg_describe_object(u.classid, u.objid, 0))
+          FROM tables t
+          JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.deptype = 'a'
+          JOIN pg_depend u ON u.refclassid = p.classid AND u.refobjid = p.objid AND u.classid = 'pg_attrdef'::regclass
+          JOIN pg_attrdef d ON d.oid = u.objid
+         WHERE p.classid = 'pg_class'::regclass
+           AND d.adrelid <> t.oid
+           AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = t.oid AND h.inhrelid = d.adrelid)
+         UNION ALL
         SELECT format('%s: owns the sequence %s', t.relname, s.relname)
           FROM tables t
           JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.deptype = 'a'

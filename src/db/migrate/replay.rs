@@ -8,7 +8,7 @@ use super::execute::execute;
 use super::history;
 use super::migration::Migration;
 use super::schema::Schema;
-use super::set_aside::{refuse_prefixed, set_aside, set_functions_aside};
+use super::set_aside::{refuse_prefixed, set_aside, set_detached_aside, set_functions_aside};
 use crate::error::{Code, Error, Result};
 use sqlx::PgConnection;
 use std::collections::BTreeSet;
@@ -51,6 +51,7 @@ async fn made_by(
     let functions: Vec<&str> = migrations.iter().flat_map(|migration| migration.functions()).collect();
     set_aside(connection, schema, id, &all).await?;
     set_functions_aside(connection, schema, id, &functions).await?;
+    set_detached_aside(connection, schema, id, &all).await?;
     for migration in migrations {
         migration.apply(connection, schema).await?;
     }

@@ -8,6 +8,19 @@ use super::schema::Schema;
 use crate::error::Result;
 use sqlx::PgConnection;
 
+/// What may once have been a partition of a table that was set aside, and has kept its name, which a replay needs.
+const SET_DETACHED_ASIDE: &str = "
+    SELECT format('ALTER TABLE %I.%I RENAME TO %I', $2, c.relname, 'auth_old_' || c.oid)
+      FROM pg_class c
+      JOIN pg_class t ON t.relnamespace = c.relnamespace AND t.relkind = 'p'
+     WHERE c.relkind = 'r'
+       AND NOT c.relispartition
+       AND c.relname <> ALL($1)
+       AND t.relname LIKE 'auth_old_%'
+       AND starts_with(c.relname::text, substr(t.relname::text, length('auth_old_') + 1) || '_')
+       AND pg_has_role(c.relowner, 'USAGE')
+       AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)";
+
 /// What has the prefix already, and so would collide with the names that a rebuild or a take-over needs.
 const PREFIXED: &str = "
     SELECT format('%s %s', o.kind, o.name)
@@ -83,6 +96,16 @@ const SET_FUNCTIONS_ASIDE: &str = "
 /// Renames tables, with everything in them that has a name of its own.
 pub async fn set_aside(connection: &mut PgConnection, schema: &Schema, id: &str, tables: &[&str]) -> Result<()> {
     execute_for(connection, schema, id, SET_ASIDE, tables).await
+}
+
+/// Renames what may have been detached from the tables. This is for a replay alone, which is undone.
+pub async fn set_detached_aside(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    id: &str,
+    tables: &[&str],
+) -> Result<()> {
+    execute_for(connection, schema, id, SET_DETACHED_ASIDE, tables).await
 }
 
 /// Renames functions.
