@@ -198,7 +198,7 @@ async fn prepare(
     origin: &Origin,
     tables: &[&str],
 ) -> Result<()> {
-    locks::lock(connection, schema, tables).await?;
+    locks::lock(connection, schema, TAKEN_OVER, tables, "ACCESS EXCLUSIVE").await?;
     let Zones { server, client } = &origin.zones;
     sqlx::query(
         "SELECT set_config('auth_postgres.schema', $4, true)

@@ -1,6 +1,6 @@
 //! What can be found out about a database without changing it.
 
-use super::execute::{execute, failure};
+use super::execute::failure;
 use super::migration::Migration;
 use super::plan::Plan;
 use super::progress::{self, Progress};
@@ -68,7 +68,6 @@ pub async fn progress_in(connection: &mut PgConnection, schema: &Schema, plan: &
 pub async fn rollback_preview(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<RollbackPreview> {
     rollback.check(plan.migrations)?;
     looking!(pool, plan, |transaction, schema| {
-        execute(&mut transaction, history::TABLE, "SET LOCAL statement_timeout = 0").await?;
         undo::preview(&mut transaction, &schema, plan, rollback.to.as_deref()).await
     })
 }

@@ -83,6 +83,9 @@ pub async fn preview(
     };
     let gives_back = to.is_none() && undoing.applied.origin.is_some();
     let migrations = undoing.undone.iter().map(|migration| migration.id);
+    // Counting takes as long as it takes, but does not wait for the tables for longer than the rollback itself would.
+    execute(connection, history::TABLE, "SET LOCAL statement_timeout = 0").await?;
+    locks::lock(connection, schema, history::TABLE, &undoing.dropped, "ACCESS SHARE").await?;
     let tables = count_rows(connection, schema, &undoing.dropped).await?;
     Ok(RollbackPreview { migrations: migrations.collect(), tables, gives_back })
 }
@@ -92,7 +95,8 @@ pub async fn undo(connection: &mut PgConnection, schema: &Schema, plan: &Plan, r
     let to = rollback.to.as_deref();
     let Some(undoing) = Undoing::find(connection, schema, plan, to).await? else { return Ok(steps) };
     let Undoing { applied, applied_here, undone, dropped } = undoing;
-    locks::lock(connection, schema, &dropped).await?;
+    let newest = undone.first().map_or(history::TABLE, |migration| migration.id);
+    locks::lock(connection, schema, newest, &dropped, "ACCESS EXCLUSIVE").await?;
     replay::refuse_additions(connection, schema, &applied_here, &dropped).await?;
     if let (None, Some(origin)) = (to, &applied.origin) {
         // All rows are kept. If the old tables have no place for some of them, the rollback is refused, whatever
