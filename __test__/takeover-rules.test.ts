@@ -54,6 +54,12 @@ const loginWithCode = (id: string, more: Row = {}) =>
     { id, user_id: 'user-1', session_id: 'x', device_id: 'device-1', method: 'sms', expires_at: FUTURE, ...more },
   ] as const;
 
+/** Tables whose ids open something. */
+const OPENING = /sessions$|tokens$/;
+/** An id as the report may show it. */
+const shown = (table: string, id: string) =>
+  OPENING.test(table) ? `${id.slice(0, Math.min(8, Math.floor(id.length / 3)))}…` : id;
+
 /** Each rule, with rows that break it, and the ids that the report must name. */
 const BREAKERS: [rule: string, table: string, ids: string[], rows: (readonly [string, Row])[]][] = [
   [
@@ -197,10 +203,16 @@ describe('rows of an old database that violate a rule', () => {
     const order = <T extends { rule: string; table: string }>(list: T[] | undefined) =>
       list?.sort((a, b) => (a.table + a.rule < b.table + b.rule ? -1 : 1));
     expect(order(found)).toEqual(
-      order(BREAKERS.map(([rule, table, ids]) => ({ rule, table, ids, count: ids.length }))),
+      order(
+        BREAKERS.map(([rule, table, ids]) => ({
+          ...{ rule, table, count: ids.length },
+          ids: ids.map((id) => shown(table, id)),
+        })),
+      ),
     );
     for (const [rule, table, ids] of BREAKERS) {
-      expect(error.message).toContain(`(${rule}, ${ids.length} rows: ${ids.join(', ')})`);
+      expect(error.message).toContain(`(${rule}, ${ids.length} rows: ${ids.map((id) => shown(table, id)).join(', ')})`);
+      if (OPENING.test(table)) for (const id of ids) expect(JSON.stringify(error)).not.toContain(id);
       expect(error.message).toContain(`${table}: `);
     }
     expect(error.message).toContain('nothing was changed');
@@ -218,7 +230,7 @@ describe('rows of an old database that violate a rule', () => {
     const broken = error.context.violations?.find(({ rule }) => rule === 'sessions_user_id_fkey');
     expect(broken?.count).toBe(501);
     expect(broken?.ids).toHaveLength(20);
-    expect(error.message).toContain('501 rows: many-001, many-002');
+    expect(error.message).toContain('501 rows: ma…, ma…');
     expect(error.message.length).toBeLessThan(20_000);
   });
 

@@ -114,7 +114,7 @@ export interface Violation {
   reason: string;
   /** How many rows there are. */
   count: number;
-  /** The ids of the first 20. */
+  /** The ids of the first 20, of sessions and tokens their beginnings. */
   ids: string[];
 }
 

@@ -140,6 +140,7 @@ pub static LEGACY: Legacy = Legacy {
     ],
     clocks: legacy!("clocks.sql"),
     rules: legacy!("take_over.rules.sql"),
+    opening: &["sessions", "sso_sessions", "twofa_sessions", "email_verification_tokens"],
     rows: legacy!("take_over.rows.sql"),
     back_rules: legacy!("give_back.rules.sql"),
     back_rows: legacy!("give_back.rows.sql"),

@@ -26,6 +26,8 @@ pub struct Legacy {
     pub clocks: &'static str,
     /// SELECTs of the rows that break our rules, so that the database cannot be taken over.
     pub rules: &'static str,
+    /// The tables whose ids open something, so that no error may name one.
+    pub opening: &'static [&'static str],
     /// SQL that copies the old rows into our tables.
     pub rows: &'static str,
     /// SELECTs of the rows that the other program's tables cannot store, so that the take-over cannot be rolled back.
@@ -79,7 +81,7 @@ pub async fn take_over(
     prepare(connection, schema, legacy, &origin, &tables).await?;
     // The tables may have changed before they were locked.
     recognise(connection, schema, legacy.shapes).await?;
-    check_rules(connection, schema, legacy.rules, "the database was not taken over").await?;
+    check_rules(connection, schema, legacy.rules, legacy.opening, "the database was not taken over").await?;
     let mut inherits_from: Vec<_> = same(&tables).chain(legacy.inherits_from.iter().copied()).collect();
     inherits_from.extend(tables.iter().map(|table| (history::TABLE, *table)));
     let create = first.statements();
@@ -125,7 +127,7 @@ pub async fn give_back(
     prepare(connection, schema, legacy, &origin, &ours).await?;
     let later_rules: String = later.iter().map(|(_, rule)| *rule).collect();
     let rules = format!("{}{}{later_rules}", legacy.back_rules, shape.back_rules);
-    check_rules(connection, schema, &rules, "nothing was rolled back").await?;
+    check_rules(connection, schema, &rules, legacy.opening, "nothing was rolled back").await?;
     let others = functions::others(connection, schema, TAKEN_OVER, shape.functions).await?;
     if !others.is_empty() {
         return Err(history::mismatch(

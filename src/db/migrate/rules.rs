@@ -11,7 +11,15 @@ use std::time::Instant;
 /// How many ids of rows an error lists for each rule.
 const LISTED: i32 = 20;
 
-pub async fn check_rules(connection: &mut PgConnection, schema: &Schema, rules: &str, outcome: &str) -> Result<()> {
+/// `opening` are the tables whose ids open something, such as a login. Of these only the beginning is listed, and little of one
+/// that is short.
+pub async fn check_rules(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    rules: &str,
+    opening: &[&str],
+    outcome: &str,
+) -> Result<()> {
     let rules = schema.fill(rules);
     let started = Instant::now();
     let broken: Vec<Violation> = sqlx::query_as(AssertSqlSafe(format!(
@@ -19,12 +27,16 @@ pub async fn check_rules(connection: &mut PgConnection, schema: &Schema, rules: 
               , \"table\"
               , reason
               , count(*) AS count
-              , (array_agg(id ORDER BY id COLLATE \"C\"))[1:$1] AS ids
+              , (array_agg(
+                    CASE WHEN \"table\" = ANY($2) THEN left(id, least(8, length(id) / 3)) || '…' ELSE id END
+                    ORDER BY id COLLATE \"C\"
+                ))[1:$1] AS ids
            FROM (SELECT DISTINCT rule, \"table\", reason, id::text FROM ({rules}) AS broken (rule, \"table\", reason, id)) AS broken
           GROUP BY rule, \"table\", reason
           ORDER BY \"table\", rule"
     )))
     .bind(LISTED)
+    .bind(opening)
     .persistent(false)
     .fetch_all(connection)
     .await
