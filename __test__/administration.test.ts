@@ -1,4 +1,6 @@
 /** The methods for those who run migrations apart from the application. */
+import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import { Client } from 'pg';
 import { CATALOGUE } from './helpers/catalogue';
 import { asSuperuser, useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
@@ -130,6 +132,40 @@ describe('previewRollback()', () => {
   });
 });
 
+describe('A rollback and its preview beside somebody who holds a table', () => {
+  const db = useDatabase();
+
+  it.each(['auth_sweeps', 'auth_migrations'])(
+    'end in time, whoever locks %s',
+    async (table) => {
+      const storage = db.adapter({ statementTimeoutMs: 1_000, maxRetries: 0 });
+      await storage.connect();
+      const holder = new Client({ connectionString: db.url });
+      await holder.connect();
+      await holder.query(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
+      try {
+        for (const call of [
+          () => storage.previewRollback({ to: SECOND }),
+          () => storage.rollback({ to: SECOND, dropData: true }),
+        ]) {
+          const began = Date.now();
+          const error = await call().then(
+            () => undefined,
+            (reason) => reason,
+          );
+          expect(error?.code).toMatch(/^auth_postgres\/(lock_timeout|cancelled)$/);
+          expect(error.retryable).toBe(true);
+          expect(error.message).not.toContain('0000_taken_over');
+          expect(Date.now() - began).toBeLessThan(13_000);
+        }
+      } finally {
+        await holder.end();
+      }
+    },
+    60_000,
+  );
+});
+
 describe('baseline()', () => {
   const db = useDatabase({ migrated: false });
   const byHand = async (schema: string, to: string) => {
@@ -189,6 +225,42 @@ describe('grants()', () => {
         [role],
       ),
     ).toEqual(['DELETE', 'INSERT', 'SELECT', 'UPDATE'].map((privilege_type) => ({ privilege_type })));
+  });
+
+  it('is enough, and is what an error asks for, where PUBLIC has lost its rights', async () => {
+    await db.query(`
+      REVOKE ALL ON ALL TABLES IN SCHEMA public FROM ${quoted};
+      REVOKE USAGE ON SCHEMA public FROM ${quoted};
+      REVOKE CONNECT ON DATABASE ${db.name} FROM PUBLIC, ${quoted};
+      REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC, ${quoted};
+      REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, ${quoted}`);
+    const url = new URL(db.url);
+    url.username = encodeURIComponent(role);
+    url.password = 'x';
+    // A call that fails for want of each kind of right once it has those before.
+    const needs: [kind: RegExp, call: (storage: PostgresStorageAdapter) => Promise<unknown>][] = [
+      [/CONNECT/, (storage) => storage.getUser('x')],
+      [/SCHEMA/, (storage) => storage.getUser('x')],
+      [/SELECT|SEQUENCE/, (storage) => storage.connect()],
+      [/FUNCTION/, (storage) => storage.sweep({ kinds: ['events'] })],
+    ];
+    const statements = await db.storage.grants(role);
+    for (const [kind, call] of needs) {
+      const options = { migrate: false, retainEventsForDays: 30 };
+      const error = await expectCode(call(db.adapter(options, url.href)), 'permission_denied');
+      expect(error.message).toMatch(/GRANT|auth-postgres grants/);
+      for (const statement of statements.filter((each) => kind.test(each))) await db.query(statement);
+    }
+    const storage = db.adapter({ migrate: false, retainEventsForDays: 30 }, url.href);
+    await storage.connect();
+    await storage.sweep({ kinds: ['events'] });
+    for (const [method, args] of Object.entries(argumentsOf(await makeScene(storage))))
+      await call(storage, method, args);
+    // A right to the sequence that is lost alone is found by connect().
+    await db.query(`REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM ${quoted}`);
+    const error = await expectCode(db.adapter({ migrate: false }, url.href).connect(), 'permission_denied');
+    expect(error.message).toContain('USAGE on auth_events_id_seq');
+    expect(error.message).toContain(`GRANT USAGE ON ALL SEQUENCES IN SCHEMA "public" TO`);
   });
 
   it('names every table of the schema', async () => {

@@ -203,7 +203,7 @@ pub fn from_server(server: &PgDatabaseError, code: Code) -> Error {
             "the database lacks our tables, or they are of another version: call connect()".to_owned()
         }
         (Code::PermissionDenied, _) => {
-            "the role may not do this: GRANT it SELECT, INSERT, UPDATE and DELETE on our tables, and USAGE on their schema"
+            "the role may not do this: it needs what `auth-postgres grants <role>` prints, which is CONNECT on the database, USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on our tables, USAGE on their sequence and EXECUTE on the functions for months of events"
                 .to_owned()
         }
         (Code::StatementTimeout, _) => "the statement ran into its time limit (statementTimeoutMs)".to_owned(),

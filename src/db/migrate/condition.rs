@@ -99,6 +99,21 @@ const FINDINGS: &str = "
                          ELSE pg_catalog.has_any_column_privilege(t.oid, needed.privilege)
                      END
            UNION ALL
+          -- The CASE keeps the question away from what is no sequence.
+          SELECT pg_catalog.concat('lacking|USAGE on ', s.relname)
+            FROM tables AS t
+            JOIN pg_catalog.pg_attrdef AS d ON d.adrelid OPERATOR(pg_catalog.=) t.oid
+            JOIN pg_catalog.pg_depend AS p
+              ON p.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid
+             AND p.objid OPERATOR(pg_catalog.=) d.oid
+             AND p.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+            JOIN pg_catalog.pg_class AS s ON s.oid OPERATOR(pg_catalog.=) p.refobjid
+           WHERE NOT CASE
+                         WHEN s.relkind OPERATOR(pg_catalog.=) 'S'::pg_catalog.\"char\"
+                         THEN pg_catalog.has_sequence_privilege(s.oid, 'USAGE, UPDATE')
+                         ELSE true
+                     END
+           UNION ALL
           SELECT pg_catalog.concat(
                      CASE WHEN EXISTS (
                          SELECT FROM pg_catalog.pg_policy AS p
@@ -172,7 +187,7 @@ impl Condition {
             return Err(Error::new(
                 Code::PermissionDenied,
                 format!(
-                    "the role lacks privileges ({}): GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \"{schema}\" TO \"{role}\"",
+                    "the role lacks privileges ({}): GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \"{schema}\" TO \"{role}\"; GRANT USAGE ON ALL SEQUENCES IN SCHEMA \"{schema}\" TO \"{role}\"",
                     lacking.join(", ")
                 ),
             ));

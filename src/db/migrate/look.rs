@@ -72,6 +72,24 @@ pub async fn rollback_preview(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback
     })
 }
 
+/// What a role needs beside the tables named in `$1`, in the schema `$3`: the sequences of their defaults, and those of the
+/// functions named in `$2` that it calls itself, which act for their owner. PUBLIC has these rights, but may lose them.
+const NEEDED_BESIDE_TABLES: &str = "
+    SELECT 'USAGE ON SEQUENCE ' || s.oid::regclass
+      FROM pg_class t
+      JOIN pg_attrdef d ON d.adrelid = t.oid
+      JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_class'::regclass
+      JOIN pg_class s ON s.oid = p.refobjid AND s.relkind = 'S'
+     WHERE t.relname = ANY($1)
+       AND t.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $3)
+     UNION
+    SELECT 'EXECUTE ON FUNCTION ' || f.oid::regprocedure
+      FROM pg_proc f
+     WHERE f.proname = ANY($2)
+       AND f.prosecdef
+       AND f.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $3)
+     ORDER BY 1";
+
 /// The statements that give a role the privileges that the store needs.
 pub async fn grants(pool: &Arc<Pool>, plan: &Plan, role: &str, tables: &[&str]) -> Result<Vec<String>> {
     looking!(pool, plan, |transaction, schema| {
@@ -80,6 +98,15 @@ pub async fn grants(pool: &Arc<Pool>, plan: &Plan, role: &str, tables: &[&str]) 
             .fetch_one(&mut *transaction)
             .await
             .map_err(|error| failure(&error).error)?;
-        Ok(script::grants(&schema.name, &database, role, tables))
+        let functions: Vec<&str> = plan.migrations.iter().flat_map(Migration::functions).collect();
+        let beside_tables: Vec<String> = sqlx::query_scalar(NEEDED_BESIDE_TABLES)
+            .bind(tables)
+            .bind(functions)
+            .bind(&schema.name)
+            .persistent(false)
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(|error| failure(&error).error)?;
+        Ok(script::grants(&schema.name, &database, role, tables, &beside_tables))
     })
 }

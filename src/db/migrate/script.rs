@@ -109,8 +109,9 @@ fn enter(sql: &mut String, schema: &Schema) {
     let _ = writeln!(sql, "SET LOCAL search_path = {}, pg_temp;", schema.quoted());
 }
 
-/// The least privileges with which the store works, for a role that does not migrate.
-pub fn grants(schema: &str, database: &str, role: &str, tables: &[&str]) -> Vec<String> {
+/// The least privileges with which the store works, for a role that does not migrate. `beside_tables` are such as
+/// `USAGE ON SEQUENCE …`.
+pub fn grants(schema: &str, database: &str, role: &str, tables: &[&str], beside_tables: &[String]) -> Vec<String> {
     let (schema, role) = (quote_identifier(schema), quote_identifier(role));
     let mut statements = vec![
         format!("GRANT CONNECT ON DATABASE {} TO {role}", quote_identifier(database)),
@@ -120,6 +121,7 @@ pub fn grants(schema: &str, database: &str, role: &str, tables: &[&str]) -> Vec<
     statements.extend(
         tables.iter().map(|table| format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.{table} TO {role}")),
     );
+    statements.extend(beside_tables.iter().map(|right| format!("GRANT {right} TO {role}")));
     statements
 }
 
@@ -129,7 +131,7 @@ mod tests {
 
     #[test]
     fn grants_quote_names() {
-        let statements = grants("a\"b", "c d", "e", &["users"]);
+        let statements = grants("a\"b", "c d", "e", &["users"], &[]);
         assert_eq!(statements[0], r#"GRANT CONNECT ON DATABASE "c d" TO "e""#);
         assert_eq!(statements[3], r#"GRANT SELECT, INSERT, UPDATE, DELETE ON "a""b".users TO "e""#);
     }
