@@ -56,18 +56,16 @@ class TransactionRun {
     };
     this.stopListening = undefined;
     try {
-      // This comes first because the signal is the application's and may throw.
-      this.stopListening = signal && onAbort(signal, giveUp);
+      this.stopListening = signal && onAbort(signal, giveUp); // First, since the application's signal may throw.
       this.native = core.native.transaction(json, attempt, leftMs);
     } catch (error) {
       this.stopListening?.();
       throw (error instanceof Failure ? error : fromNative(error)).toError('transaction');
     }
-    const { native } = this;
     if (isAborted) giveUp();
-    this.calls = new TransactionCore(core, native);
+    this.calls = new TransactionCore(core, this.native);
     // Resolves when the transaction has ended: with a `Failure` if that was from outside.
-    this.end = core.start(() => native.keepTransaction());
+    this.end = core.start(() => this.native.keepTransaction());
     /** Whether it is known to have been ended from outside. */
     this.isEnded = false;
   }

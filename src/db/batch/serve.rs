@@ -134,7 +134,11 @@ async fn outcomes<B: Batched>(
     let calls = items.into_iter().zip(calls);
     calls
         .map(|(item, call)| {
-            let is_others = mode == Mode::Shared && error.code == Code::PoolTimeout && !call.is_overdue();
+            // There was no connection in the time that another of them had left.
+            let is_others = mode == Mode::Shared
+                && db.is_out_of_time()
+                && matches!(error.code, Code::PoolTimeout | Code::ConnectionFailed)
+                && !call.is_overdue();
             if separates || is_others {
                 Outcome::Again { waiting: WaitingCall { item, call }, together: false }
             } else {

@@ -124,6 +124,10 @@ impl Db {
         self.connecting = allowance;
     }
 
+    pub fn is_out_of_time(&self) -> bool {
+        self.connecting.is_spent()
+    }
+
     /// For a statement that has been sent before: whether it may have taken effect, and how often it has been repeated.
     pub fn resume(&mut self, is_in_doubt: bool, retries: u32) {
         self.writes.resume(is_in_doubt);
