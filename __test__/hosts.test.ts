@@ -5,6 +5,7 @@ import { Client } from 'pg';
 import { freePort, type PostgresServer, startPostgres } from '../scripts/test/postgres-server.cjs';
 import type { AdapterOptions } from './helpers/database';
 import { expectCode } from './helpers/errors';
+import { until } from './helpers/failing';
 import { Relay } from './helpers/relay';
 
 let primary: PostgresServer;
@@ -160,6 +161,88 @@ it.each(['read-write', 'primary'])(
 
 it('a silent host leaves enough of connectionTimeoutMillis for the next host', async () => {
   expect(await reached(urlOf(['silent', 'primary']), { connectionTimeoutMillis: 2_000 })).toBe('primary');
+});
+
+describe.each(['query_timeout', 'timeoutMs'])(
+  'a silent first host is left by calls whose %s is below connectionTimeoutMillis',
+  (limit) => {
+    it.each([
+      ['silent from the beginning', 'read-write', 5, 1],
+      ['silent from the beginning', 'any', 1, 64],
+      ['silent after it has taken writes', 'read-write', 1, 1],
+      ['silent after it has taken writes', 'read-write', 10, 64],
+    ])(
+      '%s, %s, max %i, %i calls at a time',
+      async (when, target_session_attrs, max, n) => {
+        const first = await Relay.start(primary.url);
+        const { username, password } = new URL(primary.url);
+        const url = `postgres://${username}:${password}@${new URL(first.url).host},${address.primary}/postgres`;
+        const storage = new PostgresStorageAdapter(
+          `${url}?${new URLSearchParams({ target_session_attrs, sslmode: 'disable' })}`,
+          {
+            max,
+            ...(limit === 'query_timeout' ? { query_timeout: 1_000 } : {}),
+          },
+        );
+        const options = limit === 'timeoutMs' ? { timeoutMs: 1_000 } : {};
+        const outcomes = () => {
+          const calls = Array.from({ length: n }, (_, at) =>
+            at % 2 ? storage.getUser('x', options) : storage.listUsers(options),
+          );
+          return Promise.all(
+            calls.map((call) =>
+              call.then(
+                () => 'done',
+                (error) => error.code,
+              ),
+            ),
+          );
+        };
+        try {
+          // As many connections as there may be.
+          const fill = () =>
+            Promise.all(
+              Array.from({ length: max }, () => storage.transaction((tx) => tx.getUser('x'), { timeoutMs: 20_000 })),
+            );
+          if (when === 'silent after it has taken writes') await fill();
+          first.hold();
+          const started = performance.now();
+          while ((await outcomes()).some((outcome) => outcome !== 'done')) {
+            expect(performance.now() - started).toBeLessThan(10_000);
+          }
+          // Nor is it tried first again at once.
+          const before = first.connections;
+          await fill();
+          expect(first.connections).toBe(before);
+        } finally {
+          await storage.disconnect();
+          await first.close();
+        }
+      },
+      60_000,
+    );
+  },
+);
+
+it('a host that was silent is tried again after a while', async () => {
+  const first = await Relay.start(primary.url);
+  const { username, password } = new URL(primary.url);
+  const url = `postgres://${username}:${password}@${new URL(first.url).host},${address.standby}/postgres?sslmode=disable`;
+  // Each call has a connection of its own.
+  const storage = new PostgresStorageAdapter(url, { maxUses: 1, connectionTimeoutMillis: 2_000 });
+  try {
+    first.hold();
+    await storage.getUser('x');
+    await first.heal();
+    first.reset();
+    await until(async () => {
+      await storage.getUser('x');
+      return first.connections > 0;
+    });
+  } finally {
+    await storage.disconnect();
+    await first.close();
+  }
 });
 
 it('a wrong password is not tried at the next host', async () => {

@@ -14,7 +14,9 @@ pub use environment::Environment;
 pub use given::LogLevel;
 
 use crate::db::Zones;
-use crate::db::connect::{AskPassword, PROBE_SETTING, Password, SessionAttributes, Target, driver_sends_options};
+use crate::db::connect::{
+    AskPassword, HostOrder, PROBE_SETTING, Password, SessionAttributes, Target, driver_sends_options,
+};
 use crate::db::pool::PoolOptions;
 use crate::db::run::pooler::settings_sql;
 use crate::error::{Error, Result};
@@ -25,8 +27,8 @@ use parameters::check_variables;
 use settings::{Limits, StartUp, limit, start_up};
 use ssl::{check_channel_binding, read_tls};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use url::{ConnectionUrl, fault};
 use zones::LegacyTimeZone;
@@ -109,11 +111,11 @@ impl Options {
         let target = Target {
             hosts: read_hosts(given(host, "host")?.as_deref(), port.map(|Natural(port)| port), &url, environment)?,
             session: session_attributes(&url, environment)?,
-            writable: AtomicUsize::new(0),
+            order: HostOrder::default(),
             user: given(user, "user")?.or(url.user.clone()).or(environment.owned("PGUSER")),
             database: given(database, "database")?.or(url.database.clone()).or(environment.owned("PGDATABASE")),
             password: match password {
-                Some(GivenPassword::Function) => Password::Function(ask),
+                Some(GivenPassword::Function) => Password::Function { ask, last: Mutex::default() },
                 Some(GivenPassword::Text(Secret(text))) => Password::Text(text),
                 None => url.password.clone().or(environment.owned("PGPASSWORD")).map_or(Password::None, Password::Text),
             },

@@ -4,6 +4,7 @@
 mod dial;
 mod driver_defaults;
 mod host;
+mod order;
 mod pgpass;
 mod refused;
 #[cfg(unix)]
@@ -12,10 +13,12 @@ pub mod search_path;
 
 pub use driver_defaults::driver_sends_options;
 pub use host::Host;
+pub use order::HostOrder;
 
 use super::deadline::{millis, within};
 use super::driver_panic::catch_driver_panic;
 use super::error::{is_from_pooler, is_lost_connection, silence};
+use super::give_up::GiveUp;
 use super::tls::{self, Tls};
 use crate::error::{Code, Error, Result};
 use dial::{Dialer, Fault};
@@ -25,10 +28,23 @@ use refused::{connect_error, unknown_name};
 use search_path::{narrow_search_path, own_schema};
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row};
+use std::future::Future;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// How much longer a password, or a host, may take when nobody waits for the connection any more. One that does not answer
+/// would otherwise keep the next host, and other attempts, from their turn.
+const LEFT: Duration = Duration::from_secs(2);
+
+/// How long a host may take while there is another one to be tried: the connection of a worker whose calls are given up, one
+/// after the other, is never left.
+const NEXT_HOST: Duration = Duration::from_secs(5);
+
+/// How long a password function may take when statements have to be cancelled.
+const PASSWORD_LIMIT: Duration = Duration::from_secs(30);
 
 /// A setting of ours among the start-up options. If a pooler drops these options, the setting reads back empty.
 pub const PROBE_SETTING: &str = "auth_postgres.probe";
@@ -80,7 +96,11 @@ pub enum Password {
     None,
     Text(String),
     /// A function of the caller's, which is called for each connection.
-    Function(AskPassword),
+    Function {
+        ask: AskPassword,
+        /// What it gave last.
+        last: Mutex<Option<String>>,
+    },
 }
 
 impl std::fmt::Debug for Password {
@@ -95,8 +115,7 @@ pub struct Target {
     /// Tried in turn; never empty.
     pub hosts: Vec<Host>,
     pub session: SessionAttributes,
-    /// The index of the last host that accepted writes, which is tried first when writes are wanted.
-    pub writable: AtomicUsize,
+    pub order: HostOrder,
     pub user: Option<String>,
     pub database: Option<String>,
     pub password: Password,
@@ -131,17 +150,20 @@ pub struct Opened {
 impl Target {
     /// Opens a connection to the first host that answers and is of the wanted kind. Without a `limit` it waits as long
     /// as the operating system does. Each host gets a share of the time, so that one that does not answer leaves enough
-    /// for the others.
-    pub async fn open(&self, limit: Option<Duration>) -> Result<Opened> {
+    /// for the others: no more than [`NEXT_HOST`], and no more than [`LEFT`] once the caller has `left`.
+    pub async fn open(&self, limit: Option<Duration>, left: &GiveUp) -> Result<Opened> {
         let started = Instant::now();
-        let left = || limit.map(|limit| limit.saturating_sub(started.elapsed()));
-        let password = self.password(left()).await?;
+        let remaining = || limit.map(|limit| limit.saturating_sub(started.elapsed()));
+        let password = unless_left(left, self.password(remaining())).await?;
+        let mut attempts = self.wanted().len() * self.hosts.len();
         let mut fault = None;
         for wanted in self.wanted() {
-            let order = self.order();
-            for (at, host) in order.iter().enumerate() {
-                let share = left().map(|left| left / u32::try_from(order.len() - at).unwrap_or(1));
-                match self.open_fitting(*host, *wanted, password.as_deref(), share).await {
+            for host in self.order() {
+                let share = remaining().map(|time| time / u32::try_from(attempts).unwrap_or(1));
+                attempts -= 1;
+                let share = if attempts == 0 { share } else { share.or(Some(NEXT_HOST)).min(Some(NEXT_HOST)) };
+                let opening = self.open_fitting(host, *wanted, password.as_deref());
+                match unless_left(left, self.unless_silent(host, share, opening)).await {
                     Ok(Some(opened)) => return Ok(opened),
                     Ok(None) => {}
                     // As in libpq, because the password would be as wrong for the next host.
@@ -153,10 +175,43 @@ impl Target {
         Err(fault.unwrap_or_else(no_host_fits))
     }
 
-    /// Opens a further connection to a host, from which the statements of our backends there can be cancelled.
+    /// Opens a further connection to a host, from which the statements of our backends there can be cancelled. The limit is
+    /// the server's: a password function is asked only if what it gave last is refused, and may take longer.
     pub async fn open_beside(&self, host: usize, limit: Option<Duration>) -> Result<PgConnection> {
-        let password = self.password(limit).await?;
-        self.open_to(host, password.as_deref(), limit).await
+        if let Some(last) = self.last_password() {
+            let opened = self.unless_silent(host, limit, self.open_to(host, Some(&last))).await;
+            if !opened.as_ref().is_err_and(|error| self.may_have_rotated(error)) {
+                return opened;
+            }
+        }
+        let password = self.password(Some(PASSWORD_LIMIT)).await?;
+        self.unless_silent(host, limit, self.open_to(host, password.as_deref())).await
+    }
+
+    /// What the caller's function gave last.
+    fn last_password(&self) -> Option<String> {
+        match &self.password {
+            Password::Function { last, .. } => last.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            _ => None,
+        }
+    }
+
+    /// What comes of the attempt, unless the host is silent for that long.
+    async fn unless_silent<T>(
+        &self,
+        host: usize,
+        limit: Option<Duration>,
+        attempt: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let answer = self.order.watched(host, limit, attempt).await;
+        answer.unwrap_or_else(|| Err(self.at_host(host, unanswered(NO_ANSWER))))
+    }
+
+    fn at_host(&self, host: usize, error: Error) -> Error {
+        match self.hosts.get(host) {
+            Some(host) => error.at_host(&host.name, host.port),
+            None => error,
+        }
     }
 
     /// The host that is tried first, its port, and the database if it is named.
@@ -175,12 +230,8 @@ impl Target {
     }
 
     fn order(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.hosts.len()).collect();
-        if matches!(self.session, SessionAttributes::ReadWrite | SessionAttributes::Primary) {
-            let writable = self.writable.load(Ordering::Relaxed);
-            order.sort_by_key(|host| *host != writable);
-        }
-        order
+        let wants_writes = matches!(self.session, SessionAttributes::ReadWrite | SessionAttributes::Primary);
+        self.order.of(self.hosts.len(), wants_writes)
     }
 
     /// Returns `None` if the host is not of the wanted kind.
@@ -189,17 +240,12 @@ impl Target {
         host: usize,
         wanted: SessionAttributes,
         password: Option<&str>,
-        limit: Option<Duration>,
     ) -> Result<Option<Opened>> {
-        let started = Instant::now();
-        let mut inner = self.open_to(host, password, limit).await?;
+        let mut inner = self.open_to(host, password).await?;
         if wanted == SessionAttributes::Any {
             return Ok(Some(Opened { inner, host, backend: None }));
         }
-        let left = limit.map(|limit| limit.saturating_sub(started.elapsed()));
-        let Some(row) = within(left, catch_driver_panic(sqlx::raw_sql(IDENTIFY).fetch_one(&mut inner))).await else {
-            return Err(unanswered(NO_ANSWER));
-        };
+        let row = catch_driver_panic(sqlx::raw_sql(IDENTIFY).fetch_one(&mut inner)).await;
         let row = row.map_err(|error| connect_error(&error))?;
         let backend = self.identify(&row, host)?;
         let state = |column: usize| row.try_get::<bool, _>(column).map_err(|error| connect_error(&error));
@@ -212,26 +258,26 @@ impl Target {
             SessionAttributes::Standby => is_standby,
         };
         if !fits {
-            let _ = within(left, inner.close()).await;
+            let _ = inner.close().await;
             return Ok(None);
         }
-        self.writable.store(host, Ordering::Relaxed);
-        Ok(Some(Opened { inner, host, backend: Some(backend) }))
+        self.order.accepted_writes(host);
+        // A pooler may give the backend to somebody else by now.
+        Ok(Some(Opened { inner, host, backend: (!self.is_pooled()).then_some(backend) }))
     }
 
-    async fn open_to(&self, host: usize, password: Option<&str>, limit: Option<Duration>) -> Result<PgConnection> {
-        let host = self.hosts.get(host).ok_or_else(|| Error::new(Code::Internal, "a target without a host"))?;
+    async fn open_to(&self, at: usize, password: Option<&str>) -> Result<PgConnection> {
+        let host = self.hosts.get(at).ok_or_else(|| Error::new(Code::Internal, "a target without a host"))?;
         let started = Instant::now();
-        let refused = match within(limit, Box::pin(self.dialer().dial(host, self.options(host, password)))).await {
-            Some(Ok(connection)) => {
+        let refused = match Box::pin(self.dialer().dial(host, self.options(host, password))).await {
+            Ok(connection) => {
                 tracing::debug!(durationMs = millis(started.elapsed()), "connection opened");
                 return Ok(connection);
             }
-            Some(Err(Fault::Name(error))) => unknown_name(&error),
-            Some(Err(Fault::Driver(error))) => self.refusal(&error),
-            None => unanswered(NO_ANSWER),
+            Err(Fault::Name(error)) => unknown_name(&error),
+            Err(Fault::Driver(error)) => self.refusal(&error),
         };
-        Err(refused.at_host(&host.name, host.port))
+        Err(self.at_host(at, refused))
     }
 
     fn dialer(&self) -> Dialer<'_> {
@@ -290,8 +336,12 @@ impl Target {
         match &self.password {
             Password::None => Ok(None),
             Password::Text(text) => Ok(Some(text.clone())),
-            Password::Function(ask) => match within(limit, ask()).await {
-                Some(password) => password.map(Some),
+            Password::Function { ask, last } => match within(limit, ask()).await {
+                Some(password) => {
+                    let password = password?;
+                    *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(password.clone());
+                    Ok(Some(password))
+                }
                 None => Err(unanswered("the password function did not answer within connectionTimeoutMillis")),
             },
         }
@@ -299,7 +349,7 @@ impl Target {
 
     /// Whether the password was wrong, and the caller's function may have a newer one by now.
     pub fn may_have_rotated(&self, error: &Error) -> bool {
-        matches!(self.password, Password::Function(_)) && error.context.sql_state.as_deref() == Some("28P01")
+        matches!(self.password, Password::Function { .. }) && error.context.sql_state.as_deref() == Some("28P01")
     }
 
     /// Learns which backend serves the connection, and checks that our start-up options reached it.
@@ -322,6 +372,15 @@ impl Target {
                 "a connection pooler on the way drops our start-up options, so no statement timeout and no schema would hold: set pooler: 'transaction'",
             ))
         }
+    }
+}
+
+/// The same, unless nobody waits for it any more and it takes longer than [`LEFT`] from now.
+async fn unless_left<T>(left: &GiveUp, attempt: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        biased;
+        result = attempt => result,
+        () = async { left.wait().await; sleep(LEFT).await } => Err(unanswered(NO_ANSWER)),
     }
 }
 

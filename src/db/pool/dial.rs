@@ -5,25 +5,23 @@ use super::connection::Connection;
 use super::{Permit, Pool, lock};
 use crate::db::background::in_background;
 use crate::db::connect::Opened;
+use crate::db::give_up::GiveUp;
 use crate::error::{Code, Error, Result};
 use crate::origin::{self, on_behalf_of};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::oneshot;
-
-/// How much longer opening a connection may take when nobody waits for it any more. A server that does not answer would
-/// otherwise keep others from trying.
-const LEFT: Duration = Duration::from_secs(2);
 
 /// A new connection, opened before `end`. If the caller gives up, it becomes an idle one.
 pub async fn dial(pool: &Arc<Pool>, permit: Permit, end: Option<Instant>) -> Result<(Connection, Permit)> {
     let (mut answer, opened) = oneshot::channel();
     let pool = Arc::clone(pool);
     let dial = async move {
+        let left = GiveUp::default();
         let connection = tokio::select! {
             biased;
-            connection = open(&pool, end) => connection,
-            () = is_left(&pool, &mut answer) => return,
+            connection = open(&pool, end, &left) => connection,
+            () = is_unwanted(&pool, &mut answer, &left) => return,
         };
         if let Err(Ok((connection, permit))) = answer.send(connection.map(|connection| (connection, permit))) {
             pool.put_back(connection);
@@ -36,9 +34,9 @@ pub async fn dial(pool: &Arc<Pool>, permit: Permit, end: Option<Instant>) -> Res
     opened.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "no connection was opened")))
 }
 
-async fn open(pool: &Arc<Pool>, end: Option<Instant>) -> Result<Connection> {
+async fn open(pool: &Arc<Pool>, end: Option<Instant>, left: &GiveUp) -> Result<Connection> {
     let started = Instant::now();
-    let opened = pool.options.target.open(end.map(|end| end.saturating_duration_since(started))).await;
+    let opened = pool.options.target.open(end.map(|end| end.saturating_duration_since(started)), left).await;
     pool.metrics.connecting(opened.is_ok(), started.elapsed());
     match opened {
         Ok(Opened { inner, host, backend }) => {
@@ -54,11 +52,9 @@ async fn open(pool: &Arc<Pool>, end: Option<Instant>) -> Result<Connection> {
     }
 }
 
-/// Resolves some time after the caller has given up, or at once when the pool closes.
-async fn is_left<T>(pool: &Pool, answer: &mut oneshot::Sender<T>) {
+/// Says so when the caller has given up, and resolves when the pool closes after that.
+async fn is_unwanted<T>(pool: &Pool, answer: &mut oneshot::Sender<T>, left: &GiveUp) {
     answer.closed().await;
-    tokio::select! {
-        () = tokio::time::sleep(LEFT) => {}
-        () = pool.calls.closing() => {}
-    }
+    left.give_up();
+    pool.calls.closing().await;
 }
