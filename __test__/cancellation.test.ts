@@ -216,7 +216,7 @@ it('with several hosts, each statement is cancelled on the host that runs it', a
       .filter(({ from, type }) => from === 'server' && type === 'K')
       .map(({ bytes }) => bytes.readInt32BE(5));
   const cancelled = (relay: Relay) =>
-    relay.statements.flatMap((sql) => (sql.match(/pg_cancel_backend\((\d+)\)/) ?? []).slice(1).map(Number));
+    relay.statements.flatMap((sql) => (sql.match(/pg_cancel_backend.*\{(\d+)\}/) ?? []).slice(1).map(Number));
   try {
     const users = await Promise.all([db.storage.createUser({}), db.storage.createUser({})]);
     const waiting = async () => (await backendsOf(db, NAME, { waiting: true })).length;

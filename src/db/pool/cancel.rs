@@ -1,19 +1,40 @@
 //! The connection from which the statements of other connections are ended on the server.
+//!
+//! Many calls may be given up at once. There is one connection for all of them, and what has come together while it was
+//! busy travels in one statement, so that no call waits for more than the one before it.
 
+use crate::db::background::in_background;
 use crate::db::connect::{Backend, Target};
 use crate::db::deadline::within;
+use crate::db::driver_panic::catch_driver_panic;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use std::fmt::Display;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::oneshot;
 
-/// How long the server may take to be told.
+/// How long the server may take to let us in, and again to be told.
 pub const GRACE: Duration = Duration::from_secs(2);
 
-/// The connection from which other backends are signalled, and the host that it leads to, while it is needed.
-#[derive(Default)]
-pub struct CancelConnection(Mutex<Option<(usize, PgConnection)>>);
+/// The connection, which is there while signals have to be sent.
+#[derive(Default, Clone)]
+pub struct CancelConnection(Arc<Mutex<Outbox>>);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Default)]
+struct Outbox {
+    waiting: Vec<Request>,
+    /// Whether a task sends them.
+    is_served: bool,
+}
+
+struct Request {
+    signal: Signal,
+    backend: Backend,
+    /// Dropped if the server could not be told.
+    told: oneshot::Sender<()>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// Ends the statement.
     Cancel,
@@ -22,49 +43,112 @@ pub enum Signal {
 }
 
 impl Signal {
-    /// Behind a pooler the backend may by now be running a transaction of somebody else: that is left alone.
-    fn sql(self, Backend { host: _, pid, since, has_tables: _, is_guarded: _ }: Backend) -> String {
+    /// Behind a pooler a backend may by now be running a transaction of somebody else: that is left alone.
+    fn sql(self, backends: &[Backend]) -> String {
         let function = match self {
             Self::Cancel => "pg_catalog.pg_cancel_backend",
             Self::Terminate => "pg_catalog.pg_terminate_backend",
         };
-        match since {
-            None => format!("SELECT {function}({pid})"),
-            Some(since) => format!(
-                "SELECT {function}(pid)
-                   FROM pg_catalog.pg_stat_activity
-                  WHERE pid OPERATOR(pg_catalog.=) {pid}
-                    AND (extract(epoch FROM xact_start) OPERATOR(pg_catalog.*) 1000000)::int8 OPERATOR(pg_catalog.=) {since}"
-            ),
+        let mut pids = Vec::new();
+        let mut transactions = Vec::new();
+        for Backend { pid, since, .. } in backends {
+            match since {
+                None => pids.push(pid),
+                Some(since) => transactions.push(format!(
+                    "(pid OPERATOR(pg_catalog.=) {pid}
+                      AND (extract(epoch FROM xact_start) OPERATOR(pg_catalog.*) 1000000)::int8 OPERATOR(pg_catalog.=) {since})"
+                )),
+            }
         }
+        let from = if transactions.is_empty() {
+            format!("pg_catalog.unnest('{{{}}}'::pg_catalog.int4[]) AS backend (pid)", joined(&pids, ","))
+        } else {
+            format!("pg_catalog.pg_stat_activity WHERE {}", joined(&transactions, " OR "))
+        };
+        format!("SELECT {function}(pid) FROM {from}")
     }
 }
 
+fn joined(items: &[impl Display], separator: &str) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(separator)
+}
+
+/// Sends one signal to several backends. One that may not be signalled does not keep it from the others. `false` when the
+/// connection is of no use any more.
+async fn send(connection: &mut PgConnection, signal: Signal, requests: Vec<Request>) -> bool {
+    let mut parts = vec![requests];
+    while let Some(part) = parts.pop() {
+        let backends: Vec<_> = part.iter().map(|request| request.backend).collect();
+        let sql = AssertSqlSafe(signal.sql(&backends));
+        match within(Some(GRACE), catch_driver_panic(sqlx::raw_sql(sql).execute(&mut *connection))).await {
+            // Who does not wait any more has closed the connection.
+            Some(Ok(_)) => part.into_iter().for_each(|request| _ = request.told.send(())),
+            Some(Err(sqlx::Error::Database(_))) if part.len() > 1 => {
+                parts.extend(part.into_iter().map(|request| vec![request]));
+            }
+            Some(Err(sqlx::Error::Database(_))) => {}
+            _ => return false,
+        }
+    }
+    true
+}
+
 impl CancelConnection {
-    /// Signals one backend, from a connection beside it. `false` when the server could not be told within the grace.
-    pub async fn signal(&self, target: &Target, signal: Signal, backend: Backend) -> bool {
-        let told = within(Some(GRACE), async {
-            // One after the other: many calls that are given up at once take one connection more, not many.
-            let mut held = self.0.lock().await;
-            let mut connection = match held.take() {
-                Some((host, connection)) if host == backend.host => connection,
-                _ => target.open_beside(backend.host, None).await.ok()?,
-            };
-            let sql = AssertSqlSafe(signal.sql(backend));
-            sqlx::raw_sql(sql).execute(&mut connection).await.ok()?;
-            *held = Some((backend.host, connection));
-            Some(())
-        })
-        .await;
-        self.close().await;
-        told.flatten().is_some()
+    /// Signals one backend, from a connection beside it. `false` when the server could not be told.
+    pub async fn signal(&self, target: &Arc<Target>, signal: Signal, backend: Backend) -> bool {
+        let (told, answer) = oneshot::channel();
+        let is_served = {
+            let mut outbox = self.outbox();
+            outbox.waiting.push(Request { signal, backend, told });
+            std::mem::replace(&mut outbox.is_served, true)
+        };
+        if !is_served {
+            in_background(|| self.clone().serve(Arc::clone(target)));
+        }
+        answer.await.is_ok()
     }
 
-    /// Closes the connection, unless another call is using it.
-    async fn close(&self) {
-        let connection = self.0.try_lock().ok().and_then(|mut held| held.take());
-        if let Some((_, connection)) = connection {
-            let _ = within(Some(GRACE), connection.close()).await;
+    /// Sends signals until none is left, those to one host over one connection.
+    async fn serve(self, target: Arc<Target>) {
+        while let Some(host) = self.next_host() {
+            let Ok(mut connection) = target.open_beside(host, Some(GRACE)).await else {
+                self.give_up(host);
+                continue;
+            };
+            let mut is_fit = true;
+            while is_fit && let Some((signal, requests)) = self.take(host) {
+                is_fit = send(&mut connection, signal, requests).await;
+            }
+            if is_fit {
+                let _ = within(Some(GRACE), connection.close()).await;
+            }
         }
+    }
+
+    /// The host of the oldest signal. If there is none, the task that asks has to end.
+    fn next_host(&self) -> Option<usize> {
+        let mut outbox = self.outbox();
+        let host = outbox.waiting.first().map(|request| request.backend.host);
+        outbox.is_served = host.is_some();
+        host
+    }
+
+    /// The signals of the oldest one's kind, if that is for this host. Those that nobody waits for are left out: what runs
+    /// on their backends by now may be somebody else's.
+    fn take(&self, host: usize) -> Option<(Signal, Vec<Request>)> {
+        let mut outbox = self.outbox();
+        outbox.waiting.retain(|request| !request.told.is_closed());
+        let signal = outbox.waiting.first().filter(|request| request.backend.host == host)?.signal;
+        let is_like_it = |request: &mut Request| request.backend.host == host && request.signal == signal;
+        Some((signal, outbox.waiting.extract_if(.., is_like_it).collect()))
+    }
+
+    /// Nobody at that host can be told.
+    fn give_up(&self, host: usize) {
+        self.outbox().waiting.retain(|request| request.backend.host != host);
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

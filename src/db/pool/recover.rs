@@ -13,10 +13,11 @@ use crate::db::deadline::within;
 use sqlx::{Connection as _, PgConnection};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// A cancel that overtakes its statement does nothing. While the statement goes on, it is sent again.
+/// A cancel that overtakes its statement does nothing. While the statement goes on, it is sent again, after so long or as
+/// long as it took to send: the answer takes its time, too.
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// The most errors that an unfinished statement leaves to be read: its own, and those of the statements after it.
@@ -37,9 +38,11 @@ pub async fn recover(guard: CallGuard, mut connection: Connection, permit: Permi
         }
         return;
     };
+    let started = Instant::now();
     if !pool.calls.is_closing()
         && signal(&pool, Signal::Cancel, backend).await
-        && within(Some(GRACE), is_ended(&pool, &mut connection.inner, backend, rolls_back)).await == Some(true)
+        && let again = AGAIN.max(started.elapsed())
+        && within(Some(GRACE), is_ended(&pool, &mut connection.inner, backend, rolls_back, again)).await == Some(true)
     {
         tracing::debug!("statement cancelled on the server");
         pool.put_back(connection);
@@ -66,16 +69,25 @@ pub async fn end_backend(guard: CallGuard, connection: Connection) {
     drop(connection);
     if let Some(backend) = backend {
         let is_done = signal(&guard.pool, Signal::Terminate, backend).await;
+        if !is_done {
+            guard.pool.suspect_idle();
+        }
         tracing::warn!(isDone = is_done, "connection given up, its backend ended");
     }
 }
 
 /// Waits for the end of a statement whose cancel has been sent.
-async fn is_ended(pool: &Pool, connection: &mut PgConnection, backend: Backend, rolls_back: bool) -> bool {
+async fn is_ended(
+    pool: &Pool,
+    connection: &mut PgConnection,
+    backend: Backend,
+    rolls_back: bool,
+    again: Duration,
+) -> bool {
     // sqlx knows of no transaction that was begun by a plain statement.
     let mut drained = pin!(is_drained(connection, rolls_back || backend.since.is_some()));
     loop {
-        if let Ok(is_fit) = timeout(AGAIN, &mut drained).await {
+        if let Ok(is_fit) = timeout(again, &mut drained).await {
             return is_fit;
         }
         if !signal(pool, Signal::Cancel, backend).await {
