@@ -128,9 +128,9 @@ describe('the role', () => {
 
   it.each([
     [`DELETE ON sessions FROM ${role}`, 'DELETE on sessions'],
-    ['ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC', 'USAGE on auth_events_id_seq'],
+    [`ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC, ${role}`, 'USAGE on auth_events_id_seq'],
     [
-      'EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC',
+      `EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, ${role}`,
       'EXECUTE on auth_drop_event_months, EXECUTE on auth_make_event_months',
     ],
   ])('lacks what was revoked, which the repair grants: %s', async (revoked, missing) => {

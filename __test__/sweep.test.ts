@@ -182,9 +182,17 @@ it('sweep() drops old months of events if they are not kept for ever, and only t
   for (const timestamp of [new Date('2019-06-01T00:00:00Z'), new Date()])
     await db.storage.emitEvent(eventInput({ principalId: old, timestamp }));
   // As if months had been made since then.
+  const [past] = await db.query(
+    `SELECT substring(pg_get_expr(relpartbound, oid) FROM ' TO \\(''([^'']+)''') AS ends
+       FROM pg_class WHERE oid = 'auth_events_past'::regclass`,
+  );
   await db.query(`ALTER TABLE auth_events DETACH PARTITION auth_events_past`);
   await db.query(
     `ALTER TABLE auth_events ATTACH PARTITION auth_events_past FOR VALUES FROM (MINVALUE) TO ('2020-01-01 00:00:00+00')`,
+  );
+  await db.query(
+    `CREATE TABLE auth_events_2020_01_on PARTITION OF auth_events
+        FOR VALUES FROM ('2020-01-01 00:00:00+00') TO ('${past?.ends}')`,
   );
   const events = () => db.query('SELECT FROM auth_events WHERE principal_id = $1', [old]);
   await expectInvalidInput(db.storage.sweep({ kinds: ['events'] }), 'kinds');

@@ -44,7 +44,7 @@ pub async fn diagnose(pool: &Arc<Pool>, plan: &Plan, subject: &Subject) -> Resul
     let progress = migrate::progress_in(&mut transaction, &schema, plan).await;
     upkeep::check_database(&mut transaction, version, &mut checks).await;
     upkeep::check_tables(&mut transaction, &schema, &names, &mut checks).await;
-    let lacking = rights::beside_tables(&mut transaction, &schema, &names, plan).await;
+    let lacking = rights::functions(&mut transaction, &schema, plan).await;
     rollback(transaction).await?;
     lease.settle(true);
 

@@ -28,40 +28,23 @@ const OLD_INDEXES: Topic =
 /// Privileges that the role lacks, each with the statement that grants it.
 type Lacking = Vec<(String, String)>;
 
-/// Triggers call their functions whatever the role may do, and a column that is an identity uses its sequence in the same way.
-const BESIDE_TABLES: &str = "
+/// The functions that the role calls itself, which act for their owner. Triggers call theirs whatever the role may do.
+const FUNCTIONS: &str = "
     SELECT format('EXECUTE on %s', f.proname) AS line
          , format('GRANT EXECUTE ON FUNCTION %s TO %I', f.oid::regprocedure, current_user) AS repair
       FROM pg_proc f
       JOIN pg_namespace n ON n.oid = f.pronamespace
      WHERE n.nspname = :schema
        AND f.proname IN (:functions)
+       AND f.prosecdef
        AND f.prorettype <> 'trigger'::regtype
        AND NOT has_function_privilege(f.oid, 'EXECUTE')
-     UNION ALL
-    SELECT format('USAGE on %s', c.relname)
-         , format('GRANT USAGE ON SEQUENCE %s TO %I', c.oid::regclass, current_user)
-      FROM pg_class t
-      JOIN pg_namespace n ON n.oid = t.relnamespace
-      JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.deptype = 'a'
-      JOIN pg_class c ON c.oid = p.objid AND p.classid = 'pg_class'::regclass
-     WHERE n.nspname = :schema
-       AND t.relname IN (:tables)
-       AND CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege(c.oid, 'USAGE, UPDATE') END
      ORDER BY 1";
 
-/// What the role lacks beside privileges on tables.
-pub async fn beside_tables(
-    connection: &mut PgConnection,
-    schema: &Schema,
-    tables: &[&str],
-    plan: &Plan,
-) -> Result<Lacking> {
+/// The functions that the role lacks the right to call.
+pub async fn functions(connection: &mut PgConnection, schema: &Schema, plan: &Plan) -> Result<Lacking> {
     let functions: Vec<&str> = plan.migrations.iter().flat_map(Migration::functions).collect();
-    let sql = BESIDE_TABLES
-        .replace(":schema", &literal(&schema.name))
-        .replace(":tables", &literals(tables))
-        .replace(":functions", &literals(&functions));
+    let sql = FUNCTIONS.replace(":schema", &literal(&schema.name)).replace(":functions", &literals(&functions));
     ask_what_is_amiss(connection, sql).await
 }
 
@@ -69,12 +52,12 @@ pub async fn check(
     lease: &mut Lease,
     plan: &Plan,
     tables: Tables,
-    beside_tables: Result<Lacking>,
+    functions: Result<Lacking>,
     checks: &mut Vec<Check>,
 ) {
     match migrate::condition(lease, plan).await {
         Ok(Some(condition)) => {
-            checks.push(match beside_tables {
+            checks.push(match functions {
                 Ok(lacking) => privileges(&condition, lacking),
                 Err(error) => PRIVILEGES.unknown(&error),
             });
@@ -124,10 +107,10 @@ fn judge(condition: &Condition, checks: &mut Vec<Check>) {
     });
 }
 
-fn privileges(condition: &Condition, beside_tables: Lacking) -> Check {
+fn privileges(condition: &Condition, functions: Lacking) -> Check {
     let (schema, role) = (quote_identifier(&condition.schema), quote_identifier(&condition.role));
     let on_tables = condition.lacking.iter().map(|line| (line.clone(), grant(line, &schema, &role)));
-    let (lines, grants): (Vec<_>, Vec<_>) = on_tables.chain(beside_tables).unzip();
+    let (lines, grants): (Vec<_>, Vec<_>) = on_tables.chain(functions).unzip();
     if lines.is_empty() {
         return PRIVILEGES.ok("all there");
     }
