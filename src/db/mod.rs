@@ -16,6 +16,7 @@ pub mod migrate;
 pub mod pool;
 pub mod run;
 mod script;
+mod silence;
 pub mod tls;
 
 pub use batch::{Batch, Batched, LockKey};

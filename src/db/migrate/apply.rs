@@ -12,6 +12,7 @@ use super::session;
 use super::shape;
 use super::undo::{self, Rollback};
 use crate::db::pool::Lease;
+use crate::db::silence::Unwatched;
 use crate::error::{Code, Error, Result};
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::{Duration, Instant};
@@ -30,7 +31,7 @@ pub enum Direction<'d> {
 }
 
 /// Does one step in a transaction of its own, under the migration lock. Waits for the lock up to `end`. After a failure the
-/// connection is closed.
+/// connection is closed. What may take long is not watched, because the server has no limit for it either.
 pub async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, end: Option<Instant>) -> Result<Steps> {
     let mut pause = Duration::from_millis(10);
     let is_pooled = lease.target().is_pooled();
@@ -48,8 +49,12 @@ pub async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, en
             let done = match direction {
                 Direction::Up(count) => apply_next(&mut transaction, schema, plan, count).await?,
                 Direction::Baseline => note_only(&mut transaction, &schema, plan).await?,
-                Direction::Down(rollback) => undo::undo(&mut transaction, &schema, plan, rollback).await?,
+                Direction::Down(rollback) => {
+                    let _unwatched = Unwatched::begin();
+                    undo::undo(&mut transaction, &schema, plan, rollback).await?
+                }
             };
+            let _unwatched = (!done.is_empty()).then(Unwatched::begin);
             transaction.commit().await.map_err(|error| failure(&error).error)?;
             lease.settle(true);
             return Ok(done);
@@ -101,6 +106,7 @@ async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan, 
     let pending = if let Some(applied) = history::read(connection, &schema).await? {
         applied.pending(plan.migrations)?
     } else {
+        let _unwatched = Unwatched::begin();
         let made = replay::baseline(connection, &schema, plan.migrations).await?;
         if made == 0
             && let Some(first) = plan.migrations.first()
@@ -146,6 +152,7 @@ async fn note_only(connection: &mut PgConnection, schema: &Schema, plan: &Plan) 
     if history::is_there(connection, schema).await? {
         return Ok(Vec::new());
     }
+    let _unwatched = Unwatched::begin();
     let made = replay::baseline(connection, schema, plan.migrations).await?;
     if made == 0 {
         replay::refuse_unrecognised(connection, schema, plan.migrations).await?;
@@ -162,6 +169,7 @@ async fn apply_and_note(
     migration: &Migration,
     is_later: bool,
 ) -> Result<Duration> {
+    let _unwatched = Unwatched::begin();
     let started = Instant::now();
     migration.apply(connection, schema).await?;
     if is_later {

@@ -9,6 +9,7 @@ use super::undo::{self, Rollback, RollbackPreview};
 use super::{history, script, session, shape};
 use crate::db::pool::Pool;
 use crate::db::run::acquire::acquire;
+use crate::db::silence::Unwatched;
 use crate::error::Result;
 use sqlx::PgConnection;
 use std::sync::Arc;
@@ -68,6 +69,7 @@ pub async fn progress_in(connection: &mut PgConnection, schema: &Schema, plan: &
 pub async fn rollback_preview(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<RollbackPreview> {
     rollback.check(plan.migrations)?;
     looking!(pool, plan, |transaction, schema| {
+        let _unwatched = Unwatched::begin();
         undo::preview(&mut transaction, &schema, plan, rollback.to.as_deref()).await
     })
 }

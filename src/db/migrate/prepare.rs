@@ -6,6 +6,7 @@ use super::execute::failure;
 use super::migration::Migration;
 use crate::db::deadline::millis;
 use crate::db::pool::Lease;
+use crate::db::silence::Unwatched;
 use crate::error::{Code, Error, Result};
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::{Duration, Instant};
@@ -116,6 +117,7 @@ async fn execute(connection: &mut PgConnection, id: &str, statement: &str, end: 
     sqlx::raw_sql(patience).execute(&mut *connection).await.map_err(|error| failure(&error).error)?;
     let started = Instant::now();
     tracing::info!(migration = id, statement, "preparing");
+    let _unwatched = Unwatched::begin();
     loop {
         let result = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut *connection).await;
         let Err(error) = result else { break };

@@ -2,6 +2,9 @@
 
 use super::Pool;
 use super::calls::aborted;
+use crate::db::deadline::attempt_limit;
+use crate::db::error::silent_failure;
+use crate::db::silence::unless_silent;
 use crate::error::Result;
 use std::future::Future;
 use std::sync::Arc;
@@ -27,11 +30,12 @@ impl CallGuard {
         Self { pool: Arc::clone(pool), call: None }
     }
 
-    /// The future's result, unless the pool is closed before.
+    /// The future's result, unless the pool is closed before, or the server is silent for longer than an attempt may take.
     pub async fn or_aborted<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        let limit = attempt_limit(self.pool.options.statement_timeout);
         tokio::select! {
             biased;
-            result = future => result,
+            result = unless_silent(limit, future) => result.unwrap_or_else(|| Err(silent_failure().error)),
             () = self.pool.calls.aborted() => Err(aborted()),
         }
     }

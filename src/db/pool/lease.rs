@@ -8,6 +8,7 @@ use super::transactions::CountedTransaction;
 use super::{Permit, Pool};
 use crate::db::background::in_background;
 use crate::db::connect::{Backend, Target};
+use crate::db::silence::{Unwatched, is_silent};
 use crate::error::{Code, Error, Result};
 use crate::metrics::ConnectionTime;
 use sqlx::PgConnection;
@@ -39,6 +40,7 @@ impl Lease {
     /// there must be one.
     pub async fn acquire(pool: &Arc<Pool>, kind: Option<&'static str>, end: Option<Instant>) -> Result<Self> {
         let started = pool.metrics.observed.is_on().then(Instant::now);
+        let _until_end = Unwatched::begin();
         let permit = pool.permit(kind, end).await?;
         let (connection, permit) = match pool.idle_connection(end).await {
             Some(connection) => (connection, permit),
@@ -124,9 +126,15 @@ impl Lease {
     /// For a server that does not answer any more: closes the connection, so that another call may open one.
     pub fn abandon(mut self) {
         if let Some((connection, _)) = self.held.take() {
-            let guard = CallGuard::new(&self.pool);
-            in_background(|| end_backend(guard, connection));
+            self.end(connection);
         }
+    }
+
+    /// The other connections that are open may lead to the same silence.
+    fn end(&self, connection: Connection) {
+        self.pool.suspect_idle();
+        let guard = CallGuard::new(&self.pool);
+        in_background(|| end_backend(guard, connection));
     }
 
     pub fn target(&self) -> &Arc<Target> {
@@ -164,6 +172,7 @@ impl Drop for Lease {
                 in_background(|| roll_back(guard, connection, permit));
             }
             LeaseState::Ready => self.pool.put_back(connection),
+            LeaseState::Unfinished if is_silent() => self.end(connection),
             LeaseState::Unfinished => {
                 let guard = CallGuard::new(&self.pool);
                 in_background(|| recover(guard, connection, permit, transaction.is_some()));

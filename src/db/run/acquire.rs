@@ -16,24 +16,34 @@ pub async fn acquire(pool: &Arc<Pool>, kind: Option<&'static str>, end: Option<I
     let mut lease = Lease::acquire(pool, kind, end).await?;
     // If there were no tables when the connection was opened, there may be some by now.
     let is_asked = lease.is_identified() && (kind.is_none() || lease.has_tables());
-    if !is_asked && !pool.options.target.is_pooled() {
+    let is_new = !is_asked && !pool.options.target.is_pooled();
+    if is_new || (kind.is_some() && lease.is_guarded()) {
+        // Boxed, because otherwise the future of every statement would be as large as this one.
+        let checked = until(end, Box::pin(check(pool, &mut lease, kind, is_new))).await;
+        checked.unwrap_or_else(|| Err(unanswered(NO_ANSWER)))?;
+    }
+    Ok(lease)
+}
+
+/// What a connection is asked before its first statement.
+async fn check(pool: &Pool, lease: &mut Lease, kind: Option<&'static str>, is_new: bool) -> Result<()> {
+    if is_new {
         let target = Arc::clone(&pool.options.target);
         let host = lease.host();
-        let backend =
-            until(end, target.ask_identity(lease.connection()?, host)).await.ok_or_else(|| unanswered(NO_ANSWER))??;
+        let backend = target.ask_identity(lease.connection()?, host).await?;
         lease.identified_as(backend);
         lease.settle(true);
         if kind.is_some()
             && let Err(error) = lease.check_tables()
         {
-            refuse_unusable_schema(&mut lease).await?;
+            refuse_unusable_schema(lease).await?;
             return Err(error);
         }
     }
     if kind.is_some() && lease.is_guarded() {
-        pool.sight.check(&mut lease).await?;
+        pool.sight.check(lease).await?;
     }
-    Ok(lease)
+    Ok(())
 }
 
 /// Returns an error if the role may not use the schema. PostgreSQL skips such a schema, as if the tables did not exist.

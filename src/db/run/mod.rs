@@ -11,7 +11,7 @@ mod writes;
 
 pub use retry::Repeat;
 
-use super::deadline::{Allowance, attempt_limit, until, within};
+use super::deadline::{Allowance, attempt_limit, within};
 use super::error::{Failure, Remedy, silent_failure, statement_failure};
 use super::give_up::GiveUp;
 use super::pool::calls::aborted;
@@ -369,21 +369,15 @@ impl Db {
 
     /// Begins a transaction for the statement if there is a transaction pooler. Before that the call has no server process.
     async fn begin_unit(&mut self, lease: &mut Lease, is_snapshot: bool) -> Result<()> {
-        let pool = Arc::clone(&self.guard.pool);
-        let Some(settings) = &pool.options.target.unit_settings else { return Ok(()) };
-        let started = Instant::now();
-        let checked = until(self.connecting.end(), pool.sight.check(lease)).await;
-        checked.unwrap_or_else(|| Err(pool.timed_out()))?;
-        let begin = if is_snapshot { statement::BEGIN_SNAPSHOT } else { pooler::BEGIN };
-        let begun = until(self.connecting.end(), pooler::begin(lease, begin, settings, self.lock_limit)).await;
-        self.spend(started.elapsed());
-        let begun = begun.unwrap_or_else(|| Err(pool.timed_out()));
-        if begun.is_err() {
-            // If the pooler has stopped, all connections are lost.
-            pool.suspect_idle();
+        if !self.guard.pool.options.target.is_pooled() {
+            return Ok(());
         }
-        begun?;
-        pooler::check_tables(lease).await
+        let started = Instant::now();
+        let begin = if is_snapshot { statement::BEGIN_SNAPSHOT } else { pooler::BEGIN };
+        let end = self.connecting.end();
+        let begun = pooler::begin_unit(&self.guard.pool, lease, begin, self.lock_limit, end).await;
+        self.spend(started.elapsed());
+        begun
     }
 
     async fn acquire(&mut self) -> Result<Lease> {

@@ -7,16 +7,16 @@
 use super::statement::{Statement, Way};
 use crate::db::connect::search_path::{narrow_search_path, own_schema};
 use crate::db::connect::{Backend, Target};
-use crate::db::deadline::within;
+use crate::db::deadline::{until, within};
 use crate::db::driver_panic::catch_driver_panic;
 use crate::db::error::is_from_pooler;
-use crate::db::pool::Lease;
+use crate::db::pool::{Lease, Pool};
 use crate::error::Result;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long it may take to find out what a pooler is.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
@@ -44,8 +44,30 @@ fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', r"\\").replace('\'', "''"))
 }
 
+/// Begins a unit of work on our tables with that statement, before `end`. Without a pooler it does nothing.
+pub async fn begin_unit(
+    pool: &Pool,
+    lease: &mut Lease,
+    begin_sql: &'static str,
+    lock_limit: Option<Duration>,
+    end: Option<Instant>,
+) -> Result<()> {
+    let Some(settings) = &pool.options.target.unit_settings else { return Ok(()) };
+    let begun = until(end, async {
+        pool.sight.check(lease).await?;
+        begin(lease, begin_sql, settings, lock_limit).await?;
+        check_tables(lease).await
+    });
+    let begun = begun.await.unwrap_or_else(|| Err(pool.timed_out()));
+    if begun.is_err() {
+        // If the pooler has stopped, all connections are lost.
+        pool.suspect_idle();
+    }
+    begun
+}
+
 /// Begins a unit with that statement. Nothing of the caller's has been sent yet.
-pub async fn begin(lease: &mut Lease, begin: &'static str, settings: &str, lock_limit: Option<Duration>) -> Result<()> {
+async fn begin(lease: &mut Lease, begin: &'static str, settings: &str, lock_limit: Option<Duration>) -> Result<()> {
     let host = lease.host();
     let lock_limit = lock_limit.map(|limit| format!("; {}", lock_limit_sql(limit))).unwrap_or_default();
     let sql = AssertSqlSafe(format!("{begin}; {settings}{lock_limit}; {NARROW}"));
@@ -134,7 +156,7 @@ async fn with_lock_limit(
 }
 
 /// Ends a unit and returns an error if it has begun in a database or schema without our tables.
-pub async fn check_tables(lease: &mut Lease) -> Result<()> {
+async fn check_tables(lease: &mut Lease) -> Result<()> {
     if let Err(error) = lease.check_tables() {
         let ended = sqlx::raw_sql("ROLLBACK").execute(lease.connection()?).await;
         lease.settle(ended.is_ok());

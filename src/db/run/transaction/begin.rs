@@ -2,7 +2,7 @@
 
 use super::failure::{after_silence, undone_error};
 use super::plan::{OPERATION, TransactionPlan};
-use crate::db::deadline::{attempt_limit, until, within};
+use crate::db::deadline::{attempt_limit, within};
 use crate::db::driver_panic::catch_driver_panic;
 use crate::db::error::statement_failure;
 use crate::db::pool::{Lease, Pool};
@@ -48,31 +48,22 @@ async fn connect(pool: &Arc<Pool>, plan: &TransactionPlan) -> Result<Lease> {
 
 async fn open(pool: &Arc<Pool>, plan: &TransactionPlan, end: Option<Instant>) -> Result<Lease> {
     let mut lease = acquire(pool, Some(OPERATION), end).await?;
-    let begun = if let Some(settings) = &pool.options.target.unit_settings {
-        until(end, pool.sight.check(&mut lease)).await.unwrap_or_else(|| Err(pool.timed_out()))?;
+    if pool.options.target.is_pooled() {
+        pooler::begin_unit(pool, &mut lease, plan.begin_sql(), None, end).await?;
         lease.enter_transaction();
-        let begun = until(end, pooler::begin(&mut lease, plan.begin_sql(), settings, None)).await;
-        begun.unwrap_or_else(|| Err(pool.timed_out()))
     } else {
         lease.enter_transaction();
         let begin = sqlx::raw_sql(plan.begin_sql()).execute(lease.connection()?);
-        let begun = within(attempt_limit(pool.options.statement_timeout), catch_driver_panic(begin)).await;
-        match begun {
-            Some(Ok(_)) => Ok(()),
+        match within(attempt_limit(pool.options.statement_timeout), catch_driver_panic(begin)).await {
+            Some(Ok(_)) => {}
             Some(Err(error)) => {
                 lease.settle(false);
-                Err(undone_error(plan, statement_failure(&error, Duration::ZERO, None)))
+                // A connection that has rested may be dead, and then the others are as well.
+                pool.suspect_idle();
+                return Err(undone_error(plan, statement_failure(&error, Duration::ZERO, None)));
             }
-            None => return Err(after_silence(pool, plan, lease)),
+            None => return Err(after_silence(plan, lease)),
         }
-    };
-    if let Err(error) = begun {
-        // A connection that has rested may be dead, and then the others are as well.
-        pool.suspect_idle();
-        return Err(error);
-    }
-    if pool.options.target.is_pooled() {
-        pooler::check_tables(&mut lease).await?;
     }
     lease.settle(true);
     Ok(lease)

@@ -33,8 +33,7 @@ pub fn after_failure(
 }
 
 /// The server is silent: closes the connection, and ends its backend.
-pub fn after_silence(pool: &Pool, plan: &TransactionPlan, lease: Lease) -> Error {
-    pool.suspect_idle();
+pub fn after_silence(plan: &TransactionPlan, lease: Lease) -> Error {
     lease.abandon();
     undone_error(plan, silent_failure())
 }

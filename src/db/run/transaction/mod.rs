@@ -171,7 +171,7 @@ impl Transaction {
                 return Ok(rows);
             }
             Some(Err(error)) => self.release(lease, statement_failure(&error, ran, statement_timeout)),
-            None => after_silence(&self.pool, &self.plan, lease),
+            None => after_silence(&self.plan, lease),
         };
         self.fail();
         log_statement(operation, ran, 0, self.plan.attempt, Some(&error));
@@ -211,7 +211,7 @@ impl Transaction {
                 let is_undone = failure.is_undone;
                 (self.release(lease, failure), is_undone)
             }
-            None => (after_silence(&self.pool, &self.plan, lease), false),
+            None => (after_silence(&self.plan, lease), false),
         };
         if !is_undone {
             error.message = format!("{}; COMMIT had been sent", error.message).into();
