@@ -1,5 +1,5 @@
 /** Whatever breaks a transaction, wherever it does, leaves all of it or nothing, and the error says which. */
-import type { InternalError, PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import type { InternalError, PostgresStorageAdapter, PostgresTransaction } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { expectCode, rejection } from './helpers/errors';
 import { until } from './helpers/failing';
@@ -200,6 +200,46 @@ it.each([COMMIT, 'INSERT INTO sessions'])('a server that is silent after %s coun
   relay.onMessage();
   relay.release();
   await judge(id, outcome);
+});
+
+const never = () => new Promise<never>(() => undefined);
+const refused = (tx: PostgresTransaction) => tx.getUser(7 as never);
+
+it.each<[what: string, work: (tx: PostgresTransaction) => Promise<unknown>]>([
+  ['its function throws', () => Promise.reject(new Error('own'))],
+  ['a call fails and its function throws', (tx) => tx.createUser({ id: 'there' })],
+  ['a call fails and its function never ends', (tx) => tx.createUser({ id: 'there' }).catch(never)],
+  ['a call is refused and its function throws', refused],
+  ['a call is refused and its function never ends', (tx) => refused(tx).catch(never)],
+])('timeoutMs ends a transaction whose ROLLBACK gets no answer, when %s', async (_, work) => {
+  await storage.createUser({ id: 'there' }).catch(() => undefined);
+  for (const end of ['timeoutMs', 'disconnect']) {
+    relay.onMessage(({ type, bytes }) => {
+      if (type === 'Q' && bytes.includes('ROLLBACK')) {
+        relay.holdOpen();
+        if (end === 'disconnect') void storage.disconnect({ timeoutMs: 100 });
+      }
+      return 'pass';
+    });
+    const timeoutMs = end === 'timeoutMs' ? 400 : 30_000;
+    const started = performance.now();
+    await expectCode(
+      storage.transaction(
+        async (tx) => {
+          await tx.getUser('x');
+          return work(tx);
+        },
+        { timeoutMs },
+      ),
+      'cancelled',
+      { operation: 'transaction' },
+    );
+    expect(performance.now() - started).toBeLessThan(1_500);
+    relay.onMessage();
+    relay.release();
+    await until(isAtRest);
+    if (end === 'disconnect') await storage.connect();
+  }
 });
 
 it('a transaction that is given up while COMMIT runs is cancelled with an unknown outcome', async () => {

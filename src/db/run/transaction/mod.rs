@@ -29,7 +29,9 @@ use crate::db::run::retry::Repeat;
 use crate::db::run::statement::{Statement, Way};
 use crate::db::run::statement_log::log_statement;
 use crate::error::{Code, Error, Result};
+use std::convert::Infallible;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -79,16 +81,19 @@ impl Transaction {
     /// Resolves when the transaction has ended. The result is an error if that was not by its own commit or rollback, but by
     /// its time limit, by `disconnect()`, or by [`Self::give_up`].
     pub async fn keep(&self) -> Result<()> {
-        loop {
-            tokio::select! {
-                biased;
-                () = self.ended.wait() => break,
-                () = self.pool.calls.aborted() => self.end(aborted()),
-                () = tokio::time::sleep_until(self.plan.end.into()) => {
-                    self.end(cancelled(format!("gave up after {} ms", self.plan.limit_ms)));
+        {
+            // Dropped at the end of the transaction, and its connection with it.
+            let mut releasing = pin!(self.release_after_failures());
+            loop {
+                tokio::select! {
+                    biased;
+                    () = self.ended.wait() => break,
+                    () = self.pool.calls.aborted() => self.end(aborted()),
+                    () = tokio::time::sleep_until(self.plan.end.into()) => {
+                        self.end(cancelled(format!("gave up after {} ms", self.plan.limit_ms)));
+                    }
+                    never = &mut releasing => match never {},
                 }
-                // Locks are released at once, although the application's function is still running.
-                () = self.failed.notified() => self.release_locks().await,
             }
         }
         let mut state = self.lock();
@@ -213,19 +218,34 @@ impl Transaction {
             }
             None => (after_silence(&self.plan, lease), false),
         };
-        if !is_undone {
+        if is_undone {
+            self.roll_back().await;
+        } else {
             error.message = format!("{}; COMMIT had been sent", error.message).into();
             self.lock().doubt(&mut error);
+            self.finish("transaction rolled back");
         }
-        self.roll_back().await;
         Err(error)
     }
 
-    /// Rolls back. A statement that still runs is cancelled.
+    /// Rolls back. A statement that still runs is cancelled. If the transaction is ended from outside meanwhile, its connection
+    /// is rolled back as it is dropped.
     pub async fn roll_back(&self) {
         let _guard = self.guard();
-        self.finish("transaction rolled back");
-        self.release_locks().await;
+        self.lock().begin_rollback();
+        tokio::select! {
+            biased;
+            () = self.ended.wait() => {}
+            () = self.release_locks() => self.finish("transaction rolled back"),
+        }
+    }
+
+    /// Releases locks at once when a call has failed, although the application's function is still running.
+    async fn release_after_failures(&self) -> Infallible {
+        loop {
+            self.failed.notified().await;
+            self.release_locks().await;
+        }
     }
 
     /// Rolls back on the server, unless a statement runs.

@@ -18,6 +18,7 @@ pub struct TransactionState {
 enum Stage {
     Open,
     Committing,
+    RollingBack,
     /// The error says why it was ended, if that was not by its own commit or rollback.
     Ended(Option<Error>),
 }
@@ -54,9 +55,16 @@ impl TransactionState {
         self.lease.take()
     }
 
+    /// Its own rollback begins, and no statement follows.
+    pub fn begin_rollback(&mut self) {
+        if !matches!(self.stage, Stage::Ended(_)) {
+            self.stage = Stage::RollingBack;
+        }
+    }
+
     /// Puts the connection back after a statement. Returns it if the transaction has ended meanwhile.
     pub fn put_back(&mut self, lease: Lease) -> Option<Lease> {
-        if matches!(self.stage, Stage::Ended(_)) {
+        if matches!(self.stage, Stage::RollingBack | Stage::Ended(_)) {
             return Some(lease);
         }
         self.lease = Some(lease);
@@ -88,7 +96,7 @@ impl TransactionState {
         match self.stage {
             Stage::Ended(_) => return false,
             Stage::Committing => self.doubt(&mut reason),
-            Stage::Open => {}
+            Stage::Open | Stage::RollingBack => {}
         }
         self.stage = Stage::Ended(Some(reason));
         true
@@ -107,7 +115,7 @@ impl TransactionState {
     pub fn reason(&self) -> Option<Error> {
         match &self.stage {
             Stage::Ended(reason) => reason.clone(),
-            Stage::Open | Stage::Committing => None,
+            Stage::Open | Stage::Committing | Stage::RollingBack => None,
         }
     }
 
