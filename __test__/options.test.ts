@@ -88,6 +88,28 @@ describe('the pool', () => {
     });
   });
 
+  it.each([2, 4])(
+    'keeps `min` connections open while it replaces them after maxLifetimeSeconds, of at most %d',
+    async (max) => {
+      const { storage, backends } = named({
+        max,
+        min: 2,
+        idleTimeoutMillis: 40,
+        maxLifetimeSeconds: 1,
+        statementTimeoutMs: 0,
+      });
+      await occupy(storage, async () => (await backends()).length, max);
+      await until(async () => (await backends()).length === 2);
+      const first = await backends();
+      await until(async () => {
+        const now = await backends();
+        expect(now.length).toBeLessThanOrEqual(max);
+        return now.length === 2 && !now.some((pid) => first.includes(pid));
+      });
+      expect(storage.stats().connections).toMatchObject({ total: 2, idle: 2, used: 0 });
+    },
+  );
+
   it('replaces a connection after maxUses', async () => {
     const { storage, backends } = named({ max: 1, maxUses: 2 });
     const seen = new Set<number>();

@@ -8,6 +8,7 @@ use crate::db::connect::Opened;
 use crate::db::give_up::GiveUp;
 use crate::error::{Code, Error, Result};
 use crate::origin::{self, on_behalf_of};
+use futures_core::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -41,7 +42,7 @@ async fn open(pool: &Arc<Pool>, end: Option<Instant>, left: &GiveUp) -> Result<C
     match opened {
         Ok(Opened { inner, host, backend }) => {
             *lock(&pool.last_fault) = None;
-            pool.reap_in_background();
+            pool.reap_in_background(open_idle);
             let now = Instant::now();
             Ok(Connection { inner, host, backend, opened_at: now, idle_since: now, uses: 0 })
         }
@@ -50,6 +51,23 @@ async fn open(pool: &Arc<Pool>, end: Option<Instant>, left: &GiveUp) -> Result<C
             Err(error)
         }
     }
+}
+
+/// Opens a connection that nobody waits for, unless calls need all that there may be. Returns whether it could.
+fn open_idle(pool: Arc<Pool>) -> BoxFuture<'static, bool> {
+    Box::pin(async move {
+        let opening = async {
+            let end = pool.connecting_end();
+            let permit = if pool.has_free_connection() { pool.permit(None, end).await.ok()? } else { return None };
+            let (connection, _permit) = dial(&pool, permit, end).await.ok()?;
+            pool.put_back(connection);
+            Some(())
+        };
+        tokio::select! {
+            opened = opening => opened.is_some(),
+            () = pool.calls.closing() => false,
+        }
+    })
 }
 
 /// Says so when the caller has given up, and resolves when the pool closes after that.

@@ -24,6 +24,7 @@ use crate::metrics::Metrics;
 use calls::{RunningCalls, not_connected};
 use cancel::CancelConnection;
 use connection::{Connection, close, close_in_background, is_alive};
+use futures_core::future::BoxFuture;
 use permits::Permits;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -243,8 +244,9 @@ impl Pool {
             || self.outdated.is_after(connection.opened_at)
     }
 
-    /// Starts the task that closes connections that have been idle for too long, unless it runs already.
-    fn reap_in_background(self: &Arc<Self>) {
+    /// Starts the task that closes connections that have been idle for too long, and replaces those that are too old where `min`
+    /// asks for that, unless it runs already.
+    fn reap_in_background(self: &Arc<Self>, open_idle: fn(Arc<Self>) -> BoxFuture<'static, bool>) {
         if self.is_reaping.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -253,19 +255,24 @@ impl Pool {
         let Some(period) = period else { return };
         let pool = Arc::downgrade(self);
         tokio::spawn(async move {
+            let mut missing = 0;
             loop {
                 tokio::time::sleep(period.clamp(Duration::from_millis(10), Duration::from_secs(5))).await;
-                if !Weak::upgrade(&pool).is_some_and(|pool| pool.reap()) {
-                    return;
+                let Some(pool) = Weak::upgrade(&pool).filter(|pool| !pool.calls.is_closing()) else { return };
+                missing += pool.reap();
+                missing = missing.min(pool.options.min.saturating_sub(pool.gauges().total));
+                while missing > 0 && open_idle(Arc::clone(&pool)).await {
+                    missing -= 1;
                 }
             }
         });
     }
 
-    /// Closes idle connections that are too old. Returns whether the task has to go on.
-    fn reap(&self) -> bool {
+    /// Closes idle connections that are too old. Returns how many of them `min` would have kept.
+    fn reap(&self) -> usize {
         let mut idle = lock(&self.idle);
-        let mut excess = idle.connections.len().saturating_sub(self.options.min);
+        let min = self.options.min.min(idle.connections.len());
+        let mut excess = idle.connections.len() - min;
         // The oldest lie at the bottom.
         let (expired, kept) = std::mem::take(&mut idle.connections).into_iter().partition::<Vec<_>, _>(|connection| {
             let is_stale = self.options.idle_timeout.is_some_and(|limit| connection.idle_since.elapsed() >= limit);
@@ -273,10 +280,11 @@ impl Pool {
             excess -= usize::from(closes && excess > 0);
             closes
         });
+        let missing = min.saturating_sub(kept.len());
         idle.connections = kept;
         drop(idle);
         expired.into_iter().for_each(close_in_background);
-        !self.calls.is_closing()
+        missing
     }
 
     /// Refuses further calls, lets the running ones end until the limit, then ends them, on the server as well, and
