@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { KINDS, rejection } from './helpers/errors';
 
+const { findCore } = require('../lib/call.js');
 const native = require('../native.js');
 
 interface Properties {
@@ -53,7 +54,7 @@ it('the other tests expect the table’s codes and kinds', () => {
 it.each([
   ['invalid_input', () => STORAGE.getUser(7 as never), false],
   ['cancelled', () => STORAGE.getUser('id', { timeoutMs: 0 }), true],
-  ['internal', () => STORAGE.getUser('id', { signal: unreadableOnce() }), false],
+  ['internal', () => withBrokenCore().getUser('id'), false],
 ])('the facade’s own errors have the table’s properties: %s', async (name, call, retryable) => {
   const code = `auth_postgres/${name}`;
   const properties = TABLE.find(([each]) => each === code)?.[1];
@@ -65,14 +66,11 @@ it.each([
   });
 });
 
-/** A signal that can be checked but no longer be read when the call is made. */
-function unreadableOnce(): AbortSignal {
-  let reads = 0;
-  return Object.defineProperty(new EventTarget(), 'aborted', {
-    get() {
-      reads += 1;
-      if (reads > 1) throw new Error('no more');
-      return false;
-    },
-  }) as AbortSignal;
+/** An adapter whose native half fails before it has the call. */
+function withBrokenCore(): PostgresStorageAdapter {
+  const storage = new PostgresStorageAdapter('postgres://localhost/database');
+  findCore(storage).native.getUser = () => {
+    throw new Error('broken');
+  };
+  return storage;
 }

@@ -276,3 +276,18 @@ it('two instrumentations of one adapter are told the same times of connections',
   for (const stop of stops) stop();
   await Promise.all([storage.disconnect(), ...providers.map((provider) => provider.shutdown())]);
 });
+
+it('the server is the host that connections lead to, also if it is not the first one', async () => {
+  const { hostname, port } = new URL(db.url);
+  const url = db.url.replace(`${hostname}:${port}`, `127.0.0.1:1,${hostname}:${port}`);
+  const { storage, stop } = instrumented({}, url);
+  await storage.getUser('nobody');
+  spans.reset();
+  await storage.getUser('nobody');
+  stop();
+  expect(spans.getFinishedSpans()[0]?.attributes).toMatchObject({
+    'server.address': hostname,
+    'server.port': Number(port),
+  });
+  await storage.disconnect();
+});

@@ -17,6 +17,7 @@ const SECONDS = { unit: 's', advice: { explicitBucketBoundaries: [0.001, 0.005, 
  */
 function observeMetrics(meter, core) {
   const { address, port, database } = serverOf(core);
+  // It stays the same, whichever host connections lead to later.
   const pool = { 'db.client.connection.pool.name': `${address}:${port}/${database ?? ''}` };
   const gauge = (/** @type {string} */ name, /** @type {string} */ unit, /** @type {string} */ description) =>
     meter.createObservableUpDownCounter(`db.client.connection.${name}`, { unit, description });

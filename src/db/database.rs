@@ -44,7 +44,7 @@ impl Database {
     }
 
     pub async fn migrate(&self, guard: &CallGuard, applies: bool) -> Result<()> {
-        guard.or_aborted(migrate::up(&guard.pool, &self.plan, applies)).await?;
+        guard.or_aborted(Box::pin(migrate::up(&guard.pool, &self.plan, applies))).await?;
         guard.pool.sight.passed();
         Ok(())
     }

@@ -164,7 +164,10 @@ impl Target {
                 let share = if attempts == 0 { share } else { share.or(Some(NEXT_HOST)).min(Some(NEXT_HOST)) };
                 let opening = self.open_fitting(host, *wanted, password.as_deref());
                 match unless_left(left, self.unless_silent(host, share, opening)).await {
-                    Ok(Some(opened)) => return Ok(opened),
+                    Ok(Some(opened)) => {
+                        self.order.opened(host);
+                        return Ok(opened);
+                    }
                     Ok(None) => {}
                     // As in libpq, because the password would be as wrong for the next host.
                     Err(error) if error.code == Code::AuthenticationFailed => return Err(error),
@@ -214,9 +217,10 @@ impl Target {
         }
     }
 
-    /// The host that is tried first, its port, and the database if it is named.
+    /// The host that the last connection leads to, or the first one that is tried, its port, and the database if it is named.
     pub fn server(&self) -> (&str, u16, Option<&str>) {
-        let host = self.order().first().and_then(|at| self.hosts.get(*at));
+        let at = self.order.latest().or_else(|| self.order().first().copied());
+        let host = at.and_then(|at| self.hosts.get(at));
         let (name, port) = host.map_or(("", 0), |host| (host.name.as_str(), host.port));
         (name, port, self.database.as_deref().or(self.user.as_deref()))
     }

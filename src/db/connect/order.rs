@@ -18,6 +18,8 @@ const REMEMBERED: Duration = Duration::from_secs(10);
 pub struct HostOrder {
     /// The last one that accepted writes.
     writable: AtomicUsize,
+    /// The one that the last connection leads to.
+    latest: Mutex<Option<usize>>,
     /// When those that were silent were last tried.
     silent: Mutex<HashMap<usize, Instant>>,
 }
@@ -25,6 +27,15 @@ pub struct HostOrder {
 impl HostOrder {
     pub fn accepted_writes(&self, host: usize) {
         self.writable.store(host, Ordering::Relaxed);
+    }
+
+    pub fn opened(&self, host: usize) {
+        *self.lock_latest() = Some(host);
+    }
+
+    /// The one that the last connection leads to.
+    pub fn latest(&self) -> Option<usize> {
+        *self.lock_latest()
     }
 
     /// The order in which they are tried now.
@@ -45,6 +56,10 @@ impl HostOrder {
         let answer = within(limit, answer).await;
         attempt.has_answer = answer.is_some();
         answer
+    }
+
+    fn lock_latest(&self) -> MutexGuard<'_, Option<usize>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn silent(&self) -> MutexGuard<'_, HashMap<usize, Instant>> {
