@@ -98,4 +98,4 @@ async function perform(core, name, args, observed) {
   return /** @type {(answer: unknown) => ResultOf<Name>} */ (decode)(outcome);
 }
 
-module.exports = { CORE, coreOf, findCore, run };
+module.exports = { checkCore, CORE, coreOf, findCore, run };

@@ -1,7 +1,7 @@
 /** Transactions: calls the application's function, and commits or rolls back what it did. */
 
 const { performance } = require('node:perf_hooks');
-const { coreOf, findCore } = require('./call.js');
+const { checkCore, findCore } = require('./call.js');
 const { readCallOptions, readOptionsObject } = require('./call-options.js');
 const { Core } = require('./core.js');
 const { Failure, internal, invalidInput } = require('./errors.js');
@@ -17,6 +17,8 @@ const { TransactionRun } = require('./transaction-run.js');
  * @import { PlainObject } from './plain-objects.js'
  * @import { Progress } from './types.js'
  */
+
+/** @typedef {ReturnType<typeof findCore>} FoundCore */
 
 /** The limit without `timeoutMs`. A transaction that never ended would hold its connection and its locks. */
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -35,13 +37,13 @@ function readOptions(given) {
 }
 
 /**
- * @param {unknown} adapter
+ * @param {FoundCore} found
  * @param {unknown} work
  * @param {unknown} given
  */
-function readArguments(adapter, work, given) {
+function readArguments(found, work, given) {
   try {
-    const core = coreOf(adapter, 'transaction');
+    const core = checkCore(found, 'transaction');
     if (!(core instanceof Core)) throw invalidInput('this', 'is a transaction, which has no such method');
     if (typeof work !== 'function') throw invalidInput('work', work == null ? 'is required' : 'must be a function');
     const options = readOptions(given);
@@ -64,46 +66,45 @@ function readArguments(adapter, work, given) {
  */
 function transaction(adapter, work, given) {
   const core = findCore(adapter);
+  const call = (/** @type {Progress | undefined} */ progress) =>
+    counted(core, () => repeat(core, work, given, progress));
   const observers = core instanceof Core ? observersOf(core, 'transaction') : undefined;
-  if (!(core instanceof Core) || observers === undefined) return counted(adapter, work, given, undefined);
-  return observe(core, 'transaction', observers, (progress) => counted(adapter, work, given, progress));
+  if (!(core instanceof Core) || observers === undefined) return call(undefined);
+  return observe(core, 'transaction', observers, call);
 }
 
 /**
  * Counts a transaction among the adapter's calls.
  *
  * @template T
- * @param {unknown} adapter
- * @param {(tx: PostgresTransaction) => PromiseLike<T> | T} work
- * @param {unknown} given
- * @param {Progress | undefined} progress
+ * @param {FoundCore} core
+ * @param {() => Promise<T>} call
  * @returns {Promise<T>}
  */
-async function counted(adapter, work, given, progress) {
-  const native = findCore(adapter)?.native;
-  const id = native?.beginTransactionCall();
+async function counted(core, call) {
+  const id = core?.native.beginTransactionCall();
   let code = null;
   try {
-    return await repeat(adapter, work, given, progress);
+    return await call();
   } catch (error) {
     // Errors of the function's own have no code.
     if (error instanceof InternalError) ({ code } = error);
     throw error;
   } finally {
-    if (id !== undefined) native?.endTransactionCall(id, code);
+    if (id !== undefined) core?.native.endTransactionCall(id, code);
   }
 }
 
 /**
  * @template T
- * @param {unknown} adapter
+ * @param {FoundCore} found
  * @param {(tx: PostgresTransaction) => PromiseLike<T> | T} work
  * @param {unknown} given
  * @param {Progress | undefined} progress
  * @returns {Promise<T>}
  */
-async function repeat(adapter, work, given, progress) {
-  const read = readArguments(adapter, work, given);
+async function repeat(found, work, given, progress) {
+  const read = readArguments(found, work, given);
   if (read instanceof Failure) throw read.toError('transaction');
   const { core, options } = read;
   const end = performance.now() + options.timeoutMs;

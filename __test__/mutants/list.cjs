@@ -313,8 +313,8 @@ module.exports = [
   {
     name: 'writable-host-is-not-first',
     mistake: 'the hosts are tried in their order, whichever took writes last',
-    find: '(is_avoided(host), wants_writes && *host != writable)',
-    replace: '(is_avoided(host), wants_writes && *host > usize::MAX - writable)',
+    find: '(is_avoided(host), wants_writes && Some(*host) != latest)',
+    replace: '(is_avoided(host), wants_writes && Some(*host) != latest && latest.is_none())',
     tests: ['hosts'],
   },
   {

@@ -265,7 +265,6 @@ impl Target {
             let _ = inner.close().await;
             return Ok(None);
         }
-        self.order.accepted_writes(host);
         // A pooler may give the backend to somebody else by now.
         Ok(Some(Opened { inner, host, backend: (!self.is_pooled()).then_some(backend) }))
     }

@@ -3,7 +3,6 @@
 use crate::db::deadline::within;
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,8 +15,6 @@ const REMEMBERED: Duration = Duration::from_secs(10);
 /// What is known about the hosts, by their index.
 #[derive(Debug, Default)]
 pub struct HostOrder {
-    /// The last one that accepted writes.
-    writable: AtomicUsize,
     /// The one that the last connection leads to.
     latest: Mutex<Option<usize>>,
     /// When those that were silent were last tried.
@@ -25,10 +22,6 @@ pub struct HostOrder {
 }
 
 impl HostOrder {
-    pub fn accepted_writes(&self, host: usize) {
-        self.writable.store(host, Ordering::Relaxed);
-    }
-
     pub fn opened(&self, host: usize) {
         *self.lock_latest() = Some(host);
     }
@@ -38,13 +31,13 @@ impl HostOrder {
         *self.lock_latest()
     }
 
-    /// The order in which they are tried now.
+    /// The order in which they are tried now. Where writes are wanted, the last connection leads to a host that accepted them.
     pub fn of(&self, hosts: usize, wants_writes: bool) -> Vec<usize> {
-        let writable = self.writable.load(Ordering::Relaxed);
+        let latest = self.latest();
         let silent = self.silent();
         let is_avoided = |host: &usize| silent.get(host).is_some_and(|since| since.elapsed() < REMEMBERED);
         let mut order: Vec<usize> = (0..hosts).collect();
-        order.sort_by_key(|host| (is_avoided(host), wants_writes && *host != writable));
+        order.sort_by_key(|host| (is_avoided(host), wants_writes && Some(*host) != latest));
         order
     }
 
