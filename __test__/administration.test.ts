@@ -1,11 +1,12 @@
 /** The methods for those who run migrations apart from the application. */
-import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import type { MigrationStatus, PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { Client } from 'pg';
 import { CATALOGUE } from './helpers/catalogue';
 import { asSuperuser, useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { argumentsOf, call, makeScene } from './helpers/every-method';
-import { FIRST, LAST, MIGRATIONS, NEWEST_FIRST } from './helpers/migrations';
+import { whileLocked } from './helpers/failing';
+import { FIRST, LAST, MIGRATION_LOCK, MIGRATIONS, NEWEST_FIRST } from './helpers/migrations';
 
 const SECOND = MIGRATIONS[1] as string;
 const SECOND_LAST = MIGRATIONS[MIGRATIONS.length - 2] as string;
@@ -164,6 +165,39 @@ describe('A rollback and its preview beside somebody who holds a table', () => {
     },
     60_000,
   );
+});
+
+describe('What is given up while somebody holds the list of migrations', () => {
+  const db = useDatabase();
+  const GIVEN_UP = { timeoutMs: 300 };
+  const HELD = `DO $$ BEGIN
+    LOCK TABLE auth_migrations IN ACCESS EXCLUSIVE MODE; PERFORM pg_advisory_xact_lock(${MIGRATION_LOCK}); END $$`;
+  const changes: [string, () => Promise<unknown>][] = [
+    ['migrate', () => db.storage.migrate(GIVEN_UP)],
+    ['baseline', () => db.storage.baseline(GIVEN_UP)],
+    ['rollback', () => db.storage.rollback({ to: SECOND, dropData: true, ...GIVEN_UP })],
+  ];
+  const looks: [string, () => Promise<unknown>][] = [
+    ['migrate with dryRun', () => db.storage.migrate({ dryRun: true, ...GIVEN_UP })],
+    ['previewRollback', () => db.storage.previewRollback({ to: SECOND, ...GIVEN_UP })],
+    ['migrationStatus', () => db.storage.migrationStatus(GIVEN_UP)],
+  ];
+  const giveUp = async (call: () => Promise<unknown>, outcome?: 'unknown') => {
+    await whileLocked(db, HELD, [], async () => {
+      const error = await expectCode(call(), 'cancelled');
+      expect(error.context.outcome).toBe(outcome);
+      expect(error.retryable).toBe(outcome === undefined);
+    });
+    // Whatever was given up does not take effect afterwards.
+    await expect(db.storage.migrationStatus()).resolves.toEqual(before);
+  };
+  let before: MigrationStatus;
+  beforeAll(async () => {
+    before = await db.storage.migrationStatus();
+  });
+
+  it.each(changes)('%s says that it may have taken effect', (_, call) => giveUp(call, 'unknown'));
+  it.each(looks)('%s has no unknown outcome', (_, call) => giveUp(call));
 });
 
 describe('baseline()', () => {

@@ -5,7 +5,7 @@ import { CATALOGUE } from './helpers/catalogue';
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput } from './helpers/errors';
 import { until, whileLocked } from './helpers/failing';
-import { FIRST, LAST, MIGRATIONS, MIGRATIONS_FOLDER, NEWEST_FIRST } from './helpers/migrations';
+import { FIRST, LAST, MIGRATION_LOCK, MIGRATIONS, MIGRATIONS_FOLDER, NEWEST_FIRST } from './helpers/migrations';
 import { runScript } from './helpers/process';
 import { Relay } from './helpers/relay';
 
@@ -117,10 +117,7 @@ describe('a migration', () => {
   });
 
   it('waits while another session holds the migration lock', async () => {
-    const [{ lock }] = (await db.query<{ lock: string }>(
-      `SELECT ('x' || encode('authpgmi', 'hex'))::bit(64)::bigint AS lock`,
-    )) as [{ lock: string }];
-    await whileLocked(db, 'SELECT pg_advisory_xact_lock($1)', [lock], async (release) => {
+    await whileLocked(db, `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`, [], async (release) => {
       const connecting = db.storage.connect();
       await new Promise((resolve) => setTimeout(resolve, 200));
       expect(await db.query(CATALOGUE)).toEqual([]);

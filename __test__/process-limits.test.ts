@@ -2,6 +2,7 @@
 import { useDatabase } from './helpers/database';
 import { expectCode, rejection } from './helpers/errors';
 import { until, whileLocked } from './helpers/failing';
+import { MIGRATION_LOCK } from './helpers/migrations';
 import { runScript } from './helpers/process';
 
 const db = useDatabase();
@@ -100,12 +101,10 @@ describe('when connect() and disconnect() run at once, the last one called decid
 });
 
 describe('the migration lock', () => {
-  /** "auth" and "pgmi" in ASCII. */
-  const LOCK = 0x6175_7468_7067_6d69n.toString();
   const empty = useDatabase({ migrated: false });
 
   it('is waited for up to connectionTimeoutMillis, and without end when that is 0', async () => {
-    await whileLocked(empty, `SELECT pg_advisory_xact_lock(${LOCK})`, [], async (release) => {
+    await whileLocked(empty, `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`, [], async (release) => {
       const started = performance.now();
       const error = await expectCode(empty.adapter({ connectionTimeoutMillis: 500 }).connect(), 'lock_timeout');
       expect(performance.now() - started).toBeLessThan(5_000);

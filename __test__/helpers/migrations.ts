@@ -13,3 +13,6 @@ export const LAST = MIGRATIONS[MIGRATIONS.length - 1] as string;
 
 /** In the order in which `rollback()` undoes them. */
 export const NEWEST_FIRST = [...MIGRATIONS].reverse();
+
+/** The key of the advisory lock of those who migrate: "auth" and "pgmi" in ASCII. */
+export const MIGRATION_LOCK = 0x6175_7468_7067_6d69n.toString();

@@ -4,9 +4,10 @@ use super::PostgresStorageAdapter;
 use crate::bridge::calls::Answer;
 use crate::bridge::runtime::{self, BoxedTask};
 use crate::bridge::{Nullable, Pending};
+use crate::db::give_up::GiveUp;
 use crate::db::pool::CallGuard;
 use crate::db::{Batch, Batched, Db, TransactionCall};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::input::check_text;
 use crate::origin::on_behalf_of;
 use crate::store::lookup::Lookup;
@@ -126,8 +127,19 @@ impl PostgresStorageAdapter {
         T: Serialize + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
+        self.start_change(operation, |_| work)
+    }
+
+    /// Starts a call that changes the tables themselves. Its work calls [`begin_change`] before that.
+    pub(super) fn start_change<T, W, F>(&self, operation: &'static str, work: W) -> Pending<T>
+    where
+        T: Serialize + 'static,
+        W: FnOnce(Option<Arc<GiveUp>>) -> F + Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
         let is_alone = self.calls.is_idle();
         let (pending, answer) = self.calls.begin(operation);
+        let work = work(answer.give_up());
         match runtime::runtime() {
             Ok(_) => self.run(is_alone, answer, work, |answer, result| answer.give(&result)),
             Err(error) => answer.give::<()>(&Err(error)),
@@ -217,6 +229,15 @@ impl PostgresStorageAdapter {
                 }
             }
         });
+    }
+}
+
+/// From here on, a caller who gives up is told that the change may take effect. One who has given up already was told that it
+/// does not.
+pub(super) fn begin_change(caller: Option<&GiveUp>) -> Result<()> {
+    match caller {
+        Some(caller) if !caller.send(true) => Err(Error::new(Code::Cancelled, "the caller has given up")),
+        _ => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Migrations, for those who run them apart from the application.
 
+use super::calls::begin_change;
 use super::{PostgresStorageAdapter, RollbackOptions, options_or};
 use crate::bridge::{CallOptions, Json, Pending};
 use crate::db::migrate::{Progress, Range, RangeEnd, RollbackPreview};
@@ -123,7 +124,7 @@ impl PostgresStorageAdapter {
     #[napi]
     pub fn migrate(&self, options: Option<Json<MigrateOptions>>) -> Pending<MigrateResult> {
         let database = Arc::clone(&self.database);
-        self.start("migrate", async move {
+        self.start_change("migrate", |caller| async move {
             let none = MigrateOptions { to: None, dry_run: None };
             let MigrateOptions { to, dry_run } = options_or(options.as_ref(), none)?;
             let to = to.map(|Text(to)| to);
@@ -132,6 +133,7 @@ impl PostgresStorageAdapter {
                 let (migrations, sql) = database.pending_script(&work, to.as_deref()).await?;
                 return Ok(MigrateResult { migrations, sql: Some(sql) });
             }
+            begin_change(caller.as_deref())?;
             Ok(MigrateResult { migrations: database.migrate_to(&work, to.as_deref()).await?, sql: None })
         })
     }
@@ -183,8 +185,9 @@ impl PostgresStorageAdapter {
     #[napi]
     pub fn baseline(&self, _options: Option<CallOptions>) -> Pending<Vec<String>> {
         let database = Arc::clone(&self.database);
-        self.start("baseline", async move {
+        self.start_change("baseline", |caller| async move {
             let work = database.enter()?;
+            begin_change(caller.as_deref())?;
             database.baseline(&work).await
         })
     }

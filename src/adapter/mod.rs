@@ -52,6 +52,7 @@ use crate::store::user_creates::{self, CreateUsers};
 use crate::store::user_roles::{self, RolesOfUsers};
 use background_sweeps::BackgroundSweeps;
 use bound_transaction::BoundTransaction;
+use calls::begin_change;
 use health::{HealthStatus, health};
 use lookups::Lookups;
 use napi::bindgen_prelude::Function;
@@ -257,9 +258,10 @@ impl PostgresStorageAdapter {
     #[napi(ts_args_type = "options: RollbackOptions")]
     pub fn rollback(&self, options: Option<Json<RollbackOptions>>) -> Pending<Vec<String>> {
         let database = Arc::clone(&self.database);
-        self.start("rollback", async move {
+        self.start_change("rollback", |caller| async move {
             let rollback = RollbackOptions::read_all(options)?;
             let work = database.enter()?;
+            begin_change(caller.as_deref())?;
             database.rollback(&work, &rollback).await
         })
     }
