@@ -63,26 +63,29 @@ describe.each([1, 2])('with max: %i', (max) => {
   );
 });
 
-it('with max: 1, a call goes on when its lock is free, although calls before and after it still wait for theirs', async () => {
-  const storage = adapter({ max: 1 });
-  const emails = numbers(8).map(newEmail);
-  const free = newEmail();
-  await whileLocked(db, HOLD_EMAILS, [emails], async (releaseOthers) => {
-    await whileLocked(db, HOLD_EMAILS, [[free]], async (release) => {
-      const others = emails.slice(0, 4).map((email) => storage.createUser({ email }));
-      await sleep(200);
-      const own = storage.createUser({ email: free }, { timeoutMs: 10_000 });
-      await sleep(200);
-      others.push(...emails.slice(4).map((email) => storage.createUser({ email })));
-      await sleep(200);
-      await release();
-      await expect(own).resolves.toMatchObject({ email: free });
-      await releaseOthers();
-      await expect(Promise.all(others)).resolves.toHaveLength(8);
+it.each([1, 2, 4, 10])(
+  'with max: %i, a call goes on when its lock is free, although calls before and after it still wait for theirs',
+  async (max) => {
+    const storage = adapter({ max });
+    const emails = numbers(32).map(newEmail);
+    const free = newEmail();
+    await whileLocked(db, HOLD_EMAILS, [emails], async (releaseOthers) => {
+      await whileLocked(db, HOLD_EMAILS, [[free]], async (release) => {
+        const others = emails.slice(0, 16).map((email) => storage.createUser({ email }));
+        await sleep(200);
+        const own = storage.createUser({ email: free }, { timeoutMs: 10_000 });
+        await sleep(200);
+        others.push(...emails.slice(16).map((email) => storage.createUser({ email })));
+        await sleep(200);
+        await release();
+        await expect(own).resolves.toMatchObject({ email: free });
+        await releaseOthers();
+        await expect(Promise.all(others)).resolves.toHaveLength(emails.length);
+      });
     });
-  });
-  await storage.disconnect();
-});
+    await storage.disconnect();
+  },
+);
 
 describe('with max: 1, a createUser that waits for a held e-mail', () => {
   const whileHeld = async (

@@ -249,10 +249,13 @@ impl<B: Batched> Batch<B> {
 
     /// One stuck call, which has been counted already: it waits for its lock as long as it takes, or tries again.
     async fn serve_stuck(self: Arc<Self>, waiting: WaitingCall<B>, patience: Option<OwnedSemaphorePermit>) {
-        let mode = if patience.is_some() { Mode::Patient } else { Mode::Try };
+        let is_patient = patience.is_some();
+        let pool = Arc::clone(&waiting.call.guard.pool);
         let mut db = Db::keeping_lease(waiting.call.guard.clone(), self.operation);
         let ready = on_behalf_of(waiting.call.guard.call, db.ready(waiting.call.allowance()));
         let ready = unless_given_up(waiting.call.caller.clone().map(|caller| vec![caller]), ready).await;
+        // While it got its connection, the server may have refused the others theirs.
+        let mode = if is_patient && pool.affords_patience() { Mode::Patient } else { Mode::Try };
         let outcomes = match ready {
             Ok(()) => serve(&self.statement, &mut db, vec![waiting], mode).await,
             Err(error) => vec![Outcome::Answer(waiting.call, Err(error))],
@@ -260,9 +263,10 @@ impl<B: Batched> Batch<B> {
         let is_stuck = matches!(outcomes.as_slice(), [Outcome::Stuck(..)]);
         {
             let mut state = self.lock();
-            match mode {
-                Mode::Patient => state.patient -= 1,
-                _ => state.is_trying_stuck = false,
+            if is_patient {
+                state.patient -= 1;
+            } else {
+                state.is_trying_stuck = false;
             }
         }
         drop(patience);
@@ -327,10 +331,9 @@ impl<B: Batched> Batch<B> {
         }
     }
 
-    /// Tries a stuck call again, if none may hold a connection while it waits for its lock.
+    /// Tries a stuck call again that may not hold a connection while it waits for its lock.
     fn try_stuck(self: &Arc<Self>, state: &mut State<B>) {
-        if state.patient == 0
-            && !state.is_trying_stuck
+        if !state.is_trying_stuck
             && let Some(waiting) = state.queue.take_stuck()
         {
             state.is_trying_stuck = true;

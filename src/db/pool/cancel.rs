@@ -8,7 +8,6 @@ use crate::db::connect::{Backend, Target};
 use crate::db::deadline::within;
 use crate::db::driver_panic::catch_driver_panic;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -49,28 +48,25 @@ impl Signal {
             Self::Cancel => "pg_catalog.pg_cancel_backend",
             Self::Terminate => "pg_catalog.pg_terminate_backend",
         };
-        let mut pids = Vec::new();
-        let mut transactions = Vec::new();
-        for Backend { pid, since, .. } in backends {
-            match since {
-                None => pids.push(pid),
-                Some(since) => transactions.push(format!(
+        let from = if backends.iter().all(|backend| backend.since.is_none()) {
+            let pids = joined(backends.iter().map(|backend| backend.pid.to_string()), ",");
+            format!("pg_catalog.unnest('{{{pids}}}'::pg_catalog.int4[]) AS backend (pid)")
+        } else {
+            let conditions = backends.iter().map(|Backend { pid, since, .. }| match since {
+                None => format!("pid OPERATOR(pg_catalog.=) {pid}"),
+                Some(since) => format!(
                     "(pid OPERATOR(pg_catalog.=) {pid}
                       AND (extract(epoch FROM xact_start) OPERATOR(pg_catalog.*) 1000000)::int8 OPERATOR(pg_catalog.=) {since})"
-                )),
-            }
-        }
-        let from = if transactions.is_empty() {
-            format!("pg_catalog.unnest('{{{}}}'::pg_catalog.int4[]) AS backend (pid)", joined(&pids, ","))
-        } else {
-            format!("pg_catalog.pg_stat_activity WHERE {}", joined(&transactions, " OR "))
+                ),
+            });
+            format!("pg_catalog.pg_stat_activity WHERE {}", joined(conditions, " OR "))
         };
         format!("SELECT {function}(pid) FROM {from}")
     }
 }
 
-fn joined(items: &[impl Display], separator: &str) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(separator)
+fn joined(items: impl Iterator<Item = String>, separator: &str) -> String {
+    items.collect::<Vec<_>>().join(separator)
 }
 
 /// Sends one signal to several backends. One that may not be signalled does not keep it from the others. `false` when the

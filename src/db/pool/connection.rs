@@ -5,6 +5,7 @@ use crate::db::connect::Backend;
 use crate::db::deadline::{until, within};
 use crate::db::driver_panic::catch_driver_panic;
 use sqlx::{Connection as _, PgConnection};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long the server may take to answer a ping.
@@ -23,6 +24,8 @@ pub struct Connection {
     pub opened_at: Instant,
     pub idle_since: Instant,
     pub uses: u64,
+    #[expect(dead_code, reason = "counts it among the open ones of its pool")]
+    pub counted: Arc<()>,
 }
 
 /// Whether the server answers on it, before `end`.

@@ -44,7 +44,8 @@ async fn open(pool: &Arc<Pool>, end: Option<Instant>, left: &GiveUp) -> Result<C
             *lock(&pool.last_fault) = None;
             pool.reap_in_background(open_idle);
             let now = Instant::now();
-            Ok(Connection { inner, host, backend, opened_at: now, idle_since: now, uses: 0 })
+            let counted = Arc::clone(&pool.open);
+            Ok(Connection { inner, host, backend, opened_at: now, idle_since: now, uses: 0, counted })
         }
         Err(error) => {
             *lock(&pool.last_fault) = Some(error.clone());

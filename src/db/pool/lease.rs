@@ -5,7 +5,7 @@ use super::dial::dial;
 use super::guard::CallGuard;
 use super::recover::{end_backend, recover, roll_back};
 use super::transactions::CountedTransaction;
-use super::{Permit, Pool};
+use super::{Permit, Pool, is_full};
 use crate::db::background::in_background;
 use crate::db::connect::{Backend, Target};
 use crate::db::silence::{Unwatched, is_silent};
@@ -41,10 +41,17 @@ impl Lease {
     pub async fn acquire(pool: &Arc<Pool>, kind: Option<&'static str>, end: Option<Instant>) -> Result<Self> {
         let started = pool.metrics.observed.is_on().then(Instant::now);
         let _until_end = Unwatched::begin();
-        let permit = pool.permit(kind, end).await?;
-        let (connection, permit) = match pool.idle_connection(end).await {
-            Some(connection) => (connection, permit),
-            None => dial(pool, permit, end).await?,
+        let (connection, permit) = loop {
+            let permit = pool.permit(kind, end).await?;
+            if let Some(connection) = pool.idle_connection(end).await {
+                break (connection, permit);
+            }
+            match dial(pool, permit, end).await {
+                Ok(opened) => break opened,
+                // One of those that are open is free sooner or later.
+                Err(error) if is_full(&error) && pool.open() > 0 => pool.returned(end).await?,
+                Err(error) => return Err(error),
+            }
         };
         let mut lease = Self::new(Arc::clone(pool), connection, permit);
         if let Some(started) = started {

@@ -18,7 +18,7 @@ pub use permits::Permit;
 pub use sight::Sight;
 
 use super::connect::Target;
-use super::deadline::{Allowance, Watermark};
+use super::deadline::{Allowance, Watermark, until, within};
 use crate::error::{Code, Error, Result};
 use crate::metrics::Metrics;
 use calls::{RunningCalls, not_connected};
@@ -29,15 +29,21 @@ use permits::Permits;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::task::JoinSet;
 use transactions::OpenTransactions;
 
 /// A connection that has been idle for longer than this is pinged before it is used.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 
+/// A server that lets no further connection in is asked again after so long, if none of those that are open is free before.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 /// What is wrong if a transaction waits for itself.
 const USE_TX: &str = "Inside of a transaction's function, calls have to be made on its `tx`, because each call on the adapter needs a connection of its own";
+
+/// Why the server refuses a connection.
+const THE_SERVER_S: &str = "the server lets in no further one: compare `max` × processes with its max_connections";
 
 /// What the pool needs to know; durations of `None` mean no limit.
 #[derive(Debug, Clone)]
@@ -64,7 +70,12 @@ pub struct Pool {
     outdated: Watermark,
     /// The connection from which the statements of others are cancelled, while it is needed.
     pub cancelling: CancelConnection,
+    /// Why no connection could be opened, the last time that one was asked for.
     last_fault: Mutex<Option<Error>>,
+    /// Shared with each open connection.
+    open: Arc<()>,
+    /// Notified when a connection is idle again.
+    returned: Notify,
     pub calls: RunningCalls,
     pub transactions: Arc<OpenTransactions>,
     pub sight: Sight,
@@ -96,6 +107,8 @@ impl Pool {
             outdated: Watermark::new(),
             cancelling: CancelConnection::default(),
             last_fault: Mutex::default(),
+            open: Arc::default(),
+            returned: Notify::new(),
             calls: RunningCalls::default(),
             transactions: Arc::default(),
             sight,
@@ -169,7 +182,18 @@ impl Pool {
 
     /// The right to wait for a lock of another transaction: see [`Permits::patience`].
     pub fn patience(&self) -> Option<OwnedSemaphorePermit> {
-        self.permits.patience()
+        self.permits.patience().filter(|_| self.affords_patience())
+    }
+
+    /// Whether a connection is left to the others while all that have the right to wait for locks do so. Where the server
+    /// refuses a further one, there may be fewer than `max`.
+    pub fn affords_patience(&self) -> bool {
+        lock(&self.last_fault).is_none() || self.permits.patient() < self.open()
+    }
+
+    /// How many connections are open, in use or not.
+    pub fn open(&self) -> usize {
+        Arc::strong_count(&self.open) - 1
     }
 
     /// How long a statement may wait for one lock.
@@ -178,19 +202,26 @@ impl Pool {
     }
 
     pub fn timed_out(&self) -> Error {
-        let mut error = Error::new(Code::PoolTimeout, "no connection became free within connectionTimeoutMillis");
-        if let Some(held) = self.held_by_transactions() {
-            error.message =
-                format!("{}: transactions hold {held} of {}. {USE_TX}", error.message, self.options.max).into();
+        let fault = lock(&self.last_fault).clone();
+        let mut message = "no connection became free within connectionTimeoutMillis".to_owned();
+        if let Some(full) = fault.as_ref().filter(|fault| is_full(fault)) {
+            let reason = if full.context.sql_state.is_some() { THE_SERVER_S } else { &full.message };
+            message = format!("{message}: {} of {} are open, and {reason}", self.open(), self.options.max);
         }
+        if let Some(held) = self.held_by_transactions() {
+            message = format!("{message}: transactions hold {held} of {}. {USE_TX}", self.options.max);
+        }
+        let mut error = Error::new(Code::PoolTimeout, message);
         error.retryable = true;
-        error.cause = lock(&self.last_fault).as_ref().and_then(|fault| fault.cause.clone());
+        error.cause = fault.and_then(|fault| fault.cause);
         error
     }
 
     /// How many connections transactions hold, if these are all that they may have.
     fn held_by_transactions(&self) -> Option<usize> {
-        Some(self.transactions.count()).filter(|held| *held >= self.share())
+        let is_full = lock(&self.last_fault).as_ref().is_some_and(is_full);
+        let most = if is_full { self.share().min(self.open()) } else { self.share() };
+        Some(self.transactions.count()).filter(|held| *held > 0 && *held >= most)
     }
 
     /// Without a connection for a call that a transaction waits for, both would wait until a limit ends one of them.
@@ -221,7 +252,15 @@ impl Pool {
             close_in_background(connection);
         } else {
             idle.connections.push(connection);
+            drop(idle);
+            self.returned.notify_one();
         }
+    }
+
+    /// Waits until a connection is idle again, or until it is time to ask the server for another.
+    async fn returned(&self, end: Option<Instant>) -> Result<()> {
+        let _waiting = self.permits.count_waiting();
+        until(end, within(Some(ASK_AGAIN), self.returned.notified())).await.map(drop).ok_or_else(|| self.timed_out())
     }
 
     fn is_doubtful(&self, connection: &Connection) -> bool {
@@ -299,6 +338,11 @@ impl Pool {
         let mut closing: JoinSet<_> = connections.into_iter().map(close).collect();
         while closing.join_next().await.is_some() {}
     }
+}
+
+/// Whether there may be no further connection, be it for the server's or the system's sake.
+fn is_full(fault: &Error) -> bool {
+    fault.code == Code::ResourceExhausted && fault.retryable
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

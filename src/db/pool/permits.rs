@@ -47,6 +47,11 @@ impl Permits {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// Counts a call as one that waits, until this is dropped.
+    pub fn count_waiting(&self) -> CountedWait<'_> {
+        CountedWait::new(&self.waiting)
+    }
+
     /// How many connections one kind of call may use.
     pub fn share(&self) -> usize {
         self.max - self.max / 4
@@ -61,6 +66,11 @@ impl Permits {
     /// meanwhile. `None` if too many do already: one connection is always left to calls that need not wait.
     pub fn patience(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.patience).try_acquire_owned().ok()
+    }
+
+    /// How many have that right.
+    pub fn patient(&self) -> usize {
+        self.max.saturating_sub(1) - self.patience.available_permits()
     }
 
     /// Waits for the right to one connection, for a call of that kind. Returns `None` if there is none up to `end`. If the
@@ -100,7 +110,7 @@ impl Permits {
         if let Ok(permit) = Arc::clone(&semaphore).try_acquire_owned() {
             return Some(Ok(permit));
         }
-        let _waiting = CountedWait::new(&self.waiting);
+        let _waiting = self.count_waiting();
         let mut acquired = pin!(semaphore.acquire_owned());
         match until(Some(end_of_patience(end)), &mut acquired).await {
             None => {
@@ -113,7 +123,7 @@ impl Permits {
 }
 
 /// Counts a call for as long as it waits, however its wait ends.
-struct CountedWait<'p>(&'p AtomicUsize);
+pub struct CountedWait<'p>(&'p AtomicUsize);
 
 impl<'p> CountedWait<'p> {
     fn new(count: &'p AtomicUsize) -> Self {

@@ -1,0 +1,117 @@
+/** A server that lets in fewer connections than `max`: calls share those that there are. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
+import { asSuperuser, useDatabase } from './helpers/database';
+import { expectCode } from './helpers/errors';
+import { backendsOf, until, whileLocked } from './helpers/failing';
+import { eventInput, sessionInput, unique, userInput } from './helpers/fixtures';
+import { race } from './helpers/race';
+
+const db = useDatabase();
+const NAME = 'full-server';
+const role = unique('full').replaceAll('-', '_');
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
+const newEmail = () => `${unique('held')}@example.com`;
+const waiting = async () => (await backendsOf(db, NAME, { waiting: true })).length;
+const HOLD_EMAILS = 'INSERT INTO users (id, email) SELECT md5(email), email FROM unnest($1::text[]) email';
+
+beforeAll(async () => {
+  await db.query(`CREATE ROLE ${role} LOGIN PASSWORD 'x'; GRANT USAGE ON SCHEMA public TO ${role};
+    GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ${role}`);
+});
+afterAll(() => asSuperuser((client) => client.query(`DROP ROLE ${role}`)));
+
+const adapters: PostgresStorageAdapter[] = [];
+const limitTo = (connections: number) => db.query(`ALTER ROLE ${role} CONNECTION LIMIT ${connections}`);
+/** An adapter that the server gives no more connections than these. */
+async function limited(connections: number, options = {}): Promise<PostgresStorageAdapter> {
+  await Promise.all(adapters.map((storage) => storage.disconnect()));
+  await until(async () => (await backendsOf(db, NAME)).length === 0);
+  await limitTo(connections);
+  const url = new URL(db.url);
+  [url.username, url.password] = [role, 'x'];
+  const storage = db.adapter({ max: 10, application_name: NAME, statementTimeoutMs: 0, ...options }, url.href);
+  adapters.push(storage);
+  return storage;
+}
+
+/** Calls of several kinds, alone and in transactions. */
+const CALLS: ((storage: PostgresStorageAdapter, userId: string) => Promise<unknown>)[] = [
+  (storage) => storage.createUser(userInput()),
+  (storage, userId) => storage.createSession(sessionInput(userId)),
+  (storage, userId) => storage.getUser(userId),
+  (storage, userId) => storage.listUserSessions(userId, { limit: 10 }),
+  (storage, userId) => storage.updateUser(userId, { plan: 'x' }),
+  (storage) => storage.emitEvent(eventInput()),
+  (storage) => storage.transaction((tx) => tx.createUser(userInput())),
+  (storage) => storage.healthCheck(),
+];
+
+it.each([
+  [1, 64],
+  [1, 256],
+  [3, 64],
+  [3, 256],
+])('%i connections serve %i calls at once', async (connections, callers) => {
+  const storage = await limited(connections);
+  const { id } = await db.storage.createUser({});
+  for (const _ of numbers(3)) {
+    const { rejected } = await race(callers, (at) => (CALLS[at % CALLS.length] as (typeof CALLS)[0])(storage, id));
+    expect(rejected).toEqual([]);
+  }
+  expect(await backendsOf(db, NAME)).toHaveLength(connections);
+});
+
+it.each([
+  [2, 16],
+  [3, 16],
+  [3, 64],
+  [5, 256],
+])(
+  '%i connections serve other calls while %i wait for locks, which go on when these are free',
+  async (connections, waiters) => {
+    const storage = await limited(connections, { connectionTimeoutMillis: 10_000 });
+    const emails = numbers(waiters).map(newEmail);
+    await whileLocked(db, HOLD_EMAILS, [emails], async (release) => {
+      let ended = 0;
+      const stuck = emails.map((email) => storage.createUser({ email }));
+      for (const call of stuck) call.catch(() => undefined).then(() => (ended += 1));
+      await until(async () => (await waiting()) > 0);
+      for (const _ of numbers(5)) {
+        await sleep(200);
+        const { rejected } = await race(64, () => storage.createUser(userInput()));
+        expect(rejected).toEqual([]);
+      }
+      expect(ended).toBe(0);
+      await release();
+      await expect(Promise.all(stuck)).resolves.toHaveLength(waiters);
+    });
+  },
+);
+
+it('a call that gets none of them in time is told why, and what to do', async () => {
+  const storage = await limited(1, { connectionTimeoutMillis: 300, maxRetries: 0 });
+  await storage.transaction(async (tx) => {
+    await tx.createUser({});
+    const calls = [storage.getUser('x'), storage.createUser({}), storage.listUsers({ limit: 1 })];
+    for (const call of calls) {
+      const error = await expectCode(call, 'pool_timeout');
+      expect(error.message).toContain('1 of 10 are open, and the server lets in no further one');
+      expect(error.message).toContain('transactions hold 1 of 10');
+      expect(error.cause).toMatchObject({ code: '53300' });
+    }
+  });
+});
+
+it('further connections are opened soon after the server lets them in', async () => {
+  const storage = await limited(1);
+  const { id } = await db.storage.createUser({});
+  await storage.transaction(async (tx) => {
+    await tx.createUser({});
+    const calls = numbers(64).map((at) => (CALLS[at % CALLS.length] as (typeof CALLS)[0])(storage, id));
+    await sleep(100);
+    await limitTo(-1);
+    await expect(Promise.all(calls)).resolves.toHaveLength(64);
+  });
+  expect((await backendsOf(db, NAME)).length).toBeGreaterThan(1);
+});
