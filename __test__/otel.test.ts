@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { instrument } from '@kitiumai/auth-postgres/otel';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
@@ -178,6 +179,13 @@ it('each method has a table, except those that are about none', () => {
 
 it('something that is no adapter is refused', () => {
   expect(() => instrument({} as never)).toThrow('instrument() takes a PostgresStorageAdapter');
+  expect(() => instrument(null as never)).toThrow('instrument() takes a PostgresStorageAdapter');
+  let copy: typeof PostgresStorageAdapter | undefined;
+  jest.isolateModules(() => {
+    copy = require('@kitiumai/auth-postgres').PostgresStorageAdapter;
+  });
+  const other = new (copy as typeof PostgresStorageAdapter)('postgres://localhost/db');
+  expect(() => instrument(other)).toThrow('another copy of @kitiumai/auth-postgres');
 });
 
 it('without the API package the import says what to install', () => {

@@ -26,6 +26,16 @@ function findApi() {
 const api = findApi();
 const { name, version } = require('../../package.json');
 
+/** @param {import('../../index.js').PostgresStorageAdapter} given */
+function notOurs(given) {
+  const isCopy = given?.constructor?.name === 'PostgresStorageAdapter';
+  return new TypeError(
+    isCopy
+      ? 'instrument() was given an adapter of another copy of @kitiumai/auth-postgres, one that a bundler has made for example: exclude the package from the bundle'
+      : 'instrument() takes a PostgresStorageAdapter',
+  );
+}
+
 /**
  * @param {import('../../index.js').PostgresStorageAdapter} storage
  * @param {InstrumentOptions} [options]
@@ -33,7 +43,7 @@ const { name, version } = require('../../package.json');
  */
 function instrument(storage, { tracerProvider = api.trace, meterProvider = api.metrics } = {}) {
   const core = findCore(storage);
-  if (!(core instanceof Core)) throw new TypeError('instrument() takes a PostgresStorageAdapter');
+  if (!(core instanceof Core)) throw notOurs(storage);
   const tracer = tracerProvider.getTracer(name, version);
   const meter = meterProvider.getMeter(name, version);
   const { observation } = core;

@@ -55,6 +55,7 @@ export function packConsole(destination) {
 function stageSource(source, destination) {
   const contents = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'));
   const staged = join(destination, 'staged', contents.name);
+  rmSync(staged, { recursive: true, force: true });
   for (const { path } of npmPack(source, ['--dry-run']).files) {
     mkdirSync(dirname(join(staged, path)), { recursive: true });
     copyFileSync(join(source, path), join(staged, path));
