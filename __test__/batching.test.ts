@@ -148,9 +148,10 @@ it('a few look-ups made beside many running ones wait for the next statement ins
   // At first there are too few connections.
   await series();
   // If the few started their own statement, this would be so in nine rounds of ten. On a busy machine it happens by
-  // itself as well, since the calls of a long tick do not go together, but not in each of three series.
-  const counts = [await series(), await series(), await series()];
-  expect(Math.min(...counts)).toBeLessThan(26);
+  // itself as well, since the calls of a long tick do not go together, but not in each of ten series.
+  let least = 40;
+  for (let count = 0; count < 10 && least >= 26; count += 1) least = Math.min(least, await series());
+  expect(least).toBeLessThan(26);
   await storage.disconnect();
   await relay.close();
 });
