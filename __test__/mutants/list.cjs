@@ -42,6 +42,13 @@ module.exports = [
     tests: ['full-server'],
   },
   {
+    name: 'few-start-their-own',
+    mistake: 'a few calls start a statement of their own beside that of many',
+    find: '(serving <= FEW_CALLS || may_leave >= serving)',
+    replace: '(serving <= MAX_CALLS || may_leave >= serving)',
+    tests: ['/batching.test'],
+  },
+  {
     name: 'stuck-behind-stuck',
     mistake: 'a call that waits for a lock without a connection is not tried while others wait with one',
     find: 'if !state.is_trying_stuck\n            && let',
