@@ -46,7 +46,7 @@ module.exports = [
     mistake: 'a few calls start a statement of their own beside that of many',
     find: '(serving <= FEW_CALLS || may_leave >= serving)',
     replace: '(serving <= MAX_CALLS || may_leave >= serving)',
-    tests: ['/batching.test'],
+    tests: ['batching'],
   },
   {
     name: 'stuck-behind-stuck',
