@@ -96,11 +96,26 @@ it('a call that gets none of them in time is told why, and what to do', async ()
     const calls = [storage.getUser('x'), storage.createUser({}), storage.listUsers({ limit: 1 })];
     for (const call of calls) {
       const error = await expectCode(call, 'pool_timeout');
-      expect(error.message).toContain('1 of 10 are open, and the server lets in no further one');
+      expect(error.message).toContain('1 of 10 are open, and no further one is let in');
       expect(error.message).toContain('transactions hold 1 of 10');
       expect(error.cause).toMatchObject({ code: '53300' });
     }
   });
+});
+
+it('disconnect() ends calls that wait for one', async () => {
+  const storage = await limited(1);
+  const transaction = expectCode(
+    storage.transaction(async (tx) => {
+      await tx.createUser({});
+      await until(async () => storage.stats().connections.waiting > 0);
+      await storage.disconnect({ timeoutMs: 200 });
+    }),
+    'cancelled',
+  );
+  const calls = await Promise.allSettled(numbers(64).map(() => storage.getUser('x')));
+  expect(calls.filter(({ status }) => status === 'fulfilled')).toEqual([]);
+  await transaction;
 });
 
 it('further connections are opened soon after the server lets them in', async () => {

@@ -325,7 +325,7 @@ impl Target {
         let mut refused = connect_error(error);
         if self.is_pooled() {
             // PgBouncer uses this one SQLSTATE for all of its errors, from a wrong password to a server that is down.
-            if is_from_pooler(&refused) {
+            if is_from_pooler(&refused) && refused.code != Code::ResourceExhausted {
                 refused.message =
                     "the connection pooler refused the connection, or has no server for it: its reason is the cause"
                         .into();

@@ -9,13 +9,19 @@ use std::time::Duration;
 /// The error if no connection could be opened. No statement has run.
 pub fn connect_error(error: &sqlx::Error) -> Error {
     if let Some(server) = server_error(error) {
+        if is_full(server.code(), server.message()) {
+            let mut failed = from_server(server, Code::ResourceExhausted);
+            failed.message = "the server, or the pooler before it, lets in no further connection".into();
+            failed.retryable = true;
+            return failed;
+        }
         let code = match code_of(server.code(), Duration::ZERO, None) {
             // No statement of ours has failed. An example is 55000, a database that accepts no connections.
             Code::QueryFailed => Code::ConnectionFailed,
             code => code,
         };
         let mut failed = from_server(server, code);
-        failed.retryable = matches!(server.code(), "53300" | "57P01" | "57P02" | "57P03" | "57P05");
+        failed.retryable = matches!(server.code(), "57P01" | "57P02" | "57P03" | "57P05");
         // PgBouncer and poolers that imitate it refuse start-up options with 08P01, and RDS Proxy with 0A000.
         if matches!(server.code(), "08P01" | "0A000") {
             failed.message = "the server refused our start-up options: if a connection pooler stands in between, set pooler: 'transaction'".into();
@@ -38,6 +44,13 @@ pub fn connect_error(error: &sqlx::Error) -> Error {
             failed
         }
     }
+}
+
+/// PgBouncer has one SQLSTATE for nearly everything, and so has Supavisor. Only the text says that clients are too many:
+/// `max_client_conn`, `Max client connections reached`, `MaxClientsInSessionMode`.
+fn is_full(sql_state: &str, message: &str) -> bool {
+    let letters = message.chars().filter(char::is_ascii_alphabetic);
+    sql_state == "53300" || letters.collect::<String>().to_ascii_lowercase().contains("maxclient")
 }
 
 /// The error if the host's name has no address, or if no name server could be asked for it.
@@ -67,4 +80,27 @@ fn tls_error(io: &std::io::Error) -> Error {
     let cause = Cause { code: code.map(str::to_owned), ..plain_cause("TlsError", io.to_string()) };
     failed.cause = Some(Box::new(cause));
     failed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_full;
+
+    #[test]
+    fn knows_how_servers_and_poolers_say_that_clients_are_too_many() {
+        for (sql_state, message) in [
+            ("53300", "sorry, too many clients already"),
+            ("08P01", "no more connections allowed (max_client_conn)"),
+            ("XX000", "Max client connections reached"),
+            ("XX000", "(EMAXCONN) max client connections reached, limit: 200"),
+            ("XX000", "MaxClientsInSessionMode: max clients reached"),
+        ] {
+            assert!(is_full(sql_state, message), "{message}");
+        }
+        for (sql_state, message) in
+            [("08P01", "unsupported startup parameter: options"), ("XX000", "Tenant or user not found")]
+        {
+            assert!(!is_full(sql_state, message), "{message}");
+        }
+    }
 }

@@ -43,7 +43,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 const USE_TX: &str = "Inside of a transaction's function, calls have to be made on its `tx`, because each call on the adapter needs a connection of its own";
 
 /// Why the server refuses a connection.
-const THE_SERVER_S: &str = "the server lets in no further one: compare `max` × processes with its max_connections";
+const THE_SERVER_S: &str =
+    "no further one is let in: compare `max` × processes with what the server, or the pooler before it, allows";
 
 /// What the pool needs to know; durations of `None` mean no limit.
 #[derive(Debug, Clone)]
