@@ -49,6 +49,13 @@ module.exports = [
     tests: ['batching'],
   },
   {
+    name: 'migrations-wait-at-a-stretch',
+    mistake: 'a migration waits for the tables at a stretch, and all statements for them behind it',
+    find: 'pub const LOCK_TRY: Duration = Duration::from_millis(500);',
+    replace: 'pub const LOCK_TRY: Duration = LOCK_TIMEOUT;',
+    tests: ['migrations-traffic'],
+  },
+  {
     name: 'stuck-behind-stuck',
     mistake: 'a call that waits for a lock without a connection is not tried while others wait with one',
     find: 'if !state.is_trying_stuck\n            && let',

@@ -7,7 +7,7 @@ use crate::bridge::{Nullable, Pending};
 use crate::db::give_up::GiveUp;
 use crate::db::pool::CallGuard;
 use crate::db::{Batch, Batched, Db, TransactionCall};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::input::check_text;
 use crate::origin::on_behalf_of;
 use crate::store::lookup::Lookup;
@@ -130,7 +130,7 @@ impl PostgresStorageAdapter {
         self.start_change(operation, |_| work)
     }
 
-    /// Starts a call that changes the tables themselves. Its work calls [`begin_change`] before that.
+    /// Starts a call that changes the tables themselves. Its work calls [`crate::db::give_up::begin_change`] before that.
     pub(super) fn start_change<T, W, F>(&self, operation: &'static str, work: W) -> Pending<T>
     where
         T: Serialize + 'static,
@@ -229,15 +229,6 @@ impl PostgresStorageAdapter {
                 }
             }
         });
-    }
-}
-
-/// From here on, a caller who gives up is told that the change may take effect. One who has given up already was told that it
-/// does not.
-pub(super) fn begin_change(caller: Option<&GiveUp>) -> Result<()> {
-    match caller {
-        Some(caller) if !caller.send(true) => Err(Error::new(Code::Cancelled, "the caller has given up")),
-        _ => Ok(()),
     }
 }
 

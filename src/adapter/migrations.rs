@@ -1,8 +1,8 @@
 //! Migrations, for those who run them apart from the application.
 
-use super::calls::begin_change;
 use super::{PostgresStorageAdapter, RollbackOptions, options_or};
 use crate::bridge::{CallOptions, Json, Pending};
+use crate::db::give_up::begin_change;
 use crate::db::migrate::{Progress, Range, RangeEnd, RollbackPreview};
 use crate::error::Error;
 use crate::input::{Patch, Text, check_text, input};

@@ -1,5 +1,6 @@
 //! Giving up calls: a caller can stop waiting at any time, and learns whether a write may still take effect.
 
+use crate::error::{Code, Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::sync::Notify;
@@ -51,6 +52,15 @@ impl GiveUp {
             }
             given_up.await;
         }
+    }
+}
+
+/// From here on, a caller who gives up is told that the change may take effect. One who has given up already was told that it
+/// does not.
+pub fn begin_change(caller: Option<&GiveUp>) -> Result<()> {
+    match caller {
+        Some(caller) if !caller.send(true) => Err(Error::new(Code::Cancelled, "the caller has given up")),
+        _ => Ok(()),
     }
 }
 

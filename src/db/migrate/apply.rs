@@ -8,7 +8,7 @@ use super::plan::{Plan, Steps};
 use super::rebuild;
 use super::replay;
 use super::schema::Schema;
-use super::session;
+use super::session::{self, LOCK_PAUSE, LOCK_TIMEOUT, LOCK_TRY};
 use super::shape;
 use super::undo::{self, Rollback};
 use crate::db::pool::Lease;
@@ -34,6 +34,7 @@ pub enum Direction<'d> {
 /// connection is closed. What may take long is not watched, because the server has no limit for it either.
 pub async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, end: Option<Instant>) -> Result<Steps> {
     let mut pause = Duration::from_millis(10);
+    let mut held_up_since = None;
     let is_pooled = lease.target().is_pooled();
     loop {
         let mut transaction = session::begin(lease).await?;
@@ -44,20 +45,24 @@ pub async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, en
             .await
             .map_err(|error| failure(&error).error)?;
         if is_ours {
-            let schema = Schema::find(&mut transaction, plan.schema.as_deref(), is_pooled).await?;
-            session::prepare(&mut transaction).await?;
-            let done = match direction {
-                Direction::Up(count) => apply_next(&mut transaction, schema, plan, count).await?,
-                Direction::Baseline => note_only(&mut transaction, &schema, plan).await?,
-                Direction::Down(rollback) => {
-                    let _unwatched = Unwatched::begin();
-                    undo::undo(&mut transaction, &schema, plan, rollback).await?
+            match step(&mut transaction, plan, direction, is_pooled).await {
+                Ok(done) => {
+                    let _unwatched = (!done.is_empty()).then(Unwatched::begin);
+                    transaction.commit().await.map_err(|error| failure(&error).error)?;
+                    lease.settle(true);
+                    return Ok(done);
                 }
-            };
-            let _unwatched = (!done.is_empty()).then(Unwatched::begin);
-            transaction.commit().await.map_err(|error| failure(&error).error)?;
-            lease.settle(true);
-            return Ok(done);
+                Err(error)
+                    if error.code == Code::LockTimeout
+                        && held_up_since.get_or_insert_with(Instant::now).elapsed() < LOCK_TIMEOUT =>
+                {
+                    tracing::info!(migration = error.context.migration, "tables are in use, trying again");
+                    transaction.rollback().await.map_err(|error| failure(&error).error)?;
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
         }
         // A statement that waits for the lock would be an open transaction, and CREATE INDEX CONCURRENTLY waits for those.
         transaction.rollback().await.map_err(|error| failure(&error).error)?;
@@ -67,6 +72,19 @@ pub async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, en
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(250));
+    }
+}
+
+async fn step(transaction: &mut PgConnection, plan: &Plan, direction: Direction<'_>, is_pooled: bool) -> Result<Steps> {
+    let schema = Schema::find(transaction, plan.schema.as_deref(), is_pooled).await?;
+    session::prepare(transaction, LOCK_TRY).await?;
+    match direction {
+        Direction::Up(count) => apply_next(transaction, schema, plan, count).await,
+        Direction::Baseline => note_only(transaction, &schema, plan).await,
+        Direction::Down(rollback) => {
+            let _unwatched = Unwatched::begin();
+            undo::undo(transaction, &schema, plan, rollback).await
+        }
     }
 }
 

@@ -245,7 +245,7 @@ async fn compare(
     migrations: &[&Migration],
 ) -> Result<(Vec<Deviation>, usize)> {
     let schema = Schema::find(connection, option, is_pooled).await?;
-    session::prepare(connection).await?;
+    session::prepare(connection, session::LOCK_TIMEOUT).await?;
     let found = parts(connection, &schema, migrations).await?;
     let made = Schema { name: format!("auth_diagnose_{}", secret_handle()), later: Vec::new(), exists: true };
     create(connection, &made.name).await?;

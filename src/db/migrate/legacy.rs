@@ -4,12 +4,13 @@
 use super::execute::{execute, migration_failed};
 use super::functions::{self, Function};
 use super::history::{self, TAKEN_OVER};
-use super::locks;
+use super::locks::{self, LockFor};
 use super::migration::{Migration, names_after};
 use super::rebuild::Rebuild;
 use super::rights::TriggerRight;
 use super::rules::check_rules;
 use super::schema::Schema;
+use super::session::LOCK_TIMEOUT;
 use super::set_aside::refuse_prefixed;
 use super::shape::{Shape, recognise};
 use super::zones::{Zones, check_zones};
@@ -190,7 +191,8 @@ fn same<'t>(tables: &[&'t str]) -> impl Iterator<Item = (&'t str, &'t str)> {
     tables.iter().map(|table| (*table, *table))
 }
 
-/// Locks the tables, creates the functions for times, and makes settings for the statements that follow. Rules read whole
+/// Locks the tables, creates the functions for times, and makes settings for the statements that follow. These may wait for
+/// locks for longer: what they could keep waiting waits already. Rules read whole
 /// tables, so that sequential scans are allowed. Their statements are long and run once: compiling them (`jit`) would cost
 /// more than it saves.
 async fn prepare(
@@ -200,13 +202,14 @@ async fn prepare(
     origin: &Origin,
     tables: &[&str],
 ) -> Result<()> {
-    locks::lock(connection, schema, TAKEN_OVER, tables, "ACCESS EXCLUSIVE").await?;
+    locks::lock(connection, schema, TAKEN_OVER, tables, LockFor::Changing).await?;
     let Zones { server, client } = &origin.zones;
     sqlx::query(
         "SELECT set_config('auth_postgres.schema', $4, true)
               , set_config('auth_postgres.server_zone', $1, true)
               , set_config('auth_postgres.client_zone', $2, true)
               , set_config('auth_postgres.update_zone', $3, true)
+              , set_config('lock_timeout', $5, true)
               , set_config('enable_seqscan', 'on', true)
               , set_config('jit', 'off', true)",
     )
@@ -214,6 +217,7 @@ async fn prepare(
     .bind(client)
     .bind(if origin.shape.has_update_triggers { server } else { client })
     .bind(&schema.name)
+    .bind(LOCK_TIMEOUT.as_millis().to_string())
     .persistent(false)
     .execute(&mut *connection)
     .await

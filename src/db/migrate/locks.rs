@@ -2,20 +2,27 @@
 
 use super::execute::{execute, failure, migration_failed};
 use super::schema::Schema;
-use super::session::LOCK_TIMEOUT;
+use super::session::{LOCK_TIMEOUT, LOCK_TRY};
 use crate::error::Result;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::{Duration, Instant};
 
+/// What tables are locked for.
+#[derive(Clone, Copy)]
+pub enum LockFor {
+    /// Others may use them meanwhile.
+    Reading,
+    Changing,
+}
+
 /// Locks the tables for the migration `id`, with one time limit for all of them. The server applies `lock_timeout` to each
-/// lock on its own, so before each lock it is set to the time that is left. The rest also limits the later statements
-/// of the transaction.
+/// lock on its own, so before each lock it is set to the time that is left. Each later statement of the transaction has all of it again.
 pub async fn lock(
     connection: &mut PgConnection,
     schema: &Schema,
     id: &str,
     tables: &[&str],
-    mode: &'static str,
+    lock_for: LockFor,
 ) -> Result<()> {
     let started = Instant::now();
     let there: Vec<String> = sqlx::query_scalar(
@@ -32,13 +39,17 @@ pub async fn lock(
     .fetch_all(&mut *connection)
     .await
     .map_err(|error| failure(&error).error)?;
-    limit(connection, id, LOCK_TIMEOUT).await?;
+    let (mode, allowance) = match lock_for {
+        LockFor::Reading => ("ACCESS SHARE", LOCK_TIMEOUT),
+        LockFor::Changing => ("ACCESS EXCLUSIVE", LOCK_TRY),
+    };
+    limit(connection, id, allowance).await?;
     for table in tables.iter().filter(|table| there.iter().any(|name| name == *table)) {
         let sql = format!("LOCK TABLE {}.{table} IN {mode} MODE", schema.quoted());
         execute(connection, id, AssertSqlSafe(sql)).await?;
-        limit(connection, id, LOCK_TIMEOUT.saturating_sub(started.elapsed())).await?;
+        limit(connection, id, allowance.saturating_sub(started.elapsed())).await?;
     }
-    Ok(())
+    limit(connection, id, allowance).await
 }
 
 async fn limit(connection: &mut PgConnection, id: &str, left: Duration) -> Result<()> {

@@ -4,6 +4,7 @@
 
 use super::execute::failure;
 use super::migration::Migration;
+use super::session::{LOCK_PAUSE, LOCK_TRY};
 use crate::db::deadline::millis;
 use crate::db::pool::Lease;
 use crate::db::silence::Unwatched;
@@ -20,11 +21,6 @@ const LOCK: i64 = 0x6175_7468_7067_6d70;
 const SETTINGS: &str = "SET search_path = pg_catalog, pg_temp; SET statement_timeout = 0;
     SET idle_in_transaction_session_timeout = 0; SET default_transaction_read_only = off;
     SET default_transaction_isolation = 'read committed'";
-
-/// How long a statement waits for a lock that keeps others waiting.
-const PATIENCE: &str = "SET lock_timeout = '1s'";
-/// A statement that keeps nobody waiting waits for all transactions that are older.
-const NO_HURRY: &str = "SET lock_timeout = 0";
 
 /// Prepares the migrations, one process at a time. The others wait up to `end`. Ends the session.
 pub async fn prepare(mut lease: Lease, migrations: &[&Migration], schema: &str, end: Option<Instant>) -> Result<()> {
@@ -110,11 +106,13 @@ async fn next_step(
         .map_err(|error| failure(&error).error)
 }
 
-/// A statement that cannot have its lock tries again, up to `end`.
+/// A statement that cannot have its lock tries again, up to `end`. One that keeps nobody waiting waits for all transactions
+/// that are older.
 async fn execute(connection: &mut PgConnection, id: &str, statement: &str, end: Option<Instant>) -> Result<()> {
     let waits_alone = ["CONCURRENTLY", "VALIDATE"].iter().any(|word| statement.contains(word));
-    let patience = if waits_alone { NO_HURRY } else { PATIENCE };
-    sqlx::raw_sql(patience).execute(&mut *connection).await.map_err(|error| failure(&error).error)?;
+    let limit = if waits_alone { 0 } else { LOCK_TRY.as_millis() };
+    let set_limit = AssertSqlSafe(format!("SET lock_timeout = {limit}"));
+    sqlx::raw_sql(set_limit).execute(&mut *connection).await.map_err(|error| failure(&error).error)?;
     let started = Instant::now();
     tracing::info!(migration = id, statement, "preparing");
     let _unwatched = Unwatched::begin();
@@ -123,7 +121,7 @@ async fn execute(connection: &mut PgConnection, id: &str, statement: &str, end: 
         let Err(error) = result else { break };
         let reason = failure(&error).error;
         if reason.code == Code::LockTimeout && end.is_none_or(|end| Instant::now() < end) {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(LOCK_PAUSE).await;
             continue;
         }
         let mut failed = not_prepared(id, &reason.message);

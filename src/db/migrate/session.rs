@@ -7,6 +7,7 @@ use crate::db::pool::Lease;
 use crate::error::{Code, Result};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Under a stricter level each statement would see the database as it was before the tables were locked: rows that
 /// were committed in between would be lost.
@@ -14,9 +15,14 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE, NOT DEFER
 
 const BEGIN_READ_ONLY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY";
 
-/// A migration waits this long for the tables that others use, all of them together, then gives up and leaves
-/// everything as it was.
-pub const LOCK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+/// A migration tries this long to lock the tables that others use, then gives up and leaves everything as it was.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Each try waits no longer than this, all tables together: the statements of all others wait behind it, logins among them.
+pub const LOCK_TRY: Duration = Duration::from_millis(500);
+
+/// Between two tries everybody else has this long.
+pub const LOCK_PAUSE: Duration = Duration::from_secs(1);
 
 /// Sets only what has another value, because some of these settings only a superuser may change, and those are usually
 /// right already. A `synchronous_commit` that is stricter than `on` stays. Settings that this version of the server
@@ -71,9 +77,9 @@ async fn begin_with<'l>(lease: &'l mut Lease, begin: &str) -> Result<Transaction
 }
 
 /// Here the search path contains only the server's own objects.
-pub async fn prepare(connection: &mut PgConnection) -> Result<()> {
+pub async fn prepare(connection: &mut PgConnection, lock_timeout: Duration) -> Result<()> {
     sqlx::query(SETTINGS)
-        .bind(LOCK_TIMEOUT.as_millis().to_string())
+        .bind(lock_timeout.as_millis().to_string())
         .persistent(false)
         .execute(connection)
         .await

@@ -2,10 +2,11 @@
 
 use super::execute::{execute, migration_failed};
 use super::history::{self, Applied, TAKEN_OVER, mismatch};
+use super::locks::{self, LockFor};
 use super::migration::Migration;
 use super::plan::{Plan, Steps};
 use super::schema::Schema;
-use super::{legacy, locks, replay};
+use super::{legacy, replay};
 use crate::error::{Code, Error, Result};
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Instant;
@@ -85,7 +86,7 @@ pub async fn preview(
     let migrations = undoing.undone.iter().map(|migration| migration.id);
     // Counting takes as long as it takes, but does not wait for the tables for longer than the rollback itself would.
     execute(connection, history::TABLE, "SET LOCAL statement_timeout = 0").await?;
-    locks::lock(connection, schema, history::TABLE, &undoing.dropped, "ACCESS SHARE").await?;
+    locks::lock(connection, schema, history::TABLE, &undoing.dropped, LockFor::Reading).await?;
     let tables = count_rows(connection, schema, &undoing.dropped).await?;
     Ok(RollbackPreview { migrations: migrations.collect(), tables, gives_back })
 }
@@ -96,7 +97,7 @@ pub async fn undo(connection: &mut PgConnection, schema: &Schema, plan: &Plan, r
     let Some(undoing) = Undoing::find(connection, schema, plan, to).await? else { return Ok(steps) };
     let Undoing { applied, applied_here, undone, dropped } = undoing;
     let newest = undone.first().map_or(history::TABLE, |migration| migration.id);
-    locks::lock(connection, schema, newest, &dropped, "ACCESS EXCLUSIVE").await?;
+    locks::lock(connection, schema, newest, &dropped, LockFor::Changing).await?;
     replay::refuse_additions(connection, schema, &applied_here, &dropped).await?;
     if let (None, Some(origin)) = (to, &applied.origin) {
         // All rows are kept. If the old tables have no place for some of them, the rollback is refused, whatever
