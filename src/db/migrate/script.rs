@@ -24,8 +24,8 @@ pub enum RangeEnd {
     Nothing,
 }
 
-/// How long a script waits for a lock, so that it does not stop everybody else who needs the table.
-const SETTINGS: &str = "SET LOCAL lock_timeout = '10s';\nSET LOCAL statement_timeout = 0;\n";
+/// While a script waits for a lock, so does everybody else who needs the table. Who runs it can run it again.
+const SETTINGS: &str = "SET LOCAL lock_timeout = '1s';\nSET LOCAL statement_timeout = 0;\n";
 
 const SERVER_ONLY: &str = "SET LOCAL search_path = pg_catalog, pg_temp;\n";
 
