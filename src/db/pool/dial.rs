@@ -1,7 +1,7 @@
 //! Opens new connections. One that is being opened for a call that gives up is not thrown away: where calls may take less
 //! time than it takes to connect, there would never be a connection.
 
-use super::connection::Connection;
+use super::connection::{Connection, Rest};
 use super::{Permit, Pool, lock};
 use crate::db::background::in_background;
 use crate::db::connect::Opened;
@@ -43,9 +43,8 @@ async fn open(pool: &Arc<Pool>, end: Option<Instant>, left: &GiveUp) -> Result<C
         Ok(Opened { inner, host, backend }) => {
             *lock(&pool.last_fault) = None;
             pool.reap_in_background(open_idle);
-            let now = Instant::now();
             let counted = Arc::clone(&pool.open);
-            Ok(Connection { inner, host, backend, opened_at: now, idle_since: now, uses: 0, counted })
+            Ok(Connection { inner, host, backend, opened_at: Instant::now(), rest: Rest::begin(), uses: 0, counted })
         }
         Err(error) => {
             *lock(&pool.last_fault) = Some(error.clone());

@@ -23,7 +23,7 @@ use crate::error::{Code, Error, Result};
 use crate::metrics::Metrics;
 use calls::{RunningCalls, not_connected};
 use cancel::CancelConnection;
-use connection::{Connection, close, close_in_background, is_alive};
+use connection::{Connection, Rest, close, close_in_background, is_alive};
 use futures_core::future::BoxFuture;
 use permits::Permits;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -246,7 +246,7 @@ impl Pool {
 
     /// Makes the connection available again, or closes it if the pool has been closed.
     pub fn put_back(&self, mut connection: Connection) {
-        connection.idle_since = Instant::now();
+        connection.rest = Rest::begin();
         let mut idle = lock(&self.idle);
         if idle.is_closed {
             drop(idle);
@@ -265,7 +265,7 @@ impl Pool {
     }
 
     fn is_doubtful(&self, connection: &Connection) -> bool {
-        connection.idle_since.elapsed() >= PING_AFTER_IDLE || self.suspected.is_after(connection.idle_since)
+        connection.rest.elapsed() >= PING_AFTER_IDLE || self.suspected.is_after(connection.rest.since)
     }
 
     /// Closes all doubtful connections after one of them was found dead, so that no time is lost on the others.
@@ -315,7 +315,7 @@ impl Pool {
         let mut excess = idle.connections.len() - min;
         // The oldest lie at the bottom.
         let (expired, kept) = std::mem::take(&mut idle.connections).into_iter().partition::<Vec<_>, _>(|connection| {
-            let is_stale = self.options.idle_timeout.is_some_and(|limit| connection.idle_since.elapsed() >= limit);
+            let is_stale = self.options.idle_timeout.is_some_and(|limit| connection.rest.elapsed() >= limit);
             let closes = self.is_expired(connection) || (is_stale && excess > 0);
             excess -= usize::from(closes && excess > 0);
             closes
