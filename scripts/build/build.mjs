@@ -5,11 +5,12 @@
  * the packages under npm/.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { generatePackages } from './generate-packages.mjs';
 import { inputsHash, markAddonCurrent, ROOT } from './inputs.mjs';
 import { writeReference } from './reference.mjs';
+import { checkSize } from './size.mjs';
 import { checkToolchain, SetupError } from './toolchain.mjs';
 
 const RAW_TYPINGS = 'target/native.d.ts';
@@ -24,12 +25,17 @@ try {
   process.exit(1);
 }
 
+const isRelease = process.argv.includes('--release');
 run(join(ROOT, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js'), [
   ...['build', '--platform', '--no-js', '--dts', RAW_TYPINGS],
-  ...(process.argv.includes('--release') ? ['--release'] : []),
+  ...(isRelease ? ['--release'] : []),
   // Where nobody is developing, a stale Cargo.lock is an error.
   ...(process.env.CI ? ['--', '--locked'] : []),
 ]);
+if (isRelease) {
+  const addons = readdirSync(ROOT).filter((name) => /^auth-postgres\..*\.node$/.test(name));
+  for (const name of addons) checkSize(join(ROOT, name));
+}
 const typings = join(ROOT, 'scripts', 'build', 'typings.mjs');
 if (existsSync(typings)) run(typings, [RAW_TYPINGS, 'index.d.ts']);
 writeReference();

@@ -5,14 +5,14 @@
  * Linux targets are linked by zig, from PyPI: against glibc 2.17 for the gnu ones, whatever this machine has.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ROOT } from '../build/inputs.mjs';
 import { platforms } from '../build/platforms.mjs';
+import { checkSize } from '../build/size.mjs';
 
 const OLDEST_GLIBC = '2.17';
-const MOST_BYTES = 8_000_000;
 const ZIG_PACKAGES = ['ziglang==0.17.1', 'cargo-zigbuild==0.24.1'];
 
 /**
@@ -47,13 +47,6 @@ function zigEnvironment() {
     run('python3', ['-m', 'pip', 'install', '--quiet', '--upgrade', '--target', home, ...ZIG_PACKAGES]);
   }
   return { ...process.env, PYTHONPATH: home, PATH: `${join(home, 'bin')}${delimiter}${process.env.PATH}` };
-}
-
-/** @param {string} binary */
-function checkSize(binary) {
-  const { size } = statSync(binary);
-  console.log(`${binary}: ${size} bytes`);
-  if (size > MOST_BYTES) throw new Error(`${binary} has ${size} bytes; ${MOST_BYTES} are allowed.`);
 }
 
 /** @param {string} binary */

@@ -3,7 +3,7 @@
 use super::PostgresStorageAdapter;
 use crate::bridge::calls::Answer;
 use crate::bridge::runtime::{self, BoxedTask};
-use crate::bridge::{Nullable, Pending};
+use crate::bridge::{CallId, Nullable, Pending};
 use crate::db::give_up::GiveUp;
 use crate::db::pool::CallGuard;
 use crate::db::{Batch, Batched, Db, TransactionCall};
@@ -192,21 +192,27 @@ impl PostgresStorageAdapter {
         F: Future<Output = Result<T>> + Send + 'static,
         R: FnOnce(Answer, Result<T>) + Send + 'static,
     {
-        let caller = answer.give_up();
-        let work = on_behalf_of(Some(answer.id()), work);
-        spawn(is_alone, self.log.as_ref(), async move {
-            let given_up = async {
-                match caller {
-                    Some(caller) => caller.wait().await,
-                    None => std::future::pending().await,
-                }
-            };
+        let (call, caller) = (answer.id(), answer.give_up());
+        // Boxed, so that what follows is compiled once, and not for each method.
+        let answered = Box::pin(async move { respond(answer, work.await) });
+        self.run_until_given_up(is_alone, call, caller, answered);
+    }
+
+    fn run_until_given_up(&self, is_alone: bool, call: CallId, caller: Option<Arc<GiveUp>>, work: BoxedTask) {
+        let given_up = async move {
+            match caller {
+                Some(caller) => caller.wait().await,
+                None => std::future::pending().await,
+            }
+        };
+        let work = async move {
             tokio::select! {
                 biased;
-                result = work => respond(answer, result),
+                () = work => {}
                 () = given_up => {}
             }
-        });
+        };
+        spawn(is_alone, self.log.as_ref(), on_behalf_of(Some(call), work));
     }
 
     /// A call that has failed already.

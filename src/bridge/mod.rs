@@ -15,4 +15,4 @@ pub mod runtime;
 pub mod tick_gather;
 mod values;
 
-pub use values::{CallOptions, Json, Nullable, Pending, Void};
+pub use values::{CallId, CallOptions, Json, Nullable, Pending, Void};
