@@ -1,7 +1,7 @@
 /** Cancelling a call with `signal` or `timeoutMs`. */
 import { useDatabase } from './helpers/database';
 import { expectCode, expectInvalidInput, rejection } from './helpers/errors';
-import { backendsOf, until, whileLocked } from './helpers/failing';
+import { backendsOf, timeOf, until, whileLocked } from './helpers/failing';
 import { eventInput, sessionInput, userInput } from './helpers/fixtures';
 import { runScript } from './helpers/process';
 import { Relay } from './helpers/relay';
@@ -240,6 +240,39 @@ it('with several hosts, each statement is cancelled on the host that runs it', a
   } finally {
     await storage.disconnect({ timeoutMs: 0 });
     for (const relay of relays) await relay.close();
+  }
+});
+
+it('a host that does not answer any more does not keep the statements at another one running', async () => {
+  const relays = [await Relay.start(db.url), await Relay.start(db.url)] as const;
+  const url = new URL(relays[0].url);
+  const hosts = relays.map((relay) => new URL(relay.url).host).join(',');
+  const storage = db.adapter(
+    { application_name: NAME, statementTimeoutMs: 0, max: 4 },
+    url.href.replace(url.host, hosts),
+  );
+  try {
+    const users = await Promise.all([db.storage.createUser({}), db.storage.createUser({})]);
+    const waiting = async () => (await backendsOf(db, NAME, { waiting: true })).length;
+    await whileLocked(db, 'SELECT FROM users WHERE id = ANY($1) FOR UPDATE', [users.map(({ id }) => id)], async () => {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const update = (at: number) => storage.updateUser(users[at]?.id as string, { name: 'never' }, { signal });
+      const calls = [update(0)];
+      await until(async () => (await waiting()) === 1);
+      relays[0].refuse();
+      calls.push(update(1));
+      await until(async () => (await waiting()) === 2);
+      relays[0].silence();
+      relays[0].holdOpen();
+      controller.abort();
+      for (const call of calls) await expectCode(call, 'cancelled');
+      // The silent host is left two seconds to answer.
+      expect(await timeOf(until(async () => (await waiting()) === 1))).toBeLessThan(1_500);
+    });
+  } finally {
+    for (const relay of relays) await relay.close();
+    await storage.disconnect({ timeoutMs: 0 });
   }
 });
 

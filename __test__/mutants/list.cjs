@@ -348,8 +348,8 @@ module.exports = [
   {
     name: 'cancel-at-the-host-of-another',
     mistake: 'a statement is cancelled at the host where another one was cancelled',
-    find: 'request.backend.host == host && request.signal == signal;',
-    replace: 'request.signal == signal;',
+    find: 'self.clone().serve(Arc::clone(target), backend.host)',
+    replace: 'self.clone().serve(Arc::clone(target), 1 - backend.host)',
     tests: ['cancellation'],
   },
   {

@@ -1,13 +1,15 @@
-//! The connection from which the statements of other connections are ended on the server.
+//! The connections from which the statements of other connections are ended on the server.
 //!
-//! Many calls may be given up at once. There is one connection for all of them, and what has come together while it was
-//! busy travels in one statement, so that no call waits for more than the one before it.
+//! Many calls may be given up at once. There is one connection to a host for all of them, and what has come together while it
+//! was busy travels in one statement, so that no call waits for more than the one before it.
 
 use crate::db::background::in_background;
 use crate::db::connect::{Backend, Target};
 use crate::db::deadline::within;
 use crate::db::driver_panic::catch_driver_panic;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -15,16 +17,13 @@ use tokio::sync::oneshot;
 /// How long the server may take to let us in, and again to be told.
 pub const GRACE: Duration = Duration::from_secs(2);
 
-/// The connection, which is there while signals have to be sent.
+/// The connections, each of which is there while signals have to be sent. A host that does not answer keeps no signal from the
+/// others, so each has its own.
 #[derive(Default, Clone)]
-pub struct CancelConnection(Arc<Mutex<Outbox>>);
+pub struct CancelConnections(Arc<Mutex<HashMap<usize, Outbox>>>);
 
-#[derive(Default)]
-struct Outbox {
-    waiting: Vec<Request>,
-    /// Whether a task sends them.
-    is_served: bool,
-}
+/// The signals that wait to be sent to one host. There is one as long as a task sends them.
+type Outbox = Vec<Request>;
 
 struct Request {
     signal: Signal,
@@ -89,24 +88,30 @@ async fn send(connection: &mut PgConnection, signal: Signal, requests: Vec<Reque
     true
 }
 
-impl CancelConnection {
+impl CancelConnections {
     /// Signals one backend, from a connection beside it. `false` when the server could not be told.
     pub async fn signal(&self, target: &Arc<Target>, signal: Signal, backend: Backend) -> bool {
         let (told, answer) = oneshot::channel();
-        let is_served = {
-            let mut outbox = self.outbox();
-            outbox.waiting.push(Request { signal, backend, told });
-            std::mem::replace(&mut outbox.is_served, true)
+        let request = Request { signal, backend, told };
+        let is_served = match self.outboxes().entry(backend.host) {
+            Entry::Occupied(mut outbox) => {
+                outbox.get_mut().push(request);
+                true
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(vec![request]);
+                false
+            }
         };
         if !is_served {
-            in_background(|| self.clone().serve(Arc::clone(target)));
+            in_background(|| self.clone().serve(Arc::clone(target), backend.host));
         }
         answer.await.is_ok()
     }
 
-    /// Sends signals until none is left, those to one host over one connection.
-    async fn serve(self, target: Arc<Target>) {
-        while let Some(host) = self.next_host() {
+    /// Sends signals to a host until none is left.
+    async fn serve(self, target: Arc<Target>, host: usize) {
+        while self.has_signals(host) {
             let Ok(mut connection) = target.open_beside(host, Some(GRACE)).await else {
                 self.give_up(host);
                 continue;
@@ -121,30 +126,34 @@ impl CancelConnection {
         }
     }
 
-    /// The host of the oldest signal. If there is none, the task that asks has to end.
-    fn next_host(&self) -> Option<usize> {
-        let mut outbox = self.outbox();
-        let host = outbox.waiting.first().map(|request| request.backend.host);
-        outbox.is_served = host.is_some();
-        host
+    /// If there are none, the task that asks has to end.
+    fn has_signals(&self, host: usize) -> bool {
+        let mut outboxes = self.outboxes();
+        let has_signals = outboxes.get(&host).is_some_and(|outbox| !outbox.is_empty());
+        if !has_signals {
+            outboxes.remove(&host);
+        }
+        has_signals
     }
 
-    /// The signals of the oldest one's kind, if that is for this host. Those that nobody waits for are left out: what runs
-    /// on their backends by now may be somebody else's.
+    /// The signals of the oldest one's kind. Those that nobody waits for are left out: what runs on their backends by now may
+    /// be somebody else's.
     fn take(&self, host: usize) -> Option<(Signal, Vec<Request>)> {
-        let mut outbox = self.outbox();
-        outbox.waiting.retain(|request| !request.told.is_closed());
-        let signal = outbox.waiting.first().filter(|request| request.backend.host == host)?.signal;
-        let is_like_it = |request: &mut Request| request.backend.host == host && request.signal == signal;
-        Some((signal, outbox.waiting.extract_if(.., is_like_it).collect()))
+        let mut outboxes = self.outboxes();
+        let outbox = outboxes.get_mut(&host)?;
+        outbox.retain(|request| !request.told.is_closed());
+        let signal = outbox.first()?.signal;
+        Some((signal, outbox.extract_if(.., |request| request.signal == signal).collect()))
     }
 
     /// Nobody at that host can be told.
     fn give_up(&self, host: usize) {
-        self.outbox().waiting.retain(|request| request.backend.host != host);
+        if let Some(outbox) = self.outboxes().get_mut(&host) {
+            outbox.clear();
+        }
     }
 
-    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+    fn outboxes(&self) -> MutexGuard<'_, HashMap<usize, Outbox>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

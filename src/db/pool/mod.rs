@@ -22,7 +22,7 @@ use super::deadline::{Allowance, Watermark, until, within};
 use crate::error::{Code, Error, Result};
 use crate::metrics::Metrics;
 use calls::{RunningCalls, not_connected};
-use cancel::CancelConnection;
+use cancel::CancelConnections;
 use connection::{Connection, Rest, close, close_in_background, is_alive};
 use futures_core::future::BoxFuture;
 use permits::Permits;
@@ -69,8 +69,8 @@ pub struct Pool {
     suspected: Watermark,
     /// A connection that was opened before this moment leads to the wrong server.
     outdated: Watermark,
-    /// The connection from which the statements of others are cancelled, while it is needed.
-    pub cancelling: CancelConnection,
+    /// The connections from which the statements of others are cancelled, while they are needed.
+    pub cancelling: CancelConnections,
     /// Why no connection could be opened, the last time that one was asked for.
     last_fault: Mutex<Option<Error>>,
     /// Shared with each open connection.
@@ -106,7 +106,7 @@ impl Pool {
             idle: Mutex::default(),
             suspected: Watermark::new(),
             outdated: Watermark::new(),
-            cancelling: CancelConnection::default(),
+            cancelling: CancelConnections::default(),
             last_fault: Mutex::default(),
             open: Arc::default(),
             returned: Notify::new(),
