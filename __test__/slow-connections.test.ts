@@ -50,24 +50,30 @@ describe('a connection that is being opened when its call is given up', () => {
     await storage.disconnect();
   });
 
-  it('serves the next ones also if the call is given up between connecting and its statement', async () => {
-    relay.delayOpening(0);
-    let isOpen = false;
-    relay.onMessage(({ from, type }) => {
-      // The server is ready, and is asked which backend it is.
-      if (isOpen && from === 'client') relay.delay(150);
-      isOpen ||= type === 'Z';
-      return 'pass';
-    });
-    const storage = adapter({ max: 2 });
-    await expectCode(storage.listUsers(LIMIT), 'cancelled');
-    await until(() => storage.stats().connections.idle === 1);
-    relay.onMessage();
-    relay.delay(0);
-    await storage.listUsers();
-    expect(relay.connections).toBe(1);
-    await storage.disconnect();
-  });
+  it.each([
+    ['on a connection of its own', {}],
+    ['through a pooler', { pooler: 'transaction' }],
+  ])(
+    'serves the next ones also if the call is given up between connecting and its statement, %s',
+    async (_, options) => {
+      relay.delayOpening(0);
+      let isOpen = false;
+      relay.onMessage(({ from, type }) => {
+        // The server is ready, and is asked which backend it is.
+        if (isOpen && from === 'client') relay.delay(150);
+        isOpen ||= type === 'Z';
+        return 'pass';
+      });
+      const storage = adapter({ max: 2, ...options });
+      await expectCode(storage.listUsers(LIMIT), 'cancelled');
+      await until(() => storage.stats().connections.idle === 1);
+      relay.onMessage();
+      relay.delay(0);
+      await storage.listUsers();
+      expect(relay.connections).toBe(1);
+      await storage.disconnect();
+    },
+  );
 
   it.each([64, 256])('counts like any other while %i calls are given up again and again', async (n) => {
     const storage = adapter({ max: 8 });

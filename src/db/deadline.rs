@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// is slow to stop. After that the server counts as silent.
 const SILENCE: Duration = Duration::from_secs(1);
 
+/// Who has waited for no longer than this still has all of its time.
+pub const SLACK: Duration = Duration::from_millis(100);
+
 /// How long an attempt (one statement, or one transaction) may take, seen from here. Without a statement
 /// timeout there is no limit.
 pub fn attempt_limit(statement_timeout: Option<Duration>) -> Option<Duration> {
@@ -38,6 +41,15 @@ impl Allowance {
     /// `None` means that there is no limit.
     pub fn new(limit: Option<Duration>) -> Self {
         Self(limit)
+    }
+
+    /// What is left of it now, if it ends then.
+    pub fn until(end: Option<Instant>) -> Self {
+        Self(end.map(|end| end.saturating_duration_since(Instant::now())))
+    }
+
+    pub fn left(self) -> Option<Duration> {
+        self.0
     }
 
     /// When a wait that begins now has to end.

@@ -16,7 +16,7 @@ pub use batched::{Batched, LockKey};
 pub use call::Respond;
 
 use super::background::in_background;
-use super::deadline::{Allowance, within};
+use super::deadline::{Allowance, SLACK, within};
 use super::give_up::GiveUp;
 use super::pool::calls::not_connected;
 use super::pool::{CallGuard, Pool};
@@ -25,7 +25,7 @@ use crate::error::{Code, Error, Result};
 use crate::origin::on_behalf_of;
 use call::{Call, WaitingCall};
 use futures_core::future::BoxFuture;
-use policy::{MAX_TRYING, MAX_WORKERS, SLACK, STALL};
+use policy::{MAX_TRYING, MAX_WORKERS, STALL};
 use serve::{Outcome, serve, unless_given_up};
 use state::{Mode, Running, State, Taken};
 use std::future::Future;

@@ -41,9 +41,6 @@ pub const STALL: Duration = Duration::from_millis(50);
 /// pooler that has just started may have forgotten the first. Must be longer than connecting usually takes.
 pub const CONNECTING_LONG: Duration = Duration::from_secs(1);
 
-/// A call that has waited for no longer than this when a worker begins to connect has waited as long as the worker.
-pub const SLACK: Duration = Duration::from_millis(100);
-
 /// How long the statement of several calls waits for a lock: then it is undone, and its calls find out one by one
 /// which of them the lock concerns. The same time as [`STALL`], as a SQL expression to be read in a `WHERE` clause; the
 /// setting ends with the statement. It costs the server less than a microsecond a statement.

@@ -4,7 +4,8 @@
 use super::connection::{Connection, Rest};
 use super::{Permit, Pool, lock};
 use crate::db::background::in_background;
-use crate::db::connect::Opened;
+use crate::db::connect::{NO_ANSWER, Opened, unanswered};
+use crate::db::deadline::{Allowance, SLACK, until};
 use crate::db::give_up::GiveUp;
 use crate::error::{Code, Error, Result};
 use crate::origin::{self, on_behalf_of};
@@ -13,15 +14,23 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
 
-/// A new connection, opened before `end`. If the caller gives up, it becomes an idle one.
+/// A new connection, opened before `end`. If the caller gives up, or has waited for its turn so long that little time is left,
+/// it may become an idle one.
 pub async fn dial(pool: &Arc<Pool>, permit: Permit, end: Option<Instant>) -> Result<(Connection, Permit)> {
     let (mut answer, opened) = oneshot::channel();
-    let pool = Arc::clone(pool);
+    let limit = pool.options.connection_timeout;
+    let left = Allowance::until(end);
+    // With a time of its own it outlives such a caller. Where calls wait long for their turn, each of them would otherwise take
+    // its connection with it, and there would never be one.
+    let (limit, caller_end) =
+        if left.is_spent() || left.is_fresh(limit, SLACK) { (left, None) } else { (Allowance::new(limit), end) };
+    let shared = Arc::clone(pool);
     let dial = async move {
+        let pool = shared;
         let left = GiveUp::default();
         let connection = tokio::select! {
             biased;
-            connection = open(&pool, end, &left) => connection,
+            connection = open(&pool, limit, &left) => connection,
             () = is_unwanted(&pool, &mut answer, &left) => return,
         };
         if let Err(Ok((connection, permit))) = answer.send(connection.map(|connection| (connection, permit))) {
@@ -32,12 +41,15 @@ pub async fn dial(pool: &Arc<Pool>, permit: Permit, end: Option<Instant>) -> Res
     // The call hears what the log says about it.
     let call = origin::call();
     in_background(|| on_behalf_of(call, dial));
-    opened.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "no connection was opened")))
+    match until(caller_end, opened).await {
+        Some(opened) => opened.unwrap_or_else(|_| Err(Error::new(Code::Internal, "no connection was opened"))),
+        None => Err(lock(&pool.last_fault).clone().unwrap_or_else(|| unanswered(NO_ANSWER))),
+    }
 }
 
-async fn open(pool: &Arc<Pool>, end: Option<Instant>, left: &GiveUp) -> Result<Connection> {
+async fn open(pool: &Arc<Pool>, limit: Allowance, left: &GiveUp) -> Result<Connection> {
     let started = Instant::now();
-    let opened = pool.options.target.open(end.map(|end| end.saturating_duration_since(started)), left).await;
+    let opened = pool.options.target.open(limit.left(), left).await;
     pool.metrics.connecting(opened.is_ok(), started.elapsed());
     match opened {
         Ok(Opened { inner, host, backend }) => {

@@ -38,6 +38,8 @@ const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 
 /// A server that lets no further connection in is asked again after so long, if none of those that are open is free before.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How much time there is for what a connection needs before its first statement, if the call has less time left.
+const READY_LIMIT: Duration = Duration::from_secs(1);
 
 /// What is wrong if a transaction waits for itself.
 const USE_TX: &str = "Inside of a transaction's function, calls have to be made on its `tx`, because each call on the adapter needs a connection of its own";
@@ -152,6 +154,12 @@ impl Pool {
         Allowance::new(self.options.connection_timeout).end()
     }
 
+    /// When a connection that was there before `end` has to be ready for its first statement. A call that has waited long for its
+    /// turn has little time left. Where all do, each of them would otherwise have its connection given up, and none be served.
+    pub fn ready_end(&self, end: Option<Instant>) -> Option<Instant> {
+        end.max(self.options.connection_timeout.map(|limit| Instant::now() + limit.min(READY_LIMIT)))
+    }
+
     /// An idle connection that is alive, if there is any. `end` is the time by which that must be known.
     pub async fn idle_connection(&self, end: Option<Instant>) -> Option<Connection> {
         while let Some(mut connection) = self.pop_idle() {
@@ -159,7 +167,7 @@ impl Pool {
                 close_in_background(connection);
                 continue;
             }
-            if !self.is_doubtful(&connection) || is_alive(&mut connection, end).await {
+            if !self.is_doubtful(&connection) || is_alive(&mut connection, self.ready_end(end)).await {
                 return Some(connection);
             }
             self.close_doubtful();

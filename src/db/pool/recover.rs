@@ -28,9 +28,9 @@ const MAX_ERRORS: usize = 4;
 pub async fn recover(guard: CallGuard, mut connection: Connection, permit: Permit, rolls_back: bool) {
     let pool = Arc::clone(&guard.pool);
     let Some(backend) = connection.backend else {
-        // Nothing but the question which backend it is has been asked, unless a pooler stands between.
-        if !pool.options.target.is_pooled()
-            && !pool.calls.is_closing()
+        // Nothing but the question which backend it is has been asked. Through a pooler that begins a transaction.
+        let rolls_back = rolls_back || pool.options.target.is_pooled();
+        if !pool.calls.is_closing()
             && within(Some(GRACE), is_drained(&mut connection.inner, rolls_back)).await == Some(true)
         {
             pool.put_back(connection);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A connection of which it is known that our start-up options have reached the server. `kind` is the kind of the call. The
-/// wait for a connection stops at `end`.
+/// wait for a connection stops at `end`, and soon after that if only the server's answers are missing.
 pub async fn acquire(pool: &Arc<Pool>, kind: Option<&'static str>, end: Option<Instant>) -> Result<Lease> {
     let mut lease = Lease::acquire(pool, kind, end).await?;
     // If there were no tables when the connection was opened, there may be some by now.
@@ -19,7 +19,7 @@ pub async fn acquire(pool: &Arc<Pool>, kind: Option<&'static str>, end: Option<I
     let is_new = !is_asked && !pool.options.target.is_pooled();
     if is_new || (kind.is_some() && lease.is_guarded()) {
         // Boxed, because otherwise the future of every statement would be as large as this one.
-        let checked = until(end, Box::pin(check(pool, &mut lease, kind, is_new))).await;
+        let checked = until(pool.ready_end(end), Box::pin(check(pool, &mut lease, kind, is_new))).await;
         checked.unwrap_or_else(|| Err(unanswered(NO_ANSWER)))?;
     }
     Ok(lease)

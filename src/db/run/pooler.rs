@@ -44,7 +44,7 @@ fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', r"\\").replace('\'', "''"))
 }
 
-/// Begins a unit of work on our tables with that statement, before `end`. Without a pooler it does nothing.
+/// Begins a unit of work on our tables with that statement, before `end` or soon after. Without a pooler it does nothing.
 pub async fn begin_unit(
     pool: &Pool,
     lease: &mut Lease,
@@ -53,7 +53,7 @@ pub async fn begin_unit(
     end: Option<Instant>,
 ) -> Result<()> {
     let Some(settings) = &pool.options.target.unit_settings else { return Ok(()) };
-    let begun = until(end, async {
+    let begun = until(pool.ready_end(end), async {
         pool.sight.check(lease).await?;
         begin(lease, begin_sql, settings, lock_limit).await?;
         check_tables(lease).await
