@@ -59,6 +59,23 @@ it('diagnose() locks no table that others use', async () => {
   });
 });
 
+it('diagnose() says of what it could not look at that it could not, while a table is locked, and makes the other checks', async () => {
+  const storage = db.adapter({ statementTimeoutMs: 300 });
+  const all = (await storage.diagnose()).map(({ id }) => id);
+  await withClient(async (query) => {
+    await query('BEGIN; LOCK TABLE sessions, users, auth_events IN ACCESS EXCLUSIVE MODE');
+    const findings = await storage.diagnose();
+    expect(amiss(findings)).toEqual([]);
+    expect(byId(findings, 'schema.drift')).toMatchObject([
+      { severity: 'notice', actual: expect.stringContaining('could not be checked') },
+    ]);
+    expect(all).toEqual(expect.arrayContaining(findings.map(({ id }) => id)));
+    await query('ROLLBACK');
+  });
+  expect(storage.stats().connections).toMatchObject({ opened: 1, idle: 1 });
+  await storage.disconnect();
+});
+
 async function withClient(
   work: (query: (sql: string, parameters?: unknown[]) => Promise<unknown>) => Promise<void>,
   url = db.url,

@@ -1,6 +1,6 @@
 //! What a diagnosis looks at, and what it has found there.
 
-use crate::error::Error;
+use crate::error::{Code, Error};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gravity {
@@ -63,6 +63,14 @@ impl Topic {
     pub fn unknown(&self, reason: &Error) -> Check {
         let cause = reason.cause.as_ref().map(|cause| format!(" ({})", cause.message)).unwrap_or_default();
         self.notice(format!("could not be checked, because {}{cause}", reason.message))
+    }
+
+    /// The question itself has failed, which is what is wrong, unless only a limit has ended it.
+    pub fn failed(&self, reason: &Error, repair: &str) -> Check {
+        match reason.code {
+            Code::Cancelled | Code::StatementTimeout | Code::LockTimeout => self.unknown(reason),
+            _ => self.error(reason.message.clone(), repair),
+        }
     }
 
     fn check(&self, gravity: Gravity, actual: String, repair: Option<String>) -> Check {

@@ -57,7 +57,7 @@ pub async fn diagnose(pool: &Arc<Pool>, plan: &Plan, subject: &Subject) -> Resul
     };
     if let Some(progress) = &progress {
         checks.push(tables::migrations(progress));
-        tables::drift(&mut lease, plan, progress, &mut checks).await;
+        tables::drift(&mut lease, plan, progress, pool.options.statement_timeout, &mut checks).await;
     }
     rights::check(&mut lease, plan, subject.tables, lacking, &mut checks).await;
     Ok(checks)

@@ -64,12 +64,12 @@ pub async fn check(
             judge(&condition, checks);
             checks.push(match check_on(lease, tables).await {
                 Ok(()) => COLUMNS.ok("all there"),
-                Err(error) => COLUMNS.error(error.message, "see the findings about the schema and the privileges"),
+                Err(error) => COLUMNS.failed(&error, "see the findings about the schema and the privileges"),
             });
         }
         Ok(None) => {}
-        Err(error) => checks.push(PRIVILEGES.error(
-            error.message.into_owned(),
+        Err(error) => checks.push(PRIVILEGES.failed(
+            &error,
             "run the statements that `auth-postgres grants <role>` prints, with the role that owns the tables",
         )),
     }

@@ -3,6 +3,7 @@
 use super::check::{Check, Topic};
 use crate::db::migrate::{self, Deviation, MigrationPhase, Plan, Progress};
 use crate::db::pool::Lease;
+use std::time::Duration;
 
 pub const MIGRATIONS: Topic = Topic {
     id: "schema.migrations",
@@ -39,7 +40,13 @@ pub fn migrations(progress: &Progress) -> Check {
     MIGRATIONS.ok(format!("{count} applied"))
 }
 
-pub async fn drift(lease: &mut Lease, plan: &Plan, progress: &Progress, checks: &mut Vec<Check>) {
+pub async fn drift(
+    lease: &mut Lease,
+    plan: &Plan,
+    progress: &Progress,
+    limit: Option<Duration>,
+    checks: &mut Vec<Check>,
+) {
     if progress.is_empty() {
         return;
     }
@@ -48,7 +55,7 @@ pub async fn drift(lease: &mut Lease, plan: &Plan, progress: &Progress, checks: 
         return;
     }
     let applied: Vec<_> = plan.migrations.iter().filter(|migration| progress.has(migration.id)).collect();
-    match migrate::deviations(lease, plan.schema.as_deref(), &applied).await {
+    match migrate::deviations(lease, plan.schema.as_deref(), &applied, limit).await {
         Ok((deviations, count)) if deviations.is_empty() => {
             checks.push(DRIFT.ok(format!("{count} parts compared")));
         }

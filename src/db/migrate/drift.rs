@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::id::secret_handle;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A part of a table that differs from what the migrations create.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -224,15 +225,17 @@ async fn parts(connection: &mut PgConnection, schema: &Schema, migrations: &[&Mi
     Ok(rows.into_iter().map(|row| ((row.kind.clone(), row.name.clone()), row)).collect())
 }
 
-/// The deviations, and how many parts were compared. The role needs the right to create a schema in the database.
+/// The deviations, and how many parts were compared. The role needs the right to create a schema in the database. Each
+/// statement may take as long as the limit: unlike those of a migration, they need not wait for tables that others have locked.
 pub async fn deviations(
     lease: &mut Lease,
     option: Option<&str>,
     migrations: &[&Migration],
+    limit: Option<Duration>,
 ) -> Result<(Vec<Deviation>, usize)> {
     let is_pooled = lease.target().is_pooled();
     let mut transaction = session::begin(lease).await?;
-    let result = compare(&mut transaction, option, is_pooled, migrations).await;
+    let result = compare(&mut transaction, option, is_pooled, migrations, limit).await;
     transaction.rollback().await.map_err(|error| failure(&error).error)?;
     lease.settle(true);
     result
@@ -243,9 +246,13 @@ async fn compare(
     option: Option<&str>,
     is_pooled: bool,
     migrations: &[&Migration],
+    limit: Option<Duration>,
 ) -> Result<(Vec<Deviation>, usize)> {
     let schema = Schema::find(connection, option, is_pooled).await?;
     session::prepare(connection, session::LOCK_TIMEOUT).await?;
+    if let Some(limit) = limit {
+        session::limit(connection, limit).await?;
+    }
     let found = parts(connection, &schema, migrations).await?;
     let made = Schema { name: format!("auth_diagnose_{}", secret_handle()), later: Vec::new(), exists: true };
     create(connection, &made.name).await?;

@@ -93,3 +93,16 @@ pub async fn prepare(connection: &mut PgConnection, lock_timeout: Duration) -> R
             error
         })
 }
+
+/// Has the server end each statement after that time, and sooner if it waits for a lock.
+pub async fn limit(connection: &mut PgConnection, limit: Duration) -> Result<()> {
+    let set = |limit: Duration| limit.as_millis().max(1).to_string();
+    sqlx::query("SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true)")
+        .bind(set(limit))
+        .bind(set(LOCK_TIMEOUT.min(limit / 2)))
+        .persistent(false)
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(|error| failure(&error).error)
+}
