@@ -1,8 +1,8 @@
 /** disconnect(), and processes and threads that end in the middle of calls. */
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
-import { backendsOf, until, whileLocked } from './helpers/failing';
-import { userInput } from './helpers/fixtures';
+import { backendsOf, timeOf, until, whileLocked } from './helpers/failing';
+import { eventInput, userInput } from './helpers/fixtures';
 import { runScript } from './helpers/process';
 import { Relay } from './helpers/relay';
 
@@ -95,6 +95,31 @@ it('connect() opens the adapter while a disconnect() still waits for calls', asy
     await expect(storage.getUser(id)).resolves.toMatchObject({ name: 'old' });
   });
   await storage.disconnect();
+  await until(isGone);
+});
+
+it.each([1, 64, 256])('calls after a connect() do not wait for the %i that a disconnect() waits for', async (n) => {
+  const relay = await Relay.start(db.url);
+  const storage = adapter({ max: 1 }, relay.url);
+  const kinds = (count: number) =>
+    Array.from({ length: count }, () => [
+      storage.getUser('x'),
+      storage.emitEvent(eventInput()),
+      storage.createUser(userInput()),
+    ]).flat();
+  await Promise.all(kinds(1));
+  // The connection that is open gets no answer any more, a new one does.
+  relay.holdOpen();
+  const before = Promise.allSettled(kinds(n));
+  const disconnected = storage.disconnect({ timeoutMs: 20_000 });
+  const connected = storage.connect();
+  const answered = Promise.all([connected, ...kinds(n)]);
+  expect(await timeOf(answered)).toBeLessThan(10_000);
+  relay.release();
+  expect(new Set((await before).map(({ status }) => status))).toEqual(new Set(['fulfilled']));
+  await disconnected;
+  await storage.disconnect();
+  await relay.close();
   await until(isGone);
 });
 

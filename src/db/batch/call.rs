@@ -3,7 +3,7 @@
 use super::batched::{Batched, LockKey};
 use crate::db::deadline::Allowance;
 use crate::db::give_up::GiveUp;
-use crate::db::pool::{CallGuard, Pool};
+use crate::db::pool::CallGuard;
 use crate::error::Result;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,10 +46,6 @@ impl<B: Batched> Call<B> {
             waiting_since: Some(Instant::now()),
             waited: Duration::ZERO,
         }
-    }
-
-    pub fn is_on(&self, pool: &Arc<Pool>) -> bool {
-        Arc::ptr_eq(&self.guard.pool, pool)
     }
 
     pub fn is_given_up(&self) -> bool {

@@ -46,15 +46,6 @@ impl<B: Batched> CallQueue<B> {
         self.count
     }
 
-    /// Whether any of them waits on that pool.
-    pub fn has_calls_on(&self, pool: &Arc<Pool>) -> bool {
-        [&self.ready, &self.single, &self.stuck]
-            .into_iter()
-            .chain(self.serial.values())
-            .chain(self.behind_lock.values())
-            .any(|place| place.iter().any(|waiting| waiting.call.is_on(pool)))
-    }
-
     /// How many may share a statement.
     pub fn ready(&self) -> usize {
         self.ready.len()
@@ -154,20 +145,19 @@ impl<B: Batched> CallQueue<B> {
         }
     }
 
-    /// The pool that the next call is for, and how long that call may still wait.
+    /// The next call's guard, and how long that call may still wait.
     pub fn next(&self, may_try: bool) -> Option<(CallGuard, Allowance)> {
         let single = if may_try { self.single.front() } else { None };
         let call = &single.or_else(|| self.ready.front())?.call;
         Some((call.guard.clone(), call.allowance()))
     }
 
-    /// What may share a statement on that pool. It counts as sent from here on.
-    pub fn take_shared(&mut self, pool: &Arc<Pool>) -> Vec<WaitingCall<B>> {
+    /// What may share a statement. It counts as sent from here on.
+    pub fn take_shared(&mut self) -> Vec<WaitingCall<B>> {
         let mut taken: Vec<WaitingCall<B>> = Vec::new();
         let mut bytes = 0;
         while taken.len() < B::MAX_CALLS
             && let Some(next) = self.ready.front()
-            && next.call.is_on(pool)
         {
             let size = B::bytes(&next.item);
             if !taken.is_empty() && bytes + size > MAX_BYTES {
@@ -185,9 +175,8 @@ impl<B: Batched> CallQueue<B> {
     }
 
     /// One call that needs a statement of its own.
-    pub fn take_single(&mut self, pool: &Arc<Pool>) -> Option<WaitingCall<B>> {
-        while self.single.front()?.call.is_on(pool) {
-            let next = self.single.pop_front()?;
+    pub fn take_single(&mut self) -> Option<WaitingCall<B>> {
+        while let Some(next) = self.single.pop_front() {
             if let Some(next) = self.divert(next)
                 && let Some(next) = self.leave(next)
             {
@@ -244,9 +233,9 @@ impl<B: Batched> CallQueue<B> {
         removed
     }
 
-    /// Takes out the calls that have waited on that pool since then or longer.
-    pub fn withdraw(&mut self, pool: &Arc<Pool>, since: Instant) -> Vec<Call<B>> {
-        self.remove(|call| call.has_waited_since(since) && call.is_on(pool))
+    /// Takes out the calls that have waited since then or longer.
+    pub fn withdraw(&mut self, since: Instant) -> Vec<Call<B>> {
+        self.remove(|call| call.has_waited_since(since))
     }
 
     fn remove(&mut self, goes: impl Fn(&Call<B>) -> bool) -> Vec<Call<B>> {

@@ -107,7 +107,7 @@ impl<B: Batched> State<B> {
 
     pub fn take(&mut self, pool: &Arc<Pool>) -> Option<Taken<B>> {
         if self.may_try()
-            && let Some(waiting) = self.queue.take_single(pool)
+            && let Some(waiting) = self.queue.take_single()
         {
             let patience = if B::goes_alone(&waiting.item) { self.patience(pool) } else { None };
             let mode = match &patience {
@@ -117,7 +117,7 @@ impl<B: Batched> State<B> {
             };
             return Some(Taken { waiting: vec![waiting], mode, patience });
         }
-        let waiting = self.queue.take_shared(pool);
+        let waiting = self.queue.take_shared();
         let patience = if waiting.len() == 1 { self.patience(pool) } else { None };
         let mode = match (waiting.len(), &patience) {
             (0, _) => return None,

@@ -15,7 +15,7 @@ use super::deadline::{Allowance, attempt_limit, within};
 use super::error::{Failure, Remedy, silent_failure, statement_failure};
 use super::give_up::GiveUp;
 use super::pool::calls::aborted;
-use super::pool::{CallGuard, Lease, Pool};
+use super::pool::{CallGuard, Lease};
 use crate::error::{Code, Error, Result};
 use crate::origin;
 use acquire::acquire;
@@ -81,10 +81,6 @@ impl Db {
     /// Keeps the connection between statements; [`Self::yield_lease`] gives way to calls that wait.
     pub fn keeping_lease(guard: CallGuard, operation: &'static str) -> Self {
         Self { keeps_lease: true, ..Self::new(guard, operation, None) }
-    }
-
-    pub fn is_on(&self, pool: &Arc<Pool>) -> bool {
-        Arc::ptr_eq(&self.guard.pool, pool)
     }
 
     pub fn yield_lease(&mut self) {
