@@ -172,6 +172,37 @@ it('the metrics have the names, units and buckets of the semantic conventions', 
   }
 });
 
+/** How often calls have had a connection. What a collection finds is part of the next one. */
+async function connectionsUsed(): Promise<number> {
+  await collect();
+  const points = (await collect()).get('db.client.connection.use_time')?.dataPoints ?? [];
+  return points.reduce((sum, { value }) => sum + (value as { count: number }).count, 0);
+}
+
+it('each connection that a call has had is counted, however many calls there are between two collections', async () => {
+  const { storage, stop } = instrumented({ max: 4 });
+  const before = await connectionsUsed();
+  const calls = 12_000;
+  for (let made = 0; made < calls; made += 100) {
+    await Promise.all(Array.from({ length: 100 }, () => storage.listRoles('nothing')));
+    spans.reset();
+  }
+  expect(await connectionsUsed()).toBe(before + calls);
+  stop();
+});
+
+it('no connection is counted that calls had while the adapter was not instrumented', async () => {
+  const { storage, stop } = instrumented();
+  await storage.listRoles('nothing');
+  const before = await connectionsUsed();
+  stop();
+  await Promise.all(Array.from({ length: 50 }, () => storage.listRoles('nothing')));
+  const stopAgain = instrument(storage, { tracerProvider, meterProvider });
+  await storage.listRoles('nothing');
+  expect(await connectionsUsed()).toBe(before + 1);
+  stopAgain();
+});
+
 it('each method has a table, except those that are about none', () => {
   const without = Object.keys(METHODS).filter((name) => tableOf(name) === undefined);
   expect(without.sort()).toEqual([...OF_NO_TABLE].sort());

@@ -49,7 +49,7 @@ function instrument(storage, { tracerProvider = api.trace, meterProvider = api.m
   const { observation } = core;
   observation.start(core.native);
   const metrics = observeMetrics(meter, core);
-  const observer = traceCalls(api, tracer, metrics.duration);
+  const observer = traceCalls(api, tracer, metrics.recordCall);
   observation.observers = [...observation.observers, observer];
   return () => {
     observation.observers = observation.observers.filter((each) => each !== observer);

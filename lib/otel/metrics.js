@@ -3,17 +3,22 @@
 const { serverOf } = require('../observers.js');
 
 /**
- * @import { Histogram, Meter } from '@opentelemetry/api'
+ * @import { Attributes, Meter } from '@opentelemetry/api'
  * @import { Core } from '../core.js'
  */
+
+/** @typedef {(seconds: number, attributes: Attributes) => void} RecordCall a call has ended */
 
 /** The buckets of the semantic conventions, in seconds. */
 const SECONDS = { unit: 's', advice: { explicitBucketBoundaries: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10] } };
 
+/** The core keeps some thousands of times of connections. They are fetched after so many calls, should no collection come before. */
+const FETCH_AFTER = 1_000;
+
 /**
  * @param {Meter} meter
  * @param {Core} core
- * @returns {{ duration: Histogram, stop: () => void }}
+ * @returns {{ recordCall: RecordCall, stop: () => void }}
  */
 function observeMetrics(meter, core) {
   const { address, port, database } = serverOf(core);
@@ -59,13 +64,21 @@ function observeMetrics(meter, core) {
       for (const seconds of taken[name] ?? []) histogram.record(seconds, pool);
     }
   };
+  // Those from before are nobody's.
+  if (core.observation.timed.size === 0) core.observation.tellTimes(core.native);
   core.observation.timed.add(recordTimes);
   meter.addBatchObservableCallback(observe, instruments);
+  const duration = meter.createHistogram('db.client.operation.duration', {
+    ...SECONDS,
+    description: 'How long the calls took, their retries included.',
+  });
+  let sinceFetched = 0;
   return {
-    duration: meter.createHistogram('db.client.operation.duration', {
-      ...SECONDS,
-      description: 'How long the calls took, their retries included.',
-    }),
+    recordCall: (seconds, attributes) => {
+      duration.record(seconds, attributes);
+      sinceFetched = (sinceFetched + 1) % FETCH_AFTER;
+      if (sinceFetched === 0) core.observation.tellTimes(core.native);
+    },
     stop: () => {
       core.observation.timed.delete(recordTimes);
       meter.removeBatchObservableCallback(observe, instruments);

@@ -3,17 +3,18 @@
 const { attributesOf, attributesOfError, summaryOf } = require('./attributes.js');
 
 /**
- * @import { Histogram, Tracer } from '@opentelemetry/api'
+ * @import { Tracer } from '@opentelemetry/api'
+ * @import { RecordCall } from './metrics.js'
  * @import { Observer } from '../types.js'
  */
 
 /**
  * @param {typeof import('@opentelemetry/api')} api
  * @param {Tracer} tracer
- * @param {Histogram} duration
+ * @param {RecordCall} recordCall
  * @returns {Observer}
  */
-function traceCalls({ SpanKind, SpanStatusCode, context, trace }, tracer, duration) {
+function traceCalls({ SpanKind, SpanStatusCode, context, trace }, tracer, recordCall) {
   return async (call, next) => {
     const attributes = attributesOf(call);
     const summary = summaryOf(call);
@@ -36,7 +37,7 @@ function traceCalls({ SpanKind, SpanStatusCode, context, trace }, tracer, durati
     } finally {
       if (call.attempts > 1) span.setAttribute('auth_postgres.attempts', call.attempts);
       span.end();
-      duration.record((performance.now() - started) / 1_000, { ...attributes, ...failed });
+      recordCall((performance.now() - started) / 1_000, { ...attributes, ...failed });
     }
   };
 }
