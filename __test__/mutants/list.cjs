@@ -405,8 +405,8 @@ module.exports = [
   {
     name: 'unidentified-connection-is-thrown-away',
     mistake: 'a connection is closed whose call gives up while it is asked which backend it leads to',
-    find: '        if !pool.options.target.is_pooled()\n            && !pool.calls.is_closing()',
-    replace: '        if pool.share() > 1_000\n            && !pool.calls.is_closing()',
+    find: '        if !pool.calls.is_closing()\n            && within(',
+    replace: '        if pool.share() > 1_000\n            && within(',
     tests: ['slow-connections'],
   },
   {
@@ -433,9 +433,23 @@ module.exports = [
   {
     name: 'forgotten-connection-keeps-disconnect-waiting',
     mistake: 'disconnect() waits for a worker that is connecting although no call needs it',
-    find: '            if !self.lock().queue.has_calls_on(pool) {\n                return;',
+    find: '            if self.is_empty() {\n                return;',
     replace: '            if pool.share() > 1_000 {\n                return;',
     tests: ['slow-connections'],
+  },
+  {
+    name: 'calls-wait-behind-those-of-another-pool',
+    mistake: 'after connect() calls wait behind those that disconnect() waits for',
+    find: 'find(|lane| lane.is_of(&guard.pool))',
+    replace: 'find(|lane| lane.is_of(&guard.pool) || !lane.is_empty())',
+    tests: ['shutdown'],
+  },
+  {
+    name: 'times-of-connections-are-lost',
+    mistake: 'the times of connections are fetched only when metrics are collected, so that many are lost',
+    find: 'if (sinceFetched === 0) core.observation.tellTimes(core.native);',
+    replace: '',
+    tests: ['otel'],
   },
 
   // The facade and the queue
