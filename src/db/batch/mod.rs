@@ -20,7 +20,7 @@ use super::give_up::GiveUp;
 use super::pool::CallGuard;
 use super::run::Db;
 use crate::error::Result;
-use futures_util::future::{join, join_all};
+use futures_util::future::{Either, FutureExt as _, join, join_all};
 use lane::Lane;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,14 +64,12 @@ impl<B: Batched> Batch<B> {
         let lanes = self.lanes();
         let mut tasks = lanes.iter().filter_map(Lane::next_task);
         let first = tasks.next()?;
-        // Hardly ever is there more than one.
+        // Hardly ever is there more than one. An async block would have room for the first one twice.
         let others: Vec<_> = tasks.collect();
-        Some(async move {
-            if others.is_empty() {
-                first.await;
-            } else {
-                join(first, join_all(others)).await;
-            }
+        Some(if others.is_empty() {
+            Either::Left(first)
+        } else {
+            Either::Right(join(first, join_all(others)).map(drop))
         })
     }
 
