@@ -277,6 +277,18 @@ describe('a password', () => {
     60_000,
   );
 
+  it.each([
+    ...['u:hunter2@h/x', "u:it's hunter2@h", 'postgresql:u:hunter2@h/x', '//u:hunter2@h/x'],
+    ...['password = hunter2', `host=h password='correct hunter2'`],
+  ])('of %s, which is no URL, is not repeated', async (text) => {
+    const cases = [[text], ['status', `--ulr=${text}`], ['doctor', '--max', text], ['status', '--url', text]];
+    for (const args of cases.flatMap((each) => [each, [...each, '--json']])) {
+      const { stdout, stderr, code } = await command(args, {});
+      expect(stdout + stderr).not.toContain('hunter2');
+      expect(code).toBe(2);
+    }
+  });
+
   it('is hidden in results, where it stands in a URL, and nothing else is', async () => {
     const { password } = new URL(db.url);
     const kept = {

@@ -2,8 +2,8 @@
 
 /** `scheme://user:password@`, up to the last `@` of the word, because a password may hold further ones. */
 const IN_URL = /([a-z][a-z+.-]*:\/\/[^:\s/]*):\S*@/gi;
-/** `password=…` in the query of a URL or in a connection string. */
-const IN_PARAMETER = /\b((?:ssl)?password|passphrase)=[^\s&]+/gi;
+/** `password=…` in the query of a URL or in a connection string, where spaces and quotes may be around it. */
+const IN_PARAMETER = /\b((?:ssl)?password|passphrase)\s*=\s*('(?:\\.|[^'\\])+'|[^\s&]+)/gi;
 
 /** A database's URL, or one with a password. */
 const SECRET_URL = /^(postgres(ql)?:\/\/|[a-z][\w+.-]*:\/\/[^/]*:[^/]*@)/i;
@@ -54,10 +54,12 @@ function redactResult(text) {
 }
 
 /**
- * What was wrong with the arguments, without a URL, which goes on to the last quote.
+ * What was wrong with the arguments, without a URL, which goes on to the last quote, and without what is before the last `@`
+ * of one that has lost its beginning.
  *
  * @param {string} text
  */
-const withoutUrl = (text) => redact(text.replace(/[a-z][\w+.-]*:\/\/(.*(?=')|.*)/is, '***'));
+const withoutUrl = (text) =>
+  redact(text.replace(/[a-z][\w+.-]*:\/\/(.*(?=')|.*)/is, '***').replace(/(?<!^error):.*@/s, ':***@'));
 
 module.exports = { hidePasswords, redact, redactResult, SECRET_URL, withoutUrl };
