@@ -111,6 +111,20 @@ const changes: [change: string, title: string, severity: string][] = [
     'trigger My trigger of users',
     'warning',
   ],
+  [
+    'ALTER TABLE sessions DROP CONSTRAINT sessions_user_id_fkey, ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE NOT VALID',
+    'constraint sessions_user_id_fkey of sessions',
+    'error',
+  ],
+  ['ALTER TABLE users RENAME CONSTRAINT users_pkey TO "My key"', 'constraint users_pkey of users', 'error'],
+  [
+    'CREATE TABLE "My sessions" () INHERITS (sessions)',
+    'table that inherits public."My sessions" of sessions',
+    'warning',
+  ],
+  ['ALTER FUNCTION auth_make_event_months OWNER TO pg_monitor', 'owners', 'warning'],
+  [`GRANT ALL ON SCHEMA public TO pg_monitor; ALTER TABLE ${present} OWNER TO pg_monitor`, 'owners', 'warning'],
+  [`DELETE FROM auth_migrations WHERE id IN ('0005_data_only_dumps', '0009_sweeps')`, 'migrations', 'error'],
   ['CREATE RULE "My rule" AS ON INSERT TO sessions DO INSTEAD NOTHING', 'rule My rule of sessions', 'warning'],
   ['ALTER FUNCTION auth_leave_organizations() RESET search_path', 'function auth_leave_organizations', 'error'],
   ['ALTER FUNCTION auth_set_updated_at() SECURITY DEFINER', 'function auth_set_updated_at', 'error'],
@@ -168,6 +182,14 @@ const changes: [change: string, title: string, severity: string][] = [
     'sequences',
     'warning',
   ],
+  ['ALTER SEQUENCE auth_events_id_seq MAXVALUE 4000000000 CYCLE', 'sequences', 'warning'],
+  ['ALTER SEQUENCE auth_events_id_seq INCREMENT BY -1', 'sequences', 'warning'],
+  [
+    `INSERT INTO auth_events (id, type, principal_id, org_id, data, timestamp) VALUES (9000, 'a', 'b', 'c', '{}', now());
+     SELECT setval('auth_events_id_seq', 8000)`,
+    'ids of audit events',
+    'warning',
+  ],
 ];
 
 it.each(changes)('the doctor finds and repairs %s', async (change, title, severity) => {
@@ -180,13 +202,54 @@ it.each(changes)('the doctor finds and repairs %s', async (change, title, severi
   await repair(await amiss());
   expect(await amiss()).toEqual([]);
   await expectCallsToWork();
-  await db.query('DROP INDEX IF EXISTS "My index"');
+  await db.query('DROP INDEX IF EXISTS "My index"; DROP TABLE IF EXISTS "My sessions"');
   // The order of columns is another one afterwards, and so are the parentheses of a trigger's condition.
   const text = (rows: object[]) =>
     JSON.stringify(rows)
       .replaceAll(/"\d+\. /g, '"')
       .replaceAll(/[()]/g, '');
   expect(text(await db.query(CATALOGUE))).toBe(text(before));
+});
+
+it('the doctor gives a column that was renamed its name back, with what is in it', async () => {
+  const { id } = await db.storage.createUser(userInput({ picture: 'https://example.com/a.png' }));
+  await db.query('ALTER TABLE users RENAME COLUMN picture TO "My DROP COLUMN"');
+  await repair(await amiss());
+  expect(await amiss()).toEqual([]);
+  await expect(db.storage.getUser(id)).resolves.toMatchObject({ picture: 'https://example.com/a.png' });
+});
+
+it.each([
+  ['a view', `CREATE VIEW ${present} AS SELECT 1 AS one`, `DROP VIEW ${present}`],
+  ['a table with other columns', `CREATE TABLE ${present} (id bigint)`, `DROP TABLE ${present}`],
+  [
+    'a partition of another table',
+    `CREATE TABLE other (LIKE auth_events) PARTITION BY LIST (type); CREATE TABLE ${present} PARTITION OF other DEFAULT`,
+    'DROP TABLE other',
+  ],
+  [
+    'a partition with other bounds',
+    `CREATE TABLE ${present} PARTITION OF auth_events FOR VALUES FROM ('${monthStart(0).toISOString()}') TO ('${new Date(monthStart(0).getTime() + 86_400_000).toISOString()}')`,
+    '',
+  ],
+])('the doctor makes a part of the events whose name has %s under another name', async (_, take, give) => {
+  await db.query(`DROP TABLE ${present}`);
+  await db.query(take);
+  const findings = await amiss();
+  expect(findings.map(({ id }) => id)).toEqual(['tables.partitions']);
+  await repair(findings);
+  expect(await amiss()).toEqual([]);
+  await expectCallsToWork();
+  await db.query(`${give}; DROP TABLE IF EXISTS ${present}, ${present}_2`);
+  await repair(await amiss());
+});
+
+it('the doctor misses no part of the events where a default partition has a place for every time', async () => {
+  await db.query(`CREATE TABLE my_events PARTITION OF auth_events DEFAULT; DROP TABLE ${present}`);
+  expect(await amiss()).toEqual([]);
+  await expectCallsToWork();
+  await db.query('DROP TABLE my_events');
+  await repair(await amiss());
 });
 
 it('the doctor finishes a DETACH … CONCURRENTLY that was interrupted, and attaches the month again', async () => {

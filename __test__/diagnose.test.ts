@@ -183,6 +183,7 @@ describe('the role', () => {
     ['transaction_timeout = 1000', 'server.timeouts', 17],
     ['lock_timeout = 10', 'server.timeouts', 12],
     ['default_transaction_read_only = on', 'server.writes', 12],
+    ['session_replication_role = replica', 'server.triggers', 12],
   ])('has the setting %s', async (setting, id, since) => {
     const [{ version }] = (await db.query(`SELECT current_setting('server_version_num')::int / 10000 AS version`)) as [
       { version: number },
@@ -193,6 +194,13 @@ describe('the role', () => {
     expect(['warning', 'error']).toContain(finding.severity);
     await db.query(`ALTER ROLE ${role} RESET ${setting.split(' ')[0]}`);
     await expect(only(id, {}, urlAs(role))).resolves.toMatchObject({ severity: 'ok' });
+  });
+
+  it('may lose what was committed, since the server that tests use is made for speed', async () => {
+    await expect(only('server.durability')).resolves.toMatchObject({
+      severity: 'notice',
+      actual: expect.stringContaining('fsync is off'),
+    });
   });
 
   it('has too few connections for max and the number of processes', async () => {

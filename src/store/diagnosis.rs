@@ -9,6 +9,11 @@ use sqlx::query;
 const EXPIRED: Topic =
     Topic { id: "data.expired", title: "expired rows", expected: "fewer than 10 000 in a table, or than 20 % of it" };
 const EVENTS: Topic = Topic { id: "data.events", title: "audit events", expected: "as old as your retention allows" };
+const EVENT_IDS: Topic = Topic {
+    id: "data.event-ids",
+    title: "ids of audit events",
+    expected: "the sequence is not behind the newest events, so that no id is given again",
+};
 const SWEEP: Topic = Topic { id: "data.sweep", title: "last sweep", expected: "within a week, where rows expire" };
 const PASSWORDS: Topic =
     Topic { id: "secrets.passwords", title: "password hashes", expected: "hashes, and no passwords" };
@@ -69,6 +74,7 @@ pub async fn check_data(db: &mut Db) -> Vec<Check> {
         expired(db).await.unwrap_or_else(|error| EXPIRED.unknown(&error)),
         last_sweep(db).await.unwrap_or_else(|error| SWEEP.unknown(&error)),
         events(db).await.unwrap_or_else(|error| EVENTS.unknown(&error)),
+        event_ids(db).await.unwrap_or_else(|error| EVENT_IDS.unknown(&error)),
     ];
     for (topic, sql, what, repair) in SECRETS {
         checks.push(match count(db, sql).await {
@@ -159,6 +165,40 @@ async fn events(db: &mut Db) -> Result<Check> {
         None => EVENTS.ok("none"),
         Some((oldest, rows)) if rows > 0.0 => EVENTS.ok(format!("about {rows:.0}, the oldest of {oldest} UTC")),
         Some((oldest, _)) => EVENTS.ok(format!("the oldest of {oldest} UTC")),
+    })
+}
+
+/// A replica that is promoted has a sequence that is behind: logical replication leaves sequences out. The default of the column
+/// names the sequence, which is read after the rows.
+const NEWEST_IDS: &str = "
+    WITH newest AS MATERIALIZED (
+        SELECT pg_catalog.max(id) AS id
+          FROM (SELECT id FROM auth_events ORDER BY timestamp DESC, id DESC LIMIT 1000) AS event
+    ), sequence AS (
+        SELECT pg_catalog.pg_get_serial_sequence(place.name, 'id') AS name, place.name AS of_table
+          FROM pg_catalog.pg_class AS c
+          JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+         CROSS JOIN LATERAL pg_catalog.format('%I.%I', n.nspname, c.relname) AS place (name)
+         WHERE c.oid = 'auth_events'::pg_catalog.regclass::pg_catalog.oid
+    )
+    SELECT newest.id
+         , CASE
+               WHEN newest.id IS NOT NULL AND pg_catalog.has_sequence_privilege(sequence.name, 'USAGE, SELECT')
+               THEN COALESCE(pg_catalog.pg_sequence_last_value(sequence.name::pg_catalog.regclass), 0)
+           END
+         , pg_catalog.format('SELECT setval(%L, (SELECT max(id) FROM %s))', sequence.name, sequence.of_table)
+      FROM newest
+     CROSS JOIN sequence
+     WHERE sequence.name IS NOT NULL";
+
+async fn event_ids(db: &mut Db) -> Result<Check> {
+    db.begin_batch();
+    let row: Option<(Option<i64>, Option<i64>, String)> = db.optional(Repeat::Read, || query(NEWEST_IDS)).await?;
+    Ok(match row {
+        Some((Some(newest), Some(last), repair)) if newest > last => {
+            EVENT_IDS.warning(format!("the last id was {last}, and there is an event with {newest}"), repair)
+        }
+        _ => EVENT_IDS.ok("it is not"),
     })
 }
 

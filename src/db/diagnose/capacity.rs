@@ -25,6 +25,16 @@ const WRITES: Topic = Topic {
     title: "writes",
     expected: "transactions may write (default_transaction_read_only is off)",
 };
+const TRIGGERS: Topic = Topic {
+    id: "server.triggers",
+    title: "triggers and foreign keys",
+    expected: "in force (session_replication_role is origin)",
+};
+const DURABILITY: Topic = Topic {
+    id: "server.durability",
+    title: "durability",
+    expected: "what was committed outlives a crash (fsync, full_page_writes and synchronous_commit are on)",
+};
 const LIMITS: &str = "
     SELECT current_setting('max_connections')::int AS most
          , current_setting('superuser_reserved_connections')::int
@@ -39,7 +49,7 @@ const SETTINGS: &str = "
       FROM pg_settings
      WHERE name IN (
                'idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout', 'lock_timeout'
-             , 'default_transaction_read_only'
+             , 'default_transaction_read_only', 'session_replication_role', 'fsync', 'full_page_writes', 'synchronous_commit'
            )";
 
 /// What role and database set.
@@ -140,6 +150,23 @@ async fn settings(connection: &mut PgConnection, options: &PoolOptions) -> Resul
         )
     } else {
         WRITES.ok("allowed")
+    });
+    checks.push(match text("session_replication_role") {
+        "replica" => TRIGGERS.error(
+            "session_replication_role is replica, so that none of them acts and rows of deleted users stay",
+            "ALTER ROLE … RESET session_replication_role, and the same for the database",
+        ),
+        _ => TRIGGERS.ok("in force"),
+    });
+    let unsafe_settings: Vec<String> = ["fsync", "full_page_writes", "synchronous_commit"]
+        .into_iter()
+        .filter(|name| text(name) == "off")
+        .map(|name| format!("{name} is off"))
+        .collect();
+    checks.push(if unsafe_settings.is_empty() {
+        DURABILITY.ok("it does")
+    } else {
+        DURABILITY.notice(format!("a crash may lose what was committed last, or more: {}", listed(&unsafe_settings)))
     });
     Ok(checks)
 }

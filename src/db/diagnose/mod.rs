@@ -14,7 +14,7 @@ pub use check::{Check, Topic};
 
 use super::error::statement_failure;
 use super::health::Tables;
-use super::migrate::{self, Plan, Schema, begin_read_only};
+use super::migrate::{self, Migration, Plan, Schema, begin_read_only};
 use super::pool::Pool;
 use super::run::acquire::acquire;
 use crate::error::Result;
@@ -43,7 +43,8 @@ pub async fn diagnose(pool: &Arc<Pool>, plan: &Plan, subject: &Subject) -> Resul
     checks.push(server_log::check(&mut transaction).await);
     let progress = migrate::progress_in(&mut transaction, &schema, plan).await;
     upkeep::check_database(&mut transaction, version, &mut checks).await;
-    upkeep::check_tables(&mut transaction, &schema, &names, &mut checks).await;
+    let functions: Vec<&str> = plan.migrations.iter().flat_map(Migration::functions).collect();
+    upkeep::check_tables(&mut transaction, &schema, &names, &functions, &mut checks).await;
     let lacking = rights::functions(&mut transaction, &schema, plan).await;
     rollback(transaction).await?;
     lease.settle(true);
@@ -56,7 +57,7 @@ pub async fn diagnose(pool: &Arc<Pool>, plan: &Plan, subject: &Subject) -> Resul
         }
     };
     if let Some(progress) = &progress {
-        checks.push(tables::migrations(progress));
+        checks.push(tables::migrations(progress, plan, &schema));
         tables::drift(&mut lease, plan, progress, pool.options.statement_timeout, &mut checks).await;
     }
     rights::check(&mut lease, plan, subject.tables, lacking, &mut checks).await;

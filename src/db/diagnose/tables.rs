@@ -1,7 +1,7 @@
 //! Whether the tables are as the migrations make them.
 
 use super::check::{Check, Topic};
-use crate::db::migrate::{self, Deviation, MigrationPhase, Plan, Progress};
+use crate::db::migrate::{self, Deviation, MigrationPhase, Plan, Progress, Schema};
 use crate::db::pool::Lease;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub const MIGRATIONS: Topic = Topic {
 const DRIFT: Topic =
     Topic { id: "schema.drift", title: "tables and functions", expected: "as the migrations make them" };
 
-pub fn migrations(progress: &Progress) -> Check {
+pub fn migrations(progress: &Progress, plan: &Plan, schema: &Schema) -> Check {
     let count = progress.migrations.len();
     let list = |phase| progress.ids(phase).join(", ");
     if progress.is_empty() {
@@ -32,6 +32,14 @@ pub fn migrations(progress: &Progress) -> Check {
         return MIGRATIONS.error(
             format!("the database is newer than this package, which does not know {}", list(MigrationPhase::Newer)),
             "use the version of the package that has applied them, or roll back with it",
+        );
+    }
+    let lost = progress.lost();
+    if !lost.is_empty() {
+        let notes = plan.migrations.iter().filter(|migration| lost.contains(&migration.id));
+        return MIGRATIONS.error(
+            format!("not noted, though later ones are: {}", lost.join(", ")),
+            notes.map(|migration| migrate::noting(schema, migration)).collect::<Vec<_>>().join("; "),
         );
     }
     if !progress.ids(MigrationPhase::Pending).is_empty() {
@@ -54,7 +62,9 @@ pub async fn drift(
         checks.push(DRIFT.notice("could not be compared, because the database is newer than this package"));
         return;
     }
-    let applied: Vec<_> = plan.migrations.iter().filter(|migration| progress.has(migration.id)).collect();
+    let lost = progress.lost();
+    let has_run = |id: &str| progress.has(id) || lost.contains(&id);
+    let applied: Vec<_> = plan.migrations.iter().filter(|migration| has_run(migration.id)).collect();
     match migrate::deviations(lease, plan.schema.as_deref(), &applied, limit).await {
         Ok((deviations, count)) if deviations.is_empty() => {
             checks.push(DRIFT.ok(format!("{count} parts compared")));

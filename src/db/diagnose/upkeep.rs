@@ -25,7 +25,16 @@ const BLOAT: Topic = Topic {
 };
 const STATISTICS: Topic =
     Topic { id: "tables.statistics", title: "statistics", expected: "made since most rows were written" };
-const SEQUENCES: Topic = Topic { id: "tables.sequences", title: "sequences", expected: "less than 80 % used" };
+const SEQUENCES: Topic = Topic {
+    id: "tables.sequences",
+    title: "sequences",
+    expected: "less than 80 % used, upwards, and none begins anew",
+};
+const OWNERS: Topic = Topic {
+    id: "tables.owners",
+    title: "owners",
+    expected: "one role owns all tables, partitions and functions, so that it can make and drop months, and migrate",
+};
 
 pub async fn check_database(connection: &mut PgConnection, version: i32, checks: &mut Vec<Check>) {
     let encoding = lines(connection, "SELECT current_setting('server_encoding') AS line".to_owned()).await;
@@ -65,10 +74,18 @@ fn collations(version: i32) -> String {
     )
 }
 
-pub async fn check_tables(connection: &mut PgConnection, schema: &Schema, tables: &[&str], checks: &mut Vec<Check>) {
+pub async fn check_tables(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    tables: &[&str],
+    functions: &[&str],
+    checks: &mut Vec<Check>,
+) {
     for (topic, report, sql, note) in questions() {
-        let sql =
-            format!("{TABLES}{sql}").replace(":schema", &literal(&schema.name)).replace(":tables", &literals(tables));
+        let sql = format!("{TABLES}{sql}")
+            .replace(":schema", &literal(&schema.name))
+            .replace(":tables", &literals(tables))
+            .replace(":functions", &literals(functions));
         checks.push(match ask_what_is_amiss(connection, sql).await {
             Ok(amiss) if amiss.is_empty() => topic.ok("as expected"),
             Ok(amiss) => {
@@ -85,7 +102,7 @@ type Report = fn(&Topic, String, String) -> Check;
 
 /// Each asks for lines that begin with the name of a table, an index or a sequence, and for the SQL that repairs it. What has
 /// to be said about that SQL is a comment in it.
-fn questions() -> [(Topic, Report, &'static str, &'static str); 6] {
+fn questions() -> [(Topic, Report, &'static str, &'static str); 7] {
     let (warning, error): (Report, Report) = (Topic::warning, Topic::error);
     [
         (INDEXES, warning, INVALID, ""),
@@ -94,6 +111,7 @@ fn questions() -> [(Topic, Report, &'static str, &'static str); 6] {
         (BLOAT, warning, TOO_LARGE, "; -- while nobody uses it, or use pg_repack"),
         (STATISTICS, warning, STALE, ""),
         (SEQUENCES, warning, ENDING, ""),
+        (OWNERS, warning, OWNED_BY_OTHERS, "; -- as a superuser, or a member of both roles"),
     ]
 }
 
@@ -142,8 +160,8 @@ const INVALID: &str = "
      ORDER BY 1";
 
 /// Times for which a table that is partitioned by time has no partition, so that it refuses rows. What is missing has the name
-/// that the store gives such a partition: a table of that name was detached, and is attached again. A partition whose
-/// detaching was interrupted takes no rows either, and is detached first.
+/// that the store gives such a partition: a table of that name with the same columns was detached, and is attached again. What
+/// else has the name keeps it. A partition whose detaching was interrupted takes no rows either, and is detached first.
 const GAPS: &str = "
     , partitions AS (
         SELECT t.oid AS whole
@@ -158,6 +176,9 @@ const GAPS: &str = "
          WHERE t.depth = 0
            AND t.relkind = 'p'
            AND starts_with(bound.text, 'FOR VALUES FROM')
+    ), complete AS (
+        -- A default partition has a place for every time.
+        SELECT w.partrelid AS whole FROM pg_partitioned_table w WHERE w.partdefid <> 0
     ), edges AS (
         SELECT whole, lag(ends, 1, '-infinity') OVER (PARTITION BY whole ORDER BY starts) AS starts, starts AS ends
           FROM partitions
@@ -177,6 +198,7 @@ const GAPS: &str = "
           FROM edges e
           JOIN tables t ON t.oid = e.whole
          WHERE e.starts < e.ends
+           AND e.whole NOT IN (SELECT c.whole FROM complete c)
     ), missing AS (
         SELECT whole, nspname, name || '_past' AS name, starts, CASE WHEN isfinite(ends) THEN ends ELSE present END AS ends
           FROM gaps
@@ -198,6 +220,36 @@ const GAPS: &str = "
              , m.nspname
              , m.name
              , m.starts
+             , EXISTS (
+                   SELECT FROM pg_class c
+                     JOIN pg_namespace n ON n.oid = c.relnamespace
+                    WHERE c.relname = m.name
+                      AND n.nspname = m.nspname
+                      AND c.relkind = 'r'
+                      AND NOT c.relispartition
+                      AND NOT EXISTS (
+                              SELECT a.attname, a.atttypid
+                                FROM pg_attribute a
+                               WHERE a.attrelid = m.whole::regclass
+                                 AND a.attnum > 0
+                                 AND NOT a.attisdropped
+                              EXCEPT
+                              SELECT a.attname, a.atttypid
+                                FROM pg_attribute a
+                               WHERE a.attrelid = c.oid
+                                 AND NOT a.attisdropped
+                          )
+               ) AS is_detached
+             , (
+                   SELECT free.name
+                     FROM generate_series(1, 100) AS number
+                    CROSS JOIN LATERAL (
+                              SELECT m.name || CASE number WHEN 1 THEN '' ELSE '_' || number END
+                          ) AS free (name)
+                    WHERE to_regclass(format('%I.%I', m.nspname, free.name)) IS NULL
+                    ORDER BY number
+                    LIMIT 1
+               ) AS free_name
              , COALESCE(quote_literal(to_char(NULLIF(m.starts, '-infinity') AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS+00')), 'MINVALUE') AS low
              , COALESCE(quote_literal(to_char(NULLIF(m.ends, 'infinity') AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS+00')), 'MAXVALUE') AS high
           FROM missing m
@@ -215,18 +267,13 @@ const GAPS: &str = "
                     , format('%s: no partition from %s to %s', b.name, b.low, b.high)
                     , format(
                           CASE
-                              WHEN EXISTS (
-                                  SELECT FROM pg_class c
-                                    JOIN pg_namespace n ON n.oid = c.relnamespace
-                                   WHERE c.relname = b.name
-                                     AND n.nspname = b.nspname
-                              )
+                              WHEN b.is_detached
                               THEN 'ALTER TABLE %1$s ATTACH PARTITION %2$I.%3$I FOR VALUES FROM (%4$s) TO (%5$s)'
                               ELSE 'CREATE TABLE %2$I.%3$I PARTITION OF %1$s FOR VALUES FROM (%4$s) TO (%5$s)'
                           END
                         , b.whole
                         , b.nspname
-                        , b.name
+                        , CASE WHEN b.is_detached THEN b.name ELSE b.free_name END
                         , b.low
                         , b.high
                       )
@@ -287,6 +334,8 @@ const ENDING: &str = "
              , t.place AS of_table
              , a.attname
              , q.seqmax
+             , q.seqincrement
+             , q.seqcycle
              , CASE WHEN c.relkind = 'S' AND has_sequence_privilege(c.oid, 'USAGE, SELECT') THEN pg_sequence_last_value(c.oid) END AS last
           FROM tables t
           JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.deptype IN ('a', 'i')
@@ -295,13 +344,48 @@ const ENDING: &str = "
           JOIN pg_class c ON c.oid = q.seqrelid
           JOIN pg_namespace n ON n.oid = c.relnamespace
     )
-    SELECT format('%s: %s of %s', relname, last, seqmax) AS line
+    SELECT format(
+               '%s: %s of %s%s%s'
+             , relname
+             , COALESCE(last::text, 'none')
+             , seqmax
+             , CASE WHEN seqincrement < 0 THEN ', downwards' ELSE '' END
+             , CASE WHEN seqcycle THEN ', and then anew' ELSE '' END
+           ) AS line
          , CASE
+               WHEN seqcycle OR seqincrement < 0
+               THEN format('ALTER SEQUENCE %s AS bigint INCREMENT BY 1 NO MINVALUE NO MAXVALUE NO CYCLE RESTART', place)
+                    || format('; SELECT setval(%L, COALESCE((SELECT max(%I) FROM %s), 1))', place, attname, of_table)
                WHEN seqmax < 9223372036854775807 THEN format('ALTER SEQUENCE %s AS bigint NO MAXVALUE', place)
                ELSE format('SELECT setval(%L, COALESCE((SELECT max(%I) FROM %s), 1))', place, attname, of_table)
            END AS repair
       FROM sequences
      WHERE last > 0.8 * seqmax
+        OR seqcycle
+        OR seqincrement < 0
+     ORDER BY 1";
+
+/// What another role owns: months cannot be dropped or moved, a function that acts for its owner refuses the table, and the
+/// next migration fails.
+const OWNED_BY_OTHERS: &str = "
+    , owned AS (
+        SELECT format('the table %s', t.name) AS what, c.relowner AS owner, format('ALTER TABLE %s OWNER TO ', t.place) AS change
+          FROM tables t
+          JOIN pg_class c ON c.oid = t.oid
+         UNION ALL
+        SELECT format('the function %s', f.proname), f.proowner, format('ALTER FUNCTION %s OWNER TO ', f.oid::regprocedure)
+          FROM pg_proc f
+          JOIN pg_namespace n ON n.oid = f.pronamespace
+         WHERE n.nspname = :schema
+           AND f.proname IN (:functions)
+    ), usual AS (
+        SELECT owner FROM owned GROUP BY owner ORDER BY count(*) DESC, owner LIMIT 1
+    )
+    SELECT format('%s belongs to %s', o.what, o.owner::regrole) AS line
+         , o.change || u.owner::regrole AS repair
+      FROM owned o
+     CROSS JOIN usual u
+     WHERE o.owner <> u.owner
      ORDER BY 1";
 
 async fn lines(connection: &mut PgConnection, sql: String) -> Result<Vec<String>> {

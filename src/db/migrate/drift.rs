@@ -143,6 +143,7 @@ const PARTS: &str = "
          UNION ALL
         SELECT 'constraint', format('%s of %s', o.conname, t.name), t.whole
              , rule.text
+               || CASE WHEN o.contype = 'f' AND NOT o.convalidated THEN ' NOT VALID' ELSE '' END
                || CASE WHEN EXISTS (SELECT FROM pg_trigger g WHERE g.tgconstraint = o.oid AND g.tgenabled IN ('D', 'R')) THEN ' (its triggers are disabled)' ELSE '' END
              , format('ALTER TABLE :\"schema\".%I ADD CONSTRAINT %I %s', t.name, o.conname, rule.text)
              , format('ALTER TABLE :\"schema\".%I DROP CONSTRAINT %I, ADD CONSTRAINT %I %s', t.name, o.conname, o.conname, rule.text)
@@ -160,6 +161,14 @@ const PARTS: &str = "
           JOIN pg_class c ON c.oid = i.indexrelid AND NOT c.relispartition
          CROSS JOIN LATERAL (SELECT regexp_replace(pg_get_indexdef(c.oid), ' ON ONLY ', ' ON ')) AS made (everywhere)
          WHERE NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = i.indexrelid AND o.conrelid = t.oid)
+         UNION ALL
+        SELECT 'table that inherits', format('%s of %s', c.oid::regclass, t.name), t.whole, 'its rows are found in ' || t.name
+             , ''
+             , ''
+             , format('ALTER TABLE %s NO INHERIT :\"schema\".%I', c.oid::regclass, t.name)
+          FROM tables t
+          JOIN pg_inherits h ON h.inhparent = t.oid
+          JOIN pg_class c ON c.oid = h.inhrelid AND NOT c.relispartition
          UNION ALL
         SELECT 'rule', format('%s of %s', r.rulename, t.name), t.whole, pg_get_ruledef(r.oid)
              , ''
@@ -272,31 +281,70 @@ async fn create(connection: &mut PgConnection, name: &str) -> Result<()> {
 
 fn differences(expected: &Parts, found: &Parts, schema: &Schema) -> Vec<Deviation> {
     let fill = |sql: &str| schema.fill(sql);
+    let renamed = renamed(expected, found);
     let mut deviations = Vec::new();
-    let mut report = |row: &PartRow, expected: Option<&PartRow>, actual: Option<&PartRow>, repair: String| {
+    let mut report = |row: &PartRow, expected: Option<&PartRow>, actual: Option<&str>, repair: String| {
         deviations.push(Deviation {
             kind: row.kind.clone(),
             name: row.name.clone(),
             expected: expected.map(|row| row.definition.clone()),
-            actual: actual.map(|row| row.definition.clone()),
+            actual: actual.map(str::to_owned),
             repair,
         });
     };
     for (key, row) in expected {
+        if let Some((_, there)) =
+            renamed.iter().find(|(missing, _)| missing.name == row.name && missing.kind == row.kind)
+        {
+            let actual = format!("has another name: {}", there.name);
+            report(row, Some(row), Some(&actual), fill(&rename(there, row)));
+            continue;
+        }
         match found.get(key) {
             Some(there) if there.is_like(row) => {}
-            Some(there) => report(row, Some(row), Some(there), fill(&row.change)),
+            Some(there) => report(row, Some(row), Some(&there.definition), fill(&row.change)),
             None if is_missing(found, &row.parent) => {}
             None => report(row, Some(row), None, fill(&row.make)),
         }
     }
     for (key, row) in found {
-        if !expected.contains_key(key) && !is_missing(expected, &row.parent) {
-            report(row, None, Some(row), fill(&row.remove));
+        let is_renamed = renamed.iter().any(|(_, there)| there.name == row.name && there.kind == row.kind);
+        if !is_renamed && !expected.contains_key(key) && !is_missing(expected, &row.parent) {
+            report(row, None, Some(&row.definition), fill(&row.remove));
         }
     }
     deviations.sort_by_key(stage);
     deviations
+}
+
+/// Columns and constraints that are missing, each with the one further part of its table that is the same in all but its name:
+/// somebody has renamed it. To make it anew and to drop the other would lose what is in a column.
+fn renamed<'p>(expected: &'p Parts, found: &'p Parts) -> Vec<(&'p PartRow, &'p PartRow)> {
+    let missing = rows_beside(expected, found);
+    let further = rows_beside(found, expected);
+    let is_alike = |a: &PartRow, b: &PartRow| a.kind == b.kind && a.parent == b.parent && a.definition == b.definition;
+    let only =
+        |rows: &[&'p PartRow], like: &PartRow| match *rows.iter().filter(|row| is_alike(row, like)).collect::<Vec<_>>()
+        {
+            [one] => Some(*one),
+            _ => None,
+        };
+    let pair = |row: &&'p PartRow| only(&missing, row).and(only(&further, row)).map(|there| (*row, there));
+    missing.iter().filter_map(pair).collect()
+}
+
+/// The columns and constraints that the others do not have.
+fn rows_beside<'p>(parts: &'p Parts, others: &Parts) -> Vec<&'p PartRow> {
+    let is_named = |row: &PartRow| ["column", "constraint"].contains(&row.kind.as_str());
+    parts.iter().filter(|(key, row)| is_named(row) && !others.contains_key(*key)).map(|(_, row)| row).collect()
+}
+
+/// What drops a part names it as SQL does.
+fn rename(from: &PartRow, to: &PartRow) -> String {
+    let name = |row: &PartRow| row.remove.split_once(" DROP ").map_or("", |(_, name)| name).to_owned();
+    let (table, _) = from.remove.split_once(" DROP ").unwrap_or_default();
+    let to = name(to);
+    format!("{table} RENAME {} TO {}", name(from), to.split_once(' ').map_or("", |(_, name)| name))
 }
 
 /// When it can be repaired: a trigger needs its function, an index its columns, and a foreign key the key that it leads to.

@@ -44,7 +44,7 @@ pub use self::plan::{Plan, Upkeep};
 pub use self::progress::{MigrationPhase, Progress};
 pub use self::rights::TriggerRight;
 pub use self::schema::{Schema, quote_identifier};
-pub use self::script::{Range, RangeEnd, of_range};
+pub use self::script::{Range, RangeEnd, noting, of_range};
 pub use self::session::begin_read_only;
 pub use self::shape::{History, Shape};
 pub use self::undo::{Rollback, RollbackPreview};

@@ -55,6 +55,20 @@ impl Progress {
         self.migrations.iter().all(|migration| migration.phase == MigrationPhase::Pending)
     }
 
+    /// Those that are not noted though a later one is. They have run before that, and somebody has lost their rows.
+    pub fn lost(&self) -> Vec<&str> {
+        let mut is_later = false;
+        let mut ids = Vec::new();
+        for each in self.migrations.iter().rev() {
+            if each.phase == MigrationPhase::Pending && is_later {
+                ids.push(each.id.as_str());
+            }
+            is_later |= each.phase != MigrationPhase::Pending;
+        }
+        ids.reverse();
+        ids
+    }
+
     pub fn ids(&self, phase: MigrationPhase) -> Vec<&str> {
         self.migrations.iter().filter(|each| each.phase == phase).map(|each| each.id.as_str()).collect()
     }

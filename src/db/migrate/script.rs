@@ -71,17 +71,18 @@ pub fn up(schema: &Schema, migrations: &[&Migration], is_first: bool) -> String 
         }
         enter(&mut sql, schema);
         let _ = writeln!(sql, "\n{}\n", migration.statements().trim());
-        let _ = write!(
-            sql,
-            "{SERVER_ONLY}{};\nCOMMIT;\n\n",
-            schema.fill(&format!(
-                "INSERT INTO :\"schema\".auth_migrations (id, checksum, duration_ms) VALUES ('{}', '{}', 0)",
-                migration.id,
-                migration.checksum()
-            ))
-        );
+        let _ = write!(sql, "{SERVER_ONLY}{};\nCOMMIT;\n\n", noting(schema, migration));
     }
     sql
+}
+
+/// The statement that notes a migration as applied.
+pub fn noting(schema: &Schema, migration: &Migration) -> String {
+    schema.fill(&format!(
+        "INSERT INTO :\"schema\".auth_migrations (id, checksum, duration_ms) VALUES ('{}', '{}', 0)",
+        migration.id,
+        migration.checksum()
+    ))
 }
 
 /// `is_all` says that nothing is left afterwards.
