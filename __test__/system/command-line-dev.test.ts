@@ -65,6 +65,26 @@ it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   },
 );
 
+it.each([false, true])(
+  'Ctrl-C while the server is made begins nothing more and leaves nothing, if it reaches the programs of the server as well: %s',
+  async (isForAll) => {
+    const before = directories();
+    const { child, result, ended } = start(
+      process.execPath,
+      [COMMAND, 'dev'],
+      { env: commandEnvironment(), detached: true },
+      55_000,
+    );
+    while (!directories().some((name) => !before.includes(name)))
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    process.kill(isForAll ? -(child.pid as number) : (child.pid as number), 'SIGINT');
+    await expect(ended).resolves.toMatchObject({ code: 130, stdout: '' });
+    expect(result.stderr).toMatch(/^error: interrupted: .*\n$/);
+    expect(directories()).toEqual(before);
+  },
+);
+
 it('in a terminal is stopped by Ctrl-C, which reaches the server as well', async () => {
   const before = directories();
   const { child, result, ended, shows } = startInTerminal(['dev', '--json'], {}, 55_000);
