@@ -1,5 +1,6 @@
 /** What the actions of the console do, and the audit event that each leaves. */
 import { ACTIONS } from '../../console/lib/actions';
+import { toJson } from '../../console/lib/html/json';
 import { useDatabase } from '../helpers/database';
 import { apiKeyInput, memberInput, organizationInput, roleInput, sessionInput, userInput } from '../helpers/fixtures';
 import { ACTION_CASES } from './action-cases';
@@ -29,6 +30,8 @@ describe.each(ACTION_CASES)('the action of $event', ({ event, permission, asks, 
     if (!found) throw new Error('There is no event.');
     if (principalId !== undefined) expect(found.principalId).toBe(principalId);
     if (orgId !== undefined) expect(found.orgId).toBe(orgId);
+    // Nothing that an operator did is hidden from those who read the log.
+    expect(toJson(found.data, [])).toBe(JSON.stringify(found.data));
     if (data) expect(found.data).toEqual({ ...data, operator: operator.name });
     await expectDone(response, found);
   });
