@@ -1,4 +1,5 @@
 /** The commands `events` and `sessions` of `auth-postgres`, as processes in a pipe. */
+import { Client } from 'pg';
 import { COMMAND, type CommandResult, command, commandEnvironment, start } from './helpers/command';
 import { useDatabase } from './helpers/database';
 import { anHourAgo, eventInput, sessionInput, userInput } from './helpers/fixtures';
@@ -120,6 +121,49 @@ describe('events', () => {
     await expect(ended).resolves.toMatchObject({ code: 130 });
     expect(result.stderr.match(/error: (?!interrupted)/g)).toHaveLength(1);
     await db.query(`DELETE FROM auth_events WHERE principal_id = 'away'`);
+  });
+
+  it('with --follow goes on when somebody had locked the table for longer than a statement may take', async () => {
+    await db.query(`ALTER DATABASE ${db.name} SET lock_timeout = 100`);
+    const client = new Client({ connectionString: db.url });
+    await client.connect();
+    const { child, ended, shows } = start(process.execPath, [COMMAND, 'events', '--follow'], {
+      env: commandEnvironment({ DATABASE_URL: db.url }),
+    });
+    try {
+      await shows('third');
+      await client.query('BEGIN; LOCK TABLE auth_events');
+      await shows('error: ');
+    } finally {
+      await client.end();
+      await db.query(`ALTER DATABASE ${db.name} RESET lock_timeout`);
+    }
+    await db.storage.emitEvent(eventInput({ type: 'unlocked', principalId: 'locked', timestamp: new Date() }));
+    await shows('unlocked');
+    child.kill('SIGINT');
+    await expect(ended).resolves.toMatchObject({ code: 130 });
+    await db.query(`DELETE FROM auth_events WHERE principal_id = 'locked'`);
+  });
+
+  it('with --follow prints the first event whatever the clock of its emitter says', async () => {
+    const { child, ended, shows } = start(
+      process.execPath,
+      [COMMAND, 'events', '--follow', '--principal', 'slow clock'],
+      { env: commandEnvironment({ DATABASE_URL: db.url }) },
+    );
+    // It has looked once when it is connected and at rest.
+    const idle = () =>
+      db.query(
+        `SELECT FROM pg_stat_activity
+          WHERE datname = $1 AND application_name = 'auth-postgres-cli' AND state = 'idle' AND query LIKE '%auth_events%'`,
+        [db.name],
+      );
+    while ((await idle()).length === 0) await new Promise((resolve) => setTimeout(resolve, 25));
+    await db.storage.emitEvent(eventInput({ type: 'early', principalId: 'slow clock', timestamp: anHourAgo() }));
+    await shows('early');
+    child.kill('SIGINT');
+    await expect(ended).resolves.toMatchObject({ code: 130 });
+    await db.query(`DELETE FROM auth_events WHERE principal_id = 'slow clock'`);
   });
 
   it('with --follow ends when nobody reads it any more', async () => {

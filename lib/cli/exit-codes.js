@@ -14,11 +14,27 @@ const EXIT = {
 /** Codes of errors that come of no connection. */
 const NOT_REACHED = ['connection_failed', 'authentication_failed', 'tls_failed', 'pool_timeout'];
 
+/** Codes of errors of a server that is busy: somebody has locked a table for long, or it has run out of something. */
+const BUSY = ['statement_timeout', 'lock_timeout', 'serialization_failure', 'resource_exhausted'];
+
 /** The command was called with arguments that it does not know or does not allow. */
 class UsageError extends Error {}
 
 /** By Ctrl-C. */
 class Interrupted extends Error {}
+
+/** @param {unknown} error */
+function nameOf(error) {
+  const { code } = /** @type {Partial<import('../../index.js').InternalError>} */ (error ?? {});
+  return String(code).replace('auth_postgres/', '');
+}
+
+/**
+ * Whether the same can succeed later, without anything being done about it here.
+ *
+ * @param {unknown} error
+ */
+const mayPass = (error) => exitCodeOf(error) === EXIT.notReached || BUSY.includes(nameOf(error));
 
 /**
  * @param {unknown} error
@@ -27,11 +43,11 @@ class Interrupted extends Error {}
 function exitCodeOf(error) {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof Interrupted) return EXIT.interrupted;
-  const { code, context } = /** @type {Partial<import('../../index.js').InternalError>} */ (error ?? {});
-  const name = String(code).replace('auth_postgres/', '');
+  const { context } = /** @type {Partial<import('../../index.js').InternalError>} */ (error ?? {});
+  const name = nameOf(error);
   if (name === 'invalid_input') return EXIT.usage;
   // 53300: the server takes no more connections.
   return NOT_REACHED.includes(name) || context?.sqlState === '53300' ? EXIT.notReached : EXIT.findings;
 }
 
-module.exports = { EXIT, exitCodeOf, Interrupted, UsageError };
+module.exports = { EXIT, exitCodeOf, Interrupted, mayPass, UsageError };

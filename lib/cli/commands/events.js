@@ -1,7 +1,7 @@
 const { setTimeout: sleep } = require('node:timers/promises');
 const { coloursFor } = require('../colours.js');
 const { withStorage } = require('../connection.js');
-const { EXIT, exitCodeOf } = require('../exit-codes.js');
+const { EXIT, mayPass } = require('../exit-codes.js');
 const { hasReader, oneLine, print, printJson, printJsonLine, sayError } = require('../output.js');
 
 /** @import { EventRecord, ListEventsOptions, PostgresStorageAdapter } from '../../../index.js' */
@@ -55,13 +55,15 @@ async function newest(storage, filters, most, span = 0) {
  */
 async function follow(storage, filters, known, show) {
   const seen = new Map(known.map(({ id, timestamp }) => [id, timestamp.getTime()]));
-  let last = known.at(-1)?.timestamp.getTime() ?? Date.now();
+  // Before the first event any time may come: the clock of whoever emits it may be behind ours.
+  let last = known.at(-1)?.timestamp.getTime() ?? -Infinity;
   let isAway = false;
   while (hasReader()) {
     await sleep(PAUSE, undefined, { signal: filters.signal });
     const start = last - OVERLAP;
     // The library reads more forms of times than `Date.parse` does.
-    const from = filters.from && !(Date.parse(filters.from) <= start) ? filters.from : new Date(start);
+    const isOwn = start === -Infinity || (filters.from && !(Date.parse(filters.from) <= start));
+    const from = isOwn ? filters.from : new Date(start);
     try {
       for (const event of await newest(storage, { ...filters, from }, Number.MAX_SAFE_INTEGER)) {
         const time = event.timestamp.getTime();
@@ -72,7 +74,7 @@ async function follow(storage, filters, known, show) {
       }
       isAway = false;
     } catch (error) {
-      if (exitCodeOf(error) !== EXIT.notReached) throw error;
+      if (!mayPass(error)) throw error;
       if (!isAway) sayError(error, false);
       isAway = true;
     }
