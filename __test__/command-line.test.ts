@@ -304,7 +304,7 @@ describe('a password', () => {
 });
 
 describe('a text that would forge a line', () => {
-  const forged = 'x\n✓ forged\r\x1b[2K\x9b1A\u2028\u202e';
+  const forged = 'x\n✓ forged\r\x1b[2K\x9b1A\u2028\u202e\u061c\u200e\u200f';
   const quoted = `"${forged}"`;
   const noted = `INSERT INTO auth_migrations (id, checksum, duration_ms) VALUES ('${forged}', '', 0)`;
 
@@ -326,8 +326,8 @@ describe('a text that would forge a line', () => {
     await db.query(sql);
     try {
       const { stdout, stderr } = await run(...args);
-      expect(stdout + stderr).toContain('\\u000a✓ forged\\u000d\\u001b[2K\\u009b1A\\u2028\\u202e');
-      expect(stdout + stderr).not.toMatch(/[^\P{Cc}\n]|[\u2028\u202e]|^✓ forged/mu);
+      expect(stdout + stderr).toContain('\\u000a✓ forged\\u000d\\u001b[2K\\u009b1A\\u2028\\u202e\\u061c\\u200e\\u200f');
+      expect(stdout + stderr).not.toMatch(/[^\P{Cc}\n]|[\u2028\u202e\u061c\u200e\u200f]|^✓ forged/mu);
     } finally {
       await db.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     }

@@ -5,7 +5,7 @@ const { EXIT } = require('./exit-codes.js');
 const { redact, redactResult } = require('./secrets.js');
 
 /** What moves the cursor, begins a line, or changes the order in which text is shown. */
-const CONTROLS = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+const CONTROLS = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 /**
  * A stored text for one line of a terminal: nobody whose text is stored can begin a line of their own with it.
