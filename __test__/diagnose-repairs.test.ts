@@ -43,6 +43,15 @@ beforeAll(async () => {
   await event(new Date());
 });
 
+// First, since a column that was made again has another number.
+it('the doctor gives a column that was renamed its name back, with what is in it', async () => {
+  const { id } = await db.storage.createUser(userInput({ picture: 'https://example.com/a.png' }));
+  await db.query('ALTER TABLE users RENAME COLUMN picture TO "My DROP COLUMN"');
+  await repair(await amiss());
+  expect(await amiss()).toEqual([]);
+  await expect(db.storage.getUser(id)).resolves.toMatchObject({ picture: 'https://example.com/a.png' });
+});
+
 /** A change, what the finding is about, and how grave it is. */
 const changes: [change: string, title: string, severity: string][] = [
   ['ALTER TABLE users DROP COLUMN picture', 'column users.picture', 'error'],
@@ -211,12 +220,12 @@ it.each(changes)('the doctor finds and repairs %s', async (change, title, severi
   expect(text(await db.query(CATALOGUE))).toBe(text(before));
 });
 
-it('the doctor gives a column that was renamed its name back, with what is in it', async () => {
-  const { id } = await db.storage.createUser(userInput({ picture: 'https://example.com/a.png' }));
-  await db.query('ALTER TABLE users RENAME COLUMN picture TO "My DROP COLUMN"');
-  await repair(await amiss());
+it('the doctor does not take a column of the application for one that is missing', async () => {
+  await db.query('ALTER TABLE users DROP COLUMN picture, ADD COLUMN nickname text');
+  const findings = await amiss();
+  expect(findings.find(({ title }) => title === 'column users.picture')?.repair).toMatch(/ ADD COLUMN picture text$/);
+  await repair(findings);
   expect(await amiss()).toEqual([]);
-  await expect(db.storage.getUser(id)).resolves.toMatchObject({ picture: 'https://example.com/a.png' });
 });
 
 it.each([

@@ -34,6 +34,8 @@ struct PartRow {
     name: String,
     /// The table or column that it belongs to. If that is missing, its parts are not reported.
     parent: String,
+    /// Of a column, its number in the table, which stays when it is renamed.
+    place: i32,
     definition: String,
     make: String,
     change: String,
@@ -72,6 +74,7 @@ const PARTS: &str = "
              , t.whole
              , t.part_of
              , a.attname::text AS col
+             , a.attnum::int AS place
              , format('%s.%s', t.name, a.attname) AS name
              , format_type(a.atttypid, a.atttypmod)
                || CASE WHEN a.attcollation <> y.typcollation THEN ' COLLATE ' || quote_ident(o.collname) ELSE '' END AS type
@@ -206,14 +209,16 @@ const PARTS: &str = "
           JOIN schema ON schema.oid = f.pronamespace
          WHERE f.proname = ANY($2)
     )
-    SELECT kind
-         , name
-         , parent
+    SELECT parts.kind
+         , parts.name
+         , parts.parent
+         , COALESCE(c.place, 0) AS place
          , replace(definition, schema.prefix, '') AS definition
          , replace(make, schema.prefix, ':\"schema\".') AS make
          , replace(change, schema.prefix, ':\"schema\".') AS change
          , replace(remove, schema.prefix, ':\"schema\".') AS remove
       FROM parts
+      LEFT JOIN columns c ON c.name = parts.name AND c.part_of IS NULL AND parts.kind = 'column'
      CROSS JOIN schema";
 
 /// Parts by kind and name.
@@ -322,7 +327,9 @@ fn differences(expected: &Parts, found: &Parts, schema: &Schema) -> Vec<Deviatio
 fn renamed<'p>(expected: &'p Parts, found: &'p Parts) -> Vec<(&'p PartRow, &'p PartRow)> {
     let missing = rows_beside(expected, found);
     let further = rows_beside(found, expected);
-    let is_alike = |a: &PartRow, b: &PartRow| a.kind == b.kind && a.parent == b.parent && a.definition == b.definition;
+    let is_alike = |a: &PartRow, b: &PartRow| {
+        (&a.kind, &a.parent, a.place, &a.definition) == (&b.kind, &b.parent, b.place, &b.definition)
+    };
     let only =
         |rows: &[&'p PartRow], like: &PartRow| match *rows.iter().filter(|row| is_alike(row, like)).collect::<Vec<_>>()
         {
