@@ -300,6 +300,10 @@ describe('a password', () => {
     await db.storage.emitEvent(eventInput({ principalId: 'its', data: data(password) }));
     expect((await json('events', '--principal', 'its'))[0].data).toEqual(data('***'));
     expect((await run('events', '--principal', 'its')).stdout).toContain(JSON.stringify(data('***')));
+    // Where the last `@` of the URL does not end its password.
+    const url = `${db.url}${db.url.includes('?') ? '&' : '?'}application_name=a@b`;
+    const { stdout } = await command(['events', '--principal', 'its'], { AUTH_POSTGRES_URL: url });
+    expect(stdout).toContain(JSON.stringify(data('***')));
   });
 });
 

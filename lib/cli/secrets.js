@@ -20,8 +20,10 @@ function hidePasswords(args) {
   const { AUTH_POSTGRES_URL = '', DATABASE_URL = '', PGPASSWORD } = process.env;
   if (PGPASSWORD) known.add(PGPASSWORD);
   for (const url of [...args, AUTH_POSTGRES_URL, DATABASE_URL]) {
-    const inQuery = [...url.matchAll(/[?&](?:ssl)?password=([^&]+)/gi)];
-    for (const [, password = ''] of [...url.matchAll(/:\/\/[^:/]*:(.+)@/gs), ...inQuery]) {
+    const inQuery = url.matchAll(/[?&](?:ssl)?password=([^&]+)/gi);
+    // A password may hold further `@` and slashes, and so may what follows it.
+    const upToHost = url.matchAll(/:\/\/[^:/]*:([^/?#]+)@/g);
+    for (const [, password = ''] of [...url.matchAll(/:\/\/[^:/]*:(.+)@/gs), ...upToHost, ...inQuery]) {
       known.add(password);
       try {
         known.add(decodeURIComponent(password));
