@@ -276,8 +276,8 @@ module.exports = [
   {
     name: 'no-ping-after-rest',
     mistake: 'a connection that has rested for five seconds is not asked whether it lives',
-    find: 'connection.idle_since.elapsed() >= PING_AFTER_IDLE || self.suspected.is_after(connection.idle_since)',
-    replace: 'self.suspected.is_after(connection.idle_since)',
+    find: 'connection.rest.elapsed() >= PING_AFTER_IDLE || self.suspected.is_after(connection.rest.since)',
+    replace: 'self.suspected.is_after(connection.rest.since)',
     tests: ['lost-connections'],
   },
   {
@@ -313,8 +313,8 @@ module.exports = [
   {
     name: 'refusal-of-a-moment-is-final',
     mistake: 'a server that refuses connections for the moment (57P05) is not asked again',
-    find: '"53300" | "57P01" | "57P02" | "57P03" | "57P05"',
-    replace: '"53300" | "57P01" | "57P02" | "57P03"',
+    find: '"57P01" | "57P02" | "57P03" | "57P05"',
+    replace: '"57P01" | "57P02" | "57P03"',
     tests: ['connect-errors'],
   },
   {

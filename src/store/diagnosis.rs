@@ -186,7 +186,7 @@ const NEWEST_IDS: &str = "
                WHEN newest.id IS NOT NULL AND pg_catalog.has_sequence_privilege(sequence.name, 'USAGE, SELECT')
                THEN COALESCE(pg_catalog.pg_sequence_last_value(sequence.name::pg_catalog.regclass), 0)
            END
-         , pg_catalog.format('SELECT setval(%L, (SELECT max(id) FROM %s))', sequence.name, sequence.of_table)
+         , pg_catalog.format('SELECT pg_catalog.setval(%L, (SELECT pg_catalog.max(id) FROM %s))', sequence.name, sequence.of_table)
       FROM newest
      CROSS JOIN sequence
      WHERE sequence.name IS NOT NULL";
