@@ -307,14 +307,14 @@ module.exports = [
     name: 'idle-session-timeout-is-another-code',
     mistake: 'a connection that the server ended for its rest (57P05) is no connection_failed',
     find: '"57P03" | "57P05" | "25P03" | "25P04" => Code::ConnectionFailed',
-    replace: '"57P03" | "25P03" | "25P04" => Code::ConnectionFailed',
+    replace: 'failed.retryable = matches!(server.code(), "57P01" | "57P02" | "57P03")',
     unit: 'db::error',
   },
   {
     name: 'refusal-of-a-moment-is-final',
     mistake: 'a server that refuses connections for the moment (57P05) is not asked again',
-    find: '"57P01" | "57P02" | "57P03" | "57P05"',
-    replace: '"57P01" | "57P02" | "57P03"',
+    find: 'failed.retryable = matches!(server.code(), "57P01" | "57P02" | "57P03" | "57P05")',
+    replace: 'failed.retryable = matches!(server.code(), "57P01" | "57P02" | "57P03")',
     tests: ['connect-errors'],
   },
   {
