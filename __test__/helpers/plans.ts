@@ -53,7 +53,10 @@ export class Explained {
   static async start(db: TestDatabase, settings: Record<string, string>, options: AdapterOptions = {}) {
     const relay = await Relay.start(db.url);
     const all = Object.entries({ ...EXPLAIN, ...settings }).map(([name, value]) => `-c ${name}=${value}`);
-    return new Explained(db.adapter({ ...options, options: all.join(' ') }, relay.url), relay);
+    const storage = db.adapter({ ...options, options: all.join(' ') }, relay.url);
+    // What a new connection is asked is not part of any plan.
+    await storage.healthCheck();
+    return new Explained(storage, relay);
   }
 
   /** The plans of all statements that the work leads to. */
