@@ -37,7 +37,7 @@ module.exports = [
   {
     name: 'full-server-refuses',
     mistake: 'a call is refused when the server lets in no further connection, although one of the pool will be free',
-    find: 'Err(error) if is_full(&error) && pool.open() > 0 =>',
+    find: 'Err(error) if is_full(&error) && pool.has_others(end).await =>',
     replace: 'Err(error) if is_full(&error) && pool.open() > usize::MAX - 1 =>',
     tests: ['full-server'],
   },

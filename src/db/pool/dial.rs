@@ -49,6 +49,7 @@ pub async fn dial(pool: &Arc<Pool>, permit: Permit, end: Option<Instant>) -> Res
 
 async fn open(pool: &Arc<Pool>, limit: Allowance, left: &GiveUp) -> Result<Connection> {
     let started = Instant::now();
+    let _opening = Arc::clone(&pool.opening);
     let opened = pool.options.target.open(limit.left(), left).await;
     pool.metrics.connecting(opened.is_ok(), started.elapsed());
     match opened {

@@ -49,7 +49,7 @@ impl Lease {
             match dial(pool, permit, end).await {
                 Ok(opened) => break opened,
                 // One of those that are open is free sooner or later.
-                Err(error) if is_full(&error) && pool.open() > 0 => pool.returned(end).await?,
+                Err(error) if is_full(&error) && pool.has_others(end).await => pool.returned(end).await?,
                 Err(error) => return Err(error),
             }
         };

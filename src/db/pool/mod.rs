@@ -38,6 +38,10 @@ const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 
 /// A server that lets no further connection in is asked again after so long, if none of those that are open is free before.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How often is looked whether a connection that is being opened is there.
+const OPENING_CHECK: Duration = Duration::from_millis(10);
+
 /// How much time there is for what a connection needs before its first statement, if the call has less time left.
 const READY_LIMIT: Duration = Duration::from_secs(1);
 
@@ -77,6 +81,8 @@ pub struct Pool {
     last_fault: Mutex<Option<Error>>,
     /// Shared with each open connection.
     open: Arc<()>,
+    /// Shared with each connection that is being opened.
+    opening: Arc<()>,
     /// Notified when a connection is idle again.
     returned: Notify,
     pub calls: RunningCalls,
@@ -111,6 +117,7 @@ impl Pool {
             cancelling: CancelConnections::default(),
             last_fault: Mutex::default(),
             open: Arc::default(),
+            opening: Arc::default(),
             returned: Notify::new(),
             calls: RunningCalls::default(),
             transactions: Arc::default(),
@@ -264,6 +271,18 @@ impl Pool {
             drop(idle);
             self.returned.notify_one();
         }
+    }
+
+    /// Whether there is a connection to wait for, after the server has refused another. Where several were asked for at once, the
+    /// refusals may come before those that it lets in.
+    async fn has_others(&self, end: Option<Instant>) -> bool {
+        let are_known = async {
+            while self.open() == 0 && Arc::strong_count(&self.opening) > 1 {
+                tokio::time::sleep(OPENING_CHECK).await;
+            }
+        };
+        until(end, are_known).await;
+        self.open() > 0
     }
 
     /// Waits until a connection is idle again, or until it is time to ask the server for another.
