@@ -281,7 +281,7 @@ impl Pool {
                 tokio::time::sleep(OPENING_CHECK).await;
             }
         };
-        until(end, are_known).await;
+        until(end, within(Some(ASK_AGAIN), are_known)).await;
         self.open() > 0
     }
 
