@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
-import { backendsOf, until, whileLocked } from './helpers/failing';
+import { backendsOf, HOLD_EMAILS, until, whileLocked } from './helpers/failing';
 import { eventInput, sessionInput, unique, userInput } from './helpers/fixtures';
 import { race } from './helpers/race';
 
@@ -15,7 +15,6 @@ const waiting = async () => (await backendsOf(db, NAME, { waiting: true })).leng
 const adapter = (options = {}) => db.adapter({ application_name: NAME, statementTimeoutMs: 0, ...options });
 const newEmail = () => `${unique('held')}@example.com`;
 
-const HOLD_EMAILS = 'INSERT INTO users (id, email) SELECT md5(email), email FROM unnest($1::text[]) email';
 const LOCK_USER = 'SELECT FROM users WHERE id = $1 FOR UPDATE';
 
 let userId: string;

@@ -201,8 +201,10 @@ it('timeoutMs may be the longest time that a timer of Node.js can hold', async (
   expect(warnings).toEqual([]);
 });
 
-it('with several hosts, each statement is cancelled on the host that runs it', async () => {
-  // Two ways to one server: what matters is which of them the cancel request takes.
+/** Two calls under one signal wait for locks, each on a host of its own. Both hosts lead to one server. */
+async function onTwoHosts(
+  work: (relays: readonly [Relay, Relay], giveUp: () => Promise<void>, waiting: () => Promise<number>) => Promise<void>,
+): Promise<void> {
   const relays = [await Relay.start(db.url), await Relay.start(db.url)] as const;
   const url = new URL(relays[0].url);
   const hosts = relays.map((relay) => new URL(relay.url).host).join(',');
@@ -210,13 +212,6 @@ it('with several hosts, each statement is cancelled on the host that runs it', a
     { application_name: NAME, statementTimeoutMs: 0, max: 4 },
     url.href.replace(url.host, hosts),
   );
-  /** The server processes that were reached through a relay: BackendKeyData begins with the number of each. */
-  const reached = (relay: Relay) =>
-    relay.messages
-      .filter(({ from, type }) => from === 'server' && type === 'K')
-      .map(({ bytes }) => bytes.readInt32BE(5));
-  const cancelled = (relay: Relay) =>
-    relay.statements.flatMap((sql) => (sql.match(/pg_cancel_backend.*\{(\d+)\}/) ?? []).slice(1).map(Number));
   try {
     const users = await Promise.all([db.storage.createUser({}), db.storage.createUser({})]);
     const waiting = async () => (await backendsOf(db, NAME, { waiting: true })).length;
@@ -230,50 +225,44 @@ it('with several hosts, each statement is cancelled on the host that runs it', a
       relays[0].refuse();
       calls.push(update(1));
       await until(async () => (await waiting()) === 2);
-      relays[0].allow();
-      const backends = relays.map((relay) => reached(relay)[0]);
-      controller.abort();
-      for (const call of calls) await expectCode(call, 'cancelled');
-      await until(isQuiet);
-      expect(relays.map((relay) => [...new Set(cancelled(relay))])).toEqual(backends.map((pid) => [pid]));
+      const giveUp = async () => {
+        controller.abort();
+        for (const call of calls) await expectCode(call, 'cancelled');
+      };
+      await work(relays, giveUp, waiting);
     });
   } finally {
-    await storage.disconnect({ timeoutMs: 0 });
     for (const relay of relays) await relay.close();
+    await storage.disconnect({ timeoutMs: 0 });
   }
+}
+
+it('with several hosts, each statement is cancelled on the host that runs it', async () => {
+  /** The server processes that were reached through a relay: BackendKeyData begins with the number of each. */
+  const reached = (relay: Relay) =>
+    relay.messages
+      .filter(({ from, type }) => from === 'server' && type === 'K')
+      .map(({ bytes }) => bytes.readInt32BE(5));
+  const cancelled = (relay: Relay) =>
+    relay.statements.flatMap((sql) => (sql.match(/pg_cancel_backend.*\{(\d+)\}/) ?? []).slice(1).map(Number));
+  await onTwoHosts(async (relays, giveUp) => {
+    relays[0].allow();
+    const backends = relays.map((relay) => reached(relay)[0]);
+    await giveUp();
+    await until(isQuiet);
+    // What matters is which of the ways to the server the cancel request takes.
+    expect(relays.map((relay) => [...new Set(cancelled(relay))])).toEqual(backends.map((pid) => [pid]));
+  });
 });
 
 it('a host that does not answer any more does not keep the statements at another one running', async () => {
-  const relays = [await Relay.start(db.url), await Relay.start(db.url)] as const;
-  const url = new URL(relays[0].url);
-  const hosts = relays.map((relay) => new URL(relay.url).host).join(',');
-  const storage = db.adapter(
-    { application_name: NAME, statementTimeoutMs: 0, max: 4 },
-    url.href.replace(url.host, hosts),
-  );
-  try {
-    const users = await Promise.all([db.storage.createUser({}), db.storage.createUser({})]);
-    const waiting = async () => (await backendsOf(db, NAME, { waiting: true })).length;
-    await whileLocked(db, 'SELECT FROM users WHERE id = ANY($1) FOR UPDATE', [users.map(({ id }) => id)], async () => {
-      const controller = new AbortController();
-      const { signal } = controller;
-      const update = (at: number) => storage.updateUser(users[at]?.id as string, { name: 'never' }, { signal });
-      const calls = [update(0)];
-      await until(async () => (await waiting()) === 1);
-      relays[0].refuse();
-      calls.push(update(1));
-      await until(async () => (await waiting()) === 2);
-      relays[0].silence();
-      relays[0].holdOpen();
-      controller.abort();
-      for (const call of calls) await expectCode(call, 'cancelled');
-      // The silent host is left two seconds to answer.
-      expect(await timeOf(until(async () => (await waiting()) === 1))).toBeLessThan(1_500);
-    });
-  } finally {
-    for (const relay of relays) await relay.close();
-    await storage.disconnect({ timeoutMs: 0 });
-  }
+  await onTwoHosts(async (relays, giveUp, waiting) => {
+    relays[0].silence();
+    relays[0].holdOpen();
+    await giveUp();
+    // The silent host is left two seconds to answer.
+    expect(await timeOf(until(async () => (await waiting()) === 1))).toBeLessThan(1_500);
+  });
 });
 
 it('one signal cancels all calls that carry it', async () => {

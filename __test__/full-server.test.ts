@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { asSuperuser, useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
-import { backendsOf, until, whileLocked } from './helpers/failing';
+import { backendsOf, HOLD_EMAILS, until, whileLocked } from './helpers/failing';
 import { eventInput, sessionInput, unique, userInput } from './helpers/fixtures';
 import { race } from './helpers/race';
 
@@ -13,7 +13,6 @@ const role = unique('full').replaceAll('-', '_');
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
 const newEmail = () => `${unique('held')}@example.com`;
 const waiting = async () => (await backendsOf(db, NAME, { waiting: true })).length;
-const HOLD_EMAILS = 'INSERT INTO users (id, email) SELECT md5(email), email FROM unnest($1::text[]) email';
 
 beforeAll(async () => {
   await db.query(`CREATE ROLE ${role} LOGIN PASSWORD 'x'; GRANT USAGE ON SCHEMA public TO ${role};

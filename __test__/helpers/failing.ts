@@ -25,6 +25,9 @@ export async function whileFailing(
   }
 }
 
+/** Holds the e-mails of `$1`, so that creating a user with one of them waits. */
+export const HOLD_EMAILS = 'INSERT INTO users (id, email) SELECT md5(email), email FROM unnest($1::text[]) email';
+
 /** Runs a statement in a transaction that keeps its locks until `release()` is called or the work has ended. */
 export async function whileLocked(
   db: TestDatabase,

@@ -59,9 +59,14 @@ impl GiveUp {
 /// does not.
 pub fn begin_change(caller: Option<&GiveUp>) -> Result<()> {
     match caller {
-        Some(caller) if !caller.send(true) => Err(Error::new(Code::Cancelled, "the caller has given up")),
+        Some(caller) if !caller.send(true) => Err(given_up()),
         _ => Ok(()),
     }
+}
+
+/// What becomes of the work of a caller who has given up, and has been answered already.
+pub fn given_up() -> Error {
+    Error::new(Code::Cancelled, "the caller has given up")
 }
 
 /// Resolves once all of the callers have given up. `None` means that one of them cannot, so that this never resolves.

@@ -4,7 +4,7 @@ use super::batched::{Batched, LockKey};
 use super::call::{Call, WaitingCall};
 use super::policy::TRY_LOCKS_FOR;
 use super::state::Mode;
-use crate::db::give_up::{GiveUp, all_gave_up};
+use crate::db::give_up::{GiveUp, all_gave_up, given_up};
 use crate::db::run::Db;
 use crate::error::{Code, Error, Result};
 use crate::origin::on_behalf_of;
@@ -62,7 +62,7 @@ pub async fn unless_given_up<T>(callers: Option<Vec<Arc<GiveUp>>>, work: impl Fu
     tokio::select! {
         biased;
         result = work => result,
-        () = all_gave_up(callers) => Err(Error::new(Code::Cancelled, "the caller has given up")),
+        () = all_gave_up(callers) => Err(given_up()),
     }
 }
 

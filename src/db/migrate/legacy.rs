@@ -192,9 +192,8 @@ fn same<'t>(tables: &[&'t str]) -> impl Iterator<Item = (&'t str, &'t str)> {
 }
 
 /// Locks the tables, creates the functions for times, and makes settings for the statements that follow. These may wait for
-/// locks for longer: what they could keep waiting waits already. Rules read whole
-/// tables, so that sequential scans are allowed. Their statements are long and run once: compiling them (`jit`) would cost
-/// more than it saves.
+/// locks for longer: what they could keep waiting waits already. Rules read whole tables, so that sequential scans are allowed.
+/// Their statements are long and run once: compiling them (`jit`) would cost more than it saves.
 async fn prepare(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -203,13 +202,13 @@ async fn prepare(
     tables: &[&str],
 ) -> Result<()> {
     locks::lock(connection, schema, TAKEN_OVER, tables, LockFor::Changing).await?;
+    locks::limit(connection, TAKEN_OVER, LOCK_TIMEOUT).await?;
     let Zones { server, client } = &origin.zones;
     sqlx::query(
         "SELECT set_config('auth_postgres.schema', $4, true)
               , set_config('auth_postgres.server_zone', $1, true)
               , set_config('auth_postgres.client_zone', $2, true)
               , set_config('auth_postgres.update_zone', $3, true)
-              , set_config('lock_timeout', $5, true)
               , set_config('enable_seqscan', 'on', true)
               , set_config('jit', 'off', true)",
     )
@@ -217,7 +216,6 @@ async fn prepare(
     .bind(client)
     .bind(if origin.shape.has_update_triggers { server } else { client })
     .bind(&schema.name)
-    .bind(LOCK_TIMEOUT.as_millis().to_string())
     .persistent(false)
     .execute(&mut *connection)
     .await

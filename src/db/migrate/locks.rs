@@ -16,7 +16,8 @@ pub enum LockFor {
 }
 
 /// Locks the tables for the migration `id`, with one time limit for all of them. The server applies `lock_timeout` to each
-/// lock on its own, so before each lock it is set to the time that is left. Each later statement of the transaction has all of it again.
+/// lock on its own, so before each lock it is set to the time that is left. Each later statement of the
+/// transaction has all of it again.
 pub async fn lock(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -52,7 +53,8 @@ pub async fn lock(
     limit(connection, id, allowance).await
 }
 
-async fn limit(connection: &mut PgConnection, id: &str, left: Duration) -> Result<()> {
+/// How long each later statement waits for a lock.
+pub async fn limit(connection: &mut PgConnection, id: &str, left: Duration) -> Result<()> {
     sqlx::query("SELECT set_config('lock_timeout', $1, true)")
         .bind(left.max(Duration::from_millis(1)).as_millis().to_string())
         .persistent(false)
