@@ -1,5 +1,6 @@
 /** PgBouncer lets in fewer clients than an adapter may have connections. */
 import type { PostgresTransaction } from '@kitiumai/auth-postgres';
+import { command } from '../helpers/command';
 import { useDatabase } from '../helpers/database';
 import { expectCode } from '../helpers/errors';
 import { until } from '../helpers/failing';
@@ -46,6 +47,7 @@ it('who gets none is told that there is none', async () => {
     const error = await expectCode(storage.getUser('x'), 'resource_exhausted', { sqlState: '08P01' });
     expect(error.message).toContain('lets in no further connection');
     expect(error.retryable).toBe(true);
+    await expect(command(['status', '--url', `${pgbouncer.url}?pgbouncer=true`])).resolves.toMatchObject({ code: 3 });
   } finally {
     release();
     await Promise.all(holding);

@@ -46,8 +46,9 @@ function exitCodeOf(error) {
   const { context } = /** @type {Partial<import('../../index.js').InternalError>} */ (error ?? {});
   const name = nameOf(error);
   if (name === 'invalid_input') return EXIT.usage;
-  // 53300: the server takes no more connections.
-  return NOT_REACHED.includes(name) || context?.sqlState === '53300' ? EXIT.notReached : EXIT.findings;
+  // A server, or a pooler, that takes no more connections: errors of connecting alone name the host.
+  const isFull = name === 'resource_exhausted' && context?.host !== undefined;
+  return NOT_REACHED.includes(name) || isFull ? EXIT.notReached : EXIT.findings;
 }
 
 module.exports = { EXIT, exitCodeOf, Interrupted, mayPass, UsageError };
