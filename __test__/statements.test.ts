@@ -117,14 +117,17 @@ async function preparedStatements(): Promise<string[]> {
     }
     await Promise.all(Array.from({ length: 20 }, () => storage.createSession(sessionInput(scene.userId))));
     await Promise.all(Array.from({ length: 20 }, () => storage.createUser({})));
-    // The answer is lost once, so that the statement is sent in doubt.
-    let isLost = false;
-    relay.onMessage(({ from, type }) => {
-      if (from === 'client' || type !== '2' || isLost) return 'pass';
-      isLost = true;
-      return 'cut';
+    // The answer is lost once, so that the statement is sent in doubt: until it was one that several calls share.
+    await until(async () => {
+      let isLost = false;
+      relay.onMessage(({ from, type }) => {
+        if (from === 'client' || type !== '2' || isLost) return 'pass';
+        isLost = true;
+        return 'cut';
+      });
+      await Promise.all(Array.from({ length: 20 }, () => storage.createUser({})));
+      return relay.statements.some((sql) => isIn(plain(sql), ['INSERT INTO users', 'unnest(', 'DO UPDATE']));
     });
-    await Promise.all(Array.from({ length: 20 }, () => storage.createUser({})));
     // Calls that wait for a lock ask which of them it concerns; for that there must be a second connection.
     const several = db.adapter({ max: 4 }, relay.url);
     await whileLocked(db, 'SELECT FROM users WHERE id = $1 FOR UPDATE', [scene.userId], async (release) => {
