@@ -851,6 +851,13 @@ LANGUAGE plpgsql`,
     tests: ['slow-connections'],
   },
   {
+    name: 'overload-is-served-in-order',
+    mistake: 'while calls are given up as they wait, the one that has waited longest comes first',
+    find: 'state.congested_until = Some(Instant::now() + CONGESTION);',
+    replace: 'state.congested_until = Some(Instant::now());',
+    tests: ['congestion'],
+  },
+  {
     name: 'connections-end-with-the-time-of-a-call',
     mistake: 'a connection that is being opened is given up with the call that had little time left',
     find: '(Allowance::new(limit), end) };',

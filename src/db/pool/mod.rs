@@ -8,6 +8,7 @@ mod dial;
 pub mod guard;
 pub mod lease;
 mod permits;
+mod places;
 mod recover;
 pub mod sight;
 pub mod transactions;
@@ -21,7 +22,7 @@ use super::connect::Target;
 use super::deadline::{Allowance, Watermark, until, within};
 use crate::error::{Code, Error, Result};
 use crate::metrics::Metrics;
-use calls::{RunningCalls, not_connected};
+use calls::RunningCalls;
 use cancel::CancelConnections;
 use connection::{Connection, Rest, close, close_in_background, is_alive};
 use futures_core::future::BoxFuture;
@@ -184,11 +185,7 @@ impl Pool {
 
     /// The right to one connection, for a call of that kind. `end` is the time by which there must be one.
     pub async fn permit(&self, kind: Option<&'static str>, end: Option<Instant>) -> Result<Permit> {
-        match self.permits.take(kind, end, &|| self.warn_of_transactions()).await {
-            Some(Ok(permit)) => Ok(permit),
-            Some(Err(_)) => Err(not_connected()),
-            None => Err(self.timed_out()),
-        }
+        self.permits.take(kind, end, &|| self.warn_of_transactions()).await.ok_or_else(|| self.timed_out())
     }
 
     /// How many connections one kind of call may use.

@@ -1,25 +1,26 @@
 //! Which calls may use a connection, and how many calls wait for that.
 
+use super::places::{Place, Places};
 use crate::db::deadline::until;
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A wait for a connection that takes longer than this is reported, because transactions may hold all of them.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The right to one connection, and to a part of the pool that calls of one kind share.
-pub type Permit = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
+pub type Permit = (Place, Option<Place>);
 
 /// The permits of one pool.
 pub struct Permits {
     max: usize,
-    all: Arc<Semaphore>,
+    all: Arc<Places>,
     /// The permits of each kind of call, because no kind may use all connections: see [`Self::share_of`].
-    shares: Mutex<HashMap<&'static str, Arc<Semaphore>>>,
+    shares: Mutex<HashMap<&'static str, Arc<Places>>>,
     /// How many more connections may wait for locks of other transactions: see [`Self::patience`].
     patience: Arc<Semaphore>,
     /// How many calls wait for a permit. A batch worker gives its connection up if there are any.
@@ -30,7 +31,7 @@ impl Permits {
     pub fn new(max: usize) -> Self {
         Self {
             max,
-            all: Arc::new(Semaphore::new(max)),
+            all: Places::new(max),
             shares: Mutex::default(),
             patience: Arc::new(Semaphore::new(max.saturating_sub(1))),
             waiting: AtomicUsize::new(0),
@@ -39,7 +40,7 @@ impl Permits {
 
     /// How many connections are in use.
     pub fn used(&self) -> usize {
-        self.max - self.all.available_permits()
+        self.max - self.all.free()
     }
 
     /// How many calls wait for a connection.
@@ -59,7 +60,7 @@ impl Permits {
 
     /// Whether calls of that kind may use one more connection.
     pub fn has_left(&self, kind: &'static str) -> bool {
-        self.share_of(kind).is_none_or(|share| share.available_permits() > 0)
+        self.share_of(kind).is_none_or(|share| share.free() > 0)
     }
 
     /// The right to wait for a lock of another transaction as long as it takes, with a connection that serves nobody
@@ -80,44 +81,36 @@ impl Permits {
         kind: Option<&'static str>,
         end: Option<Instant>,
         report: &(dyn Fn() + Sync),
-    ) -> Option<Result<Permit, AcquireError>> {
+    ) -> Option<Permit> {
         let of_kind = match kind.and_then(|kind| self.share_of(kind)) {
-            Some(share) => match self.take_from(share, end, report).await? {
-                Ok(permit) => Some(permit),
-                Err(closed) => return Some(Err(closed)),
-            },
+            Some(share) => Some(self.take_from(&share, end, report).await?),
             None => None,
         };
-        let permit = self.take_from(Arc::clone(&self.all), end, report).await?;
-        Some(permit.map(|permit| (permit, of_kind)))
+        let of_all = self.take_from(&self.all, end, report).await?;
+        Some((of_all, of_kind))
     }
 
     /// One kind of call leaves a quarter of the connections to the others, so that calls that wait for a lock do not
     /// make all calls wait. A pool of fewer than four connections is too small to be shared.
-    fn share_of(&self, kind: &'static str) -> Option<Arc<Semaphore>> {
+    fn share_of(&self, kind: &'static str) -> Option<Arc<Places>> {
         (self.share() < self.max).then(|| {
             let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(shares.entry(kind).or_insert_with(|| Arc::new(Semaphore::new(self.share()))))
+            Arc::clone(shares.entry(kind).or_insert_with(|| Places::new(self.share())))
         })
     }
 
-    async fn take_from(
-        &self,
-        semaphore: Arc<Semaphore>,
-        end: Option<Instant>,
-        report: &(dyn Fn() + Sync),
-    ) -> Option<Result<OwnedSemaphorePermit, AcquireError>> {
-        if let Ok(permit) = Arc::clone(&semaphore).try_acquire_owned() {
-            return Some(Ok(permit));
+    async fn take_from(&self, places: &Arc<Places>, end: Option<Instant>, report: &(dyn Fn() + Sync)) -> Option<Place> {
+        if let Some(place) = places.take() {
+            return Some(place);
         }
         let _waiting = self.count_waiting();
-        let mut acquired = pin!(semaphore.acquire_owned());
-        match until(Some(end_of_patience(end)), &mut acquired).await {
+        let mut wait = pin!(places.wait());
+        match until(Some(end_of_patience(end)), &mut wait).await {
             None => {
                 report();
-                until(end, acquired).await
+                until(end, wait).await
             }
-            permit => permit,
+            place => place,
         }
     }
 }
