@@ -851,6 +851,13 @@ LANGUAGE plpgsql`,
     tests: ['slow-connections'],
   },
   {
+    name: 'connecting-waits-for-a-month-of-events',
+    mistake: 'the query of connect() locks the parts of auth_events to read their bounds',
+    find: 'pg_get_expr(part.relpartbound, 0::pg_catalog.oid)',
+    replace: 'pg_get_expr(part.relpartbound, part.oid)',
+    tests: ['locked-tables'],
+  },
+  {
     name: 'overload-is-served-in-order',
     mistake: 'while calls are given up as they wait, the one that has waited longest comes first',
     find: 'state.congested_until = Some(Instant::now() + CONGESTION);',

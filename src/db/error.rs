@@ -75,7 +75,14 @@ pub fn statement_failure(error: &sqlx::Error, ran: Duration, statement_timeout: 
         let sql_state = server.code();
         let remedy = remedy_of(sql_state);
         let is_undone = server.severity() == PgSeverity::Error && remedy != Remedy::RepeatIfHarmless;
-        let mut error = from_server(server, code_of(sql_state, ran, statement_timeout));
+        let code = match code_of(sql_state, ran, statement_timeout) {
+            // Where nobody has measured how long it ran, the server says it, if its messages are in English.
+            Code::Cancelled if ran.is_zero() && server.message().ends_with("due to statement timeout") => {
+                Code::StatementTimeout
+            }
+            code => code,
+        };
+        let mut error = from_server(server, code);
         error.retryable = is_undone && is_transient(error.code);
         return Failure {
             error,

@@ -79,7 +79,7 @@ pub const UPKEEP: Upkeep = Upkeep {
                                      , pg_catalog.substring(p.bounds, ' TO [(]''?([^'')]+)'::pg_catalog.text) AS ends
                                   FROM pg_catalog.pg_inherits AS i
                                   JOIN pg_catalog.pg_class AS part ON part.oid OPERATOR(pg_catalog.=) i.inhrelid
-                                 CROSS JOIN LATERAL pg_catalog.pg_get_expr(part.relpartbound, part.oid) AS p (bounds)
+                                 CROSS JOIN LATERAL pg_catalog.pg_get_expr(part.relpartbound, 0::pg_catalog.oid) AS p (bounds)
                                  WHERE i.inhparent OPERATOR(pg_catalog.=) c.oid
                                    AND COALESCE(
                                            pg_catalog.to_jsonb(i) OPERATOR(pg_catalog.->>) 'inhdetachpending'::pg_catalog.text

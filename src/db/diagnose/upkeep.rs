@@ -172,7 +172,7 @@ const GAPS: &str = "
           FROM tables t
           JOIN pg_inherits h ON h.inhparent = t.oid
           JOIN pg_class c ON c.oid = h.inhrelid
-         CROSS JOIN LATERAL pg_get_expr(c.relpartbound, c.oid) AS bound (text)
+         CROSS JOIN LATERAL pg_get_expr(c.relpartbound, 0::oid) AS bound (text)
          WHERE t.depth = 0
            AND t.relkind = 'p'
            AND starts_with(bound.text, 'FOR VALUES FROM')

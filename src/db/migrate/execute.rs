@@ -24,7 +24,7 @@ pub fn migration_failed(id: &str, error: &sqlx::Error) -> Error {
         .or_else(|| reason.cause.as_ref().map(|cause| cause.message.clone()))
         .unwrap_or_else(|| reason.message.to_string());
     // These are no fault of the migration: it may get the lock, or the time, a moment later.
-    if matches!(reason.code, Code::LockTimeout | Code::Cancelled) {
+    if matches!(reason.code, Code::LockTimeout | Code::StatementTimeout | Code::Cancelled) {
         let mut ended = reason;
         ended.context.migration = Some(id.to_owned());
         return ended;
