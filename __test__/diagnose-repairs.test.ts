@@ -109,6 +109,8 @@ const changes: [change: string, title: string, severity: string][] = [
     'indexes',
     'warning',
   ],
+  ['ALTER TABLE sessions SET (autovacuum_enabled = no)', 'autovacuum', 'warning'],
+  [`ALTER TABLE ${present} SET (autovacuum_enabled = false)`, 'autovacuum', 'warning'],
   ['DROP TRIGGER users_set_updated_at ON users', 'trigger users_set_updated_at of users', 'error'],
   [
     'ALTER TABLE users DISABLE TRIGGER users_set_updated_at',

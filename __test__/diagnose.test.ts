@@ -354,7 +354,6 @@ describe('the rows', () => {
   const clear = 'TRUNCATE sessions; ANALYZE sessions';
 
   beforeAll(() => db.query('ALTER TABLE sessions SET (autovacuum_enabled = off)'));
-  afterAll(() => db.query('ALTER TABLE sessions RESET (autovacuum_enabled)'));
 
   /** The statistics of a session reach the others a moment later. */
   async function eventually(id: string, severity: string): Promise<Finding> {
@@ -389,6 +388,16 @@ describe('the rows', () => {
     await db.query('ANALYZE sessions');
     await eventually('tables.bloat', 'ok');
     await db.query(clear);
+    await db.query((await only('tables.autovacuum')).repair as string);
+    await expect(only('tables.autovacuum')).resolves.toMatchObject({ severity: 'ok' });
+  });
+
+  it('are not vacuumed where the database has no counts of their changes', async () => {
+    await db.query(`ALTER DATABASE ${db.name} SET track_counts = off`);
+    const off = await only('tables.autovacuum');
+    expect(off).toMatchObject({ severity: 'warning', actual: 'track_counts is off' });
+    await db.query(off.repair as string);
+    await expect(only('tables.autovacuum')).resolves.toMatchObject({ severity: 'ok' });
   });
 
   it('have an index that is not valid, which the repair builds', async () => {

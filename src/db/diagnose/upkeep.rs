@@ -18,6 +18,8 @@ const PARTITIONS: Topic =
     Topic { id: "tables.partitions", title: "partitions", expected: "one for every time, so that no row is refused" };
 const DEAD: Topic =
     Topic { id: "tables.dead-rows", title: "dead rows", expected: "fewer than 20 % of a table, or than 10 000" };
+const VACUUM: Topic =
+    Topic { id: "tables.autovacuum", title: "autovacuum", expected: "on, for the server and for every table" };
 const BLOAT: Topic = Topic {
     id: "tables.bloat",
     title: "bloat",
@@ -102,12 +104,13 @@ type Report = fn(&Topic, String, String) -> Check;
 
 /// Each asks for lines that begin with the name of a table, an index or a sequence, and for the SQL that repairs it. What has
 /// to be said about that SQL is a comment in it.
-fn questions() -> [(Topic, Report, &'static str, &'static str); 7] {
+fn questions() -> [(Topic, Report, &'static str, &'static str); 8] {
     let (warning, error): (Report, Report) = (Topic::warning, Topic::error);
     [
         (INDEXES, warning, INVALID, ""),
         (PARTITIONS, error, GAPS, ""),
         (DEAD, warning, DEAD_ROWS, ""),
+        (VACUUM, warning, NOT_VACUUMED, ""),
         (BLOAT, warning, TOO_LARGE, "; -- while nobody uses it, or use pg_repack"),
         (STATISTICS, warning, STALE, ""),
         (SEQUENCES, warning, ENDING, ""),
@@ -288,6 +291,24 @@ const DEAD_ROWS: &str = "
       JOIN pg_stat_all_tables s ON s.relid = t.oid
      WHERE s.n_dead_tup > 10000
        AND s.n_dead_tup > 0.2 * (s.n_live_tup + s.n_dead_tup)
+     ORDER BY 1";
+
+/// The server vacuums nothing without `track_counts`.
+const NOT_VACUUMED: &str = "
+    SELECT format('%s is off', s.name) AS line
+         , CASE s.source
+               WHEN 'database' THEN format('ALTER DATABASE %I RESET %s', current_database(), s.name)
+               ELSE format('ALTER SYSTEM SET %s = on; SELECT pg_reload_conf()', s.name)
+           END AS repair
+      FROM pg_settings s
+     WHERE s.name IN ('autovacuum', 'track_counts')
+       AND s.setting = 'off'
+     UNION ALL
+    SELECT format('off for %s', t.name), format('ALTER TABLE %s RESET (autovacuum_enabled)', t.place)
+      FROM tables t
+     CROSS JOIN pg_options_to_table(t.reloptions) AS o
+     WHERE o.option_name = 'autovacuum_enabled'
+       AND NOT o.option_value::boolean
      ORDER BY 1";
 
 /// A row takes 28 bytes beside its values. Values that are stored elsewhere are not in these pages.
