@@ -154,7 +154,7 @@ describe('A rollback and its preview beside somebody who holds a table', () => {
             () => undefined,
             (reason) => reason,
           );
-          expect(error?.code).toMatch(/^auth_postgres\/(lock_timeout|cancelled)$/);
+          expect(error?.code).toMatch(/^auth_postgres\/(lock_timeout|statement_timeout)$/);
           expect(error.retryable).toBe(true);
           expect(error.message).not.toContain('0000_taken_over');
           expect(Date.now() - began).toBeLessThan(13_000);

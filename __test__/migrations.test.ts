@@ -77,8 +77,25 @@ describe('connect() rejects a database', () => {
   it('with a migration that this version does not know', async () => {
     await db.query(`INSERT INTO auth_migrations (id, checksum, duration_ms) VALUES ('9999_future', 'x', 0)`);
     await expectCode(db.adapter().connect(), 'schema_mismatch', { migration: '9999_future' });
+    // The processes of the version before it go on.
+    await expect(db.storage.healthCheck()).resolves.toMatchObject({ status: 'ok', pendingMigrations: [] });
     await db.query(`DELETE FROM auth_migrations WHERE id = '9999_future'`);
     await db.adapter().connect();
+  });
+
+  it('that has lost the row of a migration, and says what repairs it', async () => {
+    const lost = MIGRATIONS[4] as string;
+    const fresh = db.adapter();
+    await fresh.migrate();
+    await db.query('DELETE FROM auth_migrations WHERE id = $1', [lost]);
+    for (const call of [() => db.adapter().connect(), () => fresh.migrate(), () => fresh.rollback({ to: FIRST })]) {
+      const error = await expectCode(call(), 'schema_mismatch', { migration: lost });
+      expect(error.message).toContain('auth-postgres doctor');
+    }
+    const finding = (await fresh.diagnose()).find(({ id }) => id === 'schema.migrations');
+    await db.query(finding?.repair as string);
+    await db.adapter().connect();
+    await fresh.disconnect();
   });
 
   it('with a migration whose checksum differs', async () => {

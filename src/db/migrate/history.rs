@@ -113,7 +113,19 @@ impl Applied {
                 Some(_) => {}
             }
         }
-        Ok(migrations.iter().filter(|migration| !self.has(migration)).collect())
+        let missing = self.missing(migrations);
+        match missing.iter().find(|migration| self.ids.iter().any(|noted| noted.as_str() > migration.id)) {
+            Some(lost) => Err(mismatch(
+                lost.id,
+                "is not noted in auth_migrations, though later ones are: `auth-postgres doctor` prints what repairs this",
+            )),
+            None => Ok(missing),
+        }
+    }
+
+    /// Those that are not noted, whatever else is.
+    pub fn missing<'m>(&self, migrations: &'m [Migration]) -> Vec<&'m Migration> {
+        migrations.iter().filter(|migration| !self.has(migration)).collect()
     }
 
     /// Refuses a table that is in a later schema of the search path.
