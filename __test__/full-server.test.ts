@@ -88,6 +88,61 @@ it.each([
   },
 );
 
+it.each([1, 2, 3])(
+  'of %i connections one is left to others by calls that begin to wait for locks one by one',
+  async (connections) => {
+    const storage = await limited(connections, { connectionTimeoutMillis: 5_000 });
+    // Whether there is a second one is not known before somebody has asked for it.
+    if (connections === 1) await race(8, () => storage.listUsers({ limit: 1 }));
+    const emails = numbers(connections).map(newEmail);
+    await whileLocked(db, HOLD_EMAILS, [emails], async (release) => {
+      const stuck: Promise<unknown>[] = [];
+      for (const email of emails) {
+        stuck.push(storage.createUser({ email }));
+        await until(async () => (await waiting()) > 0);
+        await sleep(100);
+      }
+      const { rejected } = await race<unknown>(8, (at) =>
+        at % 2 === 0 ? storage.createUser(userInput()) : storage.listUsers({ limit: 1 }),
+      );
+      expect(rejected).toEqual([]);
+      await release();
+      await expect(Promise.all(stuck)).resolves.toHaveLength(connections);
+    });
+  },
+);
+
+it('a connection that takes the place of one that was lost is left to others, too', async () => {
+  const storage = await limited(3, { connectionTimeoutMillis: 5_000 });
+  const emails = numbers(16).map(newEmail);
+  await whileLocked(db, HOLD_EMAILS, [emails], async (release) => {
+    const stuck = emails.map((email) => storage.createUser({ email }));
+    await until(async () => (await waiting()) > 0);
+    for (const _ of numbers(4)) {
+      await db.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE application_name = $1 AND wait_event_type IS DISTINCT FROM 'Lock'`,
+        [NAME],
+      );
+      await sleep(500);
+      await storage.listUsers({ limit: 1 });
+    }
+    await release();
+    await expect(Promise.all(stuck)).resolves.toHaveLength(emails.length);
+  });
+});
+
+it('is asked for a further connection once in a second, however many calls there are', async () => {
+  const storage = await limited(1);
+  const work = () => race(64, () => storage.listUsers({ limit: 1 }));
+  await work();
+  const [before, begun] = [storage.stats().connections.failed, performance.now()];
+  while (performance.now() - begun < 3_000) await expect(work()).resolves.toMatchObject({ rejected: [] });
+  const seconds = (performance.now() - begun) / 1_000;
+  expect(storage.stats().connections.failed - before).toBeGreaterThan(0);
+  expect(storage.stats().connections.failed - before).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
+});
+
 it('a call that gets none of them in time is told why, and what to do', async () => {
   const storage = await limited(1, { connectionTimeoutMillis: 300, maxRetries: 0 });
   await storage.transaction(async (tx) => {

@@ -30,7 +30,7 @@ module.exports = [
   {
     name: 'every-connection-waits',
     mistake: 'where the server lets in no further connection, all of them may wait for locks',
-    find: 'lock(&self.last_fault).is_none() || self.permits.patient() < self.open()',
+    find: 'self.permits.patient() < self.open()',
     replace: 'true',
     tests: ['full-server'],
   },
@@ -39,6 +39,13 @@ module.exports = [
     mistake: 'a call is refused when the server lets in no further connection, although one of the pool will be free',
     find: 'Err(error) if is_full(&error) && pool.has_others(end).await =>',
     replace: 'Err(error) if is_full(&error) && pool.open() > usize::MAX - 1 =>',
+    tests: ['full-server'],
+  },
+  {
+    name: 'full-server-asked-by-all',
+    mistake: 'each call asks a server for a connection that refuses them',
+    find: 'let is_time = last.asked_at.elapsed() >= ASK_AGAIN;',
+    replace: 'let is_time = true;',
     tests: ['full-server'],
   },
   {

@@ -2,14 +2,14 @@
 
 use super::batched::Batched;
 use super::call::{Call, Respond, WaitingCall};
-use super::policy::{MAX_TRYING, MAX_WORKERS, STALL};
+use super::policy::{MAX_TRYING, MAX_WORKERS, STALL, max_patient};
 use super::serve::{Outcome, serve, unless_given_up};
 use super::state::{Mode, Running, State, Taken};
 use crate::db::background::in_background;
 use crate::db::deadline::{Allowance, SLACK, within};
 use crate::db::give_up::GiveUp;
 use crate::db::pool::calls::not_connected;
-use crate::db::pool::{CallGuard, Pool};
+use crate::db::pool::{CallGuard, Pool, open_for_patience};
 use crate::db::run::Db;
 use crate::error::{Code, Error, Result};
 use crate::origin::on_behalf_of;
@@ -305,11 +305,16 @@ impl<B: Batched> Lane<B> {
     /// Sends stuck calls, as many as may hold a connection while they wait for their locks.
     fn send_stuck(self: &Arc<Self>, state: &mut State<B>) {
         while let Some(pool) = state.queue.pool_of_stuck()
-            && let Some(patience) = state.patience(&pool)
+            && let Some(patience) = state.patience(&pool, Pool::patience)
             && let Some(waiting) = state.queue.take_stuck()
         {
             state.patient += 1;
             self.in_background(|lane| lane.serve_stuck(waiting, Some(patience)));
+        }
+        if let Some(pool) = state.queue.pool_of_stuck()
+            && state.patient < max_patient(pool.share())
+        {
+            open_for_patience(&pool);
         }
     }
 

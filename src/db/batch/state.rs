@@ -109,7 +109,8 @@ impl<B: Batched> State<B> {
         if self.may_try()
             && let Some(waiting) = self.queue.take_single()
         {
-            let patience = if B::goes_alone(&waiting.item) { self.patience(pool) } else { None };
+            let patience =
+                if B::goes_alone(&waiting.item) { self.patience(pool, Pool::hopeful_patience) } else { None };
             let mode = match &patience {
                 _ if !B::IS_WRITE => Mode::Read,
                 Some(_) => Mode::Patient,
@@ -118,7 +119,7 @@ impl<B: Batched> State<B> {
             return Some(Taken { waiting: vec![waiting], mode, patience });
         }
         let waiting = self.queue.take_shared();
-        let patience = if waiting.len() == 1 { self.patience(pool) } else { None };
+        let patience = if waiting.len() == 1 { self.patience(pool, Pool::hopeful_patience) } else { None };
         let mode = match (waiting.len(), &patience) {
             (0, _) => return None,
             (1, _) if !B::IS_WRITE => Mode::Read,
@@ -129,9 +130,13 @@ impl<B: Batched> State<B> {
         Some(Taken { waiting, mode, patience })
     }
 
-    /// The right to wait for a lock as long as it takes, if another statement of this kind may have it.
-    pub fn patience(&self, pool: &Pool) -> Option<OwnedSemaphorePermit> {
-        if B::IS_WRITE && self.patient < max_patient(pool.share()) { pool.patience() } else { None }
+    /// The right to wait for a lock as long as it takes, if another statement of this kind may have it, and the pool gives it.
+    pub fn patience(
+        &self,
+        pool: &Pool,
+        of_pool: fn(&Pool) -> Option<OwnedSemaphorePermit>,
+    ) -> Option<OwnedSemaphorePermit> {
+        if B::IS_WRITE && self.patient < max_patient(pool.share()) { of_pool(pool) } else { None }
     }
 }
 

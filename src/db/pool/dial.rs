@@ -2,7 +2,7 @@
 //! time than it takes to connect, there would never be a connection.
 
 use super::connection::{Connection, Rest};
-use super::{Permit, Pool, lock};
+use super::{Permit, Pool, is_full, lock};
 use crate::db::background::in_background;
 use crate::db::connect::{NO_ANSWER, Opened, unanswered};
 use crate::db::deadline::{Allowance, SLACK, until};
@@ -11,6 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::origin::{self, on_behalf_of};
 use futures_core::future::BoxFuture;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tokio::sync::oneshot;
 
@@ -57,9 +58,13 @@ async fn open(pool: &Arc<Pool>, limit: Allowance, left: &GiveUp) -> Result<Conne
             *lock(&pool.last_fault) = None;
             pool.reap_in_background(open_idle);
             let counted = Arc::clone(&pool.open);
+            pool.room.let_in(started, pool.open());
             Ok(Connection { inner, host, backend, opened_at: Instant::now(), rest: Rest::begin(), uses: 0, counted })
         }
         Err(error) => {
+            if is_full(&error) {
+                pool.room.refused(pool.open());
+            }
             *lock(&pool.last_fault) = Some(error.clone());
             Err(error)
         }
@@ -81,6 +86,21 @@ fn open_idle(pool: Arc<Pool>) -> BoxFuture<'static, bool> {
             () = pool.calls.closing() => false,
         }
     })
+}
+
+/// Opens another connection if too few are open for one more call to wait for its lock with one.
+pub fn open_for_patience(pool: &Arc<Pool>) {
+    if pool.lacks_connection_for_patience()
+        && pool.has_free_connection()
+        && pool.room.may_ask(pool.open())
+        && !pool.is_growing.swap(true, Ordering::AcqRel)
+    {
+        let pool = Arc::clone(pool);
+        in_background(|| async move {
+            open_idle(Arc::clone(&pool)).await;
+            pool.is_growing.store(false, Ordering::Release);
+        });
+    }
 }
 
 /// Says so when the caller has given up, and resolves when the pool closes after that.

@@ -46,6 +46,11 @@ impl Lease {
             if let Some(connection) = pool.idle_connection(end).await {
                 break (connection, permit);
             }
+            if !pool.room.may_ask(pool.open()) {
+                drop(permit);
+                pool.returned(end).await?;
+                continue;
+            }
             match dial(pool, permit, end).await {
                 Ok(opened) => break opened,
                 // One of those that are open is free sooner or later.

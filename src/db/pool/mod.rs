@@ -10,9 +10,11 @@ pub mod lease;
 mod permits;
 mod places;
 mod recover;
+mod room;
 pub mod sight;
 pub mod transactions;
 
+pub use dial::open_for_patience;
 pub use guard::CallGuard;
 pub use lease::Lease;
 pub use permits::Permit;
@@ -27,6 +29,8 @@ use cancel::CancelConnections;
 use connection::{Connection, Rest, close, close_in_background, is_alive};
 use futures_core::future::BoxFuture;
 use permits::Permits;
+use room::{ASK_AGAIN, Room};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -36,9 +40,6 @@ use transactions::OpenTransactions;
 
 /// A connection that has been idle for longer than this is pinged before it is used.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
-
-/// A server that lets no further connection in is asked again after so long, if none of those that are open is free before.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often is looked whether a connection that is being opened is there.
 const OPENING_CHECK: Duration = Duration::from_millis(10);
@@ -80,6 +81,7 @@ pub struct Pool {
     pub cancelling: CancelConnections,
     /// Why no connection could be opened, the last time that one was asked for.
     last_fault: Mutex<Option<Error>>,
+    room: Room,
     /// Shared with each open connection.
     open: Arc<()>,
     /// Shared with each connection that is being opened.
@@ -90,6 +92,8 @@ pub struct Pool {
     pub transactions: Arc<OpenTransactions>,
     pub sight: Sight,
     pub metrics: Arc<Metrics>,
+    /// Whether a connection is being opened for those that wait for locks.
+    is_growing: AtomicBool,
     is_reaping: AtomicBool,
 }
 
@@ -117,6 +121,7 @@ impl Pool {
             outdated: Watermark::new(),
             cancelling: CancelConnections::default(),
             last_fault: Mutex::default(),
+            room: Room::default(),
             open: Arc::default(),
             opening: Arc::default(),
             returned: Notify::new(),
@@ -124,6 +129,7 @@ impl Pool {
             transactions: Arc::default(),
             sight,
             metrics,
+            is_growing: AtomicBool::new(false),
             is_reaping: AtomicBool::new(false),
         })
     }
@@ -198,10 +204,23 @@ impl Pool {
         self.permits.patience().filter(|_| self.affords_patience())
     }
 
-    /// Whether a connection is left to the others while all that have the right to wait for locks do so. Where the server
-    /// refuses a further one, there may be fewer than `max`.
+    /// The same for a statement that hardly ever waits for a lock: the only one with that right may have the only connection that is
+    /// open, unless the server is known to refuse others.
+    pub fn hopeful_patience(&self) -> Option<OwnedSemaphorePermit> {
+        let is_hopeful = || self.permits.patient() == 1 && !self.room.has_refused();
+        self.permits.patience().filter(|_| self.affords_patience() || is_hopeful())
+    }
+
+    /// Whether a connection is left to the others while all that have the right to wait for locks do so. One that is not open
+    /// yet does not count: the server may let in fewer than `max`, and a statement that waits cannot be ended then, because
+    /// that takes a connection, too.
     pub fn affords_patience(&self) -> bool {
-        lock(&self.last_fault).is_none() || self.permits.patient() < self.open()
+        self.permits.patient() < self.open()
+    }
+
+    /// Whether one more may wait for a lock as soon as another connection is open.
+    fn lacks_connection_for_patience(&self) -> bool {
+        self.permits.patient() + 1 >= self.open()
     }
 
     /// How many connections are open, in use or not.
@@ -285,7 +304,13 @@ impl Pool {
     /// Waits until a connection is idle again, or until it is time to ask the server for another.
     async fn returned(&self, end: Option<Instant>) -> Result<()> {
         let _waiting = self.permits.count_waiting();
-        until(end, within(Some(ASK_AGAIN), self.returned.notified())).await.map(drop).ok_or_else(|| self.timed_out())
+        let mut returned = pin!(self.returned.notified());
+        // From here on it is told of each one. One may have been returned before.
+        returned.as_mut().enable();
+        if !lock(&self.idle).connections.is_empty() {
+            return Ok(());
+        }
+        until(end, within(Some(ASK_AGAIN), returned)).await.map(drop).ok_or_else(|| self.timed_out())
     }
 
     fn is_doubtful(&self, connection: &Connection) -> bool {
