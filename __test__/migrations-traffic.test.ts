@@ -1,4 +1,5 @@
 /** A migration or a rollback that has to wait for somebody's transaction does not keep logins waiting as long as itself. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { useDatabase } from './helpers/database';
 import { until, whileLocked } from './helpers/failing';
@@ -7,11 +8,15 @@ import { FIRST, LAST, MIGRATIONS } from './helpers/migrations';
 const db = useDatabase({ migrated: false });
 /** Longer than one try to lock, and the pause after it. */
 const HELD_MS = 1_800;
+/** A read that takes longer had to wait. */
+const WAIT_MS = 250;
 const steps = MIGRATIONS.slice(1).map((to, at) => [to, MIGRATIONS[at] as string] as const);
 
 /** Reads each table again and again. */
 class Readers {
   longestMs = 0;
+  /** In reads that had to wait, altogether. */
+  waitedMs = 0;
   private isOn = true;
   private readonly reading: Promise<void>;
 
@@ -25,7 +30,9 @@ class Readers {
     while (this.isOn) {
       const began = performance.now();
       await client.query(`SELECT FROM ${table} LIMIT 1`);
-      this.longestMs = Math.max(this.longestMs, performance.now() - began);
+      const took = performance.now() - began;
+      this.longestMs = Math.max(this.longestMs, took);
+      if (took > WAIT_MS) this.waitedMs += took;
     }
     await client.end();
   }
@@ -71,6 +78,30 @@ it.each(steps)('the rollback of %s', async (from, to) => {
   await storage.migrate({ to: from });
   expect(await longestRead(schema, () => storage.rollback({ to, dropData: true }))).toBeLessThan(HELD_MS * (2 / 3));
 });
+
+it.each(['migrate', 'rollback'] as const)(
+  '%s, by several processes at once, lets others go on most of the time',
+  async (method) => {
+    const schema = `many_${method}`;
+    const [to, from] = ['0005_data_only_dumps', '0004_saml_shapes'];
+    const processes = Array.from({ length: 6 }, () => db.adapter({ schema, max: 2 }));
+    await processes[0]?.migrate({ to: method === 'migrate' ? from : to });
+    const readers = new Readers([`${schema}.organizations`]);
+    await whileLocked(db, `SELECT FROM ${schema}.organizations`, [], async (release) => {
+      const began = performance.now();
+      const changes = Promise.all(
+        processes.map((each) => (method === 'migrate' ? each.migrate({ to }) : each.rollback({ to: from }))),
+      );
+      await Promise.race([changes, sleep(6_000)]);
+      const elapsed = performance.now() - began;
+      expect(readers.waitedMs).toBeGreaterThan(WAIT_MS);
+      expect(readers.waitedMs / elapsed).toBeLessThan(0.6);
+      await release();
+      await changes;
+    });
+    await readers.stop();
+  },
+);
 
 it('a rollback of everything', async () => {
   const storage = db.adapter({ schema: 'whole' });

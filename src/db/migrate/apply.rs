@@ -14,7 +14,7 @@ use super::undo::{self, Rollback};
 use crate::db::pool::Lease;
 use crate::db::silence::Unwatched;
 use crate::error::{Code, Error, Result};
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use std::time::{Duration, Instant};
 
 /// The key of the migration lock, an advisory lock. In ASCII its two halves read "auth" and "pgmi".
@@ -34,7 +34,6 @@ pub enum Direction<'d> {
 /// connection is closed. What may take long is not watched, because the server has no limit for it either.
 pub async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, end: Option<Instant>) -> Result<Steps> {
     let mut pause = Duration::from_millis(10);
-    let mut held_up_since = None;
     let is_pooled = lease.target().is_pooled();
     loop {
         let mut transaction = session::begin(lease).await?;
@@ -45,24 +44,18 @@ pub async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, en
             .await
             .map_err(|error| failure(&error).error)?;
         if is_ours {
-            match step(&mut transaction, plan, direction, is_pooled).await {
-                Ok(done) => {
-                    let _unwatched = (!done.is_empty()).then(Unwatched::begin);
-                    transaction.commit().await.map_err(|error| failure(&error).error)?;
-                    lease.settle(true);
-                    return Ok(done);
+            let done = match tried(&mut transaction, plan, direction, is_pooled).await {
+                Ok(done) => done,
+                Err(error) => {
+                    // Everybody waits for the tables that it has locked, and closing the connection may take a while.
+                    let _ = transaction.rollback().await;
+                    return Err(error);
                 }
-                Err(error)
-                    if error.code == Code::LockTimeout
-                        && held_up_since.get_or_insert_with(Instant::now).elapsed() < LOCK_TIMEOUT =>
-                {
-                    tracing::info!(migration = error.context.migration, "tables are in use, trying again");
-                    transaction.rollback().await.map_err(|error| failure(&error).error)?;
-                    tokio::time::sleep(LOCK_PAUSE).await;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            }
+            };
+            let _unwatched = (!done.is_empty()).then(Unwatched::begin);
+            transaction.commit().await.map_err(|error| failure(&error).error)?;
+            lease.settle(true);
+            return Ok(done);
         }
         // A statement that waits for the lock would be an open transaction, and CREATE INDEX CONCURRENTLY waits for those.
         transaction.rollback().await.map_err(|error| failure(&error).error)?;
@@ -75,15 +68,45 @@ pub async fn locked(lease: &mut Lease, plan: &Plan, direction: Direction<'_>, en
     }
 }
 
-async fn step(transaction: &mut PgConnection, plan: &Plan, direction: Direction<'_>, is_pooled: bool) -> Result<Steps> {
+/// Does the step, in several tries if others use the tables. The migration lock stays ours between them: if other processes
+/// tried meanwhile, those others would hardly ever go on.
+async fn tried(
+    transaction: &mut PgConnection,
+    plan: &Plan,
+    direction: Direction<'_>,
+    is_pooled: bool,
+) -> Result<Steps> {
     let schema = Schema::find(transaction, plan.schema.as_deref(), is_pooled).await?;
     session::prepare(transaction, LOCK_TRY).await?;
+    let mut held_up_since = None;
+    loop {
+        // Its savepoint gives back all locks of tables.
+        let mut attempt = transaction.begin().await.map_err(|error| failure(&error).error)?;
+        match step(&mut attempt, &schema, plan, direction).await {
+            Err(error)
+                if error.code == Code::LockTimeout
+                    && held_up_since.get_or_insert_with(Instant::now).elapsed() < LOCK_TIMEOUT =>
+            {
+                tracing::info!(migration = error.context.migration, "tables are in use, trying again");
+                attempt.rollback().await.map_err(|error| failure(&error).error)?;
+                tokio::time::sleep(LOCK_PAUSE).await;
+            }
+            done => {
+                let done = done?;
+                attempt.commit().await.map_err(|error| failure(&error).error)?;
+                return Ok(done);
+            }
+        }
+    }
+}
+
+async fn step(connection: &mut PgConnection, schema: &Schema, plan: &Plan, direction: Direction<'_>) -> Result<Steps> {
     match direction {
-        Direction::Up(count) => apply_next(transaction, schema, plan, count).await,
-        Direction::Baseline => note_only(transaction, &schema, plan).await,
+        Direction::Up(count) => apply_next(connection, schema, plan, count).await,
+        Direction::Baseline => note_only(connection, schema, plan).await,
         Direction::Down(rollback) => {
             let _unwatched = Unwatched::begin();
-            undo::undo(transaction, &schema, plan, rollback).await
+            undo::undo(connection, schema, plan, rollback).await
         }
     }
 }
@@ -114,33 +137,33 @@ async fn check_encoding(connection: &mut PgConnection) -> Result<()> {
     Err(Error::new(Code::SchemaMismatch, message))
 }
 
-async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan, count: usize) -> Result<Steps> {
+async fn apply_next(connection: &mut PgConnection, schema: &Schema, plan: &Plan, count: usize) -> Result<Steps> {
     check_encoding(connection).await?;
     if !schema.exists {
         execute(connection, "schema", AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", schema.quoted())))
             .await?;
     }
     let started = Instant::now();
-    let pending = if let Some(applied) = history::read(connection, &schema).await? {
+    let pending = if let Some(applied) = history::read(connection, schema).await? {
         applied.pending(plan.migrations)?
     } else {
         let _unwatched = Unwatched::begin();
-        let made = replay::baseline(connection, &schema, plan.migrations).await?;
+        let made = replay::baseline(connection, schema, plan.migrations).await?;
         if made == 0
             && let Some(first) = plan.migrations.first()
-            && legacy::take_over(connection, &schema, plan.legacy, &plan.zones, first).await?
+            && legacy::take_over(connection, schema, plan.legacy, &plan.zones, first).await?
         {
             let mut steps = vec![(first.id, started.elapsed())];
             for migration in plan.migrations.iter().take(count).skip(1) {
-                steps.push((migration.id, apply_and_note(connection, &schema, migration, true).await?));
+                steps.push((migration.id, apply_and_note(connection, schema, migration, true).await?));
             }
             return Ok(steps);
         }
         if made == 0 {
-            shape::refuse_elsewhere(connection, &schema, plan.legacy.shapes).await?;
+            shape::refuse_elsewhere(connection, schema, plan.legacy.shapes).await?;
         }
         let (there, pending) = plan.migrations.split_at(made);
-        note(connection, &schema, there).await?;
+        note(connection, schema, there).await?;
         if let Some(last) = there.last() {
             return Ok(vec![(last.id, started.elapsed())]);
         }
@@ -149,7 +172,7 @@ async fn apply_next(connection: &mut PgConnection, schema: Schema, plan: &Plan, 
     let is_wanted = |migration: &&&Migration| plan.migrations.iter().take(count).any(|each| each.id == migration.id);
     let Some(migration) = pending.first().filter(is_wanted) else { return Ok(Vec::new()) };
     let is_later = plan.migrations.first().is_some_and(|first| first.id != migration.id);
-    Ok(vec![(migration.id, apply_and_note(connection, &schema, migration, is_later).await?)])
+    Ok(vec![(migration.id, apply_and_note(connection, schema, migration, is_later).await?)])
 }
 
 /// Creates `auth_migrations`, with a row for each migration whose SQL has been run by hand.

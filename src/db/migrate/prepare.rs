@@ -4,7 +4,7 @@
 
 use super::execute::failure;
 use super::migration::Migration;
-use super::session::{LOCK_PAUSE, LOCK_TRY};
+use super::session::{LOCK_PAUSE, LOCK_TIMEOUT, LOCK_TRY};
 use crate::db::deadline::millis;
 use crate::db::pool::Lease;
 use crate::db::silence::Unwatched;
@@ -51,9 +51,9 @@ async fn run(
             if last.as_ref() == Some(&statement) {
                 return Err(not_prepared(id, "a step has no effect"));
             }
-            match (execute(connection, id, &statement, end).await, if_broken) {
+            match (execute(connection, id, &statement).await, if_broken) {
                 (Err(error), Some(otherwise)) if error.context.sql_state.as_deref() == Some(CHECK_VIOLATION) => {
-                    execute(connection, id, &otherwise, end).await?;
+                    execute(connection, id, &otherwise).await?;
                     break;
                 }
                 (result, _) => result?,
@@ -106,9 +106,9 @@ async fn next_step(
         .map_err(|error| failure(&error).error)
 }
 
-/// A statement that cannot have its lock tries again, up to `end`. One that keeps nobody waiting waits for all transactions
+/// A statement that cannot have its lock tries again, as long as a migration does. One that keeps nobody waiting waits for all transactions
 /// that are older.
-async fn execute(connection: &mut PgConnection, id: &str, statement: &str, end: Option<Instant>) -> Result<()> {
+async fn execute(connection: &mut PgConnection, id: &str, statement: &str) -> Result<()> {
     let waits_alone = ["CONCURRENTLY", "VALIDATE"].iter().any(|word| statement.contains(word));
     let limit = if waits_alone { 0 } else { LOCK_TRY.as_millis() };
     let set_limit = AssertSqlSafe(format!("SET lock_timeout = {limit}"));
@@ -116,13 +116,18 @@ async fn execute(connection: &mut PgConnection, id: &str, statement: &str, end: 
     let started = Instant::now();
     tracing::info!(migration = id, statement, "preparing");
     let _unwatched = Unwatched::begin();
+    let mut held_up_since = None;
     loop {
         let result = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut *connection).await;
         let Err(error) = result else { break };
-        let reason = failure(&error).error;
-        if reason.code == Code::LockTimeout && end.is_none_or(|end| Instant::now() < end) {
-            tokio::time::sleep(LOCK_PAUSE).await;
-            continue;
+        let mut reason = failure(&error).error;
+        if reason.code == Code::LockTimeout {
+            if held_up_since.get_or_insert_with(Instant::now).elapsed() < LOCK_TIMEOUT {
+                tokio::time::sleep(LOCK_PAUSE).await;
+                continue;
+            }
+            reason.context.migration = Some(id.to_owned());
+            return Err(reason);
         }
         let mut failed = not_prepared(id, &reason.message);
         failed.context = reason.context;
