@@ -71,12 +71,15 @@ async fn open(pool: &Arc<Pool>, limit: Allowance, left: &GiveUp) -> Result<Conne
     }
 }
 
-/// Opens a connection that nobody waits for, unless calls need all that there may be. Returns whether it could.
+/// Opens a connection that nobody waits for, unless calls need all that there may be, or the server has just refused one. Returns whether it could.
 fn open_idle(pool: Arc<Pool>) -> BoxFuture<'static, bool> {
     Box::pin(async move {
         let opening = async {
             let end = pool.connecting_end();
-            let permit = if pool.has_free_connection() { pool.permit(None, end).await.ok()? } else { return None };
+            if !pool.has_free_connection() || !pool.room.may_ask(pool.open()) {
+                return None;
+            }
+            let permit = pool.permit(None, end).await.ok()?;
             let (connection, _permit) = dial(&pool, permit, end).await.ok()?;
             pool.put_back(connection);
             Some(())
@@ -90,11 +93,7 @@ fn open_idle(pool: Arc<Pool>) -> BoxFuture<'static, bool> {
 
 /// Opens another connection if too few are open for one more call to wait for its lock with one.
 pub fn open_for_patience(pool: &Arc<Pool>) {
-    if pool.lacks_connection_for_patience()
-        && pool.has_free_connection()
-        && pool.room.may_ask(pool.open())
-        && !pool.is_growing.swap(true, Ordering::AcqRel)
-    {
+    if pool.lacks_connection_for_patience() && !pool.is_growing.swap(true, Ordering::AcqRel) {
         let pool = Arc::clone(pool);
         in_background(|| async move {
             open_idle(Arc::clone(&pool)).await;
