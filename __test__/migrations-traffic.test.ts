@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { useDatabase } from './helpers/database';
+import { expectCode } from './helpers/errors';
 import { until, whileLocked } from './helpers/failing';
 import { FIRST, LAST, MIGRATIONS } from './helpers/migrations';
 
@@ -102,6 +103,21 @@ it.each(['migrate', 'rollback'] as const)(
     await readers.stop();
   },
 );
+
+it('a preparation that cannot have its lock ends as any migration that cannot, and goes on when it can', async () => {
+  const schema = 'prepared';
+  const storage = db.adapter({ schema, connectionTimeoutMillis: 1_000 });
+  const migration = '0008_lists_and_event_months';
+  await storage.migrate({ to: '0007_two_factor_steps' });
+  // Only a large table is prepared.
+  await db.query(`INSERT INTO ${schema}.auth_events (type, principal_id, data)
+    SELECT 'x', 'x', to_jsonb(repeat(md5(n::text), 40)) FROM generate_series(1, 20000) n`);
+  await whileLocked(db, `SELECT FROM ${schema}.auth_events`, [], async (release) => {
+    await expectCode(storage.migrate(), 'lock_timeout', { migration, sqlState: '55P03' });
+    await release();
+    await expect(storage.migrate()).resolves.toMatchObject({ migrations: expect.arrayContaining([migration]) });
+  });
+});
 
 it('a rollback of everything', async () => {
   const storage = db.adapter({ schema: 'whole' });
