@@ -143,6 +143,24 @@ it('is asked for a further connection once in a second, however many calls there
   expect(storage.stats().connections.failed - before).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
 });
 
+it('a statement that is given up is cancelled over one of them, and costs none', async () => {
+  const storage = await limited(2);
+  await race(8, () => storage.listUsers({ limit: 1 }));
+  const { id } = await db.storage.createUser({});
+  await whileLocked(db, 'SELECT FROM users WHERE id = $1 FOR UPDATE', [id], async () => {
+    for (const _ of numbers(5)) {
+      const abort = new AbortController();
+      const call = expectCode(storage.updateUser(id, { plan: 'x' }, { signal: abort.signal }), 'cancelled');
+      await until(async () => (await waiting()) === 1);
+      abort.abort();
+      await call;
+      await until(async () => (await waiting()) === 0);
+      await expect(race(8, () => storage.listUsers({ limit: 1 }))).resolves.toMatchObject({ rejected: [] });
+    }
+  });
+  expect(storage.stats().connections.opened).toBe(2);
+});
+
 it('a call that gets none of them in time is told why, and what to do', async () => {
   const storage = await limited(1, { connectionTimeoutMillis: 300, maxRetries: 0 });
   await storage.transaction(async (tx) => {

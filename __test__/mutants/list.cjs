@@ -49,6 +49,13 @@ module.exports = [
     tests: ['full-server'],
   },
   {
+    name: 'full-server-not-told',
+    mistake: 'a statement that is given up runs on where the server lets in no further connection',
+    find: 'signal_over_own(pool, signal, backend)).await.unwrap_or(false)',
+    replace: 'signal_over_own(pool, signal, backend)).await.is_some_and(|_| false)',
+    tests: ['full-server'],
+  },
+  {
     name: 'few-start-their-own',
     mistake: 'a few calls start a statement of their own beside that of many',
     find: '(serving <= FEW_CALLS || may_leave >= serving)',

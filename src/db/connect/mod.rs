@@ -14,6 +14,7 @@ pub mod search_path;
 pub use driver_defaults::driver_sends_options;
 pub use host::Host;
 pub use order::HostOrder;
+pub use refused::is_full;
 
 use super::deadline::{millis, within};
 use super::driver_panic::catch_driver_panic;

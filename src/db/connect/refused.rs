@@ -9,7 +9,7 @@ use std::time::Duration;
 /// The error if no connection could be opened. No statement has run.
 pub fn connect_error(error: &sqlx::Error) -> Error {
     if let Some(server) = server_error(error) {
-        if is_full(server.code(), server.message()) {
+        if says_full(server.code(), server.message()) {
             let mut failed = from_server(server, Code::ResourceExhausted);
             failed.message = "the server, or the pooler before it, lets in no further connection".into();
             failed.retryable = true;
@@ -46,9 +46,14 @@ pub fn connect_error(error: &sqlx::Error) -> Error {
     }
 }
 
+/// Whether there may be no further connection, be it for the server's or the system's sake.
+pub fn is_full(error: &Error) -> bool {
+    error.code == Code::ResourceExhausted && error.retryable
+}
+
 /// PgBouncer has one SQLSTATE for nearly everything, and so has Supavisor. Only the text says that clients are too many:
 /// `max_client_conn`, `Max client connections reached`, `MaxClientsInSessionMode`.
-fn is_full(sql_state: &str, message: &str) -> bool {
+fn says_full(sql_state: &str, message: &str) -> bool {
     let letters = message.chars().filter(char::is_ascii_alphabetic);
     sql_state == "53300" || letters.collect::<String>().to_ascii_lowercase().contains("maxclient")
 }
@@ -84,7 +89,7 @@ fn tls_error(io: &std::io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::is_full;
+    use super::says_full;
 
     #[test]
     fn knows_how_servers_and_poolers_say_that_clients_are_too_many() {
@@ -95,12 +100,12 @@ mod tests {
             ("XX000", "(EMAXCONN) max client connections reached, limit: 200"),
             ("XX000", "MaxClientsInSessionMode: max clients reached"),
         ] {
-            assert!(is_full(sql_state, message), "{message}");
+            assert!(says_full(sql_state, message), "{message}");
         }
         for (sql_state, message) in
             [("08P01", "unsupported startup parameter: options"), ("XX000", "Tenant or user not found")]
         {
-            assert!(!is_full(sql_state, message), "{message}");
+            assert!(!says_full(sql_state, message), "{message}");
         }
     }
 }

@@ -4,7 +4,7 @@
 //! was busy travels in one statement, so that no call waits for more than the one before it.
 
 use crate::db::background::in_background;
-use crate::db::connect::{Backend, Target};
+use crate::db::connect::{Backend, Target, is_full};
 use crate::db::deadline::within;
 use crate::db::driver_panic::catch_driver_panic;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -29,7 +29,16 @@ struct Request {
     signal: Signal,
     backend: Backend,
     /// Dropped if the server could not be told.
-    told: oneshot::Sender<()>,
+    told: oneshot::Sender<Delivery>,
+}
+
+/// What became of a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    Done,
+    Failed,
+    /// The server lets in no further connection.
+    Full,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +86,7 @@ async fn send(connection: &mut PgConnection, signal: Signal, requests: Vec<Reque
         let sql = AssertSqlSafe(signal.sql(&backends));
         match within(Some(GRACE), catch_driver_panic(sqlx::raw_sql(sql).execute(&mut *connection))).await {
             // Who does not wait any more has closed the connection.
-            Some(Ok(_)) => part.into_iter().for_each(|request| _ = request.told.send(())),
+            Some(Ok(_)) => part.into_iter().for_each(|request| _ = request.told.send(Delivery::Done)),
             Some(Err(sqlx::Error::Database(_))) if part.len() > 1 => {
                 parts.extend(part.into_iter().map(|request| vec![request]));
             }
@@ -88,9 +97,19 @@ async fn send(connection: &mut PgConnection, signal: Signal, requests: Vec<Reque
     true
 }
 
+/// Signals one backend over a connection that is there. Returns whether the server was told, or `None` if it did not answer.
+pub async fn signal_over(connection: &mut PgConnection, signal: Signal, backend: Backend) -> Option<bool> {
+    let sql = AssertSqlSafe(signal.sql(&[backend]));
+    match within(Some(GRACE), catch_driver_panic(sqlx::raw_sql(sql).execute(connection))).await {
+        Some(Ok(_)) => Some(true),
+        Some(Err(sqlx::Error::Database(_))) => Some(false),
+        _ => None,
+    }
+}
+
 impl CancelConnections {
-    /// Signals one backend, from a connection beside it. `false` when the server could not be told.
-    pub async fn signal(&self, target: &Arc<Target>, signal: Signal, backend: Backend) -> bool {
+    /// Signals one backend, from a connection beside it.
+    pub async fn signal(&self, target: &Arc<Target>, signal: Signal, backend: Backend) -> Delivery {
         let (told, answer) = oneshot::channel();
         let request = Request { signal, backend, told };
         let is_served = match self.outboxes().entry(backend.host) {
@@ -106,15 +125,18 @@ impl CancelConnections {
         if !is_served {
             in_background(|| self.clone().serve(Arc::clone(target), backend.host));
         }
-        answer.await.is_ok()
+        answer.await.unwrap_or(Delivery::Failed)
     }
 
     /// Sends signals to a host until none is left.
     async fn serve(self, target: Arc<Target>, host: usize) {
         while self.has_signals(host) {
-            let Ok(mut connection) = target.open_beside(host, Some(GRACE)).await else {
-                self.give_up(host);
-                continue;
+            let mut connection = match target.open_beside(host, Some(GRACE)).await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    self.give_up(host, if is_full(&error) { Delivery::Full } else { Delivery::Failed });
+                    continue;
+                }
             };
             let mut is_fit = true;
             while is_fit && let Some((signal, requests)) = self.take(host) {
@@ -146,10 +168,10 @@ impl CancelConnections {
         Some((signal, outbox.extract_if(.., |request| request.signal == signal).collect()))
     }
 
-    /// Nobody at that host can be told.
-    fn give_up(&self, host: usize) {
+    /// Nobody at that host can be told from here.
+    fn give_up(&self, host: usize, why: Delivery) {
         if let Some(outbox) = self.outboxes().get_mut(&host) {
-            outbox.clear();
+            outbox.drain(..).for_each(|request| _ = request.told.send(why));
         }
     }
 

@@ -2,9 +2,9 @@
 //! time than it takes to connect, there would never be a connection.
 
 use super::connection::{Connection, Rest};
-use super::{Permit, Pool, is_full, lock};
+use super::{Permit, Pool, lock};
 use crate::db::background::in_background;
-use crate::db::connect::{NO_ANSWER, Opened, unanswered};
+use crate::db::connect::{NO_ANSWER, Opened, is_full, unanswered};
 use crate::db::deadline::{Allowance, SLACK, until};
 use crate::db::give_up::GiveUp;
 use crate::error::{Code, Error, Result};

@@ -20,7 +20,7 @@ pub use lease::Lease;
 pub use permits::Permit;
 pub use sight::Sight;
 
-use super::connect::Target;
+use super::connect::{Target, is_full};
 use super::deadline::{Allowance, Watermark, until, within};
 use crate::error::{Code, Error, Result};
 use crate::metrics::Metrics;
@@ -275,6 +275,13 @@ impl Pool {
         lock(&self.idle).connections.pop()
     }
 
+    /// An idle connection that leads to that host.
+    fn idle_at(&self, host: usize) -> Option<Connection> {
+        let connections = &mut lock(&self.idle).connections;
+        let at = connections.iter().rposition(|connection| connection.host == host)?;
+        Some(connections.remove(at))
+    }
+
     /// Makes the connection available again, or closes it if the pool has been closed.
     pub fn put_back(&self, mut connection: Connection) {
         connection.rest = Rest::begin();
@@ -388,11 +395,6 @@ impl Pool {
         let mut closing: JoinSet<_> = connections.into_iter().map(close).collect();
         while closing.join_next().await.is_some() {}
     }
-}
-
-/// Whether there may be no further connection, be it for the server's or the system's sake.
-fn is_full(fault: &Error) -> bool {
-    fault.code == Code::ResourceExhausted && fault.retryable
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,7 +4,7 @@
 //! statement. The statement is then cancelled from another connection, and this one goes back to the pool only when the
 //! server has confirmed the end.
 
-use super::cancel::{GRACE, Signal};
+use super::cancel::{Delivery, GRACE, Signal, signal_over};
 use super::connection::Connection;
 use super::guard::CallGuard;
 use super::{Permit, Pool};
@@ -110,5 +110,24 @@ async fn is_drained(connection: &mut PgConnection, rolls_back: bool) -> bool {
 }
 
 async fn signal(pool: &Pool, signal: Signal, backend: Backend) -> bool {
-    pool.cancelling.signal(&pool.options.target, signal, backend).await
+    match pool.cancelling.signal(&pool.options.target, signal, backend).await {
+        Delivery::Done => true,
+        Delivery::Failed => false,
+        // A connection that is given up would keep its place on the server until its statement ends. Soon there would be none.
+        Delivery::Full => within(Some(GRACE), signal_over_own(pool, signal, backend)).await.unwrap_or(false),
+    }
+}
+
+/// Signals a backend over the next connection of the pool that is free.
+async fn signal_over_own(pool: &Pool, signal: Signal, backend: Backend) -> bool {
+    loop {
+        let Some(mut connection) = pool.idle_at(backend.host) else {
+            let _ = pool.returned(None).await;
+            continue;
+        };
+        if let Some(is_told) = signal_over(&mut connection.inner, signal, backend).await {
+            pool.put_back(connection);
+            return is_told;
+        }
+    }
 }
