@@ -220,6 +220,16 @@ describe('the connection', () => {
     url.password = 'hunter2';
     await expect(run('doctor', '--url', url.href)).resolves.toMatchObject({ code: 3 });
   });
+
+  it.each([
+    ['a closed port', () => 'postgres://127.0.0.1:1/x', /\(127\.0\.0\.1:1\): .*refused/],
+    ['a server without TLS', () => `${db.url}?sslmode=require`, /: .*server does not support TLS/],
+  ])('of %s says why, as text and as JSON', async (_, url, why) => {
+    const { stdout, stderr } = await command(['status', '--json', '--url', url()]);
+    expect(stderr).toMatch(why);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(stderr.trimEnd().endsWith(JSON.parse(stdout).error.cause)).toBe(true);
+  });
 });
 
 describe('a password', () => {

@@ -95,16 +95,26 @@ const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one :
 const duration = (ms) => (ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`);
 
 /**
- * Says what went wrong, in one line and without a stack. With `--json` it is an object in a line of stdout as well.
+ * Says what went wrong and why, in one line and without a stack. With `--json` it is an object in a line of stdout as well.
  *
  * @param {unknown} error
  * @param {boolean} isJson
  */
 function sayError(error, isJson) {
-  const { message, code, context } = /** @type {{ message?: string, code?: string, context?: object }} */ (error);
+  const { message, code, context, cause } = /** @type {Partial<import('../../index.js').InternalError>} */ (error);
   const text = oneLine(redact(message ?? String(error)));
-  say(`${coloursFor(process.stderr).red('error:')} ${text}`);
-  if (isJson) printJsonLine({ error: { ...(code && { code }), message: text, ...(context && { context }) } });
+  const reason = oneLine(redact(cause?.message ?? ''));
+  // Nobody can ask a command for the `cause`, which alone says why a server or a pooler refused. Some messages have it.
+  const isNew = reason !== '' && !text.includes(reason);
+  say(`${coloursFor(process.stderr).red('error:')} ${text}${isNew ? `: ${reason}` : ''}`);
+  if (!isJson) return;
+  const fields = {
+    ...(code && { code }),
+    message: text,
+    ...(reason && { cause: reason }),
+    ...(context && { context }),
+  };
+  printJsonLine({ error: fields });
 }
 
 module.exports = {
