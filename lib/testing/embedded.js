@@ -12,6 +12,7 @@ const { tmpdir, userInfo } = require('node:os');
 const { join } = require('node:path');
 const { setTimeout: pause } = require('node:timers/promises');
 const { version } = require('../../package.json');
+const { explainStart } = require('./start-error.js');
 
 /** @import { TestServer } from './server.js' */
 
@@ -103,7 +104,7 @@ function joinSupervisor(path) {
       if (!answer.endsWith('\n')) return;
       const { url, error } = JSON.parse(answer);
       socket.unref();
-      if (error) reject(new Error(`The server of ${PACKAGE} does not start. ${error}`));
+      if (error) reject(new Error(`The server of ${PACKAGE} does not start. ${explainStart(error)}`));
       else resolve({ url, release: () => socket.destroy() });
     });
   });
