@@ -669,6 +669,11 @@ export declare class PostgresStorageAdapter {
   createSSOLink(link: SSOLinkInput, options?: CallOptions | null | undefined): Promise<SSOLink>
   /** Finds an SSO link by its id. Resolves with `null` if there is none. */
   getSSOLink(id: string, options?: CallOptions | null | undefined): Promise<SSOLink | null>
+  /**
+   * Finds the SSO link of an account at a provider, and by its `userId` the user who signs in there. Resolves with `null`
+   * if the account is linked to nobody.
+   */
+  getSSOLinkBySubject(providerId: string, providerSubject: string, options?: CallOptions | null | undefined): Promise<SSOLink | null>
   /** Lists the SSO links of a user. The link that was made last comes first. */
   getUserSSOLinks(userId: string, options?: CallOptions | null | undefined): Promise<Array<SSOLink>>
   /** Deletes an SSO link. Does nothing if there is none. */
@@ -983,6 +988,7 @@ export interface BackupCodeInput {
   id?: string | null | undefined
   /** Must equal the argument `userId`. */
   userId?: string | null | undefined
+  /** Stored as it is: give the hash of the code. */
   code: string
   /** Default: `true` if `usedAt` is given, else `false`. */
   used?: boolean | null | undefined
@@ -1086,7 +1092,9 @@ export interface EmailVerificationTokenInput {
   id?: string | null | undefined
   /** Looked up without regard to ASCII case. */
   email: string
+  /** Stored as it is. Who keeps the hash alone gives any other text, such as `'only in the e-mail'`. */
   code: string
+  /** Stored as it is: whoever uses a token compares the hash of what was given with this one. */
   codeHash: string
   type: EmailTokenType
   userId?: string | null | undefined

@@ -153,6 +153,10 @@ const SIGNATURES: Record<
   listSSOProviders: [['orgId', 'text?']],
   createSSOLink: [['link', 'record']],
   getSSOLink: [['id', 'text']],
+  getSSOLinkBySubject: [
+    ['providerId', 'text'],
+    ['providerSubject', 'text'],
+  ],
   getUserSSOLinks: [['userId', 'text']],
   deleteSSOLink: [['id', 'text']],
   createSSOSession: [['session', 'record']],

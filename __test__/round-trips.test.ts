@@ -92,6 +92,7 @@ it.each<[string, Call]>([
   ['getUserRoles', (s, { userId, orgId }) => s.getUserRoles(userId, orgId)],
   ['revokeRoleFromUser', (s, { userId, orgId }) => s.revokeRoleFromUser(userId, 'x', orgId)],
   ['listSSOProviders', (s, { orgId }) => s.listSSOProviders(orgId)],
+  ['getSSOLinkBySubject', (s) => s.getSSOLinkBySubject('nobody', 'nobody')],
   ['getUserSSOLinks', (s, { userId }) => s.getUserSSOLinks(userId)],
   ['storeTenantSAMLConfig', (s) => s.storeTenantSAMLConfig({ tenantId: 't', a: 1 })],
   ['updateTenantSAMLConfig', (s) => s.updateTenantSAMLConfig('t', { b: 2 })],

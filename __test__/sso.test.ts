@@ -103,6 +103,21 @@ it('listSSOProviders orders providers with the same time of creation by descendi
   expect(ids(await db.storage.listSSOProviders(orgId)).slice(-3)).toEqual(order);
 });
 
+it('getSSOLinkBySubject finds who signs in with an account, and nobody by the same subject at another provider', async () => {
+  const [one, other] = ids(await Promise.all([1, 2].map(() => db.storage.createSSOProvider(oidcProviderInput())))) as [
+    string,
+    string,
+  ];
+  const link = await db.storage.createSSOLink(ssoLinkInput(userId, one, { providerSubject: 'Ada|ä' }));
+  expect(await db.storage.getSSOLinkBySubject(one, 'Ada|ä')).toStrictEqual(link);
+  for (const subject of ['ada|ä', 'Ada|a', '']) {
+    expect(await db.storage.getSSOLinkBySubject(one, subject)).toBeNull();
+  }
+  expect(await db.storage.getSSOLinkBySubject(other, 'Ada|ä')).toBeNull();
+  await db.storage.deleteSSOLink(link.id);
+  expect(await db.storage.getSSOLinkBySubject(one, 'Ada|ä')).toBeNull();
+});
+
 it('deleteSSOProvider deletes the provider’s links and sessions, and deleteSSOLink frees the subject of a link', async () => {
   const provider = await db.storage.createSSOProvider(oidcProviderInput());
   const link = await db.storage.createSSOLink(ssoLinkInput(userId, provider.id));

@@ -106,6 +106,7 @@ const METHODS = {
   listSSOProviders: method([optionalText('orgId')], list(ssoProvider)),
   createSSOLink: method([json('link')], ssoLink),
   getSSOLink: method([text('id')], orNull(ssoLink)),
+  getSSOLinkBySubject: method([text('providerId'), text('providerSubject')], orNull(ssoLink)),
   getUserSSOLinks: method([text('userId')], list(ssoLink)),
   deleteSSOLink: method([text('id')], toUndefined),
   createSSOSession: method([json('session')], ssoSession),

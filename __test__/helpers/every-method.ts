@@ -37,6 +37,8 @@ export interface Scene {
   codeId: string;
   twoFactorSessionId: string;
   linkId: string;
+  /** Of the link, at the provider. */
+  subject: string;
   ssoSessionId: string;
   tenantId: string;
   email: string;
@@ -59,7 +61,7 @@ export async function makeScene(storage: PostgresStorageAdapter, text: MakeText 
       'tokenId',
       'codeId',
     ],
-    ...['twoFactorSessionId', 'linkId', 'ssoSessionId', 'tenantId', 'email', 'hash', 'sub'],
+    ...['twoFactorSessionId', 'linkId', 'subject', 'ssoSessionId', 'tenantId', 'email', 'hash', 'sub'],
   ];
   const scene = { text, ...Object.fromEntries(names.map((name) => [name, text(name)])) } as unknown as Scene;
   const inputs = inputsOf(scene);
@@ -72,7 +74,7 @@ export async function makeScene(storage: PostgresStorageAdapter, text: MakeText 
   await storage.createApiKey({ ...inputs.apiKey, id: scene.apiKeyId, hash: scene.hash });
   await storage.createEmailVerificationToken({ ...inputs.token, id: scene.tokenId });
   await storage.createSSOProvider({ ...inputs.provider, id: scene.providerId });
-  await storage.createSSOLink({ ...inputs.link, id: scene.linkId });
+  await storage.createSSOLink({ ...inputs.link, id: scene.linkId, providerSubject: scene.subject });
   await storage.createSSOSession({ ...inputs.ssoSession, id: scene.ssoSessionId });
   await storage.storeTenantSAMLConfig({ tenantId: scene.tenantId, certificate: text('certificate') });
   await storage.createTwoFactorDevice({ ...inputs.device, id: scene.deviceId });
@@ -248,6 +250,7 @@ export function argumentsOf(scene: Scene): Record<Method, unknown[]> {
     listSSOProviders: [orgId],
     createSSOLink: [inputs.link],
     getSSOLink: [scene.linkId],
+    getSSOLinkBySubject: [providerId, scene.subject],
     getUserSSOLinks: [userId],
     createSSOSession: [inputs.ssoSession],
     getSSOSession: [scene.ssoSessionId],

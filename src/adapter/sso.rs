@@ -91,6 +91,22 @@ impl PostgresStorageAdapter {
         self.find(&self.lookups.sso_links, "id", id)
     }
 
+    /// Finds the SSO link of an account at a provider, and by its `userId` the user who signs in there. Resolves with `null`
+    /// if the account is linked to nobody.
+    #[napi(js_name = "getSSOLinkBySubject")]
+    pub fn get_sso_link_by_subject(
+        &self,
+        provider_id: String,
+        provider_subject: String,
+        _options: Option<CallOptions>,
+    ) -> Pending<Nullable<SSOLink>> {
+        self.call("getSSOLinkBySubject", move |mut db| async move {
+            check_text(&provider_id, "providerId")?;
+            check_text(&provider_subject, "providerSubject")?;
+            sso_links::by_subject(&mut db, &provider_id, &provider_subject).await.map(Nullable)
+        })
+    }
+
     /// Lists the SSO links of a user. The link that was made last comes first.
     #[napi(js_name = "getUserSSOLinks")]
     pub fn get_user_sso_links(&self, user_id: String, _options: Option<CallOptions>) -> Pending<Vec<SSOLink>> {

@@ -30,6 +30,7 @@ input! {
         id "id": Option<Key>,
         /// Must equal the argument `userId`.
         user_id "userId": Option<Key>,
+        /// Stored as it is: give the hash of the code.
         code "code": Text,
         /// Default: `true` if `usedAt` is given, else `false`.
         used "used": Option<bool>,

@@ -40,7 +40,9 @@ input! {
         id "id": Option<Key>,
         /// Looked up without regard to ASCII case.
         email "email": Key,
+        /// Stored as it is. Who keeps the hash alone gives any other text, such as `'only in the e-mail'`.
         code "code": Text,
+        /// Stored as it is: whoever uses a token compares the hash of what was given with this one.
         code_hash "codeHash": Key,
         r#type "type": EmailTokenType,
         user_id "userId": Option<Key>,

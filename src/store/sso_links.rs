@@ -116,6 +116,19 @@ pub async fn create(db: &mut Db, input: SSOLinkInput) -> Result<SSOLink> {
     created(db, row, "sso_links")
 }
 
+pub async fn by_subject(db: &mut Db, provider_id: &str, provider_subject: &str) -> Result<Option<SSOLink>> {
+    db.optional(Repeat::Read, || {
+        query(concat!(
+            "SELECT ",
+            columns!(sso_links),
+            " FROM sso_links WHERE provider_id = $1 AND provider_subject = $2"
+        ))
+        .bind(provider_id)
+        .bind(provider_subject)
+    })
+    .await
+}
+
 pub async fn of_user(db: &mut Db, user_id: &str) -> Result<Vec<SSOLink>> {
     db.all(Repeat::Read, || {
         query(concat!(

@@ -9,6 +9,7 @@ import {
   optional,
   type Row,
   readOptionalText,
+  readText,
   required,
   text,
   texts,
@@ -166,6 +167,17 @@ export function sso(state: State) {
 
     async getSSOLink(id: unknown) {
       const link = state.links.get(one(id, 'id'));
+      return link ? visible(link) : null;
+    },
+
+    async getSSOLinkBySubject(providerId: unknown, providerSubject: unknown) {
+      const faults = new Faults();
+      const provider = readText(providerId, 'providerId', faults);
+      const subject = readText(providerSubject, 'providerSubject', faults);
+      faults.settle();
+      const link = [...state.links.values()].find(
+        (each) => each.providerId === provider && each.providerSubject === subject,
+      );
       return link ? visible(link) : null;
     },
 

@@ -84,6 +84,7 @@ export const sso = [
   call('createSSOLink', link),
   call('createSSOLink', link),
   call('getSSOLink', readId),
+  call('getSSOLinkBySubject', fc.oneof(providerId, readId), fc.oneof(subject, readId)),
   call('getUserSSOLinks', readId),
   call('deleteSSOLink', readId),
   call('createSSOSession', session),
