@@ -229,13 +229,19 @@ export interface EntryPointSAMLProvider extends ProviderBase, EntryPointFields, 
 /** An SSO provider. Its fields are in snake_case, as in the library, or those of the library's other SAML shape. */
 export type SSOProvider = OIDCProvider | SAMLProvider | EntryPointSAMLProvider;
 
+/** A field of a result as it may be given: a list need not be changeable, and an object may be of any type. */
+type Given<T> = T extends (infer Item)[]
+  ? readonly Item[]
+  : T extends Record<string, unknown>
+    ? Record<string, Further>
+    : T;
 /** `{a?: T}` becomes `{a?: T | null | undefined}`. */
-type Loose<T> = { [K in keyof T]: undefined extends T[K] ? T[K] | null | undefined : T[K] };
+type Loose<T> = { [K in keyof T]: undefined extends T[K] ? Given<T[K]> | null | undefined : Given<T[K]> };
 type CamelCase<S> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : S;
 /** The same fields, spelled in camelCase. */
 type Camelized<T> = { [K in keyof T as CamelCase<K>]: T[K] };
 
-/** Further fields of an input. With `unknown`, types without an index signature could not be assigned to it. */
+/** Further fields of an input, and what is in its JSON. With `unknown`, an `interface` could not be assigned to it. */
 // biome-ignore lint/suspicious/noExplicitAny: the reason above
 type Further = any;
 
@@ -245,7 +251,7 @@ interface ProviderInputBase {
   name: string;
   /** Absent for a global provider. */
   orgId?: string | null | undefined;
-  metadata?: Record<string, unknown> | null | undefined;
+  metadata?: Record<string, Further> | null | undefined;
   /** Ignored, because the store sets it. */
   createdAt?: Date | string | null | undefined;
   /** Ignored, because the store sets it. */
@@ -300,7 +306,7 @@ export interface TwoFactorDeviceInput {
   lastUsedAt?: Date | string | null | undefined;
   verificationCodeExpiresAt?: Date | string | null | undefined;
   /** Default: `{}`. */
-  metadata?: Record<string, unknown> | null | undefined;
+  metadata?: Record<string, Further> | null | undefined;
   /** Ignored, because the store sets it. */
   createdAt?: Date | string | null | undefined;
   /** Ignored, because the store sets it. */
@@ -316,7 +322,7 @@ export interface TwoFactorDevicePatch {
   verified?: boolean | undefined;
   lastUsedAt?: Date | string | null | undefined;
   verificationCodeExpiresAt?: Date | string | null | undefined;
-  metadata?: Record<string, unknown> | null | undefined;
+  metadata?: Record<string, Further> | null | undefined;
   [key: string]: Further;
 }
 
@@ -334,6 +340,12 @@ export interface TenantSAMLConfigInput {
 
 /** What `updateTenantSAMLConfig` merges. `null` removes a key. */
 export type TenantSAMLConfigPatch = Record<string, Further>;
+
+/** What a request with an API key needs to know. The key belongs either to a user or to an organization. */
+export type ApiKeyContext = { apiKey: ApiKeyRecord } & (
+  | { user: UserRecord; organization?: never }
+  | { user?: never; organization: OrganizationRecord }
+);
 
 // What follows is generated from the Rust methods and structs.
 
@@ -369,7 +381,7 @@ export declare class PostgresStorageAdapter {
    *
    * Rejects with `invalid_reference` if `principalId` is not the id of a user or an organization.
    */
-  createApiKeyWithSecret(principalId: string, scopes: Array<string>, prefix?: string | null | undefined, options?: CallOptions | null | undefined): Promise<ApiKeyWithSecret>
+  createApiKeyWithSecret(principalId: string, scopes: ReadonlyArray<string>, prefix?: string | null | undefined, options?: CallOptions | null | undefined): Promise<ApiKeyWithSecret>
   /** Finds the record of an API key by the key itself. Resolves with `null` if there is none or it has expired. */
   verifyApiKeySecret(key: string, options?: CallOptions | null | undefined): Promise<ApiKeyRecord | null>
   /**
@@ -771,7 +783,7 @@ export declare class PostgresStorageAdapter {
    *
    * Rejects with `invalid_reference` if there is no such user, and with `conflict` if an id is taken.
    */
-  createBackupCodes(userId: string, codes: Array<string | BackupCodeInput>, options?: CallOptions | null | undefined): Promise<Array<BackupCode>>
+  createBackupCodes(userId: string, codes: ReadonlyArray<string | BackupCodeInput>, options?: CallOptions | null | undefined): Promise<Array<BackupCode>>
   /** Lists the backup codes of a user, including used ones, in the order in which they were given. */
   getBackupCodes(userId: string, options?: CallOptions | null | undefined): Promise<Array<BackupCode>>
   /**
@@ -902,13 +914,6 @@ export interface AddOrganizationMemberInput {
   joinedAt?: Date | string | null | undefined
 }
 
-/** What a request with an API key needs to know. The key belongs either to a user or to an organization. */
-export interface ApiKeyContext {
-  apiKey: ApiKeyRecord
-  user?: UserRecord
-  organization?: OrganizationRecord
-}
-
 /** What `createApiKey` takes. */
 export interface ApiKeyInput {
   /** Default: a new UUIDv7. */
@@ -920,7 +925,7 @@ export interface ApiKeyInput {
   prefix: string
   lastFour: string
   /** Default: none. */
-  scopes?: Array<string> | null | undefined
+  scopes?: ReadonlyArray<string> | null | undefined
   /** Default: `{}`. */
   metadata?: Record<string, string> | null | undefined
   /** Default: never. */
@@ -937,7 +942,7 @@ export interface ApiKeyPatch {
   hash?: string | undefined
   prefix?: string | undefined
   lastFour?: string | undefined
-  scopes?: Array<string> | undefined
+  scopes?: ReadonlyArray<string> | undefined
   /** A value can be `null` only with the option `mergeMetadata`, and removes its key. */
   metadata?: Record<string, string | null> | null | undefined
   expiresAt?: Date | string | null | undefined
@@ -1040,7 +1045,7 @@ export interface CountEventsOptions extends CallOptions {
    */
   step?: EventCountStep | null | undefined
   /** Only events of these types, up to 1 000. Default: all. */
-  types?: Array<string> | null | undefined
+  types?: ReadonlyArray<string> | null | undefined
   orgId?: string | null | undefined
   principalId?: string | null | undefined
 }
@@ -1099,7 +1104,7 @@ export interface EmailVerificationTokenInput {
   type: EmailTokenType
   userId?: string | null | undefined
   /** Default: `{}`. */
-  metadata?: Record<string, unknown> | null | undefined
+  metadata?: Record<string, Further> | null | undefined
   /** A time in the past is accepted. */
   expiresAt: Date | string
   /** Default: none, so that the token can still be used. */
@@ -1133,7 +1138,7 @@ export interface EventInput {
   type: string
   principalId: string
   orgId?: string | null | undefined
-  data: Record<string, unknown>
+  data: Record<string, Further>
   timestamp: Date | string
 }
 
@@ -1467,9 +1472,9 @@ export interface OrganizationInput {
   /** How many members there can be at most. */
   seats: number
   /** Default: none. */
-  members?: Array<OrganizationMemberInput> | null | undefined
+  members?: ReadonlyArray<OrganizationMemberInput> | null | undefined
   /** Default: `{}`. */
-  metadata?: Record<string, unknown> | null | undefined
+  metadata?: Record<string, Further> | null | undefined
   /** Ignored, because the store sets it. */
   createdAt?: unknown
   /** Ignored, because the store sets it. */
@@ -1497,8 +1502,8 @@ export interface OrganizationPatch {
   /** How many members there can be at most. */
   seats?: number | undefined
   /** Replaces the whole list. */
-  members?: Array<OrganizationMemberInput> | undefined
-  metadata?: Record<string, unknown> | null | undefined
+  members?: ReadonlyArray<OrganizationMemberInput> | undefined
+  metadata?: Record<string, Further> | null | undefined
   /** Ignored. */
   id?: unknown
   /** Ignored, because the store sets it. */
@@ -1538,7 +1543,7 @@ export interface PermissionInput {
   description?: string | null | undefined
   resource: string
   action: string
-  metadata?: Record<string, unknown> | null | undefined
+  metadata?: Record<string, Further> | null | undefined
 }
 
 /** The connections of the pool. */
@@ -1668,11 +1673,11 @@ export interface RoleInput {
   name: string
   description?: string | null | undefined
   /** Default: none. */
-  permissions?: Array<PermissionInput> | null | undefined
+  permissions?: ReadonlyArray<PermissionInput> | null | undefined
   /** Default: `false`. */
   isSystem?: boolean | null | undefined
   /** Default: `{}`. */
-  metadata?: Record<string, unknown> | null | undefined
+  metadata?: Record<string, Further> | null | undefined
   /** Ignored, because the store sets it. */
   createdAt?: unknown
   /** Ignored, because the store sets it. */
@@ -1685,9 +1690,9 @@ export interface RolePatch {
   name?: string | undefined
   description?: string | null | undefined
   /** Replaces the whole list. */
-  permissions?: Array<PermissionInput> | undefined
+  permissions?: ReadonlyArray<PermissionInput> | undefined
   isSystem?: boolean | undefined
-  metadata?: Record<string, unknown> | null | undefined
+  metadata?: Record<string, Further> | null | undefined
   /** Ignored. */
   id?: unknown
   /** Ignored, because the store sets it. */
@@ -1766,11 +1771,11 @@ export interface SessionInput {
   orgId?: string | null | undefined
   plan?: string | null | undefined
   /** Default: none. */
-  entitlements?: Array<string> | null | undefined
+  entitlements?: ReadonlyArray<string> | null | undefined
   /** A time in the past is accepted. */
   expiresAt: Date | string
   /** Default: `{}`. */
-  metadata?: Record<string, unknown> | null | undefined
+  metadata?: Record<string, Further> | null | undefined
   /** Ignored, because the store sets it. */
   createdAt?: unknown
   /** Ignored, because the store sets it. */
@@ -1782,9 +1787,9 @@ export interface SessionPatch {
   userId?: string | undefined
   orgId?: string | null | undefined
   plan?: string | null | undefined
-  entitlements?: Array<string> | undefined
+  entitlements?: ReadonlyArray<string> | undefined
   expiresAt?: Date | string | undefined
-  metadata?: Record<string, unknown> | null | undefined
+  metadata?: Record<string, Further> | null | undefined
   /** Ignored. */
   id?: unknown
   /** Ignored, because the store sets it. */
@@ -1857,7 +1862,7 @@ export interface SSOLinkInput {
   /** Default: `false`. */
   autoProvisioned?: boolean | null | undefined
   /** Default: `{}`. */
-  metadata?: Record<string, unknown> | null | undefined
+  metadata?: Record<string, Further> | null | undefined
   /** Default: now. */
   linkedAt?: Date | string | null | undefined
   /** Default: now. */
@@ -1928,7 +1933,7 @@ export interface Stats {
 /** The options of `sweep`. */
 export interface SweepOptions extends CallOptions {
   /** Which kinds of rows are deleted. Default: all. */
-  kinds?: Array<SweepKind> | null | undefined
+  kinds?: ReadonlyArray<SweepKind> | null | undefined
   /**
    * Only rows that expired, or were used, at this time or before are deleted. A time in the future means now. Default:
    * now for sessions, two-factor sessions, SSO sessions and e-mail tokens that have expired, a day ago for e-mail
@@ -2099,9 +2104,9 @@ export interface UserInput {
   /** Default: `'free'`. */
   plan?: string | null | undefined
   /** Default: none. */
-  entitlements?: Array<string> | null | undefined
+  entitlements?: ReadonlyArray<string> | null | undefined
   /** Default: `{}`. */
-  metadata?: Record<string, unknown> | null | undefined
+  metadata?: Record<string, Further> | null | undefined
   /** Not part of the record. It is read with `getPasswordHash`. */
   passwordHash?: string | null | undefined
   /** Ignored. Links are changed with `linkOAuthAccount` and `unlinkOAuthAccount`. */
@@ -2118,8 +2123,8 @@ export interface UserPatch {
   name?: string | null | undefined
   picture?: string | null | undefined
   plan?: string | null | undefined
-  entitlements?: Array<string> | undefined
-  metadata?: Record<string, unknown> | null | undefined
+  entitlements?: ReadonlyArray<string> | undefined
+  metadata?: Record<string, Further> | null | undefined
   /** Ignored. */
   id?: unknown
   /** Ignored. Links are changed with `linkOAuthAccount` and `unlinkOAuthAccount`. */

@@ -170,6 +170,32 @@ try {
 }
 declare function export_(...values: unknown[]): void;
 
+// What is given may be of an interface, and lists that cannot be changed.
+interface Preferences {
+  theme: string;
+}
+declare const preferences: Preferences;
+declare const names: readonly string[];
+await storage.createUser({ metadata: preferences, entitlements: names });
+await storage.updateSession('id', { metadata: preferences, entitlements: names });
+await storage.emitEvent({ type: 'x', principalId: 'x', data: preferences, timestamp: new Date() });
+await storage.createTwoFactorDevice({ userId: 'x', method: 'sms', metadata: preferences });
+await storage.createSSOProvider({
+  ...{ type: 'oidc', name: 'x', metadata_url: 'x', client_id: 'x', client_secret: 'x' },
+  ...{ redirect_uris: names, claim_mapping: preferences, metadata: preferences },
+});
+await storage.createApiKeyWithSecret('x', names);
+await storage.createBackupCodes('x', names);
+await storage.countEvents({ types: names });
+
+// A key belongs to either of the two.
+export async function ownerOf(key: string): Promise<string | null> {
+  const context = await storage.getApiKeyContext(key);
+  if (context === null) return null;
+  const { user, organization } = context;
+  return user ? user.id : organization.id;
+}
+
 // ── Mistakes ───────────────────────────────────────────────────────────────────────────────────────
 
 // @ts-expect-error a session belongs to a user

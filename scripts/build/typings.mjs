@@ -23,14 +23,13 @@ const EVERYWHERE = {
   NaturalOrFalse: 'number | false',
   StringMap: 'Record<string, string>',
   StringMapPatch: 'Record<string, string | null>',
-  JsonObject: 'Record<string, unknown>',
   LegacyTimeZone: 'string | LegacyTimeZones',
   Ssl: 'boolean | SslOptions',
 };
 
-/** Dates are given as a Date or as text, and always come back as a Date. */
-const IN_INPUTS = { Timestamp: 'Date | string' };
-const IN_RESULTS = { Timestamp: 'Date' };
+/** Dates are given as a Date or as text, and always come back as a Date. An object of any type may be given as JSON. */
+const IN_INPUTS = { Timestamp: 'Date | string', JsonObject: 'Record<string, Further>' };
+const IN_RESULTS = { Timestamp: 'Date', JsonObject: 'Record<string, unknown>' };
 
 /** The options of methods that have options of their own. They hold `signal` and `timeoutMs` as well. */
 const TAKE_CALL_OPTIONS = [
@@ -136,6 +135,8 @@ const lines = generated
     text = replaceTypes(text, EVERYWHERE);
     text = replaceTypes(text, isInput(interfaceName) ? IN_INPUTS : IN_RESULTS);
     text = text.replace(/ \| undefined \| null/g, ' | null | undefined');
+    // A list that is given is only read. The arguments of a method end before the last `): `.
+    text = text.replace(isInput(interfaceName) ? /\bArray</g : /\bArray<(?=.*\): )/g, 'ReadonlyArray<');
     if (isInput(interfaceName)) {
       text = text.replace(/^( +\w+)\?: (.*)$/, '$1?: $2 | null | undefined');
       text = unwrap(text, 'OrNull', (inner) => `${inner} | null`);

@@ -206,13 +206,19 @@ export interface EntryPointSAMLProvider extends ProviderBase, EntryPointFields, 
 /** An SSO provider. Its fields are in snake_case, as in the library, or those of the library's other SAML shape. */
 export type SSOProvider = OIDCProvider | SAMLProvider | EntryPointSAMLProvider;
 
+/** A field of a result as it may be given: a list need not be changeable, and an object may be of any type. */
+type Given<T> = T extends (infer Item)[]
+  ? readonly Item[]
+  : T extends Record<string, unknown>
+    ? Record<string, Further>
+    : T;
 /** `{a?: T}` becomes `{a?: T | null | undefined}`. */
-type Loose<T> = { [K in keyof T]: undefined extends T[K] ? T[K] | null | undefined : T[K] };
+type Loose<T> = { [K in keyof T]: undefined extends T[K] ? Given<T[K]> | null | undefined : Given<T[K]> };
 type CamelCase<S> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : S;
 /** The same fields, spelled in camelCase. */
 type Camelized<T> = { [K in keyof T as CamelCase<K>]: T[K] };
 
-/** Further fields of an input. With `unknown`, types without an index signature could not be assigned to it. */
+/** Further fields of an input, and what is in its JSON. With `unknown`, an `interface` could not be assigned to it. */
 // biome-ignore lint/suspicious/noExplicitAny: the reason above
 type Further = any;
 
@@ -222,7 +228,7 @@ interface ProviderInputBase {
   name: string;
   /** Absent for a global provider. */
   orgId?: string | null | undefined;
-  metadata?: Record<string, unknown> | null | undefined;
+  metadata?: Record<string, Further> | null | undefined;
   /** Ignored, because the store sets it. */
   createdAt?: Date | string | null | undefined;
   /** Ignored, because the store sets it. */
@@ -277,7 +283,7 @@ export interface TwoFactorDeviceInput {
   lastUsedAt?: Date | string | null | undefined;
   verificationCodeExpiresAt?: Date | string | null | undefined;
   /** Default: `{}`. */
-  metadata?: Record<string, unknown> | null | undefined;
+  metadata?: Record<string, Further> | null | undefined;
   /** Ignored, because the store sets it. */
   createdAt?: Date | string | null | undefined;
   /** Ignored, because the store sets it. */
@@ -293,7 +299,7 @@ export interface TwoFactorDevicePatch {
   verified?: boolean | undefined;
   lastUsedAt?: Date | string | null | undefined;
   verificationCodeExpiresAt?: Date | string | null | undefined;
-  metadata?: Record<string, unknown> | null | undefined;
+  metadata?: Record<string, Further> | null | undefined;
   [key: string]: Further;
 }
 
@@ -311,5 +317,11 @@ export interface TenantSAMLConfigInput {
 
 /** What `updateTenantSAMLConfig` merges. `null` removes a key. */
 export type TenantSAMLConfigPatch = Record<string, Further>;
+
+/** What a request with an API key needs to know. The key belongs either to a user or to an organization. */
+export type ApiKeyContext = { apiKey: ApiKeyRecord } & (
+  | { user: UserRecord; organization?: never }
+  | { user?: never; organization: OrganizationRecord }
+);
 
 // What follows is generated from the Rust methods and structs.

@@ -14,10 +14,9 @@ use sqlx::{FromRow, Row, query};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// What a request with an API key needs to know. The key belongs either to a user or to an organization.
+/// The typings (`ApiKeyContext`, a union) are in `bridge/header.d.ts`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[napi_derive::napi(object, object_from_js = false, object_to_js = false)]
 pub struct ApiKeyContext {
     pub api_key: Arc<ApiKeyRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
