@@ -16,7 +16,7 @@ declare module 'fastify' {
 
 /** For all routes that are added to `app` after it. */
 export function requireApiKey(app: FastifyInstance, storage: PostgresStorageAdapter): void {
-  app.decorateRequest('caller', null as unknown as ApiKeyContext);
+  app.decorateRequest('caller', null as never);
   // A route whose author has forgotten the scope would be open to every key.
   app.addHook('onRoute', ({ method, url, config }) => {
     if (config?.scope === undefined) throw new Error(`The route ${method} ${url} does not say which scope it needs.`);
