@@ -137,6 +137,18 @@ describe('sql, grants and baseline', () => {
 });
 
 describe('doctor', () => {
+  it.each([
+    ['of_its_own', 'of_its_own'],
+    ["what's this", "'what'\\''s this'"],
+  ])('names the schema %j in the command that makes its tables', async (schema, word) => {
+    const { code, stdout } = await run('doctor', '--schema', schema);
+    expect(code).toBe(1);
+    expect(stdout).toContain(`repair:   auth-postgres migrate --schema ${word}\n`);
+    await db.query(`CREATE SCHEMA "${schema}"`);
+    const { stderr } = await run('sweep', '--schema', schema);
+    expect(stderr).toContain('`auth-postgres migrate`');
+  });
+
   it('exits with 0 for a healthy database, and with 1 where something has to be done', async () => {
     const healthy = await run('doctor');
     expect(healthy).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('0 findings to act on') });

@@ -207,7 +207,8 @@ pub fn from_server(server: &PgDatabaseError, code: Code) -> Error {
         }
         (Code::InvalidInput, Some(constraint)) => format!("the value breaks the rule {constraint}"),
         (Code::SchemaMismatch, _) => {
-            "the database lacks our tables, or they are of another version: call connect()".to_owned()
+            "the database lacks our tables, or they are of another version: call connect(), or run `auth-postgres migrate`"
+                .to_owned()
         }
         (Code::PermissionDenied, _) => {
             "the role may not do this: it needs what `auth-postgres grants <role>` prints, which is CONNECT on the database, USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on our tables, USAGE on their sequence and EXECUTE on the functions for months of events"

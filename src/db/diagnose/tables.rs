@@ -19,7 +19,7 @@ pub fn migrations(progress: &Progress, plan: &Plan, schema: &Schema) -> Check {
     if progress.is_empty() {
         return MIGRATIONS.error(
             format!("none of {count} has been applied in the schema \"{}\"", progress.schema),
-            "auth-postgres migrate",
+            migrate_command(&progress.schema),
         );
     }
     if !progress.ids(MigrationPhase::Edited).is_empty() {
@@ -43,9 +43,17 @@ pub fn migrations(progress: &Progress, plan: &Plan, schema: &Schema) -> Check {
         );
     }
     if !progress.ids(MigrationPhase::Pending).is_empty() {
-        return MIGRATIONS.error(format!("pending: {}", list(MigrationPhase::Pending)), "auth-postgres migrate");
+        return MIGRATIONS
+            .error(format!("pending: {}", list(MigrationPhase::Pending)), migrate_command(&progress.schema));
     }
     MIGRATIONS.ok(format!("{count} applied"))
+}
+
+/// Without the schema the command would make the tables in another one, unless the URL names it.
+fn migrate_command(schema: &str) -> String {
+    let is_plain = schema.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
+    let word = if is_plain { schema.to_owned() } else { format!("'{}'", schema.replace('\'', r"'\''")) };
+    format!("auth-postgres migrate --schema {word}")
 }
 
 pub async fn drift(

@@ -103,7 +103,7 @@ impl Lease {
         }
         let mut error = Error::new(
             Code::SchemaMismatch,
-            "the database lacks our tables, or they are not in the first schema of the search_path: call connect()",
+            "the database lacks our tables, or they are not in the first schema of the search_path: call connect(), run `auth-postgres migrate`, or name their schema",
         );
         // The server would report this for a statement.
         error.context.sql_state = Some("42P01".to_owned());
