@@ -881,8 +881,8 @@ export declare class PostgresStorageAdapter {
    * Checks that the database can be reached, and runs pending migrations. It is not retried, so that a failure is
    * reported at once. It can be called several times, and opens the adapter again after `disconnect()`.
    *
-   * Rejects with `connection_failed`, `authentication_failed`, `tls_failed`, `migration_failed` or
-   * `schema_mismatch`.
+   * Rejects with `connection_failed`, `authentication_failed`, `tls_failed`, `migration_failed`, `schema_mismatch`, or
+   * `permission_denied` if the role lacks a right.
    */
   connect(options?: CallOptions | null | undefined): Promise<void>
   /**
@@ -895,8 +895,9 @@ export declare class PostgresStorageAdapter {
    * Undoes migrations until `to` is the last one applied, or until none is applied if `to` is `null`. Resolves with
    * the ids of the migrations that were undone.
    *
-   * Rejects with `invalid_input` if tables that hold rows would be dropped and `dropData` is not `true`, and with
-   * `schema_mismatch` if something that the application has added to the tables would be dropped with them.
+   * Rejects with `invalid_input` if tables that hold rows would be dropped and `dropData` is not `true`, with
+   * `schema_mismatch` if something that the application has added to the tables would be dropped with them, and with
+   * `permission_denied` if the role may not change the tables.
    */
   rollback(options: RollbackOptions): Promise<Array<string>>
   /**

@@ -252,7 +252,7 @@ describe('grants()', () => {
     for (const [method, args] of Object.entries(argumentsOf(scene))) {
       await call(storage, method, args);
     }
-    await expectCode(storage.rollback({ to: null, dropData: true }), 'migration_failed', { sqlState: '42501' });
+    await expectCode(storage.rollback({ to: null, dropData: true }), 'permission_denied', { sqlState: '42501' });
     expect(
       await db.query(
         `SELECT DISTINCT privilege_type FROM information_schema.role_table_grants WHERE grantee = $1 ORDER BY 1`,

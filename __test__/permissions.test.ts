@@ -3,6 +3,7 @@
 import { Collector } from './helpers/collector';
 import { asSuperuser, useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
+import { FIRST } from './helpers/migrations';
 import { Relay } from './helpers/relay';
 
 const db = useDatabase();
@@ -107,10 +108,22 @@ it('a role without CREATE on the database can use a schema that exists', async (
   await storage.connect();
   await expect(storage.createUser({})).resolves.toMatchObject({ plan: 'free' });
   await storage.rollback({ to: null, dropData: true });
-  await expectCode(db.adapter({ schema: 'not_there' }, url).connect(), 'permission_denied', { sqlState: '42501' });
+  const refused = db.adapter({ schema: 'not_there' }, url).connect();
+  const error = await expectCode(refused, 'permission_denied', { sqlState: '42501' });
+  expect(error.message).toContain('CREATE on the database');
 });
 
 it('a role without CREATE on the schema cannot migrate it', async () => {
   await db.query(`CREATE SCHEMA empty; GRANT USAGE ON SCHEMA empty TO ${role}`);
   await expectCode(db.adapter({ schema: 'empty' }, url).connect(), 'permission_denied', { sqlState: '42501' });
 });
+
+it.each([null, FIRST])(
+  'a role that does not own the tables cannot roll back to %s, and is told who can',
+  async (to) => {
+    await db.query(`GRANT USAGE ON SCHEMA public TO ${role}; ${all}`);
+    const refused = db.adapter({}, url).rollback({ to, dropData: true });
+    const error = await expectCode(refused, 'permission_denied', { sqlState: '42501' });
+    expect(error.message).toContain('owns the tables');
+  },
+);

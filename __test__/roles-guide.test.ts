@@ -81,7 +81,7 @@ describe('the role of the application', () => {
   });
 
   it('cannot migrate or roll back, and is told so', async () => {
-    await expectCode(app.rollback({ to: null, dropData: true }), 'migration_failed', { sqlState: '42501' });
+    await expectCode(app.rollback({ to: null, dropData: true }), 'permission_denied', { sqlState: '42501' });
     const pending = await db.adapter({}, urlOf('owner')).rollback({ to: FIRST, dropData: true });
     expect(pending).not.toEqual([]);
     await expectCode(db.adapter({ migrate: false }, urlOf('app')).connect(), 'schema_mismatch');

@@ -193,8 +193,8 @@ impl PostgresStorageAdapter {
     /// Checks that the database can be reached, and runs pending migrations. It is not retried, so that a failure is
     /// reported at once. It can be called several times, and opens the adapter again after `disconnect()`.
     ///
-    /// Rejects with `connection_failed`, `authentication_failed`, `tls_failed`, `migration_failed` or
-    /// `schema_mismatch`.
+    /// Rejects with `connection_failed`, `authentication_failed`, `tls_failed`, `migration_failed`, `schema_mismatch`, or
+    /// `permission_denied` if the role lacks a right.
     #[napi]
     pub fn connect(&self, _options: Option<CallOptions>) -> Pending<Void> {
         let database = Arc::clone(&self.database);
@@ -253,8 +253,9 @@ impl PostgresStorageAdapter {
     /// Undoes migrations until `to` is the last one applied, or until none is applied if `to` is `null`. Resolves with
     /// the ids of the migrations that were undone.
     ///
-    /// Rejects with `invalid_input` if tables that hold rows would be dropped and `dropData` is not `true`, and with
-    /// `schema_mismatch` if something that the application has added to the tables would be dropped with them.
+    /// Rejects with `invalid_input` if tables that hold rows would be dropped and `dropData` is not `true`, with
+    /// `schema_mismatch` if something that the application has added to the tables would be dropped with them, and with
+    /// `permission_denied` if the role may not change the tables.
     #[napi(ts_args_type = "options: RollbackOptions")]
     pub fn rollback(&self, options: Option<Json<RollbackOptions>>) -> Pending<Vec<String>> {
         let database = Arc::clone(&self.database);

@@ -118,7 +118,7 @@ async fn prepare_pending(pool: &Arc<Pool>, plan: &Plan, count: usize) -> Result<
     let mut lease = Lease::acquire(pool, None, pool.connecting_end()).await?;
     let Some(applied) = check(&mut lease, plan, "connect").await? else { return Ok(()) };
     let pending: Vec<_> = plan.migrations.iter().take(count).filter(|migration| !applied.has(migration)).collect();
-    prepare::prepare(lease, &pending, applied.condition.schema(), pool.connecting_end()).await
+    prepare::prepare(lease, &pending, applied.condition.schema(), pool.connecting_end()).await.map_err(permission)
 }
 
 /// How many migrations there are up to the one with the id `to`, or all of them.
@@ -161,7 +161,7 @@ fn permission(mut error: Error) -> Error {
     if error.context.sql_state.as_deref() == Some("42501") {
         error.code = Code::PermissionDenied;
         error.message = format!(
-            "{}. The role that migrates owns the tables, or is a member of their owner, and needs CREATE and USAGE on their schema",
+            "{}. The role that migrates owns the tables, or is a member of their owner, and needs CREATE and USAGE on their schema, or CREATE on the database if there is no such schema yet",
             error.message
         )
         .into();
@@ -176,7 +176,8 @@ pub async fn down(pool: &Arc<Pool>, plan: &Plan, rollback: &Rollback) -> Result<
     if check(&mut lease, plan, "rollback").await?.is_none() {
         return Ok(Vec::new());
     }
-    let undone = locked(&mut lease, plan, Direction::Down(rollback), pool.connecting_end()).await?;
+    let undone =
+        locked(&mut lease, plan, Direction::Down(rollback), pool.connecting_end()).await.map_err(permission)?;
     for (id, took) in &undone {
         tracing::info!(migration = id, durationMs = millis(*took), "migration rolled back");
     }
