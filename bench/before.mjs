@@ -26,6 +26,11 @@ if (folder === undefined) {
   console.error('Which checkout? npm run bench:before -- ../another-checkout');
   process.exit(2);
 }
+const unknown = flags.operations?.split(',').find((name) => !(name in OPERATIONS));
+if (unknown !== undefined) {
+  console.error(`There is no operation "${unknown}". There are: ${Object.keys(OPERATIONS).join(', ')}`);
+  process.exit(2);
+}
 process.env.BENCH_BEFORE = resolve(folder);
 
 const sessions = Number(flags.sessions);

@@ -14,7 +14,7 @@ use super::undo::{self, Rollback};
 use crate::db::pool::Lease;
 use crate::db::silence::Unwatched;
 use crate::error::{Code, Error, Result};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::{Duration, Instant};
 
 /// The key of the migration lock, an advisory lock. In ASCII its two halves read "auth" and "pgmi".
@@ -80,24 +80,24 @@ async fn tried(
     session::prepare(transaction, LOCK_TRY).await?;
     let mut held_up_since = None;
     loop {
-        // Its savepoint gives back all locks of tables.
-        let mut attempt = transaction.begin().await.map_err(|error| failure(&error).error)?;
-        match step(&mut attempt, &schema, plan, direction).await {
+        savepoint(transaction, "SAVEPOINT try").await?;
+        match step(transaction, &schema, plan, direction).await {
             Err(error)
                 if error.code == Code::LockTimeout
                     && held_up_since.get_or_insert_with(Instant::now).elapsed() < LOCK_TIMEOUT =>
             {
                 tracing::info!(migration = error.context.migration, "tables are in use, trying again");
-                attempt.rollback().await.map_err(|error| failure(&error).error)?;
+                // This gives back all locks of tables.
+                savepoint(transaction, "ROLLBACK TO SAVEPOINT try").await?;
                 tokio::time::sleep(LOCK_PAUSE).await;
             }
-            done => {
-                let done = done?;
-                attempt.commit().await.map_err(|error| failure(&error).error)?;
-                return Ok(done);
-            }
+            done => return done,
         }
     }
+}
+
+async fn savepoint(connection: &mut PgConnection, statement: &'static str) -> Result<()> {
+    sqlx::raw_sql(statement).execute(connection).await.map(drop).map_err(|error| failure(&error).error)
 }
 
 async fn step(connection: &mut PgConnection, schema: &Schema, plan: &Plan, direction: Direction<'_>) -> Result<Steps> {
