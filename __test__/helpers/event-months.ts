@@ -2,12 +2,11 @@
 import { Client } from 'pg';
 import type { TestDatabase } from './database';
 
-/** The month so many months after the present one, as its partition is named. */
-export function monthName(after: number): string {
-  const now = new Date();
-  const month = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + after));
-  return `auth_events_${month.toISOString().slice(0, 7).replace('-', '_')}`;
-}
+/** The month of a time, as its partition is named. */
+export const monthNameOf = (time: Date) => `auth_events_${time.toISOString().slice(0, 7).replace('-', '_')}`;
+
+/** The month so many months after the present one. */
+export const monthName = (after: number) => monthNameOf(monthStart(after));
 
 /** The first instant of that month. */
 export function monthStart(after: number): Date {
