@@ -1,4 +1,5 @@
 /** More calls than can be served, each of which is given up after a time: some are served in time all the same. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { PostgresStorageAdapter } from '@kitiumai/auth-postgres';
 import { useDatabase } from './helpers/database';
 import { Relay } from './helpers/relay';
@@ -9,7 +10,6 @@ const ONE_WAY_MS = 20;
 const PATIENCE_MS = 500;
 const OVERLOAD = 3;
 const LOAD_MS = 2_000;
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 type Limits = { timeoutMs?: number; signal?: AbortSignal };
 type Call = (storage: PostgresStorageAdapter, limits: Limits) => Promise<unknown>;

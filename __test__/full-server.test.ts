@@ -5,6 +5,7 @@ import { asSuperuser, useDatabase } from './helpers/database';
 import { expectCode } from './helpers/errors';
 import { backendsOf, HOLD_EMAILS, until, whileLocked } from './helpers/failing';
 import { eventInput, sessionInput, unique, userInput } from './helpers/fixtures';
+import { giveUpUpdates } from './helpers/given-up';
 import { race } from './helpers/race';
 
 const db = useDatabase();
@@ -145,19 +146,7 @@ it('is asked for a further connection once in a second, however many calls there
 
 it('a statement that is given up is cancelled over one of them, and costs none', async () => {
   const storage = await limited(2);
-  await race(8, () => storage.listUsers({ limit: 1 }));
-  const { id } = await db.storage.createUser({});
-  await whileLocked(db, 'SELECT FROM users WHERE id = $1 FOR UPDATE', [id], async () => {
-    for (const _ of numbers(5)) {
-      const abort = new AbortController();
-      const call = expectCode(storage.updateUser(id, { plan: 'x' }, { signal: abort.signal }), 'cancelled');
-      await until(async () => (await waiting()) === 1);
-      abort.abort();
-      await call;
-      await until(async () => (await waiting()) === 0);
-      await expect(race(8, () => storage.listUsers({ limit: 1 }))).resolves.toMatchObject({ rejected: [] });
-    }
-  });
+  await giveUpUpdates(db, storage, NAME);
   expect(storage.stats().connections.opened).toBe(2);
 });
 

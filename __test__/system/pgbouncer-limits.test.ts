@@ -3,8 +3,9 @@ import type { PostgresTransaction } from '@kitiumai/auth-postgres';
 import { command } from '../helpers/command';
 import { useDatabase } from '../helpers/database';
 import { expectCode } from '../helpers/errors';
-import { backendsOf, until, whileLocked } from '../helpers/failing';
+import { until } from '../helpers/failing';
 import { unique, userInput } from '../helpers/fixtures';
+import { giveUpUpdates } from '../helpers/given-up';
 import { type PgBouncer, startPgBouncer } from '../helpers/pgbouncer';
 import { race } from '../helpers/race';
 
@@ -31,20 +32,7 @@ it('a statement that is given up is cancelled over one of them', async () => {
   const name = unique('given-up');
   const options = { pooler: 'transaction', max: CLIENTS, application_name: name, statementTimeoutMs: 0 } as const;
   const storage = db.adapter(options, pgbouncer.url);
-  await race(8, () => storage.listUsers({ limit: 1 }));
-  const { id } = await db.storage.createUser({});
-  const waiting = async () => (await backendsOf(db, name, { waiting: true })).length;
-  await whileLocked(db, 'SELECT FROM users WHERE id = $1 FOR UPDATE', [id], async () => {
-    for (let round = 0; round < 5; round += 1) {
-      const abort = new AbortController();
-      const call = expectCode(storage.updateUser(id, { plan: 'x' }, { signal: abort.signal }), 'cancelled');
-      await until(async () => (await waiting()) === 1);
-      abort.abort();
-      await call;
-      await until(async () => (await waiting()) === 0);
-      await expect(race(8, () => storage.listUsers({ limit: 1 }))).resolves.toMatchObject({ rejected: [] });
-    }
-  });
+  await giveUpUpdates(db, storage, name);
   await storage.disconnect();
 });
 

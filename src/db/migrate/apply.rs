@@ -8,7 +8,7 @@ use super::plan::{Plan, Steps};
 use super::rebuild;
 use super::replay;
 use super::schema::Schema;
-use super::session::{self, LOCK_PAUSE, LOCK_TIMEOUT, LOCK_TRY};
+use super::session::{self, LOCK_PAUSE, LOCK_TRY, LockTries};
 use super::shape;
 use super::undo::{self, Rollback};
 use crate::db::pool::Lease;
@@ -78,14 +78,11 @@ async fn tried(
 ) -> Result<Steps> {
     let schema = Schema::find(transaction, plan.schema.as_deref(), is_pooled).await?;
     session::prepare(transaction, LOCK_TRY).await?;
-    let mut held_up_since = None;
+    let mut tries = LockTries::default();
     loop {
         savepoint(transaction, "SAVEPOINT try").await?;
         match step(transaction, &schema, plan, direction).await {
-            Err(error)
-                if error.code == Code::LockTimeout
-                    && held_up_since.get_or_insert_with(Instant::now).elapsed() < LOCK_TIMEOUT =>
-            {
+            Err(error) if tries.go_on_after(&error) => {
                 tracing::info!(migration = error.context.migration, "tables are in use, trying again");
                 // This gives back all locks of tables.
                 savepoint(transaction, "ROLLBACK TO SAVEPOINT try").await?;

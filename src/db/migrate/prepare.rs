@@ -4,7 +4,7 @@
 
 use super::execute::failure;
 use super::migration::Migration;
-use super::session::{LOCK_PAUSE, LOCK_TIMEOUT, LOCK_TRY};
+use super::session::{LOCK_PAUSE, LOCK_TRY, LockTries};
 use crate::db::deadline::millis;
 use crate::db::pool::Lease;
 use crate::db::silence::Unwatched;
@@ -106,8 +106,8 @@ async fn next_step(
         .map_err(|error| failure(&error).error)
 }
 
-/// A statement that cannot have its lock tries again, as long as a migration does. One that keeps nobody waiting waits for all transactions
-/// that are older.
+/// A statement that cannot have its lock tries again, as long as a migration does. One that keeps nobody waiting waits for all
+/// transactions that are older.
 async fn execute(connection: &mut PgConnection, id: &str, statement: &str) -> Result<()> {
     let waits_alone = ["CONCURRENTLY", "VALIDATE"].iter().any(|word| statement.contains(word));
     let limit = if waits_alone { 0 } else { LOCK_TRY.as_millis() };
@@ -116,16 +116,16 @@ async fn execute(connection: &mut PgConnection, id: &str, statement: &str) -> Re
     let started = Instant::now();
     tracing::info!(migration = id, statement, "preparing");
     let _unwatched = Unwatched::begin();
-    let mut held_up_since = None;
+    let mut tries = LockTries::default();
     loop {
         let result = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut *connection).await;
         let Err(error) = result else { break };
         let mut reason = failure(&error).error;
+        if tries.go_on_after(&reason) {
+            tokio::time::sleep(LOCK_PAUSE).await;
+            continue;
+        }
         if reason.code == Code::LockTimeout {
-            if held_up_since.get_or_insert_with(Instant::now).elapsed() < LOCK_TIMEOUT {
-                tokio::time::sleep(LOCK_PAUSE).await;
-                continue;
-            }
             reason.context.migration = Some(id.to_owned());
             return Err(reason);
         }

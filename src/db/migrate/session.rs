@@ -4,10 +4,10 @@
 
 use super::execute::failure;
 use crate::db::pool::Lease;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Under a stricter level each statement would see the database as it was before the tables were locked: rows that
 /// were committed in between would be lost.
@@ -23,6 +23,19 @@ pub const LOCK_TRY: Duration = Duration::from_millis(500);
 
 /// Between two tries everybody else has this long.
 pub const LOCK_PAUSE: Duration = Duration::from_secs(1);
+
+/// Tries of what cannot have its locks.
+#[derive(Default)]
+pub struct LockTries {
+    held_up_since: Option<Instant>,
+}
+
+impl LockTries {
+    /// Whether there is another try after that failure.
+    pub fn go_on_after(&mut self, error: &Error) -> bool {
+        error.code == Code::LockTimeout && self.held_up_since.get_or_insert_with(Instant::now).elapsed() < LOCK_TIMEOUT
+    }
+}
 
 /// Sets only what has another value, because some of these settings only a superuser may change, and those are usually
 /// right already. A `synchronous_commit` that is stricter than `on` stays. Settings that this version of the server

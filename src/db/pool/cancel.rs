@@ -83,23 +83,20 @@ async fn send(connection: &mut PgConnection, signal: Signal, requests: Vec<Reque
     let mut parts = vec![requests];
     while let Some(part) = parts.pop() {
         let backends: Vec<_> = part.iter().map(|request| request.backend).collect();
-        let sql = AssertSqlSafe(signal.sql(&backends));
-        match within(Some(GRACE), catch_driver_panic(sqlx::raw_sql(sql).execute(&mut *connection))).await {
+        match signal_over(connection, signal, &backends).await {
             // Who does not wait any more has closed the connection.
-            Some(Ok(_)) => part.into_iter().for_each(|request| _ = request.told.send(Delivery::Done)),
-            Some(Err(sqlx::Error::Database(_))) if part.len() > 1 => {
-                parts.extend(part.into_iter().map(|request| vec![request]));
-            }
-            Some(Err(sqlx::Error::Database(_))) => {}
-            _ => return false,
+            Some(true) => part.into_iter().for_each(|request| _ = request.told.send(Delivery::Done)),
+            Some(false) if part.len() > 1 => parts.extend(part.into_iter().map(|request| vec![request])),
+            Some(false) => {}
+            None => return false,
         }
     }
     true
 }
 
-/// Signals one backend over a connection that is there. Returns whether the server was told, or `None` if it did not answer.
-pub async fn signal_over(connection: &mut PgConnection, signal: Signal, backend: Backend) -> Option<bool> {
-    let sql = AssertSqlSafe(signal.sql(&[backend]));
+/// Signals backends over a connection that is there. Returns whether the server did so, or `None` if it did not answer.
+pub async fn signal_over(connection: &mut PgConnection, signal: Signal, backends: &[Backend]) -> Option<bool> {
+    let sql = AssertSqlSafe(signal.sql(backends));
     match within(Some(GRACE), catch_driver_panic(sqlx::raw_sql(sql).execute(connection))).await {
         Some(Ok(_)) => Some(true),
         Some(Err(sqlx::Error::Database(_))) => Some(false),

@@ -71,7 +71,8 @@ async fn open(pool: &Arc<Pool>, limit: Allowance, left: &GiveUp) -> Result<Conne
     }
 }
 
-/// Opens a connection that nobody waits for, unless calls need all that there may be, or the server has just refused one. Returns whether it could.
+/// Opens a connection that nobody waits for, unless calls need all that there may be, or the server has just refused one.
+/// Returns whether it could.
 fn open_idle(pool: Arc<Pool>) -> BoxFuture<'static, bool> {
     Box::pin(async move {
         let opening = async {

@@ -38,7 +38,10 @@ impl Places {
 
     /// A free place.
     pub fn take(self: &Arc<Self>) -> Option<Place> {
-        let mut state = self.lock();
+        self.take_from(&mut self.lock())
+    }
+
+    fn take_from(self: &Arc<Self>, state: &mut PlacesState) -> Option<Place> {
         state.free = state.free.checked_sub(1)?;
         Some(Place(Some(Arc::clone(self))))
     }
@@ -61,9 +64,8 @@ impl Places {
     /// A free place, or else where one is given.
     fn stand(self: &Arc<Self>) -> Result<Place, oneshot::Receiver<Place>> {
         let mut state = self.lock();
-        if let Some(left) = state.free.checked_sub(1) {
-            state.free = left;
-            return Ok(Place(Some(Arc::clone(self))));
+        if let Some(place) = self.take_from(&mut state) {
+            return Ok(place);
         }
         let (gives, given) = oneshot::channel();
         state.waiting.push_back(gives);

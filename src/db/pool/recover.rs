@@ -125,7 +125,7 @@ async fn signal_over_own(pool: &Pool, signal: Signal, backend: Backend) -> bool 
             let _ = pool.returned(None).await;
             continue;
         };
-        if let Some(is_told) = signal_over(&mut connection.inner, signal, backend).await {
+        if let Some(is_told) = signal_over(&mut connection.inner, signal, &[backend]).await {
             pool.put_back(connection);
             return is_told;
         }
