@@ -72,6 +72,11 @@ impl RunningCalls {
         }
     }
 
+    /// Whether running calls have to end.
+    pub fn is_aborted(&self) -> bool {
+        self.abort.is_given_up()
+    }
+
     /// Resolves when running calls have to end.
     pub async fn aborted(&self) {
         self.abort.wait().await;

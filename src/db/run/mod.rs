@@ -319,6 +319,10 @@ impl Db {
             Some(lease) => lease,
             None => self.acquire().await.map_err(AttemptError::Connecting)?,
         };
+        // The connection may be one that was freed when running calls were ended.
+        if self.guard.pool.calls.is_aborted() {
+            return Err(AttemptError::Connecting(aborted()));
+        }
         self.begin_unit(&mut lease, statement.is_snapshot()).await.map_err(AttemptError::Connecting)?;
         let attempt = self.retries + 1;
         let before = self.writes.send(repeat).await;
